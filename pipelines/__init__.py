@@ -1,0 +1,1 @@
+"""Files in, files out: predict the next frames of videos, fill holes in photographs."""

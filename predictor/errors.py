@@ -1,0 +1,108 @@
+"""Every error that a user can cause, as one tree.
+
+PredictorError
+├── UnreadableMedia (OSError)         a file that cannot be decoded
+│   ├── UnreadableVideo
+│   └── UnreadableImage
+├── NotEnoughFrames (ValueError)      a clip too short to predict from
+├── OutputError (OSError)             nothing is written over and nothing half-written
+│   ├── OutputExists (FileExistsError)
+│   ├── OutputIsInput (ValueError)
+│   └── OutputNotWritten              no space, no permission
+├── UnsupportedCodec (ValueError)     a codec or container that cannot be written here
+├── UnknownModel (LookupError)
+├── DamagedWeights (ValueError)       not a safetensors file, or not one of ours
+├── DamagedCheckpoint (ValueError)
+├── SettingsError (ValueError)        a setting that is unknown or cannot work
+├── TensorContractError (ValueError)  a tensor of the wrong shape, type or range
+├── UnusableData (ValueError)         a data set with nothing to train on
+├── DivergenceError (ArithmeticError) a loss that is not finite
+├── OutOfDeviceMemory (MemoryError)
+└── Interrupted                       SIGINT or SIGTERM, after the state was saved
+
+Leaves also inherit the built-in that a caller would expect. A message says what was found, what
+was expected, and which file or setting.
+"""
+
+
+class PredictorError(Exception):
+    """Root of the tree; the command line prints its message as one line."""
+
+
+class UnreadableMedia(PredictorError, OSError):  # noqa: N818 - the tree names what happened
+    """A media file that is missing, empty or cannot be decoded."""
+
+
+class UnreadableVideo(UnreadableMedia):
+    """A video that is missing, empty or has no decodable picture."""
+
+
+class UnreadableImage(UnreadableMedia):
+    """An image that is missing, empty or cannot be decoded."""
+
+
+class NotEnoughFrames(PredictorError, ValueError):  # noqa: N818 - see above
+    """A clip with fewer frames than a prediction needs."""
+
+
+class OutputError(PredictorError, OSError):
+    """An output that was not written."""
+
+
+class OutputExists(OutputError, FileExistsError):
+    """An output that is there already, without ``--overwrite``."""
+
+
+class OutputIsInput(OutputError, ValueError):
+    """An output that would replace its own input."""
+
+
+class OutputNotWritten(OutputError):
+    """An output that the file system refused: no space, no permission."""
+
+
+class UnsupportedCodec(PredictorError, ValueError):  # noqa: N818 - see above
+    """A codec, pixel format or container that cannot be encoded here."""
+
+
+class UnknownModel(PredictorError, LookupError):  # noqa: N818 - see above
+    """A model name that is not bundled and not a file."""
+
+
+class DamagedWeights(PredictorError, ValueError):  # noqa: N818 - see above
+    """A weights file that is not safetensors or lacks what a released network needs."""
+
+
+class DamagedCheckpoint(PredictorError, ValueError):  # noqa: N818 - see above
+    """A checkpoint that cannot be read or does not fit its run."""
+
+
+class SettingsError(PredictorError, ValueError):
+    """A setting that is unknown or cannot work."""
+
+
+class TensorContractError(PredictorError, ValueError):
+    """A tensor whose shape, type or range breaks the contract of `predictor.tensors`."""
+
+
+class UnusableData(PredictorError, ValueError):  # noqa: N818 - see above
+    """A data set with nothing in it to train on or to evaluate."""
+
+
+class DivergenceError(PredictorError, ArithmeticError):
+    """A loss that is not finite; the message names the phase and the iteration."""
+
+
+class OutOfDeviceMemory(PredictorError, MemoryError):  # noqa: N818 - see above
+    """A device without enough memory; the message names the remedy."""
+
+
+class Interrupted(PredictorError):  # noqa: N818 - see above
+    """A run stopped by a signal after its state was saved.
+
+    `signal_number` decides the exit code (130 for SIGINT, 143 for SIGTERM).
+    """
+
+    def __init__(self, message: str, signal_number: int) -> None:
+        super().__init__(message)
+        self.signal_number = signal_number

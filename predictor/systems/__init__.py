@@ -1,0 +1,1 @@
+"""Adversarial systems: one method a file, each as networks and phases."""

@@ -1,0 +1,99 @@
+"""The one abstraction: a system is named networks and an ordered list of phases."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from torch import Tensor, nn
+
+Batch = Mapping[str, Tensor]
+"""One minibatch by field name; the first axis of every tensor counts the examples."""
+
+Networks = Mapping[str, nn.Module]
+
+
+@dataclass(frozen=True)
+class PhaseLoss:
+    """What one evaluation of a phase's loss returns."""
+
+    terms: Mapping[str, Tensor]
+    """Scalar terms by name, already weighted; the loss is their sum and the log shows each."""
+
+    outputs: Mapping[str, Tensor] = field(default_factory=dict)
+    """What a later phase that draws from this one may reuse; the loop detaches them."""
+
+
+class LossFunction(Protocol):
+    """The loss of a phase; draws random numbers from the global state that the loop seeds."""
+
+    def __call__(self, networks: Networks, batch: Batch, earlier: Batch) -> PhaseLoss:
+        """Return the loss on `batch`; `earlier` holds outputs of the phase drawn from, or none."""
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """How a phase updates its network."""
+
+    kind: Literal["adam", "adamw", "sgd"]
+    learning_rate: float
+    momentum: float = 0.0  # sgd
+    betas: tuple[float, float] = (0.9, 0.999)  # adam, adamw
+    weight_decay: float = 0.0
+    gradient_norm_limit: float | None = None
+    learning_rate_factor: Callable[[int], float] | None = None
+    """Factor on `learning_rate` at an iteration (0-based); None keeps it constant."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Update exactly one network by one loss with one optimizer, each time on a batch of its own.
+
+    `draws_from` names an earlier phase whose batch and detached outputs are used instead of a new
+    batch. `when` decides from the iteration and the last values of the loss terms (keys
+    ``"<phase>/<term>"``) whether the phase runs at all.
+    """
+
+    name: str
+    network: str
+    loss: LossFunction
+    optimizer: Optimizer
+    repeats: int = 1
+    draws_from: str | None = None
+    when: Callable[[int, Mapping[str, float]], bool] | None = None
+
+
+@dataclass(frozen=True)
+class System:
+    """Named networks, the phases of one iteration, and what can be done with the result.
+
+    `averages` gives the decay per iteration of the exponential average that a network keeps.
+    `update` is ``"in_turn"`` (each phase sees the networks that the phases before it left) or
+    ``"together"`` (all gradients are taken before any network changes).
+    `validate` returns named numbers, units in the names, for networks in evaluation mode (the
+    averages where kept); `best_by` names the one that chooses the best checkpoint and whether
+    ``"max"`` or ``"min"`` is best. `preview` writes pictures into a folder. `release` names the
+    network that people run.
+    """
+
+    networks: Mapping[str, nn.Module]
+    phases: tuple[Phase, ...]
+    release: str
+    validate: Callable[[Networks, Iterable[Batch]], dict[str, float]]
+    best_by: tuple[str, Literal["max", "min"]]
+    preview: Callable[[Networks, Batch, Path], None]
+    averages: Mapping[str, float] = field(default_factory=dict)
+    update: Literal["in_turn", "together"] = "in_turn"
+
+    def __post_init__(self) -> None:
+        updated = [phase.network for phase in self.phases]
+        if len(set(updated)) != len(updated):
+            raise ValueError(f"two phases update one network: {updated}")
+        for name in (*updated, *self.averages, self.release):
+            if name not in self.networks:
+                raise ValueError(f"no network {name!r}; there are {sorted(self.networks)}")
+        seen: set[str] = set()
+        for phase in self.phases:
+            if phase.draws_from is not None and phase.draws_from not in seen:
+                raise ValueError(f"{phase.name!r} draws from {phase.draws_from!r}, not before it")
+            seen.add(phase.name)

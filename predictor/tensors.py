@@ -1,0 +1,72 @@
+"""The tensor contract that every public function keeps.
+
+Images are ``(N, C, H, W)``, clips ``(N, T, C, H, W)``, masks ``(N, 1, H, W)`` with 1 = missing; all
+float32, RGB, in [-1, 1]. Sizes are ``(height, width)``. Discriminators return logits. Flows are
+``(N, 2, H, W)`` in pixels, channel 0 along x (to the right) and channel 1 along y (down).
+"""
+
+from torch import Tensor
+from torch.nn import functional
+
+from predictor.errors import TensorContractError
+
+IMAGE_RANGE = (-1.0, 1.0)
+"""The range of public images and clips."""
+
+
+def require_images(images: Tensor, name: str = "images", channels: int | None = 3) -> Tensor:
+    """Return `images` unchanged if it is a float tensor ``(N, C, H, W)``.
+
+    Raises `TensorContractError` otherwise; ``channels=None`` takes any number of channels.
+    """
+    return _require(images, name, "(N, C, H, W)", channels)
+
+
+def require_clip(clip: Tensor, name: str = "clip", channels: int | None = 3) -> Tensor:
+    """Return `clip` unchanged if it is a float tensor ``(N, T, C, H, W)``.
+
+    Raises `TensorContractError` otherwise; ``channels=None`` takes any number of channels.
+    """
+    return _require(clip, name, "(N, T, C, H, W)", channels)
+
+
+def _require(tensor: Tensor, name: str, layout: str, channels: int | None) -> Tensor:
+    shape = tuple(tensor.shape)
+    if tensor.ndim != layout.count(",") + 1:
+        raise TensorContractError(f"{name} has shape {shape}, expected {layout}")
+    if not tensor.is_floating_point():
+        raise TensorContractError(f"{name} is {tensor.dtype}, expected floating point in [-1, 1]")
+    if channels is not None and tensor.shape[-3] != channels:
+        raise TensorContractError(f"{name} has {tensor.shape[-3]} channels, expected {channels}")
+    if 0 in shape:
+        raise TensorContractError(f"{name} is empty: its shape is {shape}")
+    return tensor
+
+
+def rescaled(
+    tensor: Tensor, source: tuple[float, float], target: tuple[float, float] = IMAGE_RANGE
+) -> Tensor:
+    """Return `tensor` mapped linearly from the range `source` to the range `target`."""
+    if source == target:
+        return tensor
+    scale = (target[1] - target[0]) / (source[1] - source[0])
+    return (tensor - source[0]) * scale + target[0]
+
+
+def frames_as_channels(clip: Tensor) -> Tensor:
+    """Return a clip ``(N, T, C, H, W)`` as images ``(N, T*C, H, W)``, oldest frame first."""
+    return clip.flatten(1, 2)
+
+
+def padded_to_multiple(images: Tensor, multiple: int) -> Tensor:
+    """Return `images` ``(..., H, W)`` with edges repeated below and to the right.
+
+    Height and width become the next multiples of `multiple`; crop with ``[..., :H, :W]``.
+    """
+    height, width = images.shape[-2:]
+    below, right = -height % multiple, -width % multiple
+    if not below and not right:
+        return images
+    flat = images.reshape(-1, *images.shape[-3:])
+    padded = functional.pad(flat, (0, right, 0, below), mode="replicate")
+    return padded.reshape(*images.shape[:-2], height + below, width + right)
