@@ -1,0 +1,242 @@
+import errno
+import os
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipelines.outputs import (
+    atomic_output,
+    atomic_output_folder,
+    check_output,
+    check_output_folder,
+    is_output_name,
+    output_paths,
+)
+from predictor.errors import OutputExists, OutputIsInput, OutputNotWritten
+
+
+def test_the_default_output_lies_beside_the_input_with_its_extension(tmp_path: Path) -> None:
+    assert output_paths([tmp_path / "a.b.MOV"]) == [tmp_path / "a.b.predicted.MOV"]
+
+
+def test_a_folder_of_frames_becomes_an_mp4_beside_the_folder(tmp_path: Path) -> None:
+    frames = tmp_path / "walk.v2"
+    frames.mkdir()
+    assert output_paths([frames]) == [tmp_path / "walk.v2.predicted.mp4"]
+
+
+def test_an_output_is_a_file_for_one_input_and_a_folder_for_several(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    one, two = tmp_path / "1.mp4", tmp_path / "2.avi"
+    assert output_paths([one], out) == [out]
+    assert output_paths([one, two], out) == [out / "1.predicted.mp4", out / "2.predicted.avi"]
+    out.mkdir()
+    assert output_paths([one], out) == [out / "1.predicted.mp4"]
+
+
+def test_equal_stems_never_collide(tmp_path: Path) -> None:
+    names = ["x/clip.mp4", "y/clip.mp4", "y/Clip.mp4", "y/clip.avi", "z/other.avi"]
+    outputs = output_paths([tmp_path / name for name in names], tmp_path / "out", ".gif")
+    assert [str(path.relative_to(tmp_path / "out")) for path in outputs] == [
+        "x/clip.mp4.predicted.gif",
+        "y/clip.mp4.predicted.gif",
+        "y/Clip.mp4-2.predicted.gif",
+        "clip.avi.predicted.gif",
+        "other.predicted.gif",
+    ]
+
+
+def test_a_folder_and_a_video_of_one_name_do_not_collide(tmp_path: Path) -> None:
+    (tmp_path / "clip").mkdir()
+    outputs = output_paths([tmp_path / "clip", tmp_path / "clip.mp4"])
+    assert outputs == [tmp_path / "clip.predicted.mp4", tmp_path / "clip.mp4.predicted.mp4"]
+
+
+def test_outputs_are_known_by_their_names() -> None:
+    names = ["a.predicted.mp4", "a.predicted.partial.mp4", "000.partial"]
+    assert all(is_output_name(Path(name)) for name in names)
+    assert not is_output_name(Path("predicted.mp4"))
+
+
+@pytest.mark.parametrize("link", ["same", "symbolic", "hard", "relative"])
+def test_an_output_is_never_an_input(
+    tmp_path: Path, link: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, output = tmp_path / "in.mp4", tmp_path / "out.mp4"
+    source.write_bytes(b"video")
+    if link == "same":
+        output = source
+    elif link == "symbolic":
+        output.symlink_to(source)
+    elif link == "hard":
+        os.link(source, output)
+    else:
+        (tmp_path / "sub").mkdir()
+        monkeypatch.chdir(tmp_path)
+        output = Path("sub/../in.mp4")
+    with pytest.raises(OutputIsInput, match=r"in\.mp4"):
+        check_output(output, [tmp_path / "other.mp4", source], overwrite=True)
+
+
+def test_an_existing_output_needs_overwrite(tmp_path: Path) -> None:
+    output = tmp_path / "out.mp4"
+    output.write_bytes(b"old")
+    with pytest.raises(OutputExists, match="--overwrite"):
+        check_output(output, [])
+    check_output(output, [], overwrite=True)
+    with pytest.raises(OutputNotWritten, match="is a folder"):
+        check_output(tmp_path, [], overwrite=True)
+
+
+def test_a_dangling_link_counts_as_existing(tmp_path: Path) -> None:
+    output = tmp_path / "out.mp4"
+    output.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(OutputExists):
+        check_output(output, [])
+
+
+def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
+    output = tmp_path / "new" / "out.mp4"
+    with atomic_output(output) as partial:
+        partial.write_bytes(b"whole")
+        assert partial.name == "out.partial.mp4"
+        assert not output.exists()
+    assert output.read_bytes() == b"whole"
+    assert list(output.parent.iterdir()) == [output]
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, SystemExit, RuntimeError])
+def test_nothing_is_left_of_an_interrupted_file(
+    tmp_path: Path, failure: type[BaseException]
+) -> None:
+    output = tmp_path / "out.mp4"
+    output.write_bytes(b"old")
+
+    def write_half() -> None:
+        with atomic_output(output, overwrite=True) as partial:
+            partial.write_bytes(b"half")
+            raise failure
+
+    with pytest.raises(failure):
+        write_half()
+    assert list(tmp_path.iterdir()) == [output]
+    assert output.read_bytes() == b"old"
+
+
+def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
+    output = tmp_path / "out.mp4"
+
+    def write_beside_another_program() -> None:
+        with atomic_output(output) as partial:
+            partial.write_bytes(b"mine")
+            output.write_bytes(b"theirs")
+
+    with pytest.raises(OutputExists):
+        write_beside_another_program()
+    assert output.read_bytes() == b"theirs"
+    assert list(tmp_path.iterdir()) == [output]
+
+
+@pytest.fixture
+def tiny_files() -> Iterator[None]:
+    """Let files grow to 4 KiB only, which fails as a full disk does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.usefixtures("tiny_files")
+def test_a_refusal_of_the_file_system_names_file_and_reason(tmp_path: Path) -> None:
+    output = tmp_path / "out.mp4"
+    with (
+        pytest.raises(OutputNotWritten, match=r"out\.mp4: not written: the file is larger"),
+        atomic_output(output) as partial,
+    ):
+        partial.write_bytes(bytes(8192))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OutputNotWritten, match=r"out\.mp4: not written: no space left"),
+        atomic_output(tmp_path / "out.mp4"),
+    ):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_impossible_place_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(OutputNotWritten, match="a part of its path is a file"),
+        atomic_output(tmp_path / "file" / "out.mp4"),
+    ):
+        pass
+    with (
+        pytest.raises(OutputNotWritten, match="name is too long"),
+        atomic_output(tmp_path / ("x" * 260)),
+    ):
+        pass
+
+
+def test_a_refusal_while_reading_the_input_is_not_blamed_on_the_output(tmp_path: Path) -> None:
+    """The input lies in the same folder, so only its name tells the two apart."""
+    with (
+        pytest.raises(PermissionError, match=r"in\.mp4") as caught,
+        atomic_output(tmp_path / "out.mp4"),
+    ):
+        raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "in.mp4"))
+    assert not isinstance(caught.value, OutputNotWritten)
+
+
+def test_a_folder_appears_only_when_it_is_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    with atomic_output_folder(folder) as partial:
+        (partial / "000012.png").write_bytes(b"12")
+        assert not list(folder.iterdir())
+    assert [image.name for image in folder.iterdir()] == ["000012.png"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_replaced_folder_holds_only_the_new_images(tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    (folder / "000001.png").touch()
+    with pytest.raises(OutputExists, match="--overwrite"), atomic_output_folder(folder):
+        pass
+    with atomic_output_folder(folder, overwrite=True) as partial:
+        (partial / "000002.png").touch()
+    assert [image.name for image in folder.iterdir()] == ["000002.png"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_failed_folder_leaves_the_older_one(tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    (folder / "000001.png").touch()
+
+    def write_half() -> None:
+        with atomic_output_folder(folder, overwrite=True) as partial:
+            (partial / "000002.png").touch()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_half()
+    assert [image.name for image in folder.iterdir()] == ["000001.png"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_folder_with_other_files_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(OutputExists, match=r"thesis\.tex"):
+        check_output_folder(tmp_path, [], overwrite=True)
+    with pytest.raises(OutputIsInput):
+        check_output_folder(tmp_path / "x" / "..", [tmp_path], overwrite=True)
+    with pytest.raises(OutputNotWritten, match="is a file"):
+        check_output_folder(tmp_path / "thesis.tex", [], overwrite=True)
