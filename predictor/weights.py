@@ -1,0 +1,283 @@
+"""Released networks: one safetensors file each, with everything needed to use and to judge it.
+
+The file holds the tensors in float16 and, in its header, one JSON string: which network it is and
+its config, the contract of the tensors that it takes, and where it came from. Reading it never
+unpickles. A bundled model is a folder ``NAME`` with ``NAME.safetensors`` and the model card; the
+folders lie in ``predictor/_models`` of an installed package and in ``models`` of a checkout.
+"""
+
+import contextlib
+import dataclasses
+import difflib
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from predictor.errors import DamagedWeights, OutputExists, OutputNotWritten, UnknownModel
+from predictor.networks import NETWORKS
+
+METADATA_KEY = "predictor"
+SUFFIX = ".safetensors"
+
+_PICKLES = {
+    b"PK\x03\x04": "a PyTorch archive (zip with pickle)",
+    b"\x80": "a pickle",
+    b"\x1f\x8b": "a gzip archive",
+}
+
+
+class Provenance(BaseModel):
+    """Where a network came from and what it was seen to reach; all of it is in the model card."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: str = Field(min_length=1)
+    """What it was trained on, with the terms of that data."""
+    licence: str = Field(min_length=1)
+    """SPDX name of the licence of the weights."""
+    commercial_use: bool
+    """Whether the terms of the training data allow commercial use."""
+    command: str = Field(min_length=1)
+    commit: str = Field(min_length=1)
+    iterations: int = Field(ge=0)
+    training_time_s: float = Field(ge=0)
+    hardware: str = Field(min_length=1)
+    scores: dict[str, float] = {}
+    """Measured numbers, the unit in each name."""
+    measured_horizon: int | None = Field(default=None, ge=1)
+    """Frames ahead up to which `scores` were measured; None where nothing is predicted ahead."""
+
+
+class TensorContract(BaseModel):
+    """What the network itself takes; `predictor.load` converts from the public contract."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    layout: str
+    pixel_range: tuple[float, float]
+    context: int | None = Field(default=None, ge=1)
+    """Frames that it takes, for a network of clips."""
+    multiple: int = Field(ge=1)
+    """Height and width are multiples of this."""
+
+
+class Metadata(BaseModel):
+    """Everything that a released file says beside its tensors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format_version: Literal[1] = 1
+    network: str
+    """Row of `predictor.networks.NETWORKS`."""
+    config: dict[str, Any]
+    task: str
+    """What it does, as the command that uses it is called: ``"frames"``."""
+    contract: TensorContract
+    provenance: Provenance
+    tensors_sha256: str
+    """Hash of the stored tensors, by name: a flipped bit is not a prediction."""
+
+
+def save_network(
+    path: Path,
+    network_name: str,
+    network: nn.Module,
+    provenance: Provenance,
+    *,
+    task: str = "frames",
+    overwrite: bool = False,
+) -> Metadata:
+    """Write `network` to `path` and return what was written beside its tensors.
+
+    The network carries `config` (the dataclass that `NETWORKS` names), `pixel_range`, `multiple`
+    and, for clips, `context`. Floating tensors are stored as float16. Raises `OutputExists`,
+    `OutputNotWritten`, and `DamagedWeights` for values that are not finite in float16.
+    """
+    config_type, module_type = NETWORKS[network_name]
+    if not isinstance(network, module_type) or not isinstance(network.config, config_type):
+        raise TypeError(f"{type(network).__name__} is not the network {network_name!r}")
+    if path.exists() and not overwrite:
+        raise OutputExists(f"{path} exists; --overwrite replaces it")
+    tensors = {name: _stored(name, tensor) for name, tensor in network.state_dict().items()}
+    context = getattr(network, "context", None)
+    metadata = Metadata(
+        network=network_name,
+        config=json.loads(json.dumps(dataclasses.asdict(network.config))),  # lists, as read back
+        task=task,
+        contract=TensorContract(
+            layout="(N, 3, H, W)" if context is None else "(N, T, 3, H, W)",
+            pixel_range=network.pixel_range,
+            context=context,
+            multiple=network.multiple,
+        ),
+        provenance=provenance,
+        tensors_sha256=_sha256(tensors),
+    )
+    _write_whole(path, save(tensors, {METADATA_KEY: metadata.model_dump_json()}))
+    return metadata
+
+
+def load_network(path: Path) -> tuple[nn.Module, Metadata]:
+    """Return the network in `path`, in float32, on the CPU and in evaluation mode.
+
+    Raises `UnknownModel` if there is no such file and `DamagedWeights` if it is a pickle, cut
+    short, changed, or of a network that this version does not have. Random state is untouched.
+    """
+    tensors, metadata = _read(path)
+    if metadata.network not in NETWORKS:
+        known = ", ".join(NETWORKS)
+        raise DamagedWeights(f"{path} holds the network {metadata.network!r}, known are {known}")
+    config_type, module_type = NETWORKS[metadata.network]
+    with torch.random.fork_rng(devices=[]):
+        network = module_type(_restored_config(path, config_type, metadata.config))
+    expected = network.state_dict()
+    _require_same_tensors(path, tensors, expected)
+    network.load_state_dict(
+        {name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()}
+    )
+    return network.eval(), metadata
+
+
+def read_metadata(path: Path) -> Metadata:
+    """Return what the released file `path` says about itself; errors as in `load_network`."""
+    _refuse_what_is_not_safetensors(path)
+    try:
+        with safe_open(path, "pt") as file:
+            header = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise DamagedWeights(f"{path} is damaged or cut short: {error}") from error
+    if METADATA_KEY not in header:
+        raise DamagedWeights(
+            f"{path} is a safetensors file without {METADATA_KEY!r} in its header, "
+            "expected one written by `predictor export`"
+        )
+    try:
+        return Metadata.model_validate_json(header[METADATA_KEY])
+    except ValidationError as error:
+        first = error.errors()[0]
+        setting = ".".join(map(str, first["loc"])) or "header"
+        raise DamagedWeights(f"{path}: {setting} of its header: {first['msg']}") from error
+
+
+def bundled_models() -> dict[str, Path]:
+    """Return the weights files that came with this package, by model name."""
+    package = Path(str(resources.files("predictor")))
+    installed, checkout = package / "_models", package.parent / "models"
+    root = installed if installed.is_dir() else checkout
+    files = sorted(root.glob(f"*/*{SUFFIX}"))
+    return {file.stem: file for file in files if file.stem == file.parent.name}
+
+
+def find_model(name_or_file: str | os.PathLike[str]) -> Path:
+    """Return the weights file of a bundled model, or the file or model folder of that path.
+
+    A bundled name wins over a path. Raises `UnknownModel` with the names there are.
+    """
+    bundled = bundled_models()
+    name = os.fspath(name_or_file)
+    if name in bundled:
+        return bundled[name]
+    path = Path(name)
+    if path.is_file():
+        return path
+    if path.is_dir() and len(files := sorted(path.glob(f"*{SUFFIX}"))) == 1:
+        return files[0]
+    near = difflib.get_close_matches(name, bundled, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise UnknownModel(
+        f"no model {name!r}: no file of that name, bundled are {', '.join(bundled) or 'none'}{hint}"
+    )
+
+
+def _stored(name: str, tensor: Tensor) -> Tensor:
+    stored = tensor.detach().to("cpu", copy=True).contiguous()
+    if not stored.is_floating_point():
+        return stored
+    stored = stored.to(torch.float16)
+    if not stored.isfinite().all():
+        raise DamagedWeights(f"{name} has values that are not finite in float16; nothing written")
+    return stored
+
+
+def _sha256(tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(f"{name} {tensors[name].dtype} {tuple(tensors[name].shape)}".encode())
+        digest.update(tensors[name].contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise OutputNotWritten(f"{path} was not written: {error.strerror}") from error
+
+
+def _refuse_what_is_not_safetensors(path: Path) -> None:
+    if not path.is_file():
+        raise UnknownModel(f"no weights file {path}")
+    with path.open("rb") as file:
+        start = file.read(9)
+    for magic, kind in _PICKLES.items():
+        # A safetensors file starts with the length of its JSON header, then the header's brace.
+        if start.startswith(magic) and start[8:] != b"{":
+            raise DamagedWeights(
+                f"{path} is {kind}, which runs code when it is read; it was not read. "
+                "Expected a safetensors file written by `predictor export`"
+            )
+    if len(start) < 9 or start[8:] != b"{":
+        raise DamagedWeights(f"{path} is not a safetensors file")
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], Metadata]:
+    metadata = read_metadata(path)
+    try:
+        with safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except (SafetensorError, OSError) as error:
+        raise DamagedWeights(f"{path} is damaged or cut short: {error}") from error
+    if _sha256(tensors) != metadata.tensors_sha256:
+        raise DamagedWeights(f"{path} is damaged: its tensors are not those that were written")
+    return tensors, metadata
+
+
+def _restored_config(path: Path, config_type: type, values: dict[str, Any]) -> Any:
+    known = {field.name for field in dataclasses.fields(config_type)}
+    if unknown := sorted(values.keys() - known):
+        raise DamagedWeights(f"{path}: {', '.join(unknown)} of its config: unknown to this version")
+    try:
+        return TypeAdapter(config_type).validate_json(json.dumps(values))
+    except ValueError as error:
+        raise DamagedWeights(f"{path}: its config cannot be built: {error}") from error
+
+
+def _require_same_tensors(
+    path: Path, found: Mapping[str, Tensor], expected: Mapping[str, Tensor]
+) -> None:
+    if missing := sorted(expected.keys() - found.keys()):
+        raise DamagedWeights(f"{path} lacks {len(missing)} tensors, first {missing[0]!r}")
+    if extra := sorted(found.keys() - expected.keys()):
+        raise DamagedWeights(f"{path} has {len(extra)} unknown tensors, first {extra[0]!r}")
+    for name, tensor in found.items():
+        shape, wanted = tuple(tensor.shape), tuple(expected[name].shape)
+        if shape != wanted:
+            raise DamagedWeights(f"{path}: {name!r} is {shape}, its network needs {wanted}")
