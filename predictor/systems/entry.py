@@ -1,0 +1,49 @@
+"""What a row of the table `SYSTEMS` is made of."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from predictor.systems.phases import Batch, System
+from predictor.systems.settings import RunSettings
+
+
+class TrainingDataset(Protocol):
+    """Examples that depend on nothing but their key."""
+
+    def __len__(self) -> int:
+        """Return the number of examples in an epoch."""
+
+    def __getitem__(self, key: tuple[int, int]) -> dict[str, Tensor]:
+        """Return example `index` of `epoch` for the key ``(epoch, index)``, without a batch axis.
+
+        Runs in several processes in any order, so it draws from a generator of its own that is
+        seeded by the run's seed and the key. The object is pickled once for each process.
+        """
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The data of a run, split."""
+
+    train: TrainingDataset
+    validation: Iterable[Batch]
+    """Batches, the same ones in the same order each time they are iterated."""
+    skipped: list[str] = field(default_factory=list)
+    """What could not be used, one line each."""
+
+
+@dataclass(frozen=True)
+class SystemEntry:
+    """A system as the training loop and the command line see it.
+
+    `build` returns fresh networks whose weights depend on the seed that the caller has set.
+    `open_data` takes the settings and the path that the user gave.
+    """
+
+    settings: type[RunSettings]
+    build: Callable[[Any], System]
+    open_data: Callable[[Any, Path], TrainingData]

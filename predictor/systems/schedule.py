@@ -1,0 +1,40 @@
+"""Factors on a learning rate at an iteration, counted from 0."""
+
+import math
+from collections.abc import Callable, Sequence
+
+Schedule = Callable[[int], float]
+
+
+def constant() -> Schedule:
+    """Return the factor 1 at every iteration."""
+    return lambda iteration: 1.0
+
+
+def linear(iterations: int, start: float = 1.0, end: float = 0.0) -> Schedule:
+    """Return a line from `start` at iteration 0 to `end` at `iterations`, level after it."""
+    return lambda iteration: start + (end - start) * _share(iteration, iterations)
+
+
+def cosine(iterations: int, end: float = 0.0) -> Schedule:
+    """Return half a cosine from 1 at iteration 0 to `end` at `iterations`, level after it.
+
+    Loshchilov and Hutter 2017, eq. 5, without restarts.
+    """
+    return lambda iteration: (
+        end + (1 - end) * (1 + math.cos(math.pi * _share(iteration, iterations))) / 2
+    )
+
+
+def steps(boundaries: Sequence[int], factor: float) -> Schedule:
+    """Return `factor` to the power of how many `boundaries` lie at or before the iteration."""
+    return lambda iteration: factor ** sum(boundary <= iteration for boundary in boundaries)
+
+
+def warmed_up(schedule: Schedule, iterations: int) -> Schedule:
+    """Return `schedule` times a rise to 1 over the first `iterations`; the first step is not 0."""
+    return lambda iteration: schedule(iteration) * min(1.0, (iteration + 1) / max(1, iterations))
+
+
+def _share(iteration: int, iterations: int) -> float:
+    return min(1.0, iteration / iterations)
