@@ -1,0 +1,24 @@
+"""Losses: pure functions of logits or images; weights are applied by the system that names them."""
+
+from predictor.losses.adversarial import (
+    discriminator_loss,
+    fake_loss,
+    minimax_generator_loss,
+    non_saturating_generator_loss,
+    real_loss,
+)
+from predictor.losses.gradient_difference import gradient_difference_loss
+from predictor.losses.lp import lp_loss
+from predictor.losses.reduction import Reduction, reduced
+
+__all__ = [
+    "Reduction",
+    "discriminator_loss",
+    "fake_loss",
+    "gradient_difference_loss",
+    "lp_loss",
+    "minimax_generator_loss",
+    "non_saturating_generator_loss",
+    "real_loss",
+    "reduced",
+]

@@ -1,0 +1,46 @@
+"""The losses of the adversarial game, of logits: D(x) = sigmoid(logits).
+
+Written with the logarithm of the sigmoid, they stay exact and finite for logits of any size.
+"""
+
+from torch import Tensor
+from torch.nn import functional
+
+from predictor.losses.reduction import Reduction, at_least_float32, reduced
+
+
+def real_loss(logits: Tensor, reduction: Reduction = "mean") -> Tensor:
+    """Return ``-ln D``: the cross-entropy of logits ``(N, ...)`` with the label "real"."""
+    return reduced(-functional.logsigmoid(at_least_float32(logits)), reduction)
+
+
+def fake_loss(logits: Tensor, reduction: Reduction = "mean") -> Tensor:
+    """Return ``-ln (1 - D)``: the cross-entropy of logits ``(N, ...)`` with the label "fake"."""
+    return reduced(-functional.logsigmoid(-at_least_float32(logits)), reduction)
+
+
+def discriminator_loss(
+    real_logits: Tensor, fake_logits: Tensor, reduction: Reduction = "mean"
+) -> Tensor:
+    """Return ``-ln D(real) - ln (1 - D(fake))``, 2 ln 2 where the discriminator knows nothing.
+
+    The two are reduced apart: their batches may differ in size. Goodfellow et al. 2014, eq. 1, with
+    the sign turned; Mathieu et al. 2016, one such term a scale.
+    """
+    return real_loss(real_logits, reduction) + fake_loss(fake_logits, reduction)
+
+
+def non_saturating_generator_loss(fake_logits: Tensor, reduction: Reduction = "mean") -> Tensor:
+    """Return ``-ln D(fake)``, whose gradient stays strong while the discriminator is winning.
+
+    Goodfellow et al. 2014, section 3; Mathieu et al. 2016, one such term a scale.
+    """
+    return real_loss(fake_logits, reduction)
+
+
+def minimax_generator_loss(fake_logits: Tensor, reduction: Reduction = "mean") -> Tensor:
+    """Return ``ln (1 - D(fake))``, the generator's side of the minimax game; it is negative.
+
+    Its gradient vanishes where the discriminator is sure. Goodfellow et al. 2014, algorithm 1.
+    """
+    return -fake_loss(fake_logits, reduction)

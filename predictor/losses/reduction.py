@@ -1,0 +1,27 @@
+"""How a loss of every element becomes one number."""
+
+from typing import Literal, assert_never
+
+import torch
+from torch import Tensor
+
+Reduction = Literal["mean", "sum_per_example"]
+"""``"mean"``: over all elements. ``"sum_per_example"``: summed over the elements of each example
+(the first axis), then the mean over examples, so that the loss does not grow with the batch."""
+
+
+def reduced(values: Tensor, reduction: Reduction) -> Tensor:
+    """Return the scalar that `reduction` makes of `values` ``(N, ...)``, in float32 or better."""
+    values = at_least_float32(values)
+    match reduction:
+        case "mean":
+            return values.mean()
+        case "sum_per_example":
+            return values.sum() / values.shape[0]
+        case _:
+            assert_never(reduction)
+
+
+def at_least_float32(tensor: Tensor) -> Tensor:
+    """Return `tensor`, half precision raised to float32; float64 stays."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))

@@ -1,0 +1,42 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from predictor.errors import TensorContractError
+from predictor.pyramid import average_pooled, nearest_upsampled, pooled_at_factors
+
+
+def test_each_block_becomes_its_mean():
+    images = torch.arange(16.0).reshape(1, 1, 4, 4)
+    expected = torch.tensor([[[[2.5, 4.5], [10.5, 12.5]]]])
+    torch.testing.assert_close(average_pooled(images, 2), expected)
+
+
+def test_a_clip_is_pooled_frame_by_frame():
+    clip = torch.rand(2, 3, 3, 8, 16)
+    pooled = average_pooled(clip, 4)
+    for time in range(3):
+        torch.testing.assert_close(pooled[:, time], average_pooled(clip[:, time], 4))
+
+
+@given(factor=st.sampled_from([1, 2, 4]), rows=st.integers(1, 3), columns=st.integers(1, 3))
+def test_pooling_undoes_nearest_upsampling(factor: int, rows: int, columns: int):
+    images = torch.rand(2, 3, rows, columns)
+    upsampled = nearest_upsampled(images, factor)
+    assert upsampled.shape[-2:] == (rows * factor, columns * factor)
+    torch.testing.assert_close(average_pooled(upsampled, factor), images)
+
+
+def test_levels_go_from_coarse_to_fine_and_end_with_the_images():
+    images = torch.rand(1, 3, 16, 24)
+    levels = pooled_at_factors(images, (8, 4, 2, 1))
+    assert [tuple(level.shape[-2:]) for level in levels] == [(2, 3), (4, 6), (8, 12), (16, 24)]
+    assert torch.equal(levels[-1], images)
+    # Means of equal blocks of means: the pyramid is consistent with itself.
+    torch.testing.assert_close(average_pooled(levels[2], 4), levels[0])
+
+
+def test_a_size_that_is_not_a_multiple_is_refused_by_name():
+    with pytest.raises(TensorContractError, match="20x16, expected multiples of 8"):
+        average_pooled(torch.rand(1, 3, 16, 20), 8)
