@@ -1,0 +1,87 @@
+"""From what stands on the command line to the clips that are meant."""
+
+import glob
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.outputs import is_output_name
+from predictor.errors import PredictorError, UnreadableMedia
+
+IMAGE_SUFFIXES = frozenset(
+    (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".jp2", ".avif")
+)
+VIDEO_SUFFIXES = frozenset({
+    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif", ".y4m", ".ts",
+    ".m2ts", ".mts", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv", ".3gp", ".mxf",
+})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What was named, in that order."""
+
+    entries: dict[Path, PredictorError | None]
+    """Each clip once; with an error where a name stands for none."""
+    is_batch: bool
+    """True for several names, a glob of several files, or a folder of videos."""
+
+    @property
+    def clips(self) -> list[Path]:
+        """Return the entries that are there."""
+        return [path for path, error in self.entries.items() if error is None]
+
+
+def named_inputs(names: Sequence[str]) -> Inputs:
+    """Return the clips behind `names`: files, folders of frames, folders of videos, globs.
+
+    A folder whose own files are images is one clip; else each video in it is a clip, in the order
+    of their names, without this tool's earlier outputs. A clip named twice counts once.
+    """
+    entries: dict[Path, PredictorError | None] = {}
+    seen: set[Path] = set()
+    has_folder = False
+    for name in names:
+        for path in _globbed(name):
+            found, error = [path], None
+            if not path.exists():
+                error = UnreadableMedia(f"{path}: no such file or folder")
+            elif path.is_dir() and not is_image_folder(path):
+                has_folder = True
+                found = videos_in(path) or [path]
+                if found == [path]:
+                    error = UnreadableMedia(f"{path}: no video and no image in this folder")
+            entries |= {clip: error for clip in found if clip.absolute() not in seen}
+            seen |= {clip.absolute() for clip in found}
+    return Inputs(entries, has_folder or len(entries) > 1)
+
+
+def _globbed(name: str) -> Iterable[Path]:
+    # A file may really be called "take[1].mp4": what exists is not a pattern.
+    if Path(name).exists() or not glob.has_magic(name):
+        return [Path(name)]
+    return [
+        path for path in map(Path, sorted(glob.glob(name, recursive=True))) if not _is_output(path)
+    ] or [Path(name)]
+
+
+def _is_output(path: Path) -> bool:
+    return path.is_file() and is_output_name(path)
+
+
+def is_image_folder(folder: Path) -> bool:
+    """Return whether the files of `folder` itself are images and none is a video."""
+    suffixes = {path.suffix.lower() for path in folder.iterdir() if path.is_file()}
+    return bool(suffixes & IMAGE_SUFFIXES) and not suffixes & VIDEO_SUFFIXES
+
+
+def videos_in(folder: Path) -> list[Path]:
+    """Return the videos that lie in `folder` itself, by name, without this tool's outputs."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.is_file()
+        and path.suffix.lower() in VIDEO_SUFFIXES
+        and not path.name.startswith(".")
+        and not is_output_name(path)
+    )
