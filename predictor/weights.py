@@ -109,16 +109,17 @@ def save_network(
     if path.exists() and not overwrite:
         raise OutputExists(f"{path} exists; --overwrite replaces it")
     tensors = {name: _stored(name, tensor) for name, tensor in network.state_dict().items()}
-    context = getattr(network, "context", None)
+    described: Any = network
+    context = getattr(described, "context", None)
     metadata = Metadata(
         network=network_name,
         config=json.loads(json.dumps(dataclasses.asdict(network.config))),  # lists, as read back
         task=task,
         contract=TensorContract(
             layout="(N, 3, H, W)" if context is None else "(N, T, 3, H, W)",
-            pixel_range=network.pixel_range,
+            pixel_range=described.pixel_range,
             context=context,
-            multiple=network.multiple,
+            multiple=described.multiple,
         ),
         provenance=provenance,
         tensors_sha256=_sha256(tensors),

@@ -1,0 +1,74 @@
+"""The models that came with this package, as a table for people and rows for programs."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from predictor.weights import bundled_models, read_metadata
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """One bundled model: what it does, what may be done with it, what it was seen to reach."""
+
+    name: str
+    task: str
+    network: str
+    size_mb: float
+    """Size of the weights file in 10^6 bytes."""
+    licence: str
+    commercial_use: bool
+    """Whether the terms of the training data allow commercial use."""
+    measured_horizon: int | None
+    scores: dict[str, float]
+    file: Path
+    card: Path
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `json.dump` takes."""
+        return asdict(self) | {"file": str(self.file), "card": str(self.card)}
+
+
+def model_rows() -> list[ModelRow]:
+    """Return one row for each bundled model, by name. Raises `DamagedWeights`."""
+    rows = []
+    for name, file in bundled_models().items():
+        metadata = read_metadata(file)
+        rows.append(
+            ModelRow(
+                name=name,
+                task=metadata.task,
+                network=metadata.network,
+                size_mb=round(file.stat().st_size / 1e6, 3),
+                licence=metadata.provenance.licence,
+                commercial_use=metadata.provenance.commercial_use,
+                measured_horizon=metadata.provenance.measured_horizon,
+                scores=dict(metadata.provenance.scores),
+                file=file,
+                card=file.with_name("README.md"),
+            )
+        )
+    return rows
+
+
+def model_table(rows: Sequence[ModelRow]) -> Table:
+    """Return `rows` as a table for a terminal."""
+    table = Table(title="Bundled models", title_justify="left")
+    for heading in ("model", "task", "MB", "licence", "commercial use", "scores"):
+        table.add_column(heading, justify="right" if heading == "MB" else "left")
+    for row in rows:
+        scores = "\n".join(f"{name} {value:g}" for name, value in row.scores.items())
+        if row.measured_horizon is not None:
+            scores += f"\nmeasured {row.measured_horizon} frames ahead"
+        table.add_row(
+            row.name,
+            row.task,
+            f"{row.size_mb:.1f}",
+            row.licence,
+            "yes" if row.commercial_use else "no: the training data's terms",
+            scores.strip(),
+        )
+    return table

@@ -1,0 +1,73 @@
+"""The list of models says what each file says about itself."""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from pipelines import models
+from pipelines.models import model_rows, model_table
+from predictor.errors import DamagedWeights
+from predictor.networks import NETWORKS
+from predictor.weights import Provenance, save_network
+
+Bundle = Callable[..., Path]
+
+
+@pytest.fixture
+def bundle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bundle:
+    """Bundle a network of random weights under a name."""
+    files: dict[str, Path] = {}
+    monkeypatch.setattr(models, "bundled_models", lambda: files)
+
+    def place(name: str, *, commercial_use: bool = True, licence: str = "MIT") -> Path:
+        config, module = NETWORKS["multiscale"]
+        path = tmp_path / name / f"{name}.safetensors"
+        provenance = Provenance(
+            data="none",
+            licence=licence,
+            commercial_use=commercial_use,
+            command="none",
+            commit="none",
+            iterations=0,
+            training_time_s=0,
+            hardware="none",
+            scores={"psnr_frame_1_db": 30.5},
+            measured_horizon=8,
+        )
+        save_network(path, "multiscale", module(config()), provenance)
+        files[name] = path
+        return path
+
+    return place
+
+
+def test_row_is_what_the_file_says(bundle: Bundle) -> None:
+    path = bundle("frames", commercial_use=False, licence="CC-BY-4.0")
+    (row,) = model_rows()
+    assert row.size_mb == round(path.stat().st_size / 1e6, 3)
+    assert (row.name, row.task, row.network) == ("frames", "frames", "multiscale")
+    assert (row.licence, row.commercial_use, row.measured_horizon) == ("CC-BY-4.0", False, 8)
+    assert row.card == path.with_name("README.md")
+    assert json.loads(json.dumps(row.as_json()))["scores"] == {"psnr_frame_1_db": 30.5}
+
+
+@pytest.mark.parametrize(("commercial_use", "said"), [(True, "yes"), (False, "no: the training")])
+def test_table_says_whether_commercial_use_is_allowed(
+    bundle: Bundle, commercial_use: bool, said: str
+) -> None:
+    bundle("frames", commercial_use=commercial_use)
+    screen = io.StringIO()
+    Console(file=screen, width=160).print(model_table(model_rows()))
+    assert said in screen.getvalue()
+    assert "psnr_frame_1_db 30.5" in screen.getvalue()
+    assert "measured 8 frames ahead" in screen.getvalue()
+
+
+def test_damaged_model_is_named(bundle: Bundle) -> None:
+    bundle("frames").write_bytes(b"cut")
+    with pytest.raises(DamagedWeights, match="frames.safetensors".replace(".", r"\.")):
+        model_rows()
