@@ -1,0 +1,17 @@
+"""Videos of the user's own, indexed once and cut into examples."""
+
+from predictor.data.clips import ClipDataset, ClipSettings
+from predictor.data.evaluation import EvaluationWindows, evaluation_windows
+from predictor.data.split import split_by_file
+from predictor.data.video_index import IndexedVideo, VideoIndex, index_videos
+
+__all__ = [
+    "ClipDataset",
+    "ClipSettings",
+    "EvaluationWindows",
+    "IndexedVideo",
+    "VideoIndex",
+    "evaluation_windows",
+    "index_videos",
+    "split_by_file",
+]
