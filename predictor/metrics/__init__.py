@@ -1,0 +1,23 @@
+"""Metrics: pure functions of images ``(N, C, H, W)`` with an explicit range, one value an example.
+
+`data_range` is the lowest and the highest value that a pixel can have, `IMAGE_RANGE` for images
+of this project; both ends matter, since SSIM compares brightness counted from black.
+"""
+
+from predictor.metrics.bootstrap import bootstrap_interval
+from predictor.metrics.moving import moving_by_flow_color, moving_by_speed
+from predictor.metrics.official import OfficialScores, official_scores
+from predictor.metrics.psnr import psnr
+from predictor.metrics.sharpness import sharpness
+from predictor.metrics.ssim import ssim
+
+__all__ = [
+    "OfficialScores",
+    "bootstrap_interval",
+    "moving_by_flow_color",
+    "moving_by_speed",
+    "official_scores",
+    "psnr",
+    "sharpness",
+    "ssim",
+]
