@@ -1,0 +1,1 @@
+"""What a trained network does: how well it predicts, and what it learned."""

@@ -1,0 +1,210 @@
+"""How well predicted frames match the frames that came, against classical extrapolation.
+
+Protocol: per video evenly spaced windows of context and target frames without a cut, RGB; PSNR is
+capped at 60 dB; windows where repeating the last frame exceeds 45 dB are listed apart; numbers are
+means over windows, then over videos, with a bootstrap 95 % interval over videos.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from predictor.data.footage import pictures
+from predictor.data.video_index import IndexedVideo, VideoIndex, index_videos
+from predictor.errors import UnreadableMedia, UnusableData
+from predictor.flow import constant_velocity, dense_flow
+from predictor.metrics import moving_by_speed, psnr, sharpness, ssim
+from predictor.metrics.ssim import WINDOW as SMALLEST_SIDE_PX
+from predictor.tensors import IMAGE_RANGE
+
+REPEAT_LAST = "repeat-last"
+CONSTANT_VELOCITY = "DIS constant velocity"
+
+CONTEXT_FRAMES = 12
+PSNR_CAP_DB = 60.0
+STILL_DB = 45.0
+"""A window that repeating the last frame predicts better than this shows nothing that moves."""
+
+MEASURES = {
+    "psnr_db": "PSNR, dB",
+    "ssim": "SSIM",
+    "sharpness_db": "sharpness, dB",
+    "moving_psnr_db": "PSNR where it moves, dB",
+    "moving_ssim": "SSIM where it moves",
+    "moving_sharpness_db": "sharpness where it moves, dB",
+}
+"""What is measured of every predicted frame; larger is better for each."""
+
+Extrapolation = Callable[[Tensor, int], Tensor]
+"""Takes a clip ``(N, T, 3, H, W)`` and a count, returns the frames after it, ``(N, count, …)``."""
+
+Progress = Callable[[int, int, str], None]
+"""Called with the number of windows done, the number of all, and the video's name."""
+
+
+def repeated_last(clip: Tensor, count: int) -> Tensor:
+    """Return the last frame of `clip` `count` times: what a video that stops would show."""
+    return clip[:, -1:].expand(-1, count, -1, -1, -1)
+
+
+BASELINES: Mapping[str, Extrapolation] = {
+    REPEAT_LAST: repeated_last,
+    CONSTANT_VELOCITY: constant_velocity,
+}
+
+
+@dataclass(frozen=True)
+class Window:
+    """Successive frames of one shot."""
+
+    video: IndexedVideo
+    start: int
+    length: int
+
+    @property
+    def start_s(self) -> float:
+        """Presentation time of the first frame in seconds."""
+        return float(int(self.video.timestamps[self.start]) * self.video.time_base)
+
+
+@dataclass(frozen=True)
+class WindowScores:
+    """What every method reached on one window."""
+
+    window: Window
+    scores: Mapping[str, Mapping[str, tuple[float | None, ...]]]
+    """By method and measure: one number for each frame ahead, None where nothing moves."""
+
+    @property
+    def is_still(self) -> bool:
+        """Whether the window is listed apart because its first target repeats the last frame."""
+        psnr_db = self.scores[REPEAT_LAST]["psnr_db"][0]
+        return psnr_db is not None and psnr_db > STILL_DB
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All windows of a data set under all methods, baselines first."""
+
+    data: Path
+    methods: tuple[str, ...]
+    horizon: int
+    windows: tuple[WindowScores, ...]
+    skipped: tuple[tuple[str, str], ...]
+    """Videos without a usable window, with the reason."""
+
+    @property
+    def moving(self) -> tuple[WindowScores, ...]:
+        """The windows that count; the others are still."""
+        return tuple(window for window in self.windows if not window.is_still)
+
+    @property
+    def still(self) -> tuple[WindowScores, ...]:
+        """The windows listed apart."""
+        return tuple(window for window in self.windows if window.is_still)
+
+
+def windows_without_cut(video: IndexedVideo, length: int, count: int) -> list[Window]:
+    """Return up to `count` windows of `length` frames, evenly spaced over those that hold no cut.
+
+    Fewer where the video has fewer such windows, none where it is too short.
+    """
+    starts = np.arange(max(0, video.frame_count - length + 1))
+    for cut in video.cuts:
+        starts = starts[(starts >= cut) | (starts + length <= cut)]
+    if not len(starts):
+        return []
+    chosen = np.unique(np.linspace(0, len(starts) - 1, count).round().astype(int))
+    return [Window(video, int(starts[place]), length) for place in chosen]
+
+
+def window_frames(index: VideoIndex, window: Window) -> Tensor:
+    """Return the frames of `window`, ``(1, T, 3, H, W)`` in [-1, 1]. Raises `UnreadableMedia`."""
+    video = window.video
+    numbers = range(window.start, window.start + window.length)
+    frames = pictures(index.path(video), numbers, video.timestamps, video.keyframes)
+    stacked = torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)[None]
+    return stacked.float() / 127.5 - 1
+
+
+def evaluated(
+    data: Path,
+    models: Mapping[str, Extrapolation],
+    *,
+    horizon: int = 8,
+    windows_per_video: int = 5,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Return how the baselines and `models`, by name, predict the videos in the folder `data`.
+
+    Raises `UnusableData` if no video has a window of 12 + `horizon` frames without a cut.
+    """
+    index = index_videos(data)
+    length = CONTEXT_FRAMES + horizon
+    skipped = [*index.skipped]
+    planned: list[tuple[IndexedVideo, list[Window]]] = []
+    for video in index.videos:
+        windows = windows_without_cut(video, length, windows_per_video)
+        if min(video.size) < SMALLEST_SIDE_PX:
+            skipped.append((video.name, f"smaller than {SMALLEST_SIDE_PX} pixels"))
+        elif not windows:
+            skipped.append((video.name, f"no {length} frames without a cut"))
+        else:
+            planned.append((video, windows))
+    methods = {**BASELINES, **models}
+    total = sum(len(windows) for _, windows in planned)
+    done: list[WindowScores] = []
+    for video, windows in planned:
+        try:
+            for window in windows:
+                frames = window_frames(index, window)
+                done.append(WindowScores(window, _scores(frames, methods, horizon)))
+                if progress is not None:
+                    progress(len(done), total, video.name)
+        except UnreadableMedia as error:
+            skipped.append((video.name, str(error)))
+    if not done:
+        raise UnusableData(f"{data}: {'; '.join(f'{n}: {reason}' for n, reason in skipped[:3])}")
+    return Evaluation(data, tuple(methods), horizon, tuple(done), tuple(sorted(skipped)))
+
+
+def _scores(
+    frames: Tensor, methods: Mapping[str, Extrapolation], horizon: int
+) -> dict[str, dict[str, tuple[float | None, ...]]]:
+    context, targets = frames[:, :CONTEXT_FRAMES], frames[:, CONTEXT_FRAMES:]
+    before = frames[:, CONTEXT_FRAMES - 1 : -1]
+    moving = [
+        moving_by_speed(dense_flow(targets[:, step], before[:, step])) for step in range(horizon)
+    ]
+    scores: dict[str, dict[str, tuple[float | None, ...]]] = {}
+    for name, extrapolation in methods.items():
+        predicted = extrapolation(context, horizon).to(targets.device)
+        steps = [
+            _frame_scores(predicted[:, step], targets[:, step], moving[step])
+            for step in range(horizon)
+        ]
+        scores[name] = {measure: tuple(step[measure] for step in steps) for measure in MEASURES}
+    return scores
+
+
+def _frame_scores(predicted: Tensor, target: Tensor, moving: Tensor) -> dict[str, float | None]:
+    """Return every measure of one frame ``(1, 3, H, W)``; None where no pixel moves."""
+    found: dict[str, float | None] = {}
+    for prefix, where in (("", None), ("moving_", moving)):
+        found[f"{prefix}psnr_db"] = _number(
+            psnr(predicted, target, IMAGE_RANGE, where, cap_db=PSNR_CAP_DB)
+        )
+        found[f"{prefix}ssim"] = _number(ssim(predicted, target, IMAGE_RANGE, where))
+        found[f"{prefix}sharpness_db"] = _number(
+            sharpness(predicted, target, IMAGE_RANGE, where=where, cap_db=PSNR_CAP_DB)
+        )
+    return found
+
+
+def _number(value: Tensor) -> float | None:
+    number = float(value)
+    return None if number != number else number
