@@ -1,4 +1,4 @@
-"""The settings that every run has; a system's own settings are a subclass with fields beside them."""
+"""The settings that every run has; those of a system are a subclass that adds fields."""
 
 from typing import ClassVar, Literal
 

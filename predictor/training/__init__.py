@@ -1,0 +1,1 @@
+"""The one training loop: exact resume, checkpoints without pickle, averages, reports."""

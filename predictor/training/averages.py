@@ -1,0 +1,23 @@
+"""The exponential average of a network's weights."""
+
+import copy
+
+import torch
+from torch import nn
+
+
+def average_of(network: nn.Module) -> nn.Module:
+    """Return a copy of `network` to average into, in evaluation mode and without gradients."""
+    return copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Move every weight of `average` the share ``1 - decay`` towards `network`; copy buffers.
+
+    After n updates towards a constant p, starting at a, a weight is ``p + decay^n (a - p)``.
+    """
+    for averaged, weight in zip(average.parameters(), network.parameters(), strict=True):
+        averaged.lerp_(weight, 1 - decay)
+    for kept, buffer in zip(average.buffers(), network.buffers(), strict=True):
+        kept.copy_(buffer)

@@ -1,0 +1,142 @@
+"""Checkpoints: one safetensors file each, that appears whole, is never unpickled, and is checked.
+
+The tensors are named ``networks/<network>/<key>``, ``averages/<network>/<key>`` and
+``optimizers/<phase>/<slot>/<parameter>``; all else is one JSON string in the header. State that a
+system owns (a reference batch) is the buffers of a network that no phase updates.
+"""
+
+import json
+import logging
+import os
+import shutil
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from predictor.errors import DamagedCheckpoint, OutputNotWritten
+
+FORMAT_VERSION = 1
+METADATA_KEY = "predictor"
+BEST = "best.safetensors"
+
+_logger = logging.getLogger(__name__)
+
+
+class Checkpoint(NamedTuple):
+    """What a file held, and which file it was."""
+
+    path: Path
+    tensors: dict[str, Tensor]
+    record: dict[str, Any]
+
+
+def checkpoint_path(folder: Path, iteration: int) -> Path:
+    """Return the file for the state after `iteration` iterations."""
+    return folder / f"iteration-{iteration:06d}.safetensors"
+
+
+def checkpoints_newest_first(folder: Path) -> list[Path]:
+    """Return the numbered checkpoints in `folder`; the best one is a second name of one of them."""
+    return sorted(
+        folder.glob("iteration-*.safetensors"),
+        key=lambda path: int(path.stem.removeprefix("iteration-")),
+        reverse=True,
+    )
+
+
+def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
+    """Write `path` in one step: a kill or a full disk leaves the file that was there before.
+
+    Raises `OutputNotWritten`.
+    """
+    held = {**record, "format": FORMAT_VERSION, "crc32": _checksum(tensors)}
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(dict(tensors), partial, {METADATA_KEY: json.dumps(held)})
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+        _sync_folder(path.parent)
+    except (OSError, SafetensorError) as error:
+        partial.unlink(missing_ok=True)
+        raise OutputNotWritten(f"{path} was not written: {error}") from error
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Return what `path` holds; raises `DamagedCheckpoint` if it is not what was written."""
+    try:
+        with safe_open(path, "pt") as file:
+            record = json.loads((file.metadata() or {})[METADATA_KEY])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise DamagedCheckpoint(f"{path} is damaged or not a checkpoint: {error}") from error
+    if record.get("format") != FORMAT_VERSION:
+        raise DamagedCheckpoint(
+            f"{path} has format {record.get('format')}, this version reads {FORMAT_VERSION}"
+        )
+    if record["crc32"] != _checksum(tensors):
+        raise DamagedCheckpoint(f"{path} is damaged: its tensors are not those that were written")
+    return Checkpoint(path, tensors, record)
+
+
+def restore_newest(folder: Path, restore: Callable[[Checkpoint], None]) -> Checkpoint:
+    """Hand the newest checkpoint that is whole and fits to `restore`, and return it.
+
+    Each damaged one is named in a warning. Raises `DamagedCheckpoint` if none is left.
+    """
+    paths = checkpoints_newest_first(folder)
+    for path in paths:
+        try:
+            checkpoint = read_checkpoint(path)
+            restore(checkpoint)
+        except DamagedCheckpoint as error:
+            _logger.warning("%s; trying the one before it", error)
+            continue
+        return checkpoint
+    found = f"none of {len(paths)} checkpoints" if paths else "no checkpoint"
+    raise DamagedCheckpoint(f"{folder} holds {found} that can be read")
+
+
+def keep_newest(folder: Path, count: int) -> None:
+    """Delete all but the newest `count` numbered checkpoints and what a kill left half-written."""
+    for path in checkpoints_newest_first(folder)[count:]:
+        path.unlink()
+    for path in folder.glob("*.partial"):
+        path.unlink()
+
+
+def keep_as_best(path: Path) -> None:
+    """Give the checkpoint `path` the second name under which it stays; a copy where links fail."""
+    best = path.with_name(BEST)
+    partial = best.with_name(f"{BEST}.partial")
+    partial.unlink(missing_ok=True)
+    try:
+        os.link(path, partial)
+    except OSError:  # a file system without hard links
+        shutil.copyfile(path, partial)
+    partial.replace(best)
+    _sync_folder(path.parent)
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> int:
+    checksum = 0
+    for name in sorted(tensors):
+        checksum = zlib.crc32(name.encode(), checksum)
+        content = tensors[name].contiguous().reshape(-1).view(torch.uint8)
+        checksum = zlib.crc32(content.numpy().data, checksum)
+    return checksum
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

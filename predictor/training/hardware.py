@@ -1,0 +1,140 @@
+"""What a run computes on and how fast it may: resolved from its settings and from the machine."""
+
+import contextlib
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import torch
+
+from predictor import __version__
+from predictor.errors import OutOfDeviceMemory, SettingsError
+from predictor.systems.settings import RunSettings
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """The device of this process and how it is used."""
+
+    device: torch.device
+    precision: Literal["fp32", "bf16"]
+    channels_last: bool
+    compile: bool
+    workers: int
+    threads: int
+
+    @property
+    def is_cuda(self) -> bool:
+        """Whether the device is a GPU, whose results arrive later than the calls return."""
+        return self.device.type == "cuda"
+
+    def autocast(self) -> torch.autocast:
+        """Return the context in which losses are computed: bfloat16 where that is the precision."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
+
+    def facts(self) -> dict[str, str | int | bool]:
+        """Return what the bits of a result depend on beside the settings."""
+        name = torch.cuda.get_device_name(self.device) if self.is_cuda else _cpu_name()
+        chosen = asdict(self)
+        return {
+            "predictor": __version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+            "device": f"{self.device.type} ({name})",
+            **{key: chosen[key] for key in ("threads", "precision", "channels_last", "compile")},
+        }
+
+
+def hardware_for(settings: RunSettings) -> Hardware:
+    """Return the hardware that `settings` mean on this machine.
+
+    Under ``torchrun`` ``"auto"`` and ``"cuda"`` are the GPU of this process. Raises
+    `SettingsError` for a device that is not there.
+    """
+    device = _device(settings.device)
+    precision = settings.precision
+    if precision == "auto":
+        precision = "bf16" if _multiplies_bfloat16(device) else "fp32"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    workers = settings.workers
+    if workers is None:
+        workers = min(8, max(1, (cores or 1) - 1)) if device.type == "cuda" else 1
+    return Hardware(
+        device=device,
+        precision=precision,
+        channels_last=settings.channels_last,
+        compile=settings.compile,
+        workers=workers,
+        threads=settings.threads or torch.get_num_threads(),
+    )
+
+
+@contextlib.contextmanager
+def in_use(hardware: Hardware) -> Iterator[None]:
+    """Apply the process-wide part of `hardware` inside the block and undo it after."""
+    threads, benchmark = torch.get_num_threads(), torch.backends.cudnn.benchmark
+    torch.set_num_threads(hardware.threads)
+    if hardware.is_cuda:
+        torch.cuda.set_device(hardware.device)
+        torch.backends.cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.backends.cudnn.benchmark = benchmark
+
+
+@contextlib.contextmanager
+def memory_remedy(settings: RunSettings, hardware: Hardware) -> Iterator[None]:
+    """Turn a failed allocation inside the block into `OutOfDeviceMemory` with what to do."""
+    try:
+        yield
+    except RuntimeError as error:
+        is_full = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+        if not is_full:
+            raise
+        remedy = f"lower batch_size, now {settings.batch_size}"
+        if hardware.is_cuda and hardware.precision == "fp32":
+            remedy += ", or set precision=bf16"
+        raise OutOfDeviceMemory(f"{hardware.device} has not enough memory: {remedy}") from error
+
+
+def peak_memory_mib(hardware: Hardware) -> float:
+    """Return the most memory used so far: the GPU's allocator's, or the process's on a CPU."""
+    if hardware.is_cuda:
+        return torch.cuda.max_memory_allocated(hardware.device) / 2**20
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise SettingsError(f"device={name} is not a device, expected auto, cpu or cuda") from error
+    if device.type == "cuda":
+        if not torch.cuda.is_available():
+            raise SettingsError(f"device={name}: PyTorch {torch.__version__} sees no GPU here")
+        if device.index is None:
+            device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        if device.index >= torch.cuda.device_count():
+            raise SettingsError(f"device={device}: there are {torch.cuda.device_count()} GPUs")
+    return device
+
+
+def _multiplies_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        capabilities = torch.cpu.get_capabilities()
+        return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    return False
+
+
+def _cpu_name() -> str:
+    return str(torch.cpu.get_capabilities().get("cpu_name") or platform.machine())

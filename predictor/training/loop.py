@@ -1,0 +1,368 @@
+"""The one training loop: iterations, and what is done between them."""
+
+import contextlib
+import json
+import logging
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from predictor.errors import (
+    DamagedCheckpoint,
+    Interrupted,
+    OutputExists,
+    SettingsError,
+)
+from predictor.systems.entry import SystemEntry, TrainingData
+from predictor.systems.phases import System
+from predictor.systems.settings import RunSettings
+from predictor.training.checkpoint import (
+    Checkpoint,
+    checkpoint_path,
+    checkpoints_newest_first,
+    keep_as_best,
+    keep_newest,
+    restore_newest,
+    write_checkpoint,
+)
+from predictor.training.distributed import Ranks, joined_ranks
+from predictor.training.hardware import (
+    Hardware,
+    hardware_for,
+    in_use,
+    memory_remedy,
+    peak_memory_mib,
+)
+from predictor.training.interrupts import StopRequest, noted_signals
+from predictor.training.iteration import run_iteration
+from predictor.training.order import derived_seed
+from predictor.training.reports import Means, RunLog, progress_line
+from predictor.training.settings import changed_settings, require_same_run, validated_settings
+from predictor.training.state import Best, TrainingState
+from predictor.training.stream import BatchStream, on_device
+
+RUN_FILE = "run.json"
+CHECKPOINTS = "checkpoints"
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run folder is told once: its system, settings and data."""
+
+    folder: Path
+    system_name: str
+    entry: SystemEntry
+    settings: RunSettings
+    data: Path
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the checkpoints."""
+        return self.folder / CHECKPOINTS
+
+
+def train(
+    folder: Path,
+    system_name: str,
+    entry: SystemEntry,
+    settings: RunSettings,
+    data: Path,
+    *,
+    initial_weights: Mapping[str, Tensor] | None = None,
+    until: int | None = None,
+) -> Path:
+    """Train from fresh weights in the new run folder `folder` and return the last checkpoint.
+
+    `initial_weights` is the state of a network like the one that the system releases. `until` stops
+    after that many iterations, as if interrupted. Raises `OutputExists` for a folder with a run,
+    `Interrupted` on a signal, after saving; and `DivergenceError`, `OutOfDeviceMemory`.
+    """
+    run = Run(folder, system_name, entry, settings, data.absolute())
+    if (folder / RUN_FILE).exists():
+        raise OutputExists(f"{folder} holds a run; continue it with: predictor resume {folder}")
+    return _run(run, initial_weights, until, is_new=True)
+
+
+def resume(
+    folder: Path,
+    systems: Mapping[str, SystemEntry],
+    *,
+    changes: Mapping[str, Any] | None = None,
+    until: int | None = None,
+) -> Path:
+    """Continue the run in `folder` from its newest whole checkpoint; return its last checkpoint.
+
+    On the same machine, versions, device, number of ranks and threads a CPU run continues bit for
+    bit; what differs is named in a warning. `changes` may touch only `RunSettings.changeable`.
+    Raises what `train` raises, and `DamagedCheckpoint` or `SettingsError`.
+    """
+    run = opened_run(folder, systems)
+    if changes:
+        run = Run(
+            run.folder,
+            run.system_name,
+            run.entry,
+            changed_settings(run.settings, changes),
+            run.data,
+        )
+    return _run(run, None, until, is_new=False)
+
+
+def opened_run(folder: Path, systems: Mapping[str, SystemEntry]) -> Run:
+    """Return the run in `folder`; raises `SettingsError` if there is none that fits `systems`."""
+    path = folder / RUN_FILE
+    try:
+        told = json.loads(path.read_text())
+        system_name, values, data = told["system"], told["settings"], Path(told["data"])
+    except FileNotFoundError as error:
+        raise SettingsError(f"{folder} is not a run: it has no {RUN_FILE}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise SettingsError(f"{path} is damaged: {error}") from error
+    if system_name not in systems:
+        raise SettingsError(f"{path}: no system {system_name!r}; known are {', '.join(systems)}")
+    entry = systems[system_name]
+    return Run(folder, system_name, entry, validated_settings(entry.settings, values), data)
+
+
+def _run(
+    run: Run, initial_weights: Mapping[str, Tensor] | None, until: int | None, *, is_new: bool
+) -> Path:
+    hardware = hardware_for(run.settings)
+    with in_use(hardware), joined_ranks(hardware.device) as ranks, noted_signals() as request:
+        with ranks.main_first():
+            data = run.entry.open_data(run.settings, run.data)
+        for line in data.skipped:
+            _logger.warning("skipped: %s", line)
+        with memory_remedy(run.settings, hardware):
+            state = built_state(run, hardware, initial_weights)
+            facts = {**hardware.facts(), "ranks": ranks.size, "examples": len(data.train)}
+            drawn = 0
+            if is_new:
+                if ranks.is_main:
+                    _write_run_file(run)
+            else:
+                drawn = _restore(run, state, facts)
+            loop = _Loop(run, hardware, ranks, request, data, state, facts)
+            with contextlib.closing(
+                BatchStream(data.train, run.settings, hardware, ranks, drawn)
+            ) as stream:
+                return loop.advance(stream, until)
+
+
+def built_state(
+    run: Run, hardware: Hardware, initial_weights: Mapping[str, Tensor] | None = None
+) -> TrainingState:
+    """Return the state before the first iteration; the weights depend on the seed alone."""
+    torch.manual_seed(derived_seed(run.settings.seed, "build"))
+    system = run.entry.build(run.settings)
+    if initial_weights is not None:
+        _start_from(system, initial_weights)
+    return TrainingState(system, hardware)
+
+
+class _Loop:
+    """One process's part of a run that is under way."""
+
+    def __init__(
+        self,
+        run: Run,
+        hardware: Hardware,
+        ranks: Ranks,
+        request: StopRequest,
+        data: TrainingData,
+        state: TrainingState,
+        facts: Mapping[str, Any],
+    ) -> None:
+        self.run, self.hardware, self.ranks = run, hardware, ranks
+        self.request, self.data, self.state, self.facts = request, data, state, facts
+        self.means = Means()
+
+    def advance(self, stream: BatchStream, until: int | None) -> Path:
+        """Run iterations up to the end, `until` or a signal; return the last checkpoint."""
+        state, settings = self.state, self.run.settings
+        end = settings.iterations if until is None else min(until, settings.iterations)
+        saved = checkpoint_path(self.run.checkpoints, state.iteration)
+        if state.iteration == 0:
+            self.save(stream)
+        with self._log() as log:
+            while state.iteration < end:
+                start = time.perf_counter()
+                number = state.iteration + 1
+                is_last = number == settings.iterations
+                is_reported = number % settings.report_every == 0 or is_last
+                waited_s = stream.waited_s
+                measured = run_iteration(
+                    state, stream.draw, settings.seed, self.hardware, self.ranks, is_reported
+                )
+                self.means.add(measured)
+                if is_reported:
+                    state.require_finite()
+                elapsed_s = time.perf_counter() - start
+                state.training_time_s += elapsed_s
+                self.means.add(
+                    {
+                        "time_per_iteration_s": elapsed_s,
+                        "wait_for_data_s": stream.waited_s - waited_s,
+                    }
+                )
+                if is_reported:
+                    self.report(log)
+                is_best = False
+                if number % settings.validate_every == 0 or is_last:
+                    is_best = self.validate(log)
+                if number % settings.preview_every == 0 or is_last:
+                    self.preview()
+                signal_number = self.ranks.largest(self.request.signal_number)
+                is_stopping = number == end or signal_number
+                if number % settings.checkpoint_every == 0 or is_best or is_stopping:
+                    saved = self.save(stream, is_best=is_best)
+                if signal_number and number < settings.iterations:
+                    raise Interrupted(
+                        f"{signal.Signals(signal_number).name} stopped the run after iteration "
+                        f"{number}, which is saved; continue with: "
+                        f"predictor resume {self.run.folder}",
+                        signal_number,
+                    )
+        return saved
+
+    def save(self, stream: BatchStream, *, is_best: bool = False) -> Path:
+        """Write the checkpoint of the present state; a state that diverged is never written."""
+        self.state.require_finite()
+        path = checkpoint_path(self.run.checkpoints, self.state.iteration)
+        if self.ranks.is_main:
+            record = {
+                "system": self.run.system_name,
+                "settings": self.run.settings.model_dump(mode="json"),
+                "drawn": stream.drawn,
+                "facts": self.facts,
+                **self.state.numbers(),
+            }
+            write_checkpoint(path, self.state.tensors(), record)
+            if is_best:
+                keep_as_best(path)
+            keep_newest(self.run.checkpoints, self.run.settings.keep_checkpoints)
+        return path
+
+    def report(self, log: RunLog | None) -> None:
+        """Write the means since the last report."""
+        numbers = self.means.read()
+        if log is None:
+            return
+        numbers["training_time_s"] = self.state.training_time_s
+        numbers["peak_memory_mib"] = peak_memory_mib(self.hardware)
+        log.write(self.state.iteration, numbers)
+        total = self.run.settings.iterations
+        _logger.info("%s", progress_line(self.state.iteration, total, numbers))
+
+    def validate(self, log: RunLog | None) -> bool:
+        """Write the validation of the networks that would be released; return whether it is best.
+
+        Only the main process does it; the others wait at their next exchange.
+        """
+        if log is None:
+            return False
+        state = self.state
+        torch.manual_seed(derived_seed(self.run.settings.seed, "validation"))
+        with torch.no_grad():
+            batches = (on_device(batch, self.hardware.device) for batch in self.data.validation)
+            numbers = state.system.validate(state.for_evaluation(), batches)
+        state.enter_training()
+        log.write(state.iteration, {f"validation/{key}": value for key, value in numbers.items()})
+        shown = "  ".join(f"{key} {value:.4g}" for key, value in numbers.items())
+        _logger.info("validation after iteration %d: %s", state.iteration, shown or "no data")
+        name, direction = state.system.best_by
+        value = numbers.get(name)
+        sign = 1 if direction == "max" else -1
+        if value is None or (state.best and not sign * value > sign * state.best.value):
+            return False
+        state.best = Best(value, state.iteration)
+        return True
+
+    def preview(self) -> None:
+        """Let the system write pictures of its first validation batch."""
+        batch = next(iter(self.data.validation), None)
+        if not self.ranks.is_main or batch is None:
+            return
+        folder = self.run.folder / "previews" / f"iteration-{self.state.iteration:06d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(derived_seed(self.run.settings.seed, "preview"))
+        with torch.no_grad():
+            networks = self.state.for_evaluation()
+            self.state.system.preview(networks, on_device(batch, self.hardware.device), folder)
+        self.state.enter_training()
+
+    @contextlib.contextmanager
+    def _log(self) -> Iterator[RunLog | None]:
+        if not self.ranks.is_main:
+            yield None
+            return
+        header = {
+            "system": self.run.system_name,
+            "settings": self.run.settings.model_dump(mode="json"),
+            "seed": self.run.settings.seed,
+            "version": self.facts["predictor"],
+            "facts": self.facts,
+        }
+        log = RunLog(self.run.folder, header, self.state.iteration)
+        try:
+            yield log
+        finally:
+            log.close()
+
+
+def _restore(run: Run, state: TrainingState, facts: Mapping[str, Any]) -> int:
+    """Restore the newest checkpoint and return how many batches had been drawn."""
+    if not checkpoints_newest_first(run.checkpoints):
+        return 0  # killed before the first one was written
+
+    def restored(checkpoint: Checkpoint) -> None:
+        kind = run.entry.settings
+        require_same_run(validated_settings(kind, checkpoint.record["settings"]), run.settings)
+        try:
+            state.restore(checkpoint.tensors, checkpoint.record)
+        except DamagedCheckpoint as error:
+            raise DamagedCheckpoint(f"{checkpoint.path} does not fit: {error}") from error
+
+    record = restore_newest(run.checkpoints, restored).record
+    for name, before in record["facts"].items():
+        if before != facts.get(name):
+            _logger.warning(
+                "%s was %s and is %s now: the run goes on, but not bit for bit",
+                name,
+                before,
+                facts.get(name),
+            )
+    return int(record["drawn"])
+
+
+def _start_from(system: System, weights: Mapping[str, Tensor]) -> None:
+    network = system.networks[system.release]
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    for name in [*expected, *found]:
+        if expected.get(name) != found.get(name):
+            raise SettingsError(
+                f"--init-from: {name!r} is {found.get(name)} in the model, "
+                f"{expected.get(name)} in the network {system.release!r} of these settings"
+            )
+    network.load_state_dict(dict(weights))
+
+
+def _write_run_file(run: Run) -> None:
+    run.folder.mkdir(parents=True, exist_ok=True)
+    told = {
+        "system": run.system_name,
+        "settings": run.settings.model_dump(mode="json"),
+        "data": str(run.data),
+    }
+    partial = run.folder / f"{RUN_FILE}.partial"
+    partial.write_text(json.dumps(told, indent=2) + "\n")
+    partial.replace(run.folder / RUN_FILE)

@@ -1,0 +1,63 @@
+"""The order of the data: which examples make up the k-th batch drawn, for any k at once."""
+
+import hashlib
+from collections.abc import Iterator
+
+import torch
+from torch.utils.data import Sampler
+
+Key = tuple[int, int]
+"""``(epoch, index)``"""
+
+
+def derived_seed(*parts: int | str) -> int:
+    """Return a seed in [0, 2^63) that depends on every part and on their order."""
+    digest = hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
+
+
+def epoch_order(seed: int, epoch: int, examples: int) -> list[int]:
+    """Return the permutation of ``range(examples)`` in which `epoch` visits them."""
+    generator = torch.Generator().manual_seed(derived_seed(seed, "order", epoch))
+    order: list[int] = torch.randperm(examples, generator=generator).tolist()
+    return order
+
+
+class OrderedBatches(Sampler[list[Key]]):
+    """Batches of keys without end, from the batch numbered `first_draw` on.
+
+    Epochs follow each other without a gap: a batch may end one and begin the next, so none is
+    short and every example appears once an epoch. Of each batch this is the slice of `rank` among
+    `ranks`, which together hold the same examples for any number of ranks.
+    """
+
+    def __init__(
+        self,
+        examples: int,
+        batch_size: int,
+        seed: int,
+        first_draw: int = 0,
+        rank: int = 0,
+        ranks: int = 1,
+    ) -> None:
+        if batch_size % ranks:
+            raise ValueError(f"a batch of {batch_size} cannot be shared by {ranks} ranks")
+        self.examples = examples
+        self.batch_size = batch_size
+        self.seed = seed
+        self.first_draw = first_draw
+        self.share = range(batch_size // ranks * rank, batch_size // ranks * (rank + 1))
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        """Yield the keys of one batch after the other."""
+        epoch, order = -1, list[int]()
+        start = self.first_draw * self.batch_size
+        while True:
+            keys = []
+            for offset in self.share:
+                own_epoch, position = divmod(start + offset, self.examples)
+                if own_epoch != epoch:
+                    epoch, order = own_epoch, epoch_order(self.seed, own_epoch, self.examples)
+                keys.append((epoch, order[position]))
+            yield keys
+            start += self.batch_size

@@ -1,0 +1,88 @@
+"""What a run tells while it goes: ``log.jsonl``, TensorBoard curves and the log of the command."""
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+_logger = logging.getLogger(__name__)
+
+
+class RunLog:
+    """The reports of a run, in its folder.
+
+    The first line of ``log.jsonl`` holds the settings, seed and version, every other one a report;
+    opened at an iteration that the log has passed, it forgets the reports after that iteration.
+    """
+
+    def __init__(self, folder: Path, header: Mapping[str, Any], iteration: int) -> None:
+        self._path = folder / "log.jsonl"
+        folder.mkdir(parents=True, exist_ok=True)
+        kept = _lines_until(self._path, iteration) or [json.dumps(header)]
+        partial = self._path.with_name(f"{self._path.name}.partial")
+        partial.write_text("".join(f"{line}\n" for line in kept))
+        partial.replace(self._path)
+        self._curves = SummaryWriter(str(folder / "tensorboard"), purge_step=iteration + 1)
+
+    def write(self, iteration: int, numbers: Mapping[str, float]) -> None:
+        """Append one report; the keys name the units."""
+        with self._path.open("a") as file:
+            file.write(json.dumps({"iteration": iteration, **numbers}) + "\n")
+        for name, value in numbers.items():
+            self._curves.add_scalar(name, value, iteration)
+
+    def close(self) -> None:
+        """Write out the curves."""
+        self._curves.close()
+
+
+class Means:
+    """Running means of named scalars, summed where they are and read once."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor | float] = {}
+        self._counts: dict[str, int] = {}
+
+    def add(self, measured: Mapping[str, Tensor | float]) -> None:
+        """Take in one iteration's scalars."""
+        for name, value in measured.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+            self._counts[name] = self._counts.get(name, 0) + 1
+
+    def read(self) -> dict[str, float]:
+        """Return the means since the last call and start again; waits for the device."""
+        means = {name: float(total) / self._counts[name] for name, total in self._sums.items()}
+        self._sums.clear()
+        self._counts.clear()
+        return means
+
+
+def progress_line(iteration: int, iterations: int, numbers: Mapping[str, float]) -> str:
+    """Return one line for a person: where the run is, its loss terms, its speed, the time left."""
+    losses = "  ".join(
+        f"{name.removeprefix('loss/')} {value:.4g}"
+        for name, value in numbers.items()
+        if name.startswith("loss/")
+    )
+    pace = numbers["time_per_iteration_s"]
+    left = round((iterations - iteration) * pace)
+    clock = f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
+    return f"iteration {iteration}/{iterations}  {losses}  {pace:.3g} s each, {clock} left"
+
+
+def _lines_until(path: Path, iteration: int) -> list[str]:
+    if not path.exists():
+        return []
+    kept = []
+    for line in path.read_text().splitlines():
+        try:
+            report = json.loads(line)
+        except ValueError:  # the line that a kill cut short
+            continue
+        if report.get("iteration", 0) <= iteration:
+            kept.append(line)
+    return kept

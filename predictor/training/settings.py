@@ -1,0 +1,124 @@
+"""Settings from what a user wrote: dotted overrides, checked against the model of the system."""
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from predictor.errors import SettingsError
+from predictor.systems.settings import RunSettings
+
+__all__ = ["RunSettings", "changed_settings", "parsed_overrides", "validated_settings"]
+
+Settings = TypeVar("Settings", bound=RunSettings)
+
+
+def parsed_overrides(overrides: Iterable[str]) -> dict[str, Any]:
+    """Return ``["a.b=1", "c=fp32"]`` as ``{"a": {"b": 1}, "c": "fp32"}``.
+
+    Values are TOML; what is not TOML is taken as a string. Raises `SettingsError` for what has no
+    ``=`` or sets one key twice.
+    """
+    values: dict[str, Any] = {}
+    for override in overrides:
+        key, separator, text = override.partition("=")
+        if not separator or not key.strip():
+            raise SettingsError(f"--set {override!r}: expected key=value")
+        *parents, last = key.strip().split(".")
+        table = values
+        for parent in parents:
+            table = table.setdefault(parent, {})
+            if not isinstance(table, dict):
+                raise SettingsError(f"--set {override!r}: {parent!r} is set to a value as well")
+        if last in table:
+            raise SettingsError(f"--set {override!r}: {key.strip()!r} is set twice")
+        table[last] = _value(text.strip())
+    return values
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `base` with the values of `changes`, tables merged key by key."""
+    result = dict(base)
+    for key, value in changes.items():
+        below = result.get(key)
+        both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        result[key] = merged(below, value) if both else value  # type: ignore[arg-type] # `both`
+    return result
+
+
+def validated_settings(kind: type[Settings], values: Mapping[str, Any]) -> Settings:
+    """Return the settings `kind` with `values`, or raise `SettingsError` for the first bad one."""
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError(_first_problem(kind, error)) from error
+
+
+def changed_settings(settings: Settings, changes: Mapping[str, Any]) -> Settings:
+    """Return `settings` with `changes`, which may touch only what leaves the result alone.
+
+    Raises `SettingsError` that names the first setting that decides the result, with both values.
+    """
+    changed = validated_settings(type(settings), merged(settings.model_dump(), changes))
+    require_same_run(settings, changed)
+    return changed
+
+
+def require_same_run(before: RunSettings, after: RunSettings) -> None:
+    """Raise `SettingsError` if a setting that decides the result differs."""
+    for name, (old, new) in _differences(before.model_dump(), after.model_dump()).items():
+        if name.split(".")[0] not in before.changeable:
+            raise SettingsError(
+                f"{name} was {old!r} when the run began and is {new!r} now: that would be another "
+                f"run. Put {old!r} back, or start a new run with --init-from"
+            )
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _differences(
+    before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = ""
+) -> dict[str, tuple[Any, Any]]:
+    found: dict[str, tuple[Any, Any]] = {}
+    for key in [*before, *(key for key in after if key not in before)]:
+        old, new = before.get(key), after.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found |= _differences(old, new, f"{prefix}{key}.")
+        elif old != new:
+            found[f"{prefix}{key}"] = (old, new)
+    return found
+
+
+def _first_problem(kind: type[BaseModel], error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    *parents, last = [str(part) for part in first["loc"]] or [""]
+    name = ".".join([*parents, last])
+    if first["type"] != "extra_forbidden":
+        return f"{name}={first['input']!r}: {first['msg']}".removeprefix("=")
+    model = _model_at(kind, parents)
+    known = sorted(model.model_fields) if model else []
+    near = difflib.get_close_matches(last, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+    return f"unknown setting {name!r}; {hint}"
+
+
+def _model_at(kind: type[BaseModel], path: Iterable[str]) -> type[BaseModel] | None:
+    for name in path:
+        field = kind.model_fields.get(name)
+        if field is None:
+            continue  # the tag of a union
+        options = [field.annotation, *get_args(field.annotation)]
+        models = [
+            item for item in options if isinstance(item, type) and issubclass(item, BaseModel)
+        ]
+        if not models:
+            return None
+        kind = models[0]
+    return kind

@@ -1,0 +1,234 @@
+"""Everything that an iteration changes, by name, so that it can be saved and restored."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Adam, AdamW
+
+from predictor.errors import DamagedCheckpoint, DivergenceError
+from predictor.systems.phases import Networks, Optimizer, System
+from predictor.training.averages import average_of, update_average
+from predictor.training.hardware import Hardware
+
+NEVER = 2**62
+"""The iteration at which a phase that is well has diverged."""
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best validation so far, the number that `System.best_by` names."""
+
+    value: float
+    iteration: int
+
+
+class TrainingState:
+    """The networks of a system on their device, with optimizers, averages and counters.
+
+    Random numbers are no part of it: an iteration seeds them from its own number.
+    """
+
+    def __init__(self, system: System, hardware: Hardware) -> None:
+        self.system = system
+        self.iteration = 0
+        self.losses: dict[str, Tensor] = {}
+        """Last value of every loss term, ``"<phase>/<term>"``, scalars on the device."""
+        self.best: Best | None = None
+        self.training_time_s = 0.0
+        self.trainable: dict[str, dict[str, nn.Parameter]] = {}
+        for name, network in system.networks.items():
+            network.to(hardware.device)
+            if hardware.channels_last:
+                network.to(memory_format=torch.channels_last)
+            self.trainable[name] = {
+                key: value for key, value in network.named_parameters() if value.requires_grad
+            }
+        self.averages = {name: average_of(system.networks[name]) for name in system.averages}
+        if hardware.compile:
+            for network in system.networks.values():
+                network.compile()
+        self.optimizers = {
+            phase.name: _optimizer(phase.optimizer, list(self.trainable[phase.network].values()))
+            for phase in system.phases
+        }
+        self.first_divergence = {
+            phase.name: torch.tensor(NEVER, device=hardware.device) for phase in system.phases
+        }
+        self.enter_training()
+
+    def enter_training(self) -> None:
+        """Put the networks that phases update into training mode and the others out of it."""
+        updated = {phase.network for phase in self.system.phases}
+        for name, network in self.system.networks.items():
+            network.train(name in updated)
+
+    def require_gradients(self, updated: str) -> None:
+        """Let the network `updated`, and no other, collect gradients.
+
+        Buffers are not frozen: those of batch normalization move with every pass in training mode,
+        whichever phase makes it, as in the published code of these systems.
+        """
+        for name, parameters in self.trainable.items():
+            for parameter in parameters.values():
+                parameter.requires_grad_(name == updated)
+
+    def update_averages(self) -> None:
+        """Move every average towards its network by one iteration."""
+        for name, decay in self.system.averages.items():
+            update_average(self.averages[name], self.system.networks[name], decay)
+
+    def for_evaluation(self) -> Networks:
+        """Return the networks in evaluation mode, the average instead where one is kept.
+
+        Call `enter_training` before the next iteration.
+        """
+        for network in self.system.networks.values():
+            network.eval()
+        return {**self.system.networks, **self.averages}
+
+    def require_finite(self) -> None:
+        """Raise `DivergenceError` if a loss or a gradient was not finite in any iteration so far.
+
+        Reads from the device, so it waits for what is still being computed there.
+        """
+        for phase, first in self.first_divergence.items():
+            iteration = int(first)
+            if iteration == NEVER:
+                continue
+            prefix = f"{phase}/"
+            terms = ", ".join(
+                f"{name.removeprefix(prefix)} {float(value):g}"
+                for name, value in self.losses.items()
+                if name.startswith(prefix)
+            )
+            raise DivergenceError(
+                f"phase {phase!r} diverged in iteration {iteration}: the loss or its gradient is "
+                f"not finite (last terms: {terms}); lower the learning rate of that phase"
+            )
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return copies of all tensors on the CPU, by their names in a checkpoint."""
+        named: dict[str, Tensor] = {}
+        for group, networks in (
+            ("networks", self.system.networks),
+            ("averages", self.averages),
+        ):
+            for name, network in networks.items():
+                for key, tensor in network.state_dict().items():
+                    named[f"{group}/{name}/{key}"] = tensor
+        for phase in self.system.phases:
+            slots = self.optimizers[phase.name].state
+            for key, parameter in self.trainable[phase.network].items():
+                for slot, value in slots.get(parameter, {}).items():
+                    if isinstance(value, Tensor):
+                        named[f"optimizers/{phase.name}/{slot}/{key}"] = value
+        return {
+            name: tensor.detach().to("cpu", copy=True).contiguous()
+            for name, tensor in named.items()
+        }
+
+    def numbers(self) -> dict[str, Any]:
+        """Return everything that is not a tensor of a network or optimizer, as JSON values."""
+        return {
+            "iteration": self.iteration,
+            "losses": {name: float(value) for name, value in self.losses.items()},
+            "best": None if self.best is None else vars(self.best),
+            "training_time_s": self.training_time_s,
+        }
+
+    def restore(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
+        """Put back what `tensors` and `numbers` returned.
+
+        Raises `DamagedCheckpoint` naming the first tensor that is missing, unknown or misshapen.
+        """
+        expected = {
+            name: tensor.shape
+            for name, tensor in self.tensors().items()
+            if not name.startswith("optimizers/")
+        }
+        slots = {
+            f"optimizers/{phase.name}/": self.trainable[phase.network]
+            for phase in self.system.phases
+        }
+        for name in (*expected, *tensors):
+            if name not in tensors:
+                raise DamagedCheckpoint(f"it lacks {name!r}")
+            shape = expected[name] if name in expected else _slot_shape(name, slots)
+            if shape is None:
+                raise DamagedCheckpoint(f"it has the unknown tensor {name!r}")
+            if tensors[name].shape != shape:
+                found = tuple(tensors[name].shape)
+                raise DamagedCheckpoint(f"{name!r} is {found}, the system needs {tuple(shape)}")
+        for group, networks in (
+            ("networks", self.system.networks),
+            ("averages", self.averages),
+        ):
+            for name, network in networks.items():
+                network.load_state_dict(_below(f"{group}/{name}/", tensors))
+        for phase in self.system.phases:
+            _restore_optimizer(
+                self.optimizers[phase.name],
+                self.trainable[phase.network],
+                _below(f"optimizers/{phase.name}/", tensors),
+            )
+        self.iteration = numbers["iteration"]
+        device = next(iter(self.first_divergence.values())).device
+        self.losses = {
+            name: torch.tensor(value, dtype=torch.float64, device=device)
+            for name, value in numbers["losses"].items()
+        }
+        self.best = None if numbers["best"] is None else Best(**numbers["best"])
+        self.training_time_s = numbers["training_time_s"]
+
+
+def _optimizer(chosen: Optimizer, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    if chosen.kind == "sgd":
+        return SGD(
+            parameters,
+            chosen.learning_rate,
+            momentum=chosen.momentum,
+            weight_decay=chosen.weight_decay,
+        )
+    kind = Adam if chosen.kind == "adam" else AdamW
+    return kind(
+        parameters, chosen.learning_rate, betas=chosen.betas, weight_decay=chosen.weight_decay
+    )
+
+
+def _restore_optimizer(
+    optimizer: torch.optim.Optimizer,
+    parameters: Mapping[str, nn.Parameter],
+    slots: Mapping[str, Tensor],
+) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for number, (key, parameter) in enumerate(parameters.items()):
+        for path, value in slots.items():
+            slot, _, owner = path.partition("/")
+            if owner != key:
+                continue
+            if value.shape == parameter.shape:
+                value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+            state.setdefault(number, {})[slot] = value
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _slot_shape(name: str, slots: Mapping[str, Mapping[str, nn.Parameter]]) -> torch.Size | None:
+    for prefix, parameters in slots.items():
+        if name.startswith(prefix):
+            slot, _, key = name.removeprefix(prefix).partition("/")
+            if key not in parameters:
+                return None
+            return torch.Size() if slot == "step" else parameters[key].shape
+    return None
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }

@@ -1,0 +1,84 @@
+"""The batches of a run, loaded ahead by other processes and counted as they are drawn."""
+
+import multiprocessing
+import time
+from typing import cast
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from predictor.errors import SettingsError, UnusableData
+from predictor.systems.entry import TrainingDataset
+from predictor.systems.phases import Batch
+from predictor.systems.settings import RunSettings
+from predictor.training.distributed import Ranks
+from predictor.training.hardware import Hardware
+from predictor.training.interrupts import leave_signals_to_the_parent
+from predictor.training.order import OrderedBatches, derived_seed
+
+
+class BatchStream:
+    """The batches from number `drawn` on, on the device; `drawn` counts those handed out.
+
+    The examples in them depend on the settings' seed and on the number alone, so neither how many
+    processes load them nor how often the run was resumed can be seen in them.
+    """
+
+    def __init__(
+        self,
+        dataset: TrainingDataset,
+        settings: RunSettings,
+        hardware: Hardware,
+        ranks: Ranks,
+        drawn: int = 0,
+    ) -> None:
+        if settings.batch_size % ranks.size:
+            raise SettingsError(
+                f"batch_size={settings.batch_size} cannot be shared by {ranks.size} ranks"
+            )
+        if len(dataset) == 0:
+            raise UnusableData("the training data have no examples")
+        self.drawn = drawn
+        self.waited_s = 0.0
+        self._device = hardware.device
+        order = OrderedBatches(
+            len(dataset), settings.batch_size, settings.seed, drawn, ranks.rank, ranks.size
+        )
+        self._batches = iter(_loader(dataset, order, hardware, settings.seed))
+
+    def draw(self) -> Batch:
+        """Return the next batch on the device."""
+        start = time.perf_counter()
+        batch = next(self._batches)
+        self.waited_s += time.perf_counter() - start
+        self.drawn += 1
+        return on_device(batch, self._device)
+
+    def close(self) -> None:
+        """End the processes that load ahead."""
+        del self._batches
+
+
+def on_device(batch: Batch, device: torch.device) -> Batch:
+    """Return `batch` on `device`; pinned memory is copied while the host goes on."""
+    return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+
+
+def _loader(
+    dataset: TrainingDataset, order: OrderedBatches, hardware: Hardware, seed: int
+) -> "DataLoader[dict[str, torch.Tensor]]":
+    context = None
+    if hardware.workers:
+        # Not fork: a child of a process with running threads may wait for ever for their locks.
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([__name__])
+    return DataLoader(
+        cast("Dataset[dict[str, torch.Tensor]]", dataset),
+        batch_sampler=order,
+        num_workers=hardware.workers,
+        multiprocessing_context=context,
+        prefetch_factor=4 if hardware.workers else None,
+        pin_memory=hardware.is_cuda,
+        worker_init_fn=leave_signals_to_the_parent if hardware.workers else None,
+        generator=torch.Generator().manual_seed(derived_seed(seed, "workers")),
+    )
