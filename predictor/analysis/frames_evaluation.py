@@ -9,13 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import torch
 from torch import Tensor
 
-from predictor.data.footage import pictures
-from predictor.data.video_index import IndexedVideo, VideoIndex, index_videos
-from predictor.errors import UnreadableMedia, UnusableData
+from predictor.data import EvaluationWindows, evaluation_windows, index_videos
+from predictor.errors import UnreadableMedia
 from predictor.flow import constant_velocity, dense_flow
 from predictor.metrics import moving_by_speed, psnr, sharpness, ssim
 from predictor.metrics.ssim import WINDOW as SMALLEST_SIDE_PX
@@ -58,24 +55,14 @@ BASELINES: Mapping[str, Extrapolation] = {
 
 
 @dataclass(frozen=True)
-class Window:
-    """Successive frames of one shot."""
-
-    video: IndexedVideo
-    start: int
-    length: int
-
-    @property
-    def start_s(self) -> float:
-        """Presentation time of the first frame in seconds."""
-        return float(int(self.video.timestamps[self.start]) * self.video.time_base)
-
-
-@dataclass(frozen=True)
 class WindowScores:
     """What every method reached on one window."""
 
-    window: Window
+    number: int
+    """Place in `Evaluation.source`."""
+    video: str
+    start_s: float
+    """Presentation time of the window's first frame in seconds."""
     scores: Mapping[str, Mapping[str, tuple[float | None, ...]]]
     """By method and measure: one number for each frame ahead, None where nothing moves."""
 
@@ -90,12 +77,13 @@ class WindowScores:
 class Evaluation:
     """All windows of a data set under all methods, baselines first."""
 
-    data: Path
+    source: EvaluationWindows
+    """The windows themselves, to look at."""
     methods: tuple[str, ...]
     horizon: int
     windows: tuple[WindowScores, ...]
     skipped: tuple[tuple[str, str], ...]
-    """Videos without a usable window, with the reason."""
+    """Videos with a window that could not be used, or without one, and the reason."""
 
     @property
     def moving(self) -> tuple[WindowScores, ...]:
@@ -108,29 +96,6 @@ class Evaluation:
         return tuple(window for window in self.windows if window.is_still)
 
 
-def windows_without_cut(video: IndexedVideo, length: int, count: int) -> list[Window]:
-    """Return up to `count` windows of `length` frames, evenly spaced over those that hold no cut.
-
-    Fewer where the video has fewer such windows, none where it is too short.
-    """
-    starts = np.arange(max(0, video.frame_count - length + 1))
-    for cut in video.cuts:
-        starts = starts[(starts >= cut) | (starts + length <= cut)]
-    if not len(starts):
-        return []
-    chosen = np.unique(np.linspace(0, len(starts) - 1, count).round().astype(int))
-    return [Window(video, int(starts[place]), length) for place in chosen]
-
-
-def window_frames(index: VideoIndex, window: Window) -> Tensor:
-    """Return the frames of `window`, ``(1, T, 3, H, W)`` in [-1, 1]. Raises `UnreadableMedia`."""
-    video = window.video
-    numbers = range(window.start, window.start + window.length)
-    frames = pictures(index.path(video), numbers, video.timestamps, video.keyframes)
-    stacked = torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)[None]
-    return stacked.float() / 127.5 - 1
-
-
 def evaluated(
     data: Path,
     models: Mapping[str, Extrapolation],
@@ -141,35 +106,34 @@ def evaluated(
 ) -> Evaluation:
     """Return how the baselines and `models`, by name, predict the videos in the folder `data`.
 
-    Raises `UnusableData` if no video has a window of 12 + `horizon` frames without a cut.
+    Raises `UnusableData` if no video has 12 + `horizon` frames without a cut, 11 pixels or more
+    on a side.
     """
     index = index_videos(data)
-    length = CONTEXT_FRAMES + horizon
-    skipped = [*index.skipped]
-    planned: list[tuple[IndexedVideo, list[Window]]] = []
+    tall = {video.name for video in index.videos if min(video.size) >= SMALLEST_SIDE_PX}
+    source = evaluation_windows(index.subset(tall), windows_per_video, CONTEXT_FRAMES, horizon)
+    used = {source.index.videos[window.video].name for window in source.windows}
+    skipped = dict(index.skipped)
     for video in index.videos:
-        windows = windows_without_cut(video, length, windows_per_video)
-        if min(video.size) < SMALLEST_SIDE_PX:
-            skipped.append((video.name, f"smaller than {SMALLEST_SIDE_PX} pixels"))
-        elif not windows:
-            skipped.append((video.name, f"no {length} frames without a cut"))
-        else:
-            planned.append((video, windows))
+        if video.name not in tall:
+            skipped[video.name] = f"smaller than {SMALLEST_SIDE_PX} pixels"
+        elif video.name not in used:
+            skipped[video.name] = f"no {CONTEXT_FRAMES + horizon} frames without a cut"
     methods = {**BASELINES, **models}
-    total = sum(len(windows) for _, windows in planned)
     done: list[WindowScores] = []
-    for video, windows in planned:
+    for number, window in enumerate(source.windows):
+        video = source.index.videos[window.video]
         try:
-            for window in windows:
-                frames = window_frames(index, window)
-                done.append(WindowScores(window, _scores(frames, methods, horizon)))
-                if progress is not None:
-                    progress(len(done), total, video.name)
+            clip = source[number]["clip"][None]
         except UnreadableMedia as error:
-            skipped.append((video.name, str(error)))
-    if not done:
-        raise UnusableData(f"{data}: {'; '.join(f'{n}: {reason}' for n, reason in skipped[:3])}")
-    return Evaluation(data, tuple(methods), horizon, tuple(done), tuple(sorted(skipped)))
+            skipped[video.name] = str(error)
+            continue
+        start_s = float(int(video.timestamps[window.start]) * video.time_base)
+        scores = _scores(clip, methods, horizon)
+        done.append(WindowScores(number, video.name, start_s, scores))
+        if progress is not None:
+            progress(number + 1, len(source), video.name)
+    return Evaluation(source, tuple(methods), horizon, tuple(done), tuple(sorted(skipped.items())))
 
 
 def _scores(

@@ -86,7 +86,7 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
     """Return all of `evaluation` as `json.dump` takes it; NaN becomes None."""
     steps = range(1, evaluation.horizon + 1)
     return {
-        "data": str(evaluation.data),
+        "data": str(evaluation.source.index.root),
         "horizon": evaluation.horizon,
         "videos": len(_by_video(evaluation.windows)),
         "windows": len(evaluation.moving),
@@ -114,8 +114,8 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
         },
         "per_window": [
             {
-                "video": scored.window.video.name,
-                "start_s": scored.window.start_s,
+                "video": scored.video,
+                "start_s": scored.start_s,
                 "is_still": scored.is_still,
                 "scores": {method: dict(by) for method, by in scored.scores.items()},
             }
@@ -132,7 +132,7 @@ def _value(scored: WindowScores, method: str, measure: str, step: int) -> float:
 def _by_video(windows: Sequence[WindowScores]) -> dict[str, list[WindowScores]]:
     grouped: dict[str, list[WindowScores]] = {}
     for scored in windows:
-        grouped.setdefault(scored.window.video.name, []).append(scored)
+        grouped.setdefault(scored.video, []).append(scored)
     return grouped
 
 

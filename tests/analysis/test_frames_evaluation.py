@@ -1,6 +1,5 @@
-"""The protocol: which windows, what is measured on them, and against what."""
+"""The protocol: what is measured on the windows of a folder, and against what."""
 
-from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -10,14 +9,14 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
+from predictor.analysis import frames_evaluation
 from predictor.analysis.frames_evaluation import (
     CONSTANT_VELOCITY,
     REPEAT_LAST,
     Evaluation,
     evaluated,
-    windows_without_cut,
 )
-from predictor.data.video_index import IndexedVideo
+from predictor.data import index_videos
 from predictor.errors import UnusableData
 
 HEIGHT, WIDTH = 48, 64
@@ -44,40 +43,6 @@ def moving(seed: int, count: int, speed_px: int = 2) -> list[np.ndarray]:
     ]
 
 
-def video(frame_count: int, cuts: tuple[int, ...] = ()) -> IndexedVideo:
-    return IndexedVideo(
-        name="a.mp4",
-        size=(HEIGHT, WIDTH),
-        time_base=Fraction(1, 25),
-        timestamps=np.arange(frame_count) + 10,
-        keyframes=np.array([0]),
-        motion=np.ones(frame_count, np.float32),
-        cuts=np.array(cuts, dtype=np.int64),
-        repeats=np.array([], dtype=np.int64),
-    )
-
-
-def starts(frame_count: int, length: int, count: int, cuts: tuple[int, ...] = ()) -> list[int]:
-    return [w.start for w in windows_without_cut(video(frame_count, cuts), length, count)]
-
-
-def test_windows_are_evenly_spaced_from_the_first_frame_to_the_last() -> None:
-    assert starts(116, 16, 5) == [0, 25, 50, 75, 100]
-    assert starts(18, 16, 5) == [0, 1, 2]
-    assert starts(16, 16, 5) == [0]
-    assert starts(15, 16, 5) == []
-
-
-def test_no_window_holds_a_cut() -> None:
-    # The first frame of a shot may begin a window, and no window may reach it from before.
-    assert starts(40, 16, 100, cuts=(18,)) == [0, 1, 2, 18, 19, 20, 21, 22, 23, 24]
-    assert starts(30, 16, 5, cuts=(10, 20)) == []
-
-
-def test_window_starts_at_its_presentation_time() -> None:
-    assert windows_without_cut(video(16), 16, 1)[0].start_s == 10 / 25
-
-
 @pytest.fixture(scope="module")
 def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("footage")
@@ -101,7 +66,7 @@ def evaluation(footage: Path) -> Evaluation:
 
 
 def of_clip(evaluation: Evaluation, name: str, method: str, measure: str) -> tuple[object, ...]:
-    first = next(w for w in evaluation.windows if w.window.video.name == name)
+    first = next(w for w in evaluation.windows if w.video == name)
     return first.scores[method][measure]
 
 
@@ -136,8 +101,8 @@ def test_constant_velocity_follows_a_constant_velocity(evaluation: Evaluation) -
 
 
 def test_still_windows_are_listed_apart_and_have_no_moving_pixels(evaluation: Evaluation) -> None:
-    assert {w.window.video.name for w in evaluation.still} == {"still"}
-    assert {w.window.video.name for w in evaluation.moving} == {"moving"}
+    assert {w.video for w in evaluation.still} == {"still"}
+    assert {w.video for w in evaluation.moving} == {"moving"}
     assert of_clip(evaluation, "still", REPEAT_LAST, "moving_psnr_db") == (None, None, None)
 
 
@@ -147,16 +112,36 @@ def test_what_was_skipped_is_named_with_its_reason(evaluation: Evaluation) -> No
     assert reasons["short"] == reasons["cut"] == "no 15 frames without a cut"
 
 
+def test_window_starts_at_its_presentation_time(evaluation: Evaluation) -> None:
+    # 20 frames at 25 a second hold windows of 15 frames from 0 to 5; the two are the ends.
+    assert [w.start_s for w in evaluation.moving] == [0.0, 5 / 25]
+
+
 def test_folder_without_a_window_is_named(tmp_path: Path) -> None:
     write_clip(tmp_path / "data" / "short", moving(0, 9))
-    with pytest.raises(UnusableData, match="short: no 20 frames without a cut"):
+    with pytest.raises(UnusableData, match="data has no 20 successive frames"):
         evaluated(tmp_path / "data", {})
 
 
 def test_pictures_under_the_window_of_ssim_are_skipped(tmp_path: Path) -> None:
     write_clip(tmp_path / "data" / "tiny", [frame[:10] for frame in moving(0, 20)])
-    with pytest.raises(UnusableData, match="tiny: smaller than 11 pixels"):
-        evaluated(tmp_path / "data", {})
+    write_clip(tmp_path / "data" / "fine", moving(0, 20))
+    found = evaluated(tmp_path / "data", {}, windows_per_video=1)
+    assert found.skipped == (("tiny", "smaller than 11 pixels"),)
+    assert [w.video for w in found.windows] == ["fine"]
+
+
+def test_file_that_changed_after_indexing_is_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        write_clip(tmp_path / "data" / name, moving(0, 20))
+    index = index_videos(tmp_path / "data")
+    monkeypatch.setattr(frames_evaluation, "index_videos", lambda folder: index)
+    (tmp_path / "data" / "a" / "000003.png").write_bytes(b"damaged since")
+    found = evaluated(tmp_path / "data", {}, windows_per_video=1)
+    assert [w.video for w in found.windows] == ["b"]
+    assert "000003.png" in dict(found.skipped)["a"]
 
 
 def test_context_is_twelve_frames_and_targets_stay_hidden(footage: Path) -> None:

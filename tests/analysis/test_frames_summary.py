@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,6 @@ from predictor.analysis.frames_evaluation import (
     MEASURES,
     REPEAT_LAST,
     Evaluation,
-    Window,
     WindowScores,
 )
 from predictor.analysis.frames_summary import (
@@ -23,34 +21,27 @@ from predictor.analysis.frames_summary import (
     share_worse,
     video_gains,
 )
-from predictor.data.video_index import IndexedVideo
+from predictor.data import EvaluationWindows, VideoIndex
 
 METHODS = (REPEAT_LAST, CONSTANT_VELOCITY, "ours")
 
 
 def window(video: str, **psnr_db: float | None) -> WindowScores:
     """Return a window whose every measure is the PSNR given as `repeat`, `dis` and `ours`."""
-    indexed = IndexedVideo(
-        name=video,
-        size=(48, 64),
-        time_base=Fraction(1, 25),
-        timestamps=np.arange(20),
-        keyframes=np.array([0]),
-        motion=np.ones(20, np.float32),
-        cuts=np.array([], dtype=np.int64),
-        repeats=np.array([], dtype=np.int64),
-    )
     values: Mapping[str, float | None] = dict(
         zip(METHODS, (psnr_db["repeat"], psnr_db["dis"], psnr_db["ours"]), strict=True)
     )
     return WindowScores(
-        Window(indexed, 0, 20),
+        0,
+        video,
+        0.0,
         {method: dict.fromkeys(MEASURES, (values[method],)) for method in METHODS},
     )
 
 
 def evaluation(*windows: WindowScores) -> Evaluation:
-    return Evaluation(Path("data"), METHODS, 1, windows, ())
+    source = EvaluationWindows(VideoIndex(Path("data"), ()), (), 0)
+    return Evaluation(source, METHODS, 1, windows, ())
 
 
 UNEVEN = evaluation(
