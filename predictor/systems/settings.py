@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, field_validator
 
 
 class RunSettings(BaseModel):
@@ -31,18 +31,18 @@ class RunSettings(BaseModel):
     )
     """Settings that a resumed run may be given anew; any other would make it a different run."""
 
-    iterations: int = Field(default=10_000, ge=1)
-    batch_size: int = Field(default=8, ge=1)
+    iterations: int = 10_000
+    batch_size: int = 8
     """Examples an iteration's phase sees, over all ranks together."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = 0
 
-    checkpoint_every: int = Field(default=500, ge=1)
+    checkpoint_every: int = 500
     """Iterations; a kill loses at most this much work."""
-    keep_checkpoints: int = Field(default=2, ge=1)
+    keep_checkpoints: int = 2
     """Newest checkpoints kept; the best by validation is kept beside them."""
-    report_every: int = Field(default=50, ge=1)
-    preview_every: int = Field(default=1000, ge=1)
-    validate_every: int = Field(default=1000, ge=1)
+    report_every: int = 50
+    preview_every: int = 1000
+    validate_every: int = 1000
 
     device: str = "auto"
     """``"auto"`` is the GPU where there is one; else ``"cpu"``, ``"cuda"``, ``"cuda:1"``."""
@@ -51,7 +51,31 @@ class RunSettings(BaseModel):
     channels_last: bool = True
     compile: bool = False
     """Compile the networks with `torch.compile`; needs a C++ compiler."""
-    workers: int | None = Field(default=None, ge=0)
+    workers: int | None = None
     """Processes that load data; None is one on a CPU and up to eight beside a GPU."""
-    threads: int | None = Field(default=None, ge=1)
+    threads: int | None = None
     """CPU threads of the main process; None leaves PyTorch's choice."""
+
+    # Not constraints of the fields: a subclass that only changes a default would lose them.
+    @field_validator(
+        "iterations",
+        "batch_size",
+        "checkpoint_every",
+        "keep_checkpoints",
+        "report_every",
+        "preview_every",
+        "validate_every",
+        "threads",
+    )
+    @classmethod
+    def _at_least_one(cls, value: int | None) -> int | None:
+        if value is not None and value < 1:
+            raise ValueError("expected 1 or more")
+        return value
+
+    @field_validator("seed", "workers")
+    @classmethod
+    def _not_negative(cls, value: int | None) -> int | None:
+        if value is not None and value < 0:
+            raise ValueError("expected 0 or more")
+        return value

@@ -1,0 +1,68 @@
+"""What a run would need, found by running a few of its iterations and keeping nothing."""
+
+import contextlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from predictor.systems.entry import SystemEntry
+from predictor.systems.settings import RunSettings
+from predictor.training.distributed import Ranks
+from predictor.training.hardware import hardware_for, in_use, memory_remedy, peak_memory_mib
+from predictor.training.iteration import run_iteration
+from predictor.training.loop import Run, built_state
+from predictor.training.stream import BatchStream
+
+TIMED_ITERATIONS = 3
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The size of a run."""
+
+    parameters: dict[str, int]
+    """Trained parameters by network."""
+    examples: int
+    skipped: list[str]
+    device: str
+    precision: str
+    peak_memory_mib: float
+    time_per_iteration_s: float
+    total_time_s: float
+
+
+def estimated(
+    system_name: str, entry: SystemEntry, settings: RunSettings, data_path: Path
+) -> Estimate:
+    """Return the size of the run, measured on the data over a few iterations; writes nothing.
+
+    The first iteration, which also waits for the loading processes to start, is not timed.
+    """
+    run = Run(data_path, system_name, entry, settings, data_path)
+    hardware = hardware_for(settings)
+    with in_use(hardware), memory_remedy(settings, hardware):
+        data = entry.open_data(settings, data_path)
+        state = built_state(run, hardware)
+        with contextlib.closing(BatchStream(data.train, settings, hardware, Ranks())) as stream:
+            run_iteration(state, stream.draw, settings.seed, hardware)
+            start = time.perf_counter()
+            for _ in range(TIMED_ITERATIONS):
+                run_iteration(state, stream.draw, settings.seed, hardware)
+            if hardware.is_cuda:
+                torch.cuda.synchronize()
+            pace = (time.perf_counter() - start) / TIMED_ITERATIONS
+    return Estimate(
+        parameters={
+            name: sum(parameter.numel() for parameter in parameters.values())
+            for name, parameters in state.trainable.items()
+        },
+        examples=len(data.train),
+        skipped=data.skipped,
+        device=str(hardware.device),
+        precision=hardware.precision,
+        peak_memory_mib=peak_memory_mib(hardware),
+        time_per_iteration_s=pace,
+        total_time_s=pace * settings.iterations,
+    )

@@ -1,0 +1,80 @@
+"""``predictor train`` and ``predictor resume`` on a toy system: exit codes, output, files."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parent / "training"))
+from toy import SYSTEMS
+
+from predictor.cli import app
+from predictor.errors import OutputExists, SettingsError
+
+run = CliRunner().invoke
+
+
+@pytest.fixture(autouse=True)
+def _toy_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("predictor.systems.SYSTEMS", SYSTEMS, raising=False)
+
+
+def test_trains_stops_and_resumes(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    first = run(app, ["train", "toy", ".", "-o", str(folder), "--until", "3"])
+    assert first.exit_code == 0, first.output
+    assert first.stdout.splitlines() == [str(folder / "checkpoints/iteration-000003.safetensors")]
+    second = run(app, ["resume", str(folder), "--set", "report_every=4"])
+    assert second.stdout.splitlines() == [str(folder / "checkpoints/iteration-000012.safetensors")]
+    assert "iteration 12/12" in second.stderr
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    assert lines[0]["seed"] == 0
+    assert [line["iteration"] for line in lines[1:] if "training_time_s" in line] == [2, 4, 8, 12]
+
+
+def test_dry_run_writes_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    done = run(app, ["train", "toy", ".", "-o", str(folder), "--dry-run"])
+    assert done.exit_code == 0, done.output
+    assert not folder.exists()
+    # 3x8+8, 2x8 of batch norm, 8x3+3; 3x8+8, 8x1+1
+    assert "parameters   generator 75\nparameters   discriminator 41\n" in done.stdout
+    assert "10 an epoch" in done.stdout
+
+
+def test_existing_run_is_not_trained_over(tmp_path: Path) -> None:
+    arguments = ["train", "toy", ".", "-o", str(tmp_path / "run"), "--until", "1"]
+    assert run(app, arguments).exit_code == 0
+    again = run(app, arguments)
+    assert isinstance(again.exception, OutputExists)
+    assert f"predictor resume {tmp_path / 'run'}" in str(again.exception)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--set", "batchsize=3"], "unknown setting 'batchsize'; did you mean 'batch_size'?"),
+        (["--set", "batch_size=0"], "batch_size=0: "),
+        (["--set", "batch_size"], "expected key=value"),
+        (["--recipe", "none-such"], "no recipe 'none-such'"),
+    ],
+)
+def test_wrong_settings_are_named(tmp_path: Path, arguments: list[str], message: str) -> None:
+    done = run(app, ["train", "toy", ".", "-o", str(tmp_path / "run"), *arguments])
+    assert isinstance(done.exception, SettingsError)
+    assert message in str(done.exception)
+    assert not (tmp_path / "run").exists()
+
+
+def test_unknown_system_is_a_usage_error(tmp_path: Path) -> None:
+    done = run(app, ["train", "toys", ".", "-o", str(tmp_path / "run")])
+    assert done.exit_code == 2
+    assert "did you mean 'toy'" in done.output
+
+
+def test_resume_of_what_is_not_a_run(tmp_path: Path) -> None:
+    done = run(app, ["resume", str(tmp_path)])
+    assert isinstance(done.exception, SettingsError)
+    assert f"{tmp_path} is not a run" in str(done.exception)
