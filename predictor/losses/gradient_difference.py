@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from predictor.errors import SettingsError, TensorContractError
-from predictor.losses.reduction import Reduction, at_least_float32, reduced
+from predictor.losses.reduction import Reduction, accurate_pair, reduced
 
 
 def gradient_difference_loss(
@@ -13,9 +13,11 @@ def gradient_difference_loss(
 
     With images ``(N, C, H, W)`` each difference of neighbours has one row or column fewer than the
     image; the two directions are reduced apart and added, so ``"mean"`` is a mean over the elements
-    of each direction. Signs are lost: a mirrored edge costs nothing. Raises `SettingsError` if
-    `alpha` is under 1, `TensorContractError` if an image is one pixel high or wide. Mathieu et al.
-    2016, GDL; their criterion knows alpha = 1 and means.
+    of each direction. Signs are lost: a mirrored edge costs nothing. Mathieu et al. 2016, GDL;
+    their criterion knows alpha = 1 and means.
+
+    Raises `SettingsError` if `alpha` is under 1, `TensorContractError` if the shapes differ or an
+    image is one pixel high or wide.
     """
     if alpha < 1:
         raise SettingsError(f"alpha of the gradient difference is {alpha}, expected at least 1")
@@ -24,7 +26,7 @@ def gradient_difference_loss(
             f"images are {prediction.shape[-1]}x{prediction.shape[-2]}, "
             "expected at least 2x2 for a gradient"
         )
-    prediction, target = at_least_float32(prediction), at_least_float32(target)
+    prediction, target = accurate_pair(prediction, target)
     down = (_absolute_steps(prediction, -2) - _absolute_steps(target, -2)).abs()
     right = (_absolute_steps(prediction, -1) - _absolute_steps(target, -1)).abs()
     if alpha != 1:

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from predictor.errors import SettingsError
-from predictor.losses.reduction import Reduction, at_least_float32, reduced
+from predictor.losses.reduction import Reduction, accurate_pair, reduced
 
 
 def lp_loss(
@@ -11,10 +11,12 @@ def lp_loss(
 ) -> Tensor:
     """Return ``|prediction - target| ** p`` over images ``(N, C, H, W)`` as a scalar.
 
-    The root is not taken. Raises `SettingsError` unless `p` is 1 or 2. Mathieu et al.
-    2016, L_p: a sum over the pixels of an example; their script takes the mean.
+    The root is not taken. Raises `SettingsError` unless `p` is 1 or 2, `TensorContractError`
+    if the shapes differ. Mathieu et al. 2016, L_p: a sum over the pixels of an example; their
+    script takes the mean.
     """
-    difference = at_least_float32(prediction) - at_least_float32(target)
+    prediction, target = accurate_pair(prediction, target)
+    difference = prediction - target
     if p == 1:
         return reduced(difference.abs(), reduction)
     if p == 2:

@@ -5,6 +5,8 @@ from typing import Literal, assert_never
 import torch
 from torch import Tensor
 
+from predictor.errors import TensorContractError
+
 Reduction = Literal["mean", "sum_per_example"]
 """``"mean"``: over all elements. ``"sum_per_example"``: summed over the elements of each example
 (the first axis), then the mean over examples, so that the loss does not grow with the batch."""
@@ -20,6 +22,16 @@ def reduced(values: Tensor, reduction: Reduction) -> Tensor:
             return values.sum() / values.shape[0]
         case _:
             assert_never(reduction)
+
+
+def accurate_pair(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Return both `at_least_float32`; raises `TensorContractError` unless they have one shape."""
+    if prediction.shape != target.shape:
+        raise TensorContractError(
+            f"prediction has shape {tuple(prediction.shape)}, target {tuple(target.shape)}: "
+            "a difference would repeat one of them"
+        )
+    return at_least_float32(prediction), at_least_float32(target)
 
 
 def at_least_float32(tensor: Tensor) -> Tensor:

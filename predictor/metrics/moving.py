@@ -6,6 +6,7 @@ flow behind them and how the pictures were scaled are not published.
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torchvision.utils import flow_to_image
 
 from predictor.errors import TensorContractError
@@ -21,8 +22,7 @@ def moving_by_flow_color(flow: Tensor) -> Tensor:
     none does. This is the reading of the official test script.
     """
     _require_flow(flow)
-    # One by one: torchvision scales a batch by its fastest pixel.
-    pictures = torch.stack([flow_to_image(one) for one in flow.detach().float()])
+    pictures = torch.stack([_flow_picture(one) for one in flow.detach().float()])
     return (pictures < _DARK).any(dim=1, keepdim=True)
 
 
@@ -33,6 +33,16 @@ def moving_by_speed(flow: Tensor, threshold_px: float = 0.2) -> Tensor:
     """
     _require_flow(flow)
     return torch.linalg.vector_norm(flow, dim=1, keepdim=True) > threshold_px
+
+
+def _flow_picture(flow: Tensor) -> Tensor:
+    # torchvision scales a batch by its fastest pixel, hence one by one; and that pixel's speed may
+    # round to just over 1, where its darkest channel wraps from 0 to 255. So a pixel beside the
+    # picture is made a little faster than all others, and cut off again.
+    fastest = torch.linalg.vector_norm(flow, dim=0).max()
+    beside = functional.pad(flow, (0, 1))
+    beside[0, :, -1] = fastest * (1 + 1e-5)
+    return flow_to_image(beside)[..., :-1]
 
 
 def _require_flow(flow: Tensor) -> None:

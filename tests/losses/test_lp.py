@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from predictor.errors import SettingsError
+from predictor.errors import SettingsError, TensorContractError
 from predictor.losses import lp_loss
 
 
@@ -37,3 +37,8 @@ def test_gradients(p: int):
 def test_other_norms_are_refused(p: int):
     with pytest.raises(SettingsError, match=f"p is {p}, expected 1 or 2"):
         lp_loss(torch.zeros(1, 3, 2, 2), torch.zeros(1, 3, 2, 2), p)
+
+
+def test_a_target_that_would_be_broadcast_is_refused():
+    with pytest.raises(TensorContractError, match="would repeat one of them"):
+        lp_loss(torch.zeros(4, 3, 2, 2), torch.zeros(1, 3, 2, 2))

@@ -1,8 +1,12 @@
+import dataclasses
+import tomllib
 from dataclasses import replace
+from importlib.resources import files
 from math import sqrt
 
 import pytest
 import torch
+from pydantic import TypeAdapter
 from torch import nn
 
 from predictor.errors import SettingsError, TensorContractError
@@ -17,12 +21,18 @@ from predictor.networks.multiscale import (
 from predictor.pyramid import average_pooled, nearest_upsampled, pooled_at_factors
 from predictor.tensors import frames_as_channels
 
-OFFICIAL = MultiscaleConfig(
-    maps=((16, 32, 16), (16, 32, 16), (16, 32, 64, 32, 16), (16, 32, 64, 32, 16))
-)
-OFFICIAL_DISCRIMINATORS = MultiscaleDiscriminatorsConfig(
-    maps=((32,), (32, 32, 64), (32, 32, 64), (32, 32, 64, 128)), hidden=((256, 128),) * 4
-)
+
+def from_recipe(name: str, part: str):
+    recipe = files("predictor").joinpath("recipes", f"{name}.toml").read_text()
+    values = tomllib.loads(recipe)["settings"][part]
+    config, _ = NETWORKS[values.pop("network")]
+    fields = {field.name for field in dataclasses.fields(config)}
+    assert values.keys() <= fields
+    return TypeAdapter(config).validate_python(values)
+
+
+OFFICIAL = from_recipe("mathieu-official", "generator")
+OFFICIAL_DISCRIMINATORS = from_recipe("mathieu-official", "discriminators")
 TINY = MultiscaleConfig(maps=((4,), (4,)), kernels=((3, 3), (5, 3)))
 TINY_DISCRIMINATORS = MultiscaleDiscriminatorsConfig(
     patch_size=(8, 12), maps=((3,), (4,)), kernels=((3,), (3,)), pooling=(1, 2), hidden=((5,), (6,))
@@ -248,3 +258,9 @@ def test_discriminator_configs_that_cannot_work(change: dict[str, object], messa
 def test_networks_are_found_by_name_and_default_to_the_paper(name: str):
     config, module = NETWORKS[name]
     assert module(config()).factors == (8, 4, 2, 1)
+
+
+@pytest.mark.parametrize("part", ["generator", "discriminators"])
+def test_the_recipe_of_the_paper_is_the_default(part: str):
+    config = from_recipe("mathieu-paper", part)
+    assert config == type(config)()
