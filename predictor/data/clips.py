@@ -134,7 +134,6 @@ class ClipDataset(Dataset[dict[str, Tensor]]):
             1 + self.settings.brightness * (2 * draws.brightness - 1),
         )
         clip = torch.from_numpy(np.stack([cv2.LUT(part, table) for part in parts]))
-        clip = clip.permute(0, 3, 1, 2)
         flips = [
             dim
             for dim, draw, share in (
@@ -148,31 +147,34 @@ class ClipDataset(Dataset[dict[str, Tensor]]):
     def _cropped(self, whole: list[Picture], draws: "_Draws") -> list[Picture]:
         """Return the part of every picture that the draws choose, at the size of the crop."""
         height, width = self.settings.crop
-        rows, columns = whole[0].shape[:2]
+        rows, columns = whole[0].shape[1:]
         smallest, largest = self.settings.scale
         scale = smallest * (largest / smallest) ** draws.scale
         scale = max(scale, height / rows, width / columns)
         size = (min(rows, round(height / scale)), min(columns, round(width / scale)))
         top, left = self._place(whole, size, draws)
-        parts = [picture[top : top + size[0], left : left + size[1]].copy() for picture in whole]
+        parts = [picture[:, top : top + size[0], left : left + size[1]].copy() for picture in whole]
         if size == (height, width):
             return parts
         method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        resized = (cv2.resize(part, (width, height), interpolation=method) for part in parts)
-        return [part.astype(np.uint8, copy=False) for part in resized]
+        resized = np.empty((len(parts), 3, height, width), dtype=np.uint8)
+        for place in np.ndindex(len(parts), 3):
+            source = parts[place[0]][place[1]]
+            cv2.resize(source, (width, height), dst=resized[place], interpolation=method)
+        return list(resized)
 
     def _place(
         self, whole: list[Picture], size: tuple[int, int], draws: "_Draws"
     ) -> tuple[int, int]:
         """Return the top left corner of the part to use."""
-        rows, columns = whole[0].shape[:2]
+        rows, columns = whole[0].shape[1:]
         free = (rows - size[0] + 1, columns - size[1] + 1)
         places = [(int(v * free[0]), int(h * free[1])) for v, h in draws.places]
         if self.settings.selection == "any":
             return places[0]
         step = 1 if self.settings.selection == "threshold" else _COARSE_STEP
-        before, last = (picture[::step, ::step] for picture in whole[-2:])
-        change = np.square(cv2.absdiff(before.copy(), last.copy()), dtype=np.float32).mean(2)
+        before, last = (picture[:, ::step, ::step] for picture in whole[-2:])
+        change = np.square(cv2.absdiff(before.copy(), last.copy()), dtype=np.float32).mean(0)
 
         def changed(place: tuple[int, int]) -> float:
             """Return the mean squared difference, in grey levels, of the part at `place`."""

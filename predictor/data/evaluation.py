@@ -2,7 +2,6 @@
 
 from typing import TypedDict
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -45,12 +44,8 @@ class EvaluationWindows(Dataset[EvaluationItem]):
         video = self.index.videos[window.video]
         frames = [window.start + step * window.stride for step in range(self.frames)]
         whole = pictures(self.index.path(video), frames, video.timestamps, video.keyframes)
-        clip = torch.from_numpy(np.stack([cv2.LUT(picture, _LEVELS) for picture in whole]))
-        return {
-            "clip": clip.permute(0, 3, 1, 2).contiguous(),
-            "name": video.name,
-            "start": window.start,
-        }
+        clip = torch.from_numpy(np.stack(whole)) / 127.5 - 1
+        return {"clip": clip, "name": video.name, "start": window.start}
 
 
 def evaluation_windows(
@@ -71,6 +66,3 @@ def evaluation_windows(
             f"{index.root} has no {frames} successive frames without a cut to evaluate on"
         )
     return EvaluationWindows(index, windows, frames)
-
-
-_LEVELS = (2 * (np.arange(256) / 255) - 1).astype(np.float32)

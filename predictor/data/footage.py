@@ -10,17 +10,14 @@ import cv2
 import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
+from torch import Tensor
 
-from predictor.errors import UnreadableImage, UnreadableVideo
+from predictor.errors import UnreadableVideo
+from predictor.media.colour import PictureDecoder
+from predictor.media.images import is_image_path, read_image
 
 Picture = NDArray[np.uint8]
-"""``(H, W, 3)``, RGB, as displayed."""
-
-VIDEO_SUFFIXES = frozenset(
-    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif", ".y4m", ".ts", ".m2ts", ".mts"}
-    | {".mpg", ".mpeg", ".wmv", ".flv", ".ogv", ".3gp"}
-)
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
+"""``(3, H, W)``, RGB, as displayed, rounded to 8 bits: what a packed copy holds too."""
 
 FOLDER_RATE = Fraction(25)
 """Frames per second of a folder of frames, which does not say its own."""
@@ -43,7 +40,7 @@ class TimedGrey:
 def frame_paths(folder: Path) -> list[Path]:
     """Return the images directly in `folder`, numbers in their order."""
     return sorted(
-        (path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES),
+        (path for path in folder.iterdir() if is_image_path(path)),
         key=lambda path: (len(path.stem), path.stem) if path.stem.isdigit() else (0, path.stem),
     )
 
@@ -55,12 +52,12 @@ def grey_frames(path: Path) -> Iterator[TimedGrey]:
     """
     if path.is_dir():
         for number, image in enumerate(frame_paths(path)):
-            grey = cv2.cvtColor(_image(image), cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
-            yield TimedGrey(number, 1 / FOLDER_RATE, True, grey, grey.shape)
+            grey = _rounded(read_image(image))[1]
+            yield TimedGrey(number, 1 / FOLDER_RATE, True, grey, (grey.shape[0], grey.shape[1]))
         return
     try:
         with av.open(str(path)) as container:
-            for timestamp, frame in _decoded(container, path, None):
+            for timestamp, frame in _decoded(container, path, None, None):
                 height, width = frame.height, frame.width
                 size = (width, height) if frame.rotation % 180 else (height, width)
                 base = frame.time_base or Fraction(1)
@@ -79,7 +76,7 @@ def pictures(
     """
     if path.is_dir():
         paths = frame_paths(path)
-        return [_image(paths[number]) for number in frames]
+        return [_rounded(read_image(paths[number])) for number in frames]
     start = int(keyframes[np.searchsorted(keyframes, frames[0], side="right") - 1])
     try:
         with av.open(str(path)) as container:
@@ -103,29 +100,38 @@ def _pictures_from(
 ) -> list[Picture] | None:
     """Return the frames, or None where decoding from `start` did not give all of them."""
     wanted = {int(timestamps[number]) for number in frames}
-    last = int(timestamps[frames[-1]])
+    first, last = int(timestamps[frames[0]]), int(timestamps[frames[-1]])
+    origin = int(timestamps[start]) if start else None
     found: list[Picture] = []
-    for timestamp, frame in _decoded(container, path, int(timestamps[start]) if start else None):
+    decoder: PictureDecoder | None = None
+    for timestamp, frame in _decoded(container, path, origin, first):
         if timestamp in wanted:
-            found.append(_rgb(frame))
+            decoder = decoder or PictureDecoder(-frame.rotation % 360)
+            found.append(_rounded(decoder.tensor(frame)))
         if timestamp >= last:
             break
     return found if len(found) == len(frames) else None
 
 
 def _decoded(
-    container: av.container.InputContainer, path: Path, start: int | None
+    container: av.container.InputContainer, path: Path, start: int | None, needed: int | None
 ) -> Iterator[tuple[int, VideoFrame]]:
-    """Yield frames with their timestamps, from the keyframe at `start` or from the beginning."""
+    """Yield frames with their timestamps, from the keyframe at `start` or from the beginning.
+
+    Frames before the time `needed` may be missing: those that no other frame refers to.
+    """
     if not container.streams.video:
         raise UnreadableVideo(f"{path} has no video stream")
     stream = container.streams.video[0]
     stream.codec_context.thread_count = 1
     if start is not None:
         container.seek(start, stream=stream)
-    for frame in container.decode(stream):
-        if frame.pts is not None:
-            yield frame.pts, frame
+    for packet in container.demux(stream):
+        is_early = needed is not None and packet.pts is not None and packet.pts < needed
+        stream.codec_context.skip_frame = "NONREF" if is_early else "DEFAULT"
+        for frame in packet.decode():
+            if frame.pts is not None:
+                yield frame.pts, frame
 
 
 def _luma(frame: VideoFrame) -> NDArray[np.uint8]:
@@ -137,14 +143,6 @@ def _luma(frame: VideoFrame) -> NDArray[np.uint8]:
     return frame.to_ndarray(format="gray").astype(np.uint8, copy=False)
 
 
-def _rgb(frame: VideoFrame) -> Picture:
-    picture = frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
-    turns = round(frame.rotation / 90) % 4
-    return np.rot90(picture, turns).copy() if turns else picture
-
-
-def _image(path: Path) -> Picture:
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise UnreadableImage(f"{path} cannot be decoded as an image")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+def _rounded(image: Tensor) -> Picture:
+    """Return an image ``(3, H, W)`` in [-1, 1] at 8 bits."""
+    return cv2.convertScaleAbs(image.numpy(), alpha=127.5, beta=127.5).astype(np.uint8, copy=False)

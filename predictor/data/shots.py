@@ -23,7 +23,12 @@ CUT_CONTRAST = 2.5
 """How many times the usual change around it a cut must be."""
 
 CUT_MATCH = 0.6
-"""A picture whose parts correlate better than this with the one before is the same shot."""
+"""A picture whose parts correlate better than this with the one before is the same shot..."""
+
+LONE_CUT_MATCH = 0.75
+"""...or better than this, where the change is `LONE_CONTRAST` times the usual one."""
+
+LONE_CONTRAST = 8.0
 
 REPEAT_CHANGE = 0.0015
 """Mean absolute difference (full scale 1) under which a frame may repeat the one before."""
@@ -76,7 +81,7 @@ class ShotMeter:
         cuts = [
             frame
             for frame, match in sorted(self._candidates.items())
-            if match < CUT_MATCH and motion[frame] > CUT_CONTRAST * _usual(motion, frame)
+            if _is_cut(match, float(motion[frame]), _usual(motion, frame))
         ]
         repeats = [
             frame
@@ -95,6 +100,12 @@ class ShotMeter:
         first = len(self._motion) - len(self._recent)
         before, *after = list(self._recent)[frame - 1 - first :]
         self._candidates[frame] = max(_match(before, picture) for picture in after)
+
+
+def _is_cut(match: float, change: float, usual: float) -> bool:
+    """Whether a frame that changes this much and matches this well begins a new shot."""
+    least_match = LONE_CUT_MATCH if change > LONE_CONTRAST * usual else CUT_MATCH
+    return match < least_match and change > CUT_CONTRAST * usual
 
 
 def _usual(motion: NDArray[np.float32], frame: int) -> float:

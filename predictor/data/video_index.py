@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from predictor.data.footage import IMAGE_SUFFIXES, VIDEO_SUFFIXES, frame_paths, grey_frames
+from predictor.data.footage import frame_paths, grey_frames
 from predictor.data.shots import ShotMeter
 from predictor.errors import OutputNotWritten, UnreadableMedia, UnusableData
+from predictor.media.images import is_image_path, is_video_path
 
 CACHE_VERSION = 1
 
@@ -152,9 +153,9 @@ def _names(folder: Path) -> list[str]:
     for parent, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         here = Path(parent).relative_to(folder)
-        suffixes = {name: Path(name).suffix.lower() for name in files if name[0] != "."}
-        names += [(here / n).as_posix() for n, s in suffixes.items() if s in VIDEO_SUFFIXES]
-        if sum(suffix in IMAGE_SUFFIXES for suffix in suffixes.values()) > 1:
+        paths = [here / name for name in files if not name.startswith(".")]
+        names += [path.as_posix() for path in paths if is_video_path(path)]
+        if sum(map(is_image_path, paths)) > 1:
             names.append(here.as_posix())
     return sorted(names)
 
