@@ -8,14 +8,6 @@ from pathlib import Path
 from pipelines.outputs import is_output_name
 from predictor.errors import PredictorError, UnreadableMedia
 
-IMAGE_SUFFIXES = frozenset(
-    (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".jp2", ".avif")
-)
-VIDEO_SUFFIXES = frozenset({
-    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif", ".y4m", ".ts",
-    ".m2ts", ".mts", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv", ".3gp", ".mxf",
-})  # fmt: skip
-
 
 @dataclass(frozen=True)
 class Inputs:
@@ -71,17 +63,21 @@ def _is_output(path: Path) -> bool:
 
 def is_image_folder(folder: Path) -> bool:
     """Return whether the files of `folder` itself are images and none is a video."""
-    suffixes = {path.suffix.lower() for path in folder.iterdir() if path.is_file()}
-    return bool(suffixes & IMAGE_SUFFIXES) and not suffixes & VIDEO_SUFFIXES
+    from predictor.media.images import is_image_path, is_video_path
+
+    files = [path for path in folder.iterdir() if path.is_file()]
+    return any(map(is_image_path, files)) and not any(map(is_video_path, files))
 
 
 def videos_in(folder: Path) -> list[Path]:
     """Return the videos that lie in `folder` itself, by name, without this tool's outputs."""
+    from predictor.media.images import is_video_path
+
     return sorted(
         path
         for path in folder.iterdir()
         if path.is_file()
-        and path.suffix.lower() in VIDEO_SUFFIXES
+        and is_video_path(path)
         and not path.name.startswith(".")
         and not is_output_name(path)
     )
