@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -68,9 +69,7 @@ def train(
         if dry_run:
             typer.echo(_described(estimated(system, entry, settings, data)))
             return
-        typer.echo(
-            trained(output, system, entry, settings, data, initial_weights=weights, until=until)
-        )
+        _say(trained(output, system, entry, settings, data, initial_weights=weights, until=until))
 
 
 @app.command(rich_help_panel="Training")
@@ -95,7 +94,7 @@ def resume(
 
     changes = parsed_overrides(overrides or [])
     with _log_on_stderr():
-        typer.echo(resumed(run, SYSTEMS, changes=changes, until=until))
+        _say(resumed(run, SYSTEMS, changes=changes, until=until))
 
 
 def _entry(system: str) -> "SystemEntry":
@@ -106,6 +105,15 @@ def _entry(system: str) -> "SystemEntry":
         hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(SYSTEMS)}"
         raise typer.BadParameter(f"no system {system!r}; {hint}")
     return SYSTEMS[system]
+
+
+def _is_main_rank() -> bool:
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _say(checkpoint: Path) -> None:
+    if _is_main_rank():
+        typer.echo(checkpoint)
 
 
 def _described(estimate: "Estimate") -> str:
@@ -128,7 +136,7 @@ def _log_on_stderr() -> Iterator[None]:
     level = logger.level
     handler.setFormatter(logging.Formatter("%(message)s"))
     logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    logger.setLevel(logging.INFO if _is_main_rank() else logging.ERROR)
     try:
         yield
     finally:

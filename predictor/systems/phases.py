@@ -50,8 +50,8 @@ class Phase:
     """Update exactly one network by one loss with one optimizer, each time on a batch of its own.
 
     `draws_from` names an earlier phase whose batch and detached outputs are used instead of a new
-    batch. `when` decides from the iteration and the last values of the loss terms (keys
-    ``"<phase>/<term>"``) whether the phase runs at all.
+    batch, if that phase ran in the same iteration. `when` decides from the iteration and the last
+    values of the loss terms (keys ``"<phase>/<term>"``) whether the phase runs at all.
     """
 
     name: str
@@ -66,6 +66,9 @@ class Phase:
 @dataclass(frozen=True)
 class System:
     """Named networks, the phases of one iteration, and what can be done with the result.
+
+    State that the losses own, such as a reference batch or a historical average, is the buffers of
+    a network that no phase updates: it moves to the device and into checkpoints with the others.
 
     `averages` gives the decay per iteration of the exponential average that a network keeps.
     `update` is ``"in_turn"`` (each phase sees the networks that the phases before it left) or
@@ -86,6 +89,11 @@ class System:
     update: Literal["in_turn", "together"] = "in_turn"
 
     def __post_init__(self) -> None:
+        names = [phase.name for phase in self.phases]
+        if len(set(names)) != len(names):
+            raise ValueError(f"two phases have one name: {names}")
+        if self.update == "together" and any(phase.repeats != 1 for phase in self.phases):
+            raise ValueError("phases that update together cannot repeat")
         updated = [phase.network for phase in self.phases]
         if len(set(updated)) != len(updated):
             raise ValueError(f"two phases update one network: {updated}")

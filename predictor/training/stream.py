@@ -77,7 +77,7 @@ def _loader(
         batch_sampler=order,
         num_workers=hardware.workers,
         multiprocessing_context=context,
-        prefetch_factor=4 if hardware.workers else None,
+        prefetch_factor=2 if hardware.workers else None,
         pin_memory=hardware.is_cuda,
         worker_init_fn=leave_signals_to_the_parent if hardware.workers else None,
         generator=torch.Generator().manual_seed(derived_seed(seed, "workers")),

@@ -1,0 +1,25 @@
+"""Learning-rate factors at the iterations where they are known by heart."""
+
+import pytest
+
+from predictor.systems.schedule import constant, cosine, linear, steps, warmed_up
+
+
+def test_linear_and_cosine_at_their_quarters() -> None:
+    assert [linear(100)(i) for i in (0, 25, 100, 200)] == [1, 0.75, 0, 0]
+    assert [linear(10, start=0.5, end=2.5)(i) for i in (0, 5, 10)] == [0.5, 1.5, 2.5]
+    half = cosine(100)
+    assert [half(i) for i in (0, 50, 100, 200)] == pytest.approx([1, 0.5, 0, 0])
+    assert half(25) == pytest.approx(0.5 + 8**-0.5)  # (1 + cos 45 deg) / 2
+    assert cosine(100, end=0.1)(50) == pytest.approx(0.55)
+
+
+def test_steps_count_the_boundary_itself() -> None:
+    factor = steps([10, 20], 0.5)
+    assert [factor(i) for i in (0, 9, 10, 19, 20, 99)] == [1, 1, 0.5, 0.5, 0.25, 0.25]
+
+
+def test_warm_up_multiplies_and_starts_above_zero() -> None:
+    factor = warmed_up(steps([3], 0.5), 4)
+    assert [factor(i) for i in range(5)] == [0.25, 0.5, 0.75, 0.5, 0.5]
+    assert warmed_up(constant(), 0)(0) == 1
