@@ -106,8 +106,7 @@ def save_network(
     config_type, module_type = NETWORKS[network_name]
     if not isinstance(network, module_type) or not isinstance(network.config, config_type):
         raise TypeError(f"{type(network).__name__} is not the network {network_name!r}")
-    if path.exists() and not overwrite:
-        raise OutputExists(f"{path} exists; --overwrite replaces it")
+    require_free(path, overwrite=overwrite)
     tensors = {name: _stored(name, tensor) for name, tensor in network.state_dict().items()}
     described: Any = network
     context = getattr(described, "context", None)
@@ -124,7 +123,7 @@ def save_network(
         provenance=provenance,
         tensors_sha256=_sha256(tensors),
     )
-    _write_whole(path, save(tensors, {METADATA_KEY: metadata.model_dump_json()}))
+    write_whole(path, save(tensors, {METADATA_KEY: metadata.model_dump_json()}))
     return metadata
 
 
@@ -200,6 +199,28 @@ def find_model(name_or_file: str | os.PathLike[str]) -> Path:
     )
 
 
+def require_free(path: Path, *, overwrite: bool) -> None:
+    """Raise `OutputExists` if there is something at `path` that may not be replaced."""
+    if path.exists() and not overwrite:
+        raise OutputExists(f"{path} exists; --overwrite replaces it")
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write `path` in one step, and its folder if needed. Raises `OutputNotWritten`."""
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise OutputNotWritten(f"{path} was not written: {error.strerror}") from error
+
+
 def _stored(name: str, tensor: Tensor) -> Tensor:
     stored = tensor.detach().to("cpu", copy=True).contiguous()
     if not stored.is_floating_point():
@@ -216,21 +237,6 @@ def _sha256(tensors: Mapping[str, Tensor]) -> str:
         digest.update(f"{name} {tensors[name].dtype} {tuple(tensors[name].shape)}".encode())
         digest.update(tensors[name].contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise OutputNotWritten(f"{path} was not written: {error.strerror}") from error
 
 
 def _refuse_what_is_not_safetensors(path: Path) -> None:
