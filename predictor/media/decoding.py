@@ -1,0 +1,169 @@
+"""The decoder of one video stream: seeks, survives damage, and says what was wrong."""
+
+import contextlib
+import itertools
+import math
+from collections import deque
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import cast
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from predictor.media.info import VideoInfo, opened
+
+_HELD_PICTURES = 16
+# Containers whose headers say how long they are; FFmpeg guesses it for others from what is there.
+_WITH_DURATION = ("matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "avi", "flv", "asf")
+
+_Packets = Iterator["av.Packet[VideoStream] | None"]
+
+
+class StreamDecoder:
+    """Decodes the stream that `info` names, each time from a fresh opening of its file.
+
+    `threads` is the number of decoding threads, None for as many as are useful.
+    """
+
+    def __init__(self, info: VideoInfo, threads: int | None = None) -> None:
+        self._info = info
+        self._threads = threads
+        self._containers: set[InputContainer] = set()
+        self._findings: dict[str, str] = {}
+
+    @property
+    def damage(self) -> str | None:
+        """What was wrong with the parts read so far, in words, or None."""
+        return ", ".join(self._findings.values()) or None
+
+    def close(self) -> None:
+        """End all readings that are still going on."""
+        for container in tuple(self._containers):
+            container.close()
+        self._containers.clear()
+
+    def frames(self, time: Fraction | None = None) -> Iterator[av.VideoFrame]:
+        """Yield frames from the key frame at or before `time` on, or from the first.
+
+        Where a container seeks imprecisely, the first may be later than `time`. Damaged pictures
+        are yielded where sound ones follow, as in a broadcast, and left out at the end.
+        """
+        held: deque[av.VideoFrame] = deque()
+        for frame in self._decoded(time):
+            held.append(frame)
+            if frame.is_corrupt:
+                self._note("picture", f"a damaged picture at {float(frame.time or 0):.3f} s")
+            if not frame.is_corrupt or len(held) > _HELD_PICTURES:
+                yield from held
+                held.clear()
+
+    def last_packet_time(self) -> Fraction:
+        """Return the time of the last picture, from reading all packets and decoding none."""
+        last = self._info.start_time
+        with self._opened() as (container, stream):
+            for packet in self._packets(container, stream):
+                if packet is not None and packet.pts is not None:
+                    last = max(last, packet.pts * self._info.time_base)
+        return last
+
+    def _decoded(self, time: Fraction | None) -> Iterator[av.VideoFrame]:
+        with self._opened() as (container, stream):
+            packets = self._packets(container, stream)
+            key: int | None = None
+            if time is not None and _seek(
+                container, stream, math.floor(time / self._info.time_base)
+            ):
+                packets = itertools.dropwhile(lambda packet: not _is_key(packet), packets)
+                first = next(packets, None)
+                if first is None:
+                    return
+                key = first.pts
+                packets = itertools.chain([first], packets)
+            for packet in packets:
+                for frame in self._pictures(stream, packet):
+                    # What is shown before the key frame may build on a group that was skipped.
+                    if key is None or frame.pts is None or frame.pts >= key:
+                        yield frame
+
+    def _pictures(
+        self, stream: VideoStream, packet: "av.Packet[VideoStream] | None"
+    ) -> list[av.VideoFrame]:
+        try:
+            return stream.decode(packet)
+        except av.EOFError:
+            return []
+        except (av.FFmpegError, OSError) as error:
+            self._note("packet", f"a packet that cannot be decoded ({error.strerror})")
+            return []
+
+    def _packets(self, container: InputContainer, stream: VideoStream) -> _Packets:
+        """Yield the packets of `stream`, then None, which empties the decoder."""
+        expected = _declared_end(container, stream)
+        is_shared = stream.duration is None and len(container.streams) > 1
+        chosen = tuple(container.streams) if is_shared else (stream,)
+        packets = cast("Iterator[av.Packet[VideoStream]]", container.demux(chosen))
+        end, previous, largest_gap = Fraction(0), Fraction(0), 3 / self._info.average_rate
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                break
+            except (av.FFmpegError, OSError) as error:
+                self._note("file", f"it cannot be read on ({error.strerror})")
+                break
+            if not packet.size:  # the library's own sign of the end, or a repeat in AVI
+                continue
+            start = packet.pts if packet.pts is not None else packet.dts
+            if start is not None and packet.time_base:
+                time = start * Fraction(packet.time_base)
+                end = max(end, time + (packet.duration or 0) * Fraction(packet.time_base))
+                if packet.stream_index == stream.index:
+                    largest_gap = max(largest_gap, time - previous)
+                    previous = max(previous, time)
+            if packet.stream_index == stream.index:
+                yield packet
+        tolerance = max(Fraction(1, 5), largest_gap if self._info.is_variable_rate else Fraction(0))
+        if expected is not None and end + tolerance < expected:
+            self._note("end", f"it ends at {float(end):.3f} s of {float(expected):.3f} s")
+        yield None
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[tuple[InputContainer, VideoStream]]:
+        with opened(self._info.path) as container:
+            stream = container.streams[self._info.stream_index]
+            assert isinstance(stream, VideoStream)
+            stream.thread_type = "AUTO"
+            stream.thread_count = self._threads or 0
+            self._containers.add(container)
+            try:
+                yield container, stream
+            finally:
+                self._containers.discard(container)
+
+    def _note(self, kind: str, finding: str) -> None:
+        self._findings.setdefault(kind, finding)
+
+
+def _is_key(packet: "av.Packet[VideoStream] | None") -> bool:
+    return packet is not None and packet.is_keyframe
+
+
+def _seek(container: InputContainer, stream: VideoStream, ticks: int) -> bool:
+    """Move to the key frame before `ticks`; where that fails, back to the first packet."""
+    try:
+        container.seek(ticks, stream=stream)
+    except av.FFmpegError:
+        container.seek(0, any_frame=True)
+        return False
+    return True
+
+
+def _declared_end(container: InputContainer, stream: VideoStream) -> Fraction | None:
+    """Return when the header says that the video ends, None where no header says it."""
+    if container.format.name not in _WITH_DURATION:
+        return None
+    if stream.duration is not None and stream.time_base:
+        return (stream.duration + (stream.start_time or 0)) * Fraction(stream.time_base)
+    return None if container.duration is None else Fraction(container.duration, av.time_base)

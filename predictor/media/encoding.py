@@ -1,0 +1,257 @@
+"""Videos out: pictures and their exact times into a file like the source."""
+
+import contextlib
+import difflib
+import math
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+from av.video.stream import VideoStream
+from torch import Tensor
+
+from predictor.errors import (
+    OutputNotWritten,
+    PredictorError,
+    SettingsError,
+    TensorContractError,
+    UnsupportedCodec,
+)
+from predictor.media.codecs import (
+    Encoder,
+    codecs_of,
+    container_for,
+    encoder_for,
+    pixel_format_for,
+    usual_codec,
+)
+from predictor.media.colour import PictureEncoder, bit_depth, planar_format
+from predictor.media.info import VideoInfo
+from predictor.media.palette import PaletteReducer
+
+__all__ = ["EncodingOptions", "UnsupportedCodec", "VideoWriter"]
+
+_EVEN_RATE_CONTAINERS = ("avi", "yuv4mpegpipe", "mxf", "h264", "hevc")
+_FINEST_TICKS = 2**31 - 1  # a second, in the containers' 32-bit fields
+_PRORES_PROFILES = {"Proxy": "proxy", "LT": "lt", "Standard": "standard", "HQ": "hq"} | {
+    "4444": "4444",
+    "XQ": "4444xq",
+}
+
+
+@dataclass(frozen=True)
+class EncodingOptions:
+    """How a video is encoded, where it is not to be as its source is.
+
+    `codec` is a codec or an encoder of FFmpeg (``hevc``, ``h264_nvenc``); `crf` its constant
+    quality, lower is better (default: 18 for H.264, 20 to 22 for HEVC, VP9 and AV1, quantizer 2
+    for the MPEG family: visually lossless); `lossless` keeps the values of the pixel format
+    exactly, and RGB of RGB sources; `encoder_options` are FFmpeg's for that encoder.
+    """
+
+    codec: str | None = None
+    crf: int | None = None
+    lossless: bool = False
+    encoder_options: Mapping[str, str] = field(default_factory=dict)
+
+
+class VideoWriter:
+    """Writes pictures to a video file; a context manager that ends the file on leaving.
+
+    By default the file is like its source `like`: container by the suffix of `path` (``.partial``
+    is ignored; `container` overrides, a name of FFmpeg's muxers), codec family and pixel format
+    where that container and this FFmpeg can, rate, pixel aspect and colour tags. Pictures are
+    written upright, so no rotation is tagged. `size` is ``(height, width)`` of the pictures;
+    `rate` defaults to the source's. A codec with no pictures between them, such as that of
+    a folder, becomes the container's usual one.
+
+    `codec`, `pixel_format` and `bit_depth` say what was chosen. Other streams can be added to
+    `output` before the first picture and muxed there. Raises `UnsupportedCodec`, which names
+    ``--codec``, for what cannot be encoded here, `SettingsError` for an unknown encoder option,
+    `OutputNotWritten` where the file system refuses.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        like: VideoInfo,
+        size: tuple[int, int],
+        rate: Fraction | None = None,
+        options: EncodingOptions | None = None,
+        *,
+        container: str | None = None,
+    ) -> None:
+        self.path = path
+        self.rate = rate or like.average_rate
+        options = options or EncodingOptions()
+        muxer = container or container_for(path)
+        encoder = encoder_for(options.codec or _codec_like(like, muxer))
+        self.codec = av.Codec(encoder.name, "w").canonical_name
+        if self.codec not in codecs_of(muxer):
+            raise UnsupportedCodec(
+                f"{muxer} cannot hold {self.codec}; choose another codec with --codec, such as "
+                f"{usual_codec(muxer)}, or another suffix"
+            )
+        self._size = size
+        self._last_tick: int | None = None
+        self._palettes: PaletteReducer | None = None
+        if encoder.name == "gif":
+            self._palettes = PaletteReducer(size)
+            self.pixel_format = "pal8"
+        else:
+            wanted = _format_like(like, self.codec, options.lossless)
+            if encoder.name == "libx264" and _is_rgb(wanted):
+                encoder = replace(encoder, name="libx264rgb")
+            self.pixel_format = pixel_format_for(encoder.name, muxer, wanted, size)
+        self.bit_depth = bit_depth(self.pixel_format)
+        self._pictures = PictureEncoder(
+            size,
+            self.pixel_format if self._palettes is None else "bgra",
+            like.color,
+            encoder.has_left_chroma,
+        )
+        with self._refusals():
+            self.output = av.open(f"file:{path}", "w", format=muxer)
+        try:
+            self._stream = self._new_stream(encoder, like, muxer, options)
+        except PredictorError:
+            self.output.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self.close()
+        else:
+            with contextlib.suppress(av.FFmpegError, OSError):
+                self.output.close()
+
+    def write(self, image: Tensor, time: Fraction, duration: Fraction | None = None) -> None:
+        """Write `image` ``(3, H, W)`` in [-1, 1], to be shown at `time` seconds.
+
+        Times must rise. They are kept exactly where the container's clock can (Matroska's has
+        milliseconds, GIF's hundredths; AVI, Y4M and old MPEG have whole pictures). `duration`
+        matters for the last picture alone.
+        """
+        if tuple(image.shape) != (3, *self._size):
+            raise TensorContractError(
+                f"a picture has shape {tuple(image.shape)}, expected {(3, *self._size)}"
+            )
+        frame = self._pictures.frame(image)
+        clock = self._stream.codec_context.time_base
+        tick = round(time / clock)
+        if self._last_tick is not None and tick <= self._last_tick:
+            raise UnsupportedCodec(
+                f"{self.path.name} cannot keep a picture at {float(time):.4f} s apart from the one "
+                f"before it, its clock ticks every {float(clock):.4f} s; choose another container"
+            )
+        self._last_tick = tick
+        frame.pts, frame.time_base = tick, clock
+        frame.duration = round((duration or 1 / self.rate) / clock)
+        with self._refusals():
+            if self._palettes is not None:
+                frame = self._palettes.reduced(frame)
+            self.output.mux(self._stream.encode(frame))
+
+    def close(self) -> None:
+        """Encode what is still waiting and end the file."""
+        if self._last_tick is None:
+            self.output.close()
+            raise OutputNotWritten(f"{self.path} was not written: there was no picture to write")
+        with self._refusals():
+            self.output.mux(self._stream.encode(None))
+            self.output.close()
+
+    def _new_stream(
+        self, encoder: Encoder, like: VideoInfo, muxer: str, options: EncodingOptions
+    ) -> VideoStream:
+        settings = encoder.options(options.crf, options.lossless)
+        if encoder.name == "prores_ks" and like.profile in _PRORES_PROFILES:
+            settings["profile"] = _PRORES_PROFILES[like.profile]
+        settings |= options.encoder_options
+        stream = self.output.add_stream(encoder.name, rate=self.rate, options=settings)
+        assert isinstance(stream, VideoStream)
+        context = stream.codec_context
+        _require_known(options.encoder_options, context, encoder.name)
+        height, width = self._size
+        context.width, context.height = width, height
+        context.pix_fmt = self.pixel_format
+        context.sample_aspect_ratio = like.sample_aspect_ratio
+        ticks_evenly = encoder.needs_even_rate or muxer in _EVEN_RATE_CONTAINERS
+        context.time_base = 1 / self.rate if ticks_evenly else _clock(like.time_base, self.rate)
+        if muxer == "gif":
+            context.time_base = Fraction(1, 100)
+        stream.time_base = context.time_base
+        tags = like.color
+        context.color_range, context.colorspace = tags.range, tags.matrix
+        context.color_primaries, context.color_trc = tags.primaries, tags.transfer
+        context.thread_type = "AUTO"
+        context.thread_count = 0
+        if encoder.name == "libsvtav1":
+            os.environ.setdefault("SVT_LOG", "1")  # errors only; it has no other switch
+        try:
+            context.open()
+        except (av.FFmpegError, OSError) as error:
+            raise UnsupportedCodec(
+                f"{encoder.name} refuses {width}x{height} {self.pixel_format} with "
+                f"{settings or 'its defaults'} ({error.strerror}); choose another --codec"
+            ) from error
+        return stream
+
+    @contextlib.contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """Turn what FFmpeg and the system say while writing into `OutputNotWritten`."""
+        try:
+            yield
+        except (av.FFmpegError, OSError) as error:
+            raise OutputNotWritten(f"{self.path} was not written: {error.strerror}") from error
+
+
+def _require_known(options: Mapping[str, str], context: av.VideoCodecContext, name: str) -> None:
+    supported = context.supported_options
+    known = {option.name for option in (*supported.generic, *supported.private)}
+    for key in options:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            hint = f", did you mean {near[0]}" if near else ""
+            raise SettingsError(f"{name} has no option {key}{hint}")
+
+
+def _is_rgb(pixel_format: str) -> bool:
+    return planar_format(pixel_format).startswith("gbrp")
+
+
+def _codec_like(like: VideoInfo, muxer: str) -> str:
+    """Return the source's codec where `muxer` holds it, else the usual codec of `muxer`."""
+    return like.codec if like.codec in codecs_of(muxer) else usual_codec(muxer)
+
+
+def _format_like(like: VideoInfo, codec: str, lossless: bool) -> str:
+    """Return the pixel format to come near to: RGB is kept by its own codec or without loss."""
+    if not _is_rgb(like.pixel_format) or lossless or codec == like.codec:
+        return like.pixel_format
+    return "yuv420p" if like.bit_depth <= 8 else "yuv420p10le"
+
+
+def _clock(time_base: Fraction, rate: Fraction) -> Fraction:
+    """Return the longest tick that measures the source's times and the rate, both exactly."""
+    period = 1 / rate
+    both = Fraction(
+        math.gcd(
+            time_base.numerator * period.denominator, period.numerator * time_base.denominator
+        ),
+        time_base.denominator * period.denominator,
+    )
+    return both if both.denominator <= _FINEST_TICKS else time_base
