@@ -1,10 +1,12 @@
-"""The commands that train: ``predictor train`` and ``predictor resume``."""
+"""The commands around training: ``train``, ``resume``, ``evaluate`` and ``export``."""
 
 import contextlib
 import difflib
+import json
 import logging
+import sys
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -97,6 +99,108 @@ def resume(
         _say(resumed(run, SYSTEMS, changes=changes, until=until))
 
 
+@app.command(rich_help_panel="Training")
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A bundled model's name, or a weights file.")],
+    data: Annotated[Path, typer.Argument(help="A folder of videos that it was not trained on.")],
+    against: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="A second model in the same table.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="REPORT", help="Also write a page with curves and pictures."
+        ),
+    ] = None,
+    horizon: Annotated[int, typer.Option(min=1, help="Frames ahead.")] = 8,
+    windows: Annotated[int, typer.Option(min=1, help="Windows of each video.")] = 5,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace REPORT.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document instead of the table.")
+    ] = False,
+) -> None:
+    """Measure how well a model predicts, frame by frame ahead, against classical extrapolation.
+
+    PSNR, SSIM and sharpness, of all pixels and of those that move, against repeating the last frame
+    and against carrying its optical flow on.
+    """
+    import predictor
+    from predictor.analysis.frames_evaluation import evaluated
+    from predictor.analysis.frames_report import html_report
+    from predictor.analysis.frames_summary import evaluation_json
+    from predictor.analysis.frames_table import evaluation_tables
+    from predictor.weights import require_free, write_whole
+
+    if output is not None:
+        require_free(output, overwrite=overwrite)
+    names = [model] if against is None else [model, against]
+    models = {name: predictor.load(name, device, precision).predict for name in names}
+    with _progress_on_stderr("windows") as advance:
+        evaluation = evaluated(
+            data, models, horizon=horizon, windows_per_video=windows, progress=advance
+        )
+    if output is not None:
+        write_whole(output, html_report(evaluation, models).encode())
+    if as_json:
+        entry = {
+            "input": str(data),
+            "output": None if output is None else str(output),
+            "status": "done",
+            "error": None,
+            "model": model,
+            **evaluation_json(evaluation),
+        }
+        typer.echo(json.dumps({"results": [entry], "exit_code": 0}, indent=2))
+        return
+    from rich.console import Console
+
+    Console().print(evaluation_tables(evaluation))
+    if output is not None:
+        typer.echo(output)
+
+
+@app.command(rich_help_panel="Training")
+def export(
+    run: Annotated[Path, typer.Argument(help="The folder of the run.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="The folder, named as the model.")
+    ],
+    data: Annotated[
+        str | None, typer.Option(help="What it was trained on, and the terms of that.")
+    ] = None,
+    licence: Annotated[str, typer.Option(help="Of the weights, by its SPDX name.")] = "not stated",
+    commercial_use: Annotated[
+        bool, typer.Option("--commercial-use", help="The terms of the data allow it.")
+    ] = False,
+    evaluation: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Scores: what `predictor evaluate --json` printed."),
+    ] = None,
+    newest: Annotated[
+        bool, typer.Option("--newest", help="The newest weights, not the best by validation.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+) -> None:
+    """Write the weights of a run as a model, with a card that says where they came from."""
+    from predictor.systems import SYSTEMS
+    from predictor.training.release import export_run
+
+    file = export_run(
+        run,
+        output,
+        SYSTEMS,
+        data=data,
+        licence=licence,
+        commercial_use=commercial_use,
+        evaluation=evaluation,
+        best=not newest,
+        overwrite=overwrite,
+    )
+    typer.echo(file)
+
+
 def _entry(system: str) -> "SystemEntry":
     from predictor.systems import SYSTEMS
 
@@ -142,3 +246,19 @@ def _log_on_stderr() -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def _progress_on_stderr(label: str) -> Iterator[Callable[[int, int, str], None] | None]:
+    """Yield what moves a bar, or None where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label)
+        yield lambda done, total, name: bar.update(
+            task, completed=done, total=total, description=name
+        )

@@ -1,0 +1,204 @@
+"""What a run leaves for everybody: a weights file that says where it came from, and its card."""
+
+import json
+import shlex
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from predictor import __version__
+from predictor.errors import SettingsError
+from predictor.networks import NETWORKS
+from predictor.systems.entry import SystemEntry
+from predictor.training.loop import Run
+from predictor.training.result import trained_network
+from predictor.weights import (
+    SUFFIX,
+    Metadata,
+    Provenance,
+    require_free,
+    save_network,
+    write_whole,
+)
+
+CARD = "README.md"
+NOT_STATED = "not stated"
+
+
+def export_run(
+    folder: Path,
+    output: Path,
+    systems: Mapping[str, SystemEntry],
+    *,
+    data: str | None = None,
+    licence: str = NOT_STATED,
+    commercial_use: bool = False,
+    evaluation: Path | None = None,
+    best: bool = True,
+    overwrite: bool = False,
+) -> Path:
+    """Write the released network of the run in `folder` and its card into `output`.
+
+    The file is named after the folder `output`; its path is returned. `data` says what it was
+    trained on and under which terms; `evaluation` is the document of ``predictor evaluate --json``
+    that the scores are taken from, without it they are the best validation of the run. Raises
+    `OutputExists`, `OutputNotWritten`, and `SettingsError` for what is no run or no evaluation.
+    """
+    file, card = output / f"{output.resolve().name}{SUFFIX}", output / CARD
+    for path in (file, card):
+        require_free(path, overwrite=overwrite)
+    scores, horizon = _evaluated(evaluation) if evaluation is not None else ({}, None)
+    network, run, record = trained_network(folder, systems, best=best)
+    if not scores:
+        scores = _validated(run, record["iteration"])
+    facts = record["facts"]
+    provenance = Provenance(
+        data=data or f"{run.data.name}; terms {NOT_STATED}",
+        licence=licence,
+        commercial_use=commercial_use,
+        command=training_command(run),
+        commit=str(facts.get("commit") or _commit()),
+        iterations=record["iteration"],
+        training_time_s=round(record["training_time_s"], 3),
+        hardware=f"{facts['device']}, {facts['threads']} threads, {facts['precision']}",
+        scores=scores,
+        measured_horizon=horizon,
+    )
+    name = registered_name(network)
+    metadata = save_network(
+        file, name, network, provenance, task=run.system_name, overwrite=overwrite
+    )
+    write_whole(card, model_card(file, metadata, run).encode())
+    return file
+
+
+def registered_name(network: nn.Module) -> str:
+    """Return the row of `NETWORKS` that `network` is of; raises `SettingsError` if of none."""
+    for name, (_, module) in NETWORKS.items():
+        if type(network) is module:
+            return name
+    raise SettingsError(f"{type(network).__name__} is not in the table of networks")
+
+
+def training_command(run: Run) -> str:
+    """Return the command that starts a run like this one, every changed setting in it."""
+    values = run.settings.model_dump(mode="json")
+    defaults = type(run.settings)().model_dump(mode="json")
+    words = ["predictor", "train", run.system_name, run.data.name, "-o", run.folder.name]
+    for key, value in _changes(values, defaults):
+        words += ["--set", f"{key}={json.dumps(value, separators=(',', ':'))}"]
+    return shlex.join(words)
+
+
+def model_card(file: Path, metadata: Metadata, run: Run) -> str:
+    """Return the card as Markdown; what only a person can write is marked ``To be written``."""
+    origin, contract = metadata.provenance, metadata.contract
+    hours, seconds = divmod(round(origin.training_time_s), 3600)
+    allowed = "allowed" if origin.commercial_use else "not allowed"
+    horizon = origin.measured_horizon
+    reach = f"Measured up to {horizon} frames ahead." if horizon else "Not yet measured."
+    scores = "\n".join(f"| {name} | {value:g} |" for name, value in origin.scores.items())
+    return f"""# {file.stem}
+
+To be written: one paragraph, what it does and for whom.
+
+```
+predictor {metadata.task} in.mp4 --model {file.stem}
+```
+
+## Contract
+| | |
+|---|---|
+| network | `{metadata.network}` |
+| layout | `{contract.layout}`, RGB, {contract.pixel_range[0]:g} to {contract.pixel_range[1]:g} |
+| frames it looks at | {contract.context} |
+| height and width | multiples of {contract.multiple} (padded and cropped by the tool) |
+| file | {file.stat().st_size / 1e6:.2f} MB, float16 |
+
+## Training
+| | |
+|---|---|
+| data | {origin.data} |
+| licence of the weights | {origin.licence} |
+| commercial use, by the terms of the data | {allowed} |
+| command | `{origin.command}` |
+| commit | {origin.commit} |
+| iterations | {origin.iterations:,} of {run.settings.iterations:,} |
+| time | {hours} h {seconds // 60} min |
+| hardware | {origin.hardware} |
+
+## Scores
+{reach}
+
+| | |
+|---|---|
+{scores or "| none | |"}
+
+## Known failures
+To be written: what it does badly, seen in the report of `predictor evaluate`.
+"""
+
+
+def _evaluated(path: Path) -> tuple[dict[str, float], int]:
+    """Return the scores in the document of an evaluation, and how far ahead it looked."""
+    try:
+        found = json.loads(path.read_text())["results"][0]
+        horizon = int(found["horizon"])
+        model = next(iter(found["gain_psnr_db"]))
+        scores: dict[str, float | None] = {}
+        for step in sorted({1, min(4, horizon), horizon}):
+            means = {name: rows[step - 1]["mean"] for name, rows in found["means"][model].items()}
+            scores[f"psnr_frame_{step}_db"] = means["psnr_db"]
+            scores[f"gain_frame_{step}_db"] = found["gain_psnr_db"][model][step - 1]["mean"]
+            scores[f"ssim_frame_{step}"] = means["ssim"]
+            scores[f"sharpness_frame_{step}_db"] = means["sharpness_db"]
+        scores["share_worse_than_repeat_last"] = found["share_worse_than_repeat_last"][model][0]
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, IndexError, StopIteration) as error:
+        raise SettingsError(
+            f"{path} is not what `predictor evaluate --json` prints: {error!r}"
+        ) from error
+    return {name: value for name, value in scores.items() if value is not None}, horizon
+
+
+def _validated(run: Run, iteration: int) -> dict[str, float]:
+    """Return what the run's log says of the validation after `iteration`, if there was one."""
+    prefix = "validation/"
+    lines = (run.folder / "log.jsonl").read_text().splitlines()[1:]
+    reports = [report for report in map(json.loads, lines) if report["iteration"] == iteration]
+    return {
+        f"validation_{name.removeprefix(prefix)}": value
+        for report in reports
+        for name, value in report.items()
+        if name.startswith(prefix)
+    }
+
+
+def _changes(
+    values: Mapping[str, Any], defaults: Mapping[str, Any], prefix: str = ""
+) -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        usual = defaults.get(key)
+        if isinstance(value, Mapping) and isinstance(usual, Mapping):
+            yield from _changes(value, usual, f"{prefix}{key}.")
+        elif value != usual:
+            yield f"{prefix}{key}", value
+
+
+def _commit() -> str:
+    """Return the commit of the checkout that this package is in, or the version installed."""
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return f"predictor {__version__}"
+    return done.stdout.strip()

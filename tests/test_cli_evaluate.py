@@ -1,0 +1,96 @@
+"""``predictor evaluate``: what it prints, what it writes, what it refuses."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from predictor.cli import app
+from predictor.errors import OutputExists, UnknownModel, UnusableData
+from predictor.networks import NETWORKS
+from predictor.weights import Provenance, save_network
+
+run = CliRunner().invoke
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    torch.manual_seed(0)
+    config_type, module = NETWORKS["multiscale"]
+    network = module(config_type(context=2, maps=((4,), (4,)), kernels=((3, 3), (3, 3))))
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    provenance = Provenance(
+        data="none",
+        licence="MIT",
+        commercial_use=True,
+        command="none",
+        commit="none",
+        iterations=0,
+        training_time_s=0,
+        hardware="none",
+    )
+    save_network(path, "multiscale", network, provenance)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> str:
+    root = tmp_path_factory.mktemp("clips")
+    picture = (255 * np.random.default_rng(0).random((48, 120, 3))).astype(np.uint8)
+    picture = cv2.GaussianBlur(picture, (0, 0), 2)
+    (root / "clip").mkdir()
+    for k in range(15):
+        cv2.imwrite(str(root / "clip" / f"{k:06d}.png"), picture[:, 2 * k : 2 * k + 64])
+    return str(root)
+
+
+def test_document_names_the_model_and_says_how_it_did(model: str, data: str) -> None:
+    done = run(app, ["evaluate", model, data, "--horizon", "2", "--windows", "1", "--json"])
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    (entry,) = document["results"]
+    assert document["exit_code"] == 0
+    assert (entry["model"], entry["input"], entry["status"]) == (model, data, "done")
+    repeated = entry["means"]["repeat-last"]["psnr_db"]
+    assert repeated[0]["mean"] > repeated[1]["mean"]
+    gain = entry["gain_psnr_db"][model][0]["mean"]
+    best = max(
+        entry["means"][name]["psnr_db"][0]["mean"] for name in entry["means"] if name != model
+    )
+    assert gain == pytest.approx(entry["means"][model]["psnr_db"][0]["mean"] - best, abs=1e-3)
+
+
+def test_second_model_stands_in_the_same_table(
+    model: str, data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = tmp_path / "second.safetensors"
+    second.write_bytes(Path(model).read_bytes())
+    monkeypatch.setenv("COLUMNS", "200")
+    arguments = ["evaluate", model, data, "--against", str(second), "--horizon", "1"]
+    done = run(app, arguments)
+    assert done.exit_code == 0, done.output
+    assert model in done.stdout
+    assert str(second) in done.stdout
+    assert "1 windows of 1 videos" not in done.stdout  # 15 frames hold three windows of 13
+
+
+def test_report_is_written_and_not_overwritten(model: str, data: str, tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    arguments = ["evaluate", model, data, "-o", str(report), "--horizon", "1", "--windows", "1"]
+    done = run(app, arguments)
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[-1] == str(report)
+    written = report.read_text()
+    assert written.startswith("<!doctype html>")
+    assert isinstance(run(app, arguments).exception, OutputExists)
+    assert report.read_text() == written
+    assert run(app, [*arguments, "--overwrite"]).exit_code == 0
+
+
+def test_what_is_not_there_is_named(model: str, data: str, tmp_path: Path) -> None:
+    assert isinstance(run(app, ["evaluate", "frams", data]).exception, UnknownModel)
+    assert isinstance(run(app, ["evaluate", model, str(tmp_path)]).exception, UnusableData)

@@ -1,0 +1,199 @@
+"""Exporting a run: the best weights, and everything that the card promises."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from predictor.errors import OutputExists, SettingsError
+from predictor.networks import NETWORKS
+from predictor.systems.entry import SystemEntry, TrainingData
+from predictor.systems.phases import Batch, Networks, Optimizer, Phase, PhaseLoss, System
+from predictor.systems.settings import RunSettings
+from predictor.training.checkpoint import read_checkpoint
+from predictor.training.loop import opened_run, train
+from predictor.training.release import export_run, training_command
+from predictor.training.settings import parsed_overrides
+from predictor.weights import load_network
+
+CONFIG, MODULE = NETWORKS["multiscale"]
+
+
+class Settings(RunSettings):
+    width: int = 2
+    note: str = "none"
+    sizes: tuple[int, ...] = (1, 2)
+
+
+class Clips:
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, key: tuple[int, int]) -> dict[str, Tensor]:
+        generator = torch.Generator().manual_seed(key[1])
+        return {"clip": torch.rand(3, 3, 8, 8, generator=generator) * 2 - 1}
+
+
+def build(settings: Settings) -> System:
+    generator = MODULE(CONFIG(context=2, maps=((settings.width,),), kernels=((3, 3),)))
+    validations = [0]
+
+    def loss(networks: Networks, batch: Batch, earlier: Batch) -> PhaseLoss:
+        prediction = networks["generator"](batch["clip"][:, :2])[-1]
+        return PhaseLoss({"l2": (prediction - batch["clip"][:, 2]).square().mean()})
+
+    def validate(networks: Networks, batches: object) -> dict[str, float]:
+        validations[0] += 1  # the second of three is the best
+        return {"psnr_1_db": (10.0, 30.0, 20.0)[validations[0] - 1], "ssim_1": 0.5}
+
+    return System(
+        networks={"generator": generator},
+        phases=(Phase("generator", "generator", loss, Optimizer("adam", 0.05)),),
+        release="generator",
+        validate=validate,
+        best_by=("psnr_1_db", "max"),
+        preview=lambda networks, batch, folder: None,
+        averages={"generator": 0.5},
+    )
+
+
+SYSTEMS = {
+    "frames": SystemEntry(Settings, build, lambda settings, path: TrainingData(Clips(), []))  # type: ignore[arg-type] # no validation batches are needed
+}
+VALUES = {
+    "iterations": 6,
+    "validate_every": 2,
+    "batch_size": 2,
+    "device": "cpu",
+    "precision": "fp32",
+    "workers": 0,
+    "threads": 1,
+    "note": "two words",
+}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    folder = tmp_path / "runs" / "first"
+    settings = Settings.model_validate(VALUES)
+    train(folder, "frames", SYSTEMS["frames"], settings, tmp_path / "my clips")
+    return folder
+
+
+def test_best_average_is_exported_in_half_precision(run: Path, tmp_path: Path) -> None:
+    file = export_run(run, tmp_path / "mine", SYSTEMS)
+    assert file == tmp_path / "mine" / "mine.safetensors"
+    network, metadata = load_network(file)
+    best = read_checkpoint(run / "checkpoints" / "best.safetensors")
+    assert best.record["iteration"] == metadata.provenance.iterations == 4
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(tensor, best.tensors[f"averages/generator/{name}"].half().float())
+    assert not torch.equal(
+        best.tensors["averages/generator/scales.0.0.weight"],
+        best.tensors["networks/generator/scales.0.0.weight"],
+    )
+
+
+def test_newest_is_exported_on_request(run: Path, tmp_path: Path) -> None:
+    file = export_run(run, tmp_path / "mine", SYSTEMS, best=False)
+    assert load_network(file)[1].provenance.iterations == 6
+
+
+def test_provenance_is_the_run_s(run: Path, tmp_path: Path) -> None:
+    file = export_run(
+        run, tmp_path / "mine", SYSTEMS, data="My clips, CC BY", licence="MIT", commercial_use=True
+    )
+    metadata = load_network(file)[1]
+    origin = metadata.provenance
+    assert (origin.data, origin.licence, origin.commercial_use) == ("My clips, CC BY", "MIT", True)
+    assert origin.scores == {"validation_psnr_1_db": 30.0, "validation_ssim_1": 0.5}
+    assert origin.measured_horizon is None
+    assert "1 threads, fp32" in origin.hardware
+    assert origin.training_time_s > 0
+    assert metadata.task == "frames"
+    assert metadata.contract.context == 2
+
+
+def test_terms_are_not_claimed_unasked(run: Path, tmp_path: Path) -> None:
+    origin = load_network(export_run(run, tmp_path / "mine", SYSTEMS))[1].provenance
+    assert origin.commercial_use is False
+    assert "not stated" in origin.data
+    assert str(tmp_path) not in origin.model_dump_json()  # no path of somebody's machine
+
+
+def test_command_starts_the_same_run_again(run: Path) -> None:
+    opened = opened_run(run, SYSTEMS)
+    words = shlex.split(training_command(opened))
+    assert words[:6] == ["predictor", "train", "frames", "my clips", "-o", "first"]
+    overrides = [word for word in words[6:] if word != "--set"]
+    assert Settings.model_validate(parsed_overrides(overrides)) == opened.settings
+    assert "iterations=6" in overrides
+    assert not any(override.startswith(("seed", "sizes")) for override in overrides)
+
+
+def document(horizon: int) -> dict[str, Any]:
+    row = {"mean": 31.25, "low": 30.0, "high": 32.0}
+    measures = {
+        "psnr_db": [row] * horizon,
+        "ssim": [row] * horizon,
+        "sharpness_db": [row] * horizon,
+    }
+    entry = {
+        "horizon": horizon,
+        "means": {"repeat-last": measures, "mine": measures},
+        "gain_psnr_db": {"mine": [{"mean": float(k)} for k in range(1, horizon + 1)]},
+        "share_worse_than_repeat_last": {"mine": [0.02] * horizon},
+    }
+    return {"results": [entry], "exit_code": 0}
+
+
+def test_scores_are_those_of_the_evaluation(run: Path, tmp_path: Path) -> None:
+    path = tmp_path / "evaluation.json"
+    path.write_text(json.dumps(document(8)))
+    file = export_run(run, tmp_path / "mine", SYSTEMS, evaluation=path)
+    origin = load_network(file)[1].provenance
+    assert origin.measured_horizon == 8
+    assert origin.scores["psnr_frame_1_db"] == 31.25
+    assert [origin.scores[f"gain_frame_{step}_db"] for step in (1, 4, 8)] == [1, 4, 8]
+    assert origin.scores["share_worse_than_repeat_last"] == 0.02
+    assert "Measured up to 8 frames ahead." in (tmp_path / "mine" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"results": []}', '{"results": [{}]}'])
+def test_other_documents_are_refused_before_anything_is_written(
+    run: Path, tmp_path: Path, content: str
+) -> None:
+    path = tmp_path / "evaluation.json"
+    path.write_text(content)
+    with pytest.raises(SettingsError, match=r"evaluation\.json is not what"):
+        export_run(run, tmp_path / "mine", SYSTEMS, evaluation=path)
+    assert not (tmp_path / "mine").exists()
+
+
+def test_card_has_every_fact(run: Path, tmp_path: Path) -> None:
+    file = export_run(run, tmp_path / "mine", SYSTEMS, data="My clips, CC BY", licence="MIT")
+    card = (tmp_path / "mine" / "README.md").read_text()
+    origin = load_network(file)[1].provenance
+    told = ("My clips, CC BY", "MIT", origin.command, origin.commit, origin.hardware)
+    for fact in (*told, "4 of 6", "not allowed", "validation_psnr_1_db | 30", "Known failures"):
+        assert fact in card
+
+
+def test_card_and_weights_are_not_overwritten_unasked(run: Path, tmp_path: Path) -> None:
+    output = tmp_path / "mine"
+    output.mkdir()
+    (output / "README.md").write_text("mine")
+    with pytest.raises(OutputExists, match=r"README\.md"):
+        export_run(run, output, SYSTEMS)
+    assert [path.name for path in output.iterdir()] == ["README.md"]
+    export_run(run, output, SYSTEMS, overwrite=True)
+    assert (output / "README.md").read_text() != "mine"
+
+
+def test_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="is not a run"):
+        export_run(tmp_path, tmp_path / "mine", SYSTEMS)
