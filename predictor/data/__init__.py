@@ -2,8 +2,10 @@
 
 from predictor.data.clips import ClipDataset, ClipSettings
 from predictor.data.evaluation import EvaluationWindows, evaluation_windows
+from predictor.data.indexing import index_videos
+from predictor.data.packing import with_packed_frames
 from predictor.data.split import split_by_file
-from predictor.data.video_index import IndexedVideo, VideoIndex, index_videos
+from predictor.data.video_index import IndexedVideo, VideoIndex
 
 __all__ = [
     "ClipDataset",
@@ -14,4 +16,5 @@ __all__ = [
     "evaluation_windows",
     "index_videos",
     "split_by_file",
+    "with_packed_frames",
 ]

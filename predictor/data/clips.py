@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from predictor.data.footage import Picture, pictures
+from predictor.data.footage import Picture
 from predictor.data.video_index import VideoIndex
 from predictor.data.windows import window_table
 
@@ -125,7 +125,7 @@ class ClipDataset(Dataset[dict[str, Tensor]]):
         window = self._table.at(draws.window)
         video = self.index.videos[window.video]
         frames = [window.start + step * window.stride for step in range(self.settings.frames)]
-        whole = pictures(self.index.path(video), frames, video.timestamps, video.keyframes)
+        whole = self.index.pictures(video, frames)
         if draws.reverse < self.settings.reverse:
             whole.reverse()
         parts = self._cropped(whole, draws)

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from predictor.data.footage import pictures
 from predictor.data.video_index import VideoIndex
 from predictor.data.windows import Window, spread_starts
 from predictor.errors import UnusableData
@@ -43,7 +42,7 @@ class EvaluationWindows(Dataset[EvaluationItem]):
         window = self.windows[number]
         video = self.index.videos[window.video]
         frames = [window.start + step * window.stride for step in range(self.frames)]
-        whole = pictures(self.index.path(video), frames, video.timestamps, video.keyframes)
+        whole = self.index.pictures(video, frames)
         clip = torch.from_numpy(np.stack(whole)) / 127.5 - 1
         return {"clip": clip, "name": video.name, "start": window.start}
 

@@ -1,148 +1,75 @@
-"""Pictures of a video or of a folder of frames: all of them once, or a few by number."""
+"""A few pictures of a video, decoded from the key frame before them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
-from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 from torch import Tensor
 
 from predictor.errors import UnreadableVideo
-from predictor.media.colour import PictureDecoder
-from predictor.media.images import is_image_path, read_image
+from predictor.media.video import open_video, probe
 
 Picture = NDArray[np.uint8]
-"""``(3, H, W)``, RGB, as displayed, rounded to 8 bits: what a packed copy holds too."""
+"""``(3, H, W)``, RGB, upright, rounded to 8 bits."""
 
-FOLDER_RATE = Fraction(25)
-"""Frames per second of a folder of frames, which does not say its own."""
-
-
-@dataclass(frozen=True)
-class TimedGrey:
-    """One frame of an indexing pass."""
-
-    timestamp: int
-    time_base: Fraction
-    is_keyframe: bool
-    grey: NDArray[np.uint8]
-    """``(H, W)``, in the orientation of the file."""
-
-    size: tuple[int, int]
-    """``(height, width)`` as displayed."""
+_probed = lru_cache(maxsize=4096)(probe)
 
 
-def frame_paths(folder: Path) -> list[Path]:
-    """Return the images directly in `folder`, numbers in their order."""
-    return sorted(
-        (path for path in folder.iterdir() if is_image_path(path)),
-        key=lambda path: (len(path.stem), path.stem) if path.stem.isdigit() else (0, path.stem),
-    )
+def pictures_at(path: Path, times: Sequence[Fraction]) -> list[Picture]:
+    """Return the pictures shown at exactly these ascending times in seconds.
 
-
-def grey_frames(path: Path) -> Iterator[TimedGrey]:
-    """Yield every frame once, in order of presentation.
-
-    Raises `UnreadableVideo` where the file cannot be opened or decoding fails.
+    Raises `UnreadableVideo` if there is none at one of them.
     """
-    if path.is_dir():
-        for number, image in enumerate(frame_paths(path)):
-            grey = _rounded(read_image(image))[1]
-            yield TimedGrey(number, 1 / FOLDER_RATE, True, grey, (grey.shape[0], grey.shape[1]))
-        return
-    try:
-        with av.open(str(path)) as container:
-            for timestamp, frame in _decoded(container, path, None, None):
-                height, width = frame.height, frame.width
-                size = (width, height) if frame.rotation % 180 else (height, width)
-                base = frame.time_base or Fraction(1)
-                yield TimedGrey(timestamp, base, frame.key_frame, _luma(frame), size)
-    except av.FFmpegError as error:
-        raise UnreadableVideo(f"{path} cannot be decoded: {error.strerror}") from error
-
-
-def pictures(
-    path: Path, frames: Sequence[int], timestamps: NDArray[np.int64], keyframes: NDArray[np.int64]
-) -> list[Picture]:
-    """Return the frames with these ascending numbers, decoding only from the keyframe before.
-
-    `timestamps` and `keyframes` are those of the index. Raises `UnreadableVideo` if the file has
-    changed since it was indexed.
-    """
-    if path.is_dir():
-        paths = frame_paths(path)
-        return [_rounded(read_image(paths[number])) for number in frames]
-    start = int(keyframes[np.searchsorted(keyframes, frames[0], side="right") - 1])
-    try:
-        with av.open(str(path)) as container:
-            found = _pictures_from(container, path, start, frames, timestamps)
-        if found is None:
-            with av.open(str(path)) as container:
-                found = _pictures_from(container, path, 0, frames, timestamps)
-    except av.FFmpegError as error:
-        raise UnreadableVideo(f"{path} cannot be decoded: {error.strerror}") from error
-    if found is None:
-        raise UnreadableVideo(f"{path} lacks frames that it had when it was indexed")
+    wanted = set(times)
+    found = []
+    with open_video(path, threads=1, info=_probed(path)) as reader:
+        for frame in reader.from_time(times[0]):
+            if frame.time in wanted:
+                found.append(_rounded(frame.image))
+            if frame.time >= times[-1]:
+                break
+    _require_all(path, len(found), len(times))
     return found
 
 
-def _pictures_from(
-    container: av.container.InputContainer,
-    path: Path,
-    start: int,
-    frames: Sequence[int],
-    timestamps: NDArray[np.int64],
-) -> list[Picture] | None:
-    """Return the frames, or None where decoding from `start` did not give all of them."""
-    wanted = {int(timestamps[number]) for number in frames}
-    first, last = int(timestamps[frames[0]]), int(timestamps[frames[-1]])
-    origin = int(timestamps[start]) if start else None
-    found: list[Picture] = []
-    decoder: PictureDecoder | None = None
-    for timestamp, frame in _decoded(container, path, origin, first):
-        if timestamp in wanted:
-            decoder = decoder or PictureDecoder(-frame.rotation % 360)
-            found.append(_rounded(decoder.tensor(frame)))
-        if timestamp >= last:
-            break
-    return found if len(found) == len(frames) else None
+def pictures_numbered(path: Path, numbers: Sequence[int]) -> list[Picture]:
+    """Return the pictures with these ascending numbers, counted from the first, 0.
 
-
-def _decoded(
-    container: av.container.InputContainer, path: Path, start: int | None, needed: int | None
-) -> Iterator[tuple[int, VideoFrame]]:
-    """Yield frames with their timestamps, from the keyframe at `start` or from the beginning.
-
-    Frames before the time `needed` may be missing: those that no other frame refers to.
+    Everything before the last is decoded: for videos whose times do not find their pictures.
+    Raises `UnreadableVideo` if there are fewer.
     """
-    if not container.streams.video:
-        raise UnreadableVideo(f"{path} has no video stream")
-    stream = container.streams.video[0]
-    stream.codec_context.thread_count = 1
-    if start is not None:
-        container.seek(start, stream=stream)
-    for packet in container.demux(stream):
-        is_early = needed is not None and packet.pts is not None and packet.pts < needed
-        stream.codec_context.skip_frame = "NONREF" if is_early else "DEFAULT"
-        for frame in packet.decode():
-            if frame.pts is not None:
-                yield frame.pts, frame
+    wanted = set(numbers)
+    found = []
+    with open_video(path, threads=1, info=_probed(path)) as reader:
+        for number, frame in zip(range(numbers[-1] + 1), reader, strict=False):
+            if number in wanted:
+                found.append(_rounded(frame.image))
+    _require_all(path, len(found), len(numbers))
+    return found
 
 
-def _luma(frame: VideoFrame) -> NDArray[np.uint8]:
-    """Return the brightness ``(H, W)``, without a conversion where the frame has it as a plane."""
-    if frame.format.name in {"yuv420p", "yuvj420p", "yuv422p", "yuv444p", "nv12", "gray"}:
-        plane = frame.planes[0]
-        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
-        return rows[:, : frame.width]
-    return frame.to_ndarray(format="gray").astype(np.uint8, copy=False)
+def all_pictures(path: Path, count: int) -> Iterator[Picture]:
+    """Yield the first `count` pictures; raises `UnreadableVideo` if there are fewer."""
+    found = 0
+    with open_video(path, threads=1, info=_probed(path)) as reader:
+        for frame in islice(reader, count):
+            found += 1
+            yield _rounded(frame.image)
+    _require_all(path, found, count)
 
 
 def _rounded(image: Tensor) -> Picture:
     """Return an image ``(3, H, W)`` in [-1, 1] at 8 bits."""
     return cv2.convertScaleAbs(image.numpy(), alpha=127.5, beta=127.5).astype(np.uint8, copy=False)
+
+
+def _require_all(path: Path, found: int, count: int) -> None:
+    if found != count:
+        raise UnreadableVideo(
+            f"{path} gave {found} of {count} frames asked for; has it changed since it was indexed?"
+        )

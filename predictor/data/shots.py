@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 THUMBNAIL = (48, 64)
 """Height and width of the pictures compared; every shape is squeezed to it."""
@@ -22,22 +23,23 @@ CUT_CHANGE = 0.05
 CUT_CONTRAST = 2.5
 """How many times the usual change around it a cut must be."""
 
-CUT_MATCH = 0.6
-"""A picture whose parts correlate better than this with the one before is the same shot..."""
+CUT_MATCH = 0.75
+"""A picture of which three parts in nine correlate better than this with the one before is of the
+same shot. On 444 real clips joined at random: 99 % of the cuts found; of their own 116 sudden
+changes that are no cuts, one taken for a cut."""
 
-LONE_CUT_MATCH = 0.75
-"""...or better than this, where the change is `LONE_CONTRAST` times the usual one."""
-
-LONE_CONTRAST = 8.0
-
-REPEAT_CHANGE = 0.0015
-"""Mean absolute difference (full scale 1) under which a frame may repeat the one before."""
+REPEAT_CHANGE = 0.004
+"""Mean absolute difference (full scale 1) under which a frame may repeat the one before..."""
 
 REPEAT_CONTRAST = 8.0
-"""How many times more than a repeated frame its neighbourhood must change; else all is still."""
+"""...if the usual change around it is this many times as large..."""
+
+LEAST_MOTION = 0.002
+"""...and at least this; else all is still."""
 
 _FLASH_FRAMES = 3
 _NEIGHBOURS = 4
+_PARTS_FOUND = 3
 
 
 @dataclass(frozen=True)
@@ -58,15 +60,14 @@ class ShotMeter:
     """Takes the frames of a video one by one, in memory that does not grow with the pictures."""
 
     def __init__(self) -> None:
-        self._recent: deque[NDArray[np.float32]] = deque(maxlen=_FLASH_FRAMES + 2)
+        self._recent: deque[NDArray[np.float32]] = deque(maxlen=2 * _FLASH_FRAMES + 2)
         self._motion: list[float] = []
         self._candidates: dict[int, float] = {}
 
-    def add(self, grey: NDArray[np.uint8]) -> None:
-        """Take the next frame, ``(H, W)``."""
-        small = cv2.resize(
-            grey.astype(np.float32), THUMBNAIL[::-1], interpolation=cv2.INTER_AREA
-        ) / np.float32(255)
+    def add(self, image: Tensor) -> None:
+        """Take the next frame, ``(3, H, W)`` in [-1, 1]."""
+        grey = (image.numpy().mean(0) + 1) / 2
+        small = cv2.resize(grey, THUMBNAIL[::-1], interpolation=cv2.INTER_AREA)
         self._recent.append(small)
         previous = self._recent[-2] if len(self._recent) > 1 else small
         self._motion.append(float(np.abs(small - previous).mean()))
@@ -81,31 +82,32 @@ class ShotMeter:
         cuts = [
             frame
             for frame, match in sorted(self._candidates.items())
-            if _is_cut(match, float(motion[frame]), _usual(motion, frame))
+            if match < CUT_MATCH and motion[frame] > CUT_CONTRAST * _usual(motion, frame)
         ]
         repeats = [
             frame
             for frame in range(1, count)
             if motion[frame] < REPEAT_CHANGE
-            and _usual(motion, frame) > REPEAT_CONTRAST * max(motion[frame], REPEAT_CHANGE / 8)
+            and _usual(motion, frame) > max(REPEAT_CONTRAST * float(motion[frame]), LEAST_MOTION)
         ]
         return ShotMeasures(
             motion, np.asarray(cuts, dtype=np.int64), np.asarray(repeats, dtype=np.int64)
         )
 
     def _judge(self, frame: int) -> None:
-        """Remember how well `frame` and those after it match the frame before it, if it matters."""
+        """Remember how well the pictures on both sides of `frame` match, if it may be a cut.
+
+        The frame before is compared with those after, and `frame` with those before, so that
+        neither the beginning of a flash nor its end is a cut.
+        """
         if frame < 1 or self._motion[frame] < CUT_CHANGE:
             return
-        first = len(self._motion) - len(self._recent)
-        before, *after = list(self._recent)[frame - 1 - first :]
-        self._candidates[frame] = max(_match(before, picture) for picture in after)
-
-
-def _is_cut(match: float, change: float, usual: float) -> bool:
-    """Whether a frame that changes this much and matches this well begins a new shot."""
-    least_match = LONE_CUT_MATCH if change > LONE_CONTRAST * usual else CUT_MATCH
-    return match < least_match and change > CUT_CONTRAST * usual
+        middle = frame - (len(self._motion) - len(self._recent))
+        recent = list(self._recent)
+        before, after = recent[:middle][-_FLASH_FRAMES - 1 :], recent[middle:][: _FLASH_FRAMES + 1]
+        pairs = [(before[-1], picture) for picture in after]
+        pairs += [(picture, after[0]) for picture in before[:-1]]
+        self._candidates[frame] = max(_match(one, other) for one, other in pairs)
 
 
 def _usual(motion: NDArray[np.float32], frame: int) -> float:
@@ -120,7 +122,11 @@ def _usual(motion: NDArray[np.float32], frame: int) -> float:
 
 
 def _match(before: NDArray[np.float32], after: NDArray[np.float32]) -> float:
-    """Return how well parts of `after` are found in `before`, moved by up to a quarter: -1...1."""
+    """Return the correlation, -1 to 1, with which parts of `after` are found in `before`.
+
+    Parts are half as high and wide as the picture, and searched for everywhere; what counts is the
+    third best of nine, so that one large thing that comes or goes does not make a cut.
+    """
     height, width = THUMBNAIL
     found = []
     for top in (0, height // 4, height // 2):
@@ -130,4 +136,4 @@ def _match(before: NDArray[np.float32], after: NDArray[np.float32]) -> float:
                 continue
             scores = cv2.matchTemplate(before, part, cv2.TM_CCOEFF_NORMED)
             found.append(float(scores.max()))
-    return float(np.median(found)) if found else 0.0
+    return sorted(found)[-_PARTS_FOUND] if len(found) >= _PARTS_FOUND else 0.0

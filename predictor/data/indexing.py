@@ -1,0 +1,152 @@
+"""One pass over every video of a folder, remembered in a cache."""
+
+import os
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from predictor.data.index_cache import Entries, SkippedVideo, read_cache, write_cache
+from predictor.data.shots import ShotMeter
+from predictor.data.threads import in_threads
+from predictor.data.video_index import IndexedVideo, VideoIndex
+from predictor.errors import UnreadableMedia, UnusableData
+from predictor.media.folder import pictures_in
+from predictor.media.images import is_image_path, is_video_path
+from predictor.media.video import VideoReader, open_video
+
+_SEEK_CHECKS = 8
+"""Frames compared to find out whether a video can be sought in."""
+
+Progress = Callable[[int, int, str], None]
+"""Called with the number of videos done, the number of all, and the name of the last."""
+
+
+def index_videos(
+    folder: Path,
+    cache: Path | None = None,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> VideoIndex:
+    """Return the index of every video file and folder of frames in the tree under `folder`.
+
+    Each is decoded once. With `cache` (an ``.npz`` file, no pickle inside) videos whose size and
+    modification time are unchanged are taken from it, and it is brought up to date, also when
+    indexing is interrupted. `workers` threads decode at once, by default one a core.
+
+    Raises `UnusableData` if `folder` is missing or has no readable video, `OutputNotWritten` if
+    the cache cannot be written.
+    """
+    if not folder.is_dir():
+        raise UnusableData(f"{folder} is not a folder")
+    names = _names(folder)
+    if not names:
+        raise UnusableData(f"{folder} has no video and no folder of frames in it")
+    stamps = {name: _stamp(folder / name) for name in names}
+    known = read_cache(cache) if cache is not None else {}
+    entries: Entries = {
+        name: known[name] for name in names if name in known and known[name].stamp == stamps[name]
+    }
+    missing = [name for name in names if name not in entries]
+    done = len(entries)
+    try:
+        for entry in in_threads(lambda n: _entry(folder, n, stamps[n]), missing, workers):
+            entries[entry.name] = entry
+            done += 1
+            if progress is not None:
+                progress(done, len(names), entry.name)
+    finally:
+        if cache is not None and missing:
+            write_cache(cache, entries)
+    found = [entry for _, entry in sorted(entries.items())]
+    videos = tuple(entry for entry in found if isinstance(entry, IndexedVideo))
+    skipped = tuple((e.name, e.reason) for e in found if isinstance(e, SkippedVideo))
+    if not videos:
+        name, reason = skipped[0]
+        raise UnusableData(
+            f"{folder} has no readable video: {len(skipped)} tried, the first is {name}: {reason}"
+        )
+    return VideoIndex(folder, videos, skipped)
+
+
+def _names(folder: Path) -> list[str]:
+    """Return the relative paths of all video files and folders of two or more images, sorted."""
+    names = []
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        here = Path(parent).relative_to(folder)
+        paths = [here / name for name in files if not name.startswith(".")]
+        names += [path.as_posix() for path in paths if is_video_path(path)]
+        if sum(map(is_image_path, paths)) > 1:
+            names.append(here.as_posix())
+    return sorted(names)
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    """Return what changes when the video does: files, bytes, last modification in ns."""
+    files = pictures_in(path) if path.is_dir() else [path]
+    states = [file.stat() for file in files]
+    return len(files), sum(s.st_size for s in states), max(s.st_mtime_ns for s in states)
+
+
+def _entry(folder: Path, name: str, stamp: tuple[int, int, int]) -> IndexedVideo | SkippedVideo:
+    """Return what is to know about one video, or why it cannot be used."""
+    meter = ShotMeter()
+    times: list[Fraction] = []
+    try:
+        with open_video(folder / name, threads=1) as reader:
+            info = reader.info
+            try:
+                for frame in reader:
+                    meter.add(frame.image)
+                    times.append(frame.time)
+                truncated = reader.truncated
+            except UnreadableMedia as error:
+                truncated = str(error)
+            measures = meter.measures()
+            can_seek = bool(times) and _finds_frames(reader, times, measures.motion)
+    except UnreadableMedia as error:
+        return SkippedVideo(name, stamp, str(error))
+    if not times:
+        return SkippedVideo(name, stamp, truncated or "it has no frames")
+    ticks = [time / info.time_base for time in times]
+    if any(tick.denominator != 1 for tick in ticks):  # the reader made up times that are missing
+        can_seek = False
+    return IndexedVideo(
+        name=name,
+        size=info.size,
+        time_base=info.time_base,
+        timestamps=np.asarray([round(tick) for tick in ticks], dtype=np.int64),
+        motion=measures.motion,
+        cuts=measures.cuts,
+        repeats=measures.repeats,
+        stamp=stamp,
+        can_seek=can_seek,
+        truncated=truncated,
+    )
+
+
+def _finds_frames(
+    reader: VideoReader, times: Sequence[Fraction], motion: NDArray[np.float32]
+) -> bool:
+    """Whether decoding from the middle gives the same frames at the same times as from the start.
+
+    It does not for containers that keep no times for showing frames, such as AVI with B-frames.
+    """
+    middle = len(times) // 2
+    expected = times[middle : middle + _SEEK_CHECKS]
+    meter = ShotMeter()
+    try:
+        found = list(islice(reader.from_time(times[middle]), len(expected)))
+        for frame in found:
+            meter.add(frame.image)
+    except UnreadableMedia:
+        return False
+    again = meter.measures().motion[1:]
+    return [frame.time for frame in found] == expected and bool(
+        np.array_equal(again, motion[middle + 1 : middle + len(expected)])
+    )

@@ -1,0 +1,107 @@
+"""Decode once, train many times: for runs that wait for decoding."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from predictor.data.footage import all_pictures
+from predictor.data.indexing import Progress
+from predictor.data.packed import PackedFrames, PackedPlace
+from predictor.data.threads import in_threads
+from predictor.data.video_index import IndexedVideo, VideoIndex
+from predictor.errors import OutputNotWritten
+
+_VERSION = 1
+
+
+def with_packed_frames(
+    index: VideoIndex,
+    path: Path,
+    limit_bytes: int,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> VideoIndex:
+    """Return `index` so that it reads frames from the file `path`, which is made if need be.
+
+    Videos are packed in their order while the file stays within `limit_bytes`; the others are
+    decoded as before. The pictures are the same either way. A file that was made for other videos
+    or another limit is replaced. Raises `OutputNotWritten` if there is no space for it.
+    """
+    chosen = _chosen(index, limit_bytes)
+    places: dict[str, PackedPlace] = {}
+    size = 0
+    for video in chosen:
+        shape = (video.frame_count, 3, *video.size)
+        places[video.name] = PackedPlace(size, shape)
+        size += _bytes(video)
+    description = json.dumps(
+        {
+            "version": _VERSION,
+            "videos": [[video.name, *video.stamp, *places[video.name].shape] for video in chosen],
+        }
+    )
+    note = path.with_name(path.name + ".json")
+    if not _is_current(path, note, size, description):
+        partial = path.with_name(path.name + ".partial")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            note.unlink(missing_ok=True)
+            _write(index, chosen, places, partial, size, workers, progress)
+            partial.replace(path)
+            note.write_text(description)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise OutputNotWritten(
+                f"{path}: {size / 2**30:.1f} GiB of frames cannot be written: {error}"
+            ) from error
+    return replace(index, packed=PackedFrames(path, places))
+
+
+def _bytes(video: IndexedVideo) -> int:
+    return video.frame_count * 3 * video.size[0] * video.size[1]
+
+
+def _chosen(index: VideoIndex, limit_bytes: int) -> list[IndexedVideo]:
+    chosen = []
+    for video in index.videos:
+        if _bytes(video) <= limit_bytes:
+            limit_bytes -= _bytes(video)
+            chosen.append(video)
+    return chosen
+
+
+def _is_current(path: Path, note: Path, size: int, description: str) -> bool:
+    try:
+        return path.stat().st_size == size and note.read_text() == description
+    except OSError:
+        return False
+
+
+def _write(
+    index: VideoIndex,
+    videos: Sequence[IndexedVideo],
+    places: dict[str, PackedPlace],
+    path: Path,
+    size: int,
+    workers: int | None,
+    progress: Progress | None,
+) -> None:
+    with path.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, size)  # a full disk is an error now, not a crash later
+    mapped = np.memmap(path, dtype=np.uint8, mode="r+")
+
+    def write(video: IndexedVideo) -> str:
+        target = places[video.name].within(mapped)
+        for number, picture in enumerate(all_pictures(index.path(video), video.frame_count)):
+            target[number] = picture
+        return video.name
+
+    for done, name in enumerate(in_threads(write, videos, workers), 1):
+        if progress is not None:
+            progress(done, len(videos), name)
+    mapped.flush()

@@ -1,0 +1,55 @@
+"""Which videos are held out."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from predictor.data import IndexedVideo, VideoIndex, split_by_file
+from predictor.errors import UnusableData
+
+
+def index_of(names: list[str]) -> VideoIndex:
+    nothing = np.zeros(0, dtype=np.int64)
+    videos = [
+        IndexedVideo(
+            n, (8, 8), Fraction(1), nothing, nothing, np.zeros(0, np.float32), *[nothing] * 2
+        )
+        for n in sorted(names)
+    ]
+    return VideoIndex(Path("videos"), tuple(videos))
+
+
+def names_of(index: VideoIndex) -> list[str]:
+    return [video.name for video in index.videos]
+
+
+@given(st.sets(st.text("abc/.", min_size=1, max_size=6), min_size=2), st.floats(0, 1))
+def test_every_video_is_on_exactly_one_side(names: set[str], share: float) -> None:
+    train, held_out = split_by_file(index_of(list(names)), share)
+    assert sorted(names_of(train) + names_of(held_out)) == sorted(names)
+    assert train.videos
+    assert held_out.videos
+
+
+def test_the_share_is_kept_and_new_videos_move_no_old_one() -> None:
+    names = [f"clip{number}.mp4" for number in range(1000)]
+    held_out = set(names_of(split_by_file(index_of(names), 0.1)[1]))
+    assert 70 <= len(held_out) <= 130
+    more = [*names, *(f"new{number}.mp4" for number in range(500))]
+    assert held_out == set(names_of(split_by_file(index_of(more), 0.1)[1])) & set(names)
+
+
+def test_train_and_val_folders_decide() -> None:
+    names = ["train/a.mp4", "train/b.mp4", "val/c.mp4", "val/deep/d.mp4", "e.mp4"]
+    train, held_out = split_by_file(index_of(names), 0.9)
+    assert names_of(held_out) == ["val/c.mp4", "val/deep/d.mp4"]
+    assert names_of(train) == ["e.mp4", "train/a.mp4", "train/b.mp4"]
+
+
+def test_one_video_cannot_be_split() -> None:
+    with pytest.raises(UnusableData, match=r"one readable video \(a.mp4\)"):
+        split_by_file(index_of(["a.mp4"]))
