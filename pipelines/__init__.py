@@ -1,1 +1,20 @@
 """Files in, files out: predict the next frames of videos, fill holes in photographs."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipelines.frames import predict_frames as predict_frames
+    from pipelines.results import FramesResult as FramesResult
+
+__all__ = ["FramesResult", "predict_frames"]
+
+_HOMES = {"predict_frames": "pipelines.frames", "FramesResult": "pipelines.results"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is public only when it is asked for: `predictor --help` must not load torch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import isnan
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +27,7 @@ class Comparison:
     psnr_db: float
     """Mean over the frames, each capped at 60 dB."""
     ssim: float
+    """NaN for frames smaller than its window."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class FramesResult:
             else {
                 "frames": self.comparison.frames,
                 "psnr_db": self.comparison.psnr_db,
-                "ssim": self.comparison.ssim,
+                "ssim": None if isnan(self.comparison.ssim) else self.comparison.ssim,
             },
             "seconds": {name: round(spent, 3) for name, spent in self.seconds.items()},
         }

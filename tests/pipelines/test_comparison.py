@@ -73,7 +73,8 @@ def test_one_outlier_among_many_frames_stays_visible() -> None:
 
 def test_curve_is_drawn_where_the_numbers_are(tmp_path: Path) -> None:
     write_curves(tmp_path / "c.png", "x", [0.0, 1.0, 2.0, 3.0], {"up": [0.0, 1.0, nan, 3.0]})
-    pixels = np.asarray(Image.open(tmp_path / "c.png").convert("RGB")).astype(int)
+    with Image.open(tmp_path / "c.png") as image:
+        pixels = np.asarray(image.convert("RGB")).astype(int)
     blue = np.argwhere((pixels[..., 2] - pixels[..., 0]) > 100)
     blue = blue[(blue[:, 0] > 75) & (blue[:, 1] >= 80)]  # below the panel's name
     left = blue[blue[:, 1] < 100][:, 0].mean()

@@ -1,0 +1,92 @@
+"""The console script `predictor`: a thin shell over the library that prints and sets exit codes.
+
+stdout carries results, everything else goes to stderr. An error is one line; ``--debug`` shows
+where it came from. Nothing heavy is imported before a command runs.
+"""
+
+import json
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, NoReturn, cast
+
+import typer
+
+from pipelines.frames_command import frames
+from pipelines.results import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, document, one_line
+from predictor import __version__
+from predictor.errors import Interrupted, PredictorError, SettingsError
+
+app = typer.Typer(
+    name="predictor",
+    help="Predict the next frames of videos, and train the networks that do it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+# The root of the errors that a command line causes, wherever this Typer keeps it.
+_UsageError: type[Exception] = next(
+    kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError"
+)
+
+
+def _version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"predictor {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _predictor(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+) -> None:
+    """Predict the next frames of videos, and train the networks that do it."""
+
+
+app.command(rich_help_panel="Files")(frames)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Return the exit code of the command line `arguments`, without the program's name."""
+    is_debug = "--debug" in arguments
+    try:
+        code = app(list(arguments), prog_name="predictor", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except _UsageError as error:
+        return _failed(arguments, cast(typer.BadParameter, error).format_message(), EXIT_USAGE)
+    except typer.Abort:
+        return _failed(arguments, "interrupted", EXIT_INTERRUPTED)
+    except Interrupted as error:
+        return _failed(arguments, one_line(error), 128 + error.signal_number)
+    except PredictorError as error:
+        if is_debug:
+            traceback.print_exc()
+        usage = isinstance(error, SettingsError)
+        return _failed(arguments, one_line(error), EXIT_USAGE if usage else EXIT_FAILED)
+    except BrokenPipeError:  # the reader of stdout left, as `head` does
+        sys.stdout = None  # keeps the interpreter from flushing it
+        return 128 + signal.SIGPIPE
+    except Exception as error:  # the one place where a fault of ours ends as a line too
+        if is_debug:
+            raise
+        message = f"{type(error).__name__}: {one_line(error)}"
+        return _failed(arguments, f"{message} (a fault of this tool; --debug shows where)", 1)
+
+
+def _failed(arguments: Sequence[str], message: str, code: int) -> int:
+    """Say `message` on stderr and, with ``--json``, in the promised document; return `code`."""
+    typer.echo(f"predictor: {message}", err=True)
+    if "--json" in arguments:
+        typer.echo(json.dumps(document([], code, message), indent=2))
+    return code
+
+
+def main() -> NoReturn:
+    """Run the command line of this process and end it."""
+    sys.exit(run(sys.argv[1:]))

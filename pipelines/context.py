@@ -1,0 +1,126 @@
+"""The last frames of one shot: what a prediction is made from."""
+
+from collections import deque
+from fractions import Fraction
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from pipelines.timecodes import frame_step
+from predictor.data.shots import THUMBNAIL, ShotMeter
+from predictor.errors import NotEnoughFrames
+from predictor.media.video import Frame, VideoReader
+
+FEWEST_FRAMES = 2
+"""One frame shows no motion, and repeats are not predictions."""
+
+CONTEXT_MEMORY = 12
+"""Small pictures remembered to tell a cut from a fast motion; times remembered for the rate."""
+
+
+_SPARE = 4
+"""Places beyond the window, so that its frames move rarely; each is 25 MB at 1080p."""
+
+
+class Context:
+    """A sliding window over frames that starts again after a scene cut.
+
+    At most `length` frames are held, side by side in one tensor; of those before them only
+    thumbnails and times.
+    """
+
+    def __init__(self, length: int) -> None:
+        self.length = max(FEWEST_FRAMES, length)
+        self.cut_time: Fraction | None = None
+        """When the newest scene cut among the frames remembered was."""
+        self.is_cut = False
+        """Whether the newest frame begins a new shot."""
+        self._images = torch.empty(0)
+        self._count = self._end = 0
+        memory = max(CONTEXT_MEMORY, self.length)
+        self._times: deque[Fraction] = deque(maxlen=memory)
+        self._thumbnails: deque[Tensor] = deque(maxlen=memory)
+
+    def add(self, frame: Frame) -> None:
+        """Take the next frame; those before it are forgotten if it begins a new shot."""
+        self._times.append(frame.time)
+        self._thumbnails.append(_thumbnail(frame.image))
+        meter = ShotMeter()
+        for thumbnail in self._thumbnails:
+            meter.add(thumbnail)
+        self.is_cut = len(self._thumbnails) - 1 in meter.measures().cuts
+        if self.is_cut:
+            self.cut_time = frame.time
+            self._count = 0
+            newest = self._thumbnails[-1]
+            self._thumbnails.clear()
+            self._thumbnails.append(newest)
+        self._put(frame.image)
+
+    def _put(self, image: Tensor) -> None:
+        if self._end == 0:
+            self._images = torch.empty((self.length + _SPARE, *image.shape))
+        elif self._end == len(self._images):
+            kept = self._images[self._end - self.length + 1 :]
+            for place, old in enumerate(kept):  # one by one: the two may overlap
+                self._images[place] = old
+            self._end = len(kept)
+        self._images[self._end] = image
+        self._end += 1
+        self._count = min(self._count + 1, self.length)
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether a prediction can be made."""
+        return self._count >= FEWEST_FRAMES
+
+    @property
+    def times(self) -> tuple[Fraction, ...]:
+        """The times of the frames held, in seconds, oldest first."""
+        return tuple(self._times)[-self._count :]
+
+    def clip(self) -> Tensor:
+        """Return the frames ``(1, T, 3, H, W)``, T at most `length`, oldest first.
+
+        It is a view that the next `add` may change.
+        """
+        return self._images[self._end - self._count : self._end][None]
+
+    def step(self, fallback: Fraction) -> Fraction:
+        """Return the time from one frame to the next: the median of the last ones, in seconds."""
+        return frame_step(list(self._times), fallback)
+
+    def require_enough(self, name: str) -> None:
+        """Raise `NotEnoughFrames`, which names the clip `name`, if a prediction cannot be made."""
+        if self.is_enough:
+            return
+        if self.cut_time is not None:
+            raise NotEnoughFrames(
+                f"{name}: a scene cut at {float(self.cut_time):.3f} s leaves {len(self)} frame "
+                f"after it, a prediction needs at least {FEWEST_FRAMES}; "
+                "--at TIME continues from another moment"
+            )
+        raise NotEnoughFrames(
+            f"{name}: has {len(self)} frame{'' if len(self) == 1 else 's'} to predict from, "
+            f"a prediction needs at least {FEWEST_FRAMES} (and uses up to {self.length})"
+        )
+
+
+def _thumbnail(image: Tensor) -> Tensor:
+    return functional.adaptive_avg_pool2d(image[None], THUMBNAIL)[0]
+
+
+def context_of(reader: VideoReader, length: int, until: Fraction | None = None) -> Context:
+    """Return the context of the frame after the last one, or after the time `until` in seconds.
+
+    Only the last frames are decoded. Raises `NotEnoughFrames` if a prediction cannot be made.
+    """
+    context = Context(length)
+    for frame in reader.tail(max(CONTEXT_MEMORY, length), until):
+        context.add(frame)
+    context.require_enough(str(reader.info.path))
+    return context

@@ -1,0 +1,270 @@
+"""`predictor frames`: its options, what it prints, and its exit code."""
+
+import contextlib
+import json
+import signal
+import traceback
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, get_args
+
+import typer
+
+from pipelines.inputs import named_inputs
+from pipelines.jobs import FATAL, frames_outcomes, frames_requests
+from pipelines.progress import Advance
+from pipelines.requests import DEFAULT_COUNT, DEFAULT_MODEL, FramesRequest
+from pipelines.results import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_TERMINATED,
+    FramesResult,
+    Mode,
+    Outcome,
+    document,
+    exit_code,
+    one_line,
+)
+from pipelines.timecodes import parsed_time
+from predictor.errors import Interrupted
+
+if TYPE_CHECKING:
+    from pipelines.prediction import NextFrames
+
+_WHAT, _WHERE, _VIDEO, _HOW = "What to predict", "Where it goes", "How it is encoded", "How it runs"
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, unwound like Ctrl-C so that partial outputs are removed."""
+
+
+def frames(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IN...",
+            help="Videos, folders of frames (one clip each), folders of videos, globs.",
+            show_default=False,
+        ),
+    ],
+    count: Annotated[
+        int | None,
+        typer.Option(
+            "-n",
+            "--count",
+            min=1,
+            rich_help_panel=_WHAT,
+            show_default=str(DEFAULT_COUNT),
+            help="Frames to predict.",
+        ),
+    ] = None,
+    duration: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", rich_help_panel=_WHAT, help="Instead of -n: how much time (0.5s)."
+        ),
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            rich_help_panel=_WHAT,
+            help="Cut the source after TIME (12.5, 1:30, 00:01:30.250) and continue from there.",
+        ),
+    ] = None,
+    mode: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(get_args(Mode)),
+            rich_help_panel=_WHAT,
+            help="append: the source, then the predicted frames. only: the predicted frames. "
+            "next: for every frame its prediction from the frames before it, with PSNR, SSIM and "
+            "anomaly score as CSV and plot. side-by-side: the last -n frames held out: truth, "
+            "prediction, difference (4x).",
+        ),
+    ] = "append",
+    model: Annotated[
+        str,
+        typer.Option(metavar="NAME|FILE", rich_help_panel=_WHAT, help="See `predictor models`."),
+    ] = DEFAULT_MODEL,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            rich_help_panel=_WHERE,
+            show_default="IN.predicted.EXT",
+            help="A file for one input, a folder for several.",
+        ),
+    ] = None,
+    frames_dir: Annotated[
+        Path | None,
+        typer.Option(
+            rich_help_panel=_WHERE,
+            help="Also write the predicted frames as 000123.png, numbered as in the output.",
+        ),
+    ] = None,
+    gif: Annotated[
+        bool,
+        typer.Option("--gif", rich_help_panel=_WHERE, help="Also write a small GIF of the end."),
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", rich_help_panel=_WHERE, help="Replace what is there.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", rich_help_panel=_WHERE, help="Say what would be done.")
+    ] = False,
+    codec: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=_VIDEO, show_default="the source's", help="As FFmpeg names it."
+        ),
+    ] = None,
+    crf: Annotated[
+        int | None,
+        typer.Option(min=0, max=63, rich_help_panel=_VIDEO, help="Quality; lower is better."),
+    ] = None,
+    encoder_option: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE", rich_help_panel=_VIDEO, help="Passed to the encoder; repeatable."
+        ),
+    ] = None,
+    lossless: Annotated[
+        bool, typer.Option("--lossless", rich_help_panel=_VIDEO, help="Encode without loss.")
+    ] = False,
+    device: Annotated[
+        str, typer.Option(rich_help_panel=_HOW, help="auto, cpu, cuda, cuda:1, mps.")
+    ] = "auto",
+    precision: Annotated[
+        str, typer.Option(rich_help_panel=_HOW, help="auto, fp32 or bf16.")
+    ] = "auto",
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, rich_help_panel=_HOW, help="Processor threads, to decode and predict."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", rich_help_panel=_HOW, help="Print one JSON document.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", rich_help_panel=_HOW, help="Show tracebacks of errors.")
+    ] = False,
+) -> None:
+    """Predict the next frames of each IN and write a video."""
+    if count is not None and duration is not None:
+        raise typer.BadParameter("-n/--count and --duration exclude each other")
+    if mode not in get_args(Mode):
+        raise typer.BadParameter(f"--mode is {mode!r}, expected {', '.join(get_args(Mode))}")
+    if mode == "next" and count is not None:
+        raise typer.BadParameter("--mode next predicts every frame; -n/--count has no meaning")
+    template = FramesRequest(
+        input=Path(),
+        output=Path(),
+        mode=mode,  # type: ignore[arg-type] # checked against the literal above
+        count=count or DEFAULT_COUNT,
+        duration_s=_time(duration, "--duration"),
+        at=_time(at, "--at"),
+        frames_dir=frames_dir,
+        codec=codec,
+        crf=crf,
+        lossless=lossless,
+        encoder_options=_options(encoder_option or []),
+        threads=threads,
+        overwrite=overwrite,
+    )
+    named = named_inputs(inputs)
+    requests = frames_requests(named, template, output, gif)
+    network: NextFrames | None = None
+
+    def predicted(request: FramesRequest, advance: Advance) -> FramesResult:
+        nonlocal network
+        from pipelines.frames import predicted_frames
+        from pipelines.prediction import load
+
+        network = network or load(model, device, precision, threads)
+        return predicted_frames(request, network, advance)
+
+    def planned(request: FramesRequest, advance: Advance) -> FramesResult:
+        from pipelines.frames import planned_frames
+
+        return planned_frames(request, model)
+
+    outcomes: list[Outcome] = []
+    stopped: str | None = None
+    try:
+        with _terminated_like_interrupted():
+            for outcome in frames_outcomes(
+                named, requests, planned if dry_run else predicted, is_planned=dry_run
+            ):
+                outcomes.append(outcome)
+                _say(outcome, as_json, debug)
+        code = exit_code(outcomes, named.is_batch)
+    except KeyboardInterrupt as stop:
+        stopped = "interrupted; nothing half-written is left, run the same command again"
+        code = EXIT_TERMINATED if isinstance(stop, _Terminated) else EXIT_INTERRUPTED
+    except FATAL as error:
+        stopped = one_line(error)
+        code = 128 + error.signal_number if isinstance(error, Interrupted) else EXIT_FAILED
+        outcomes += [Outcome(path, error=error) for path in list(named.entries)[len(outcomes) :]]
+        if debug:
+            traceback.print_exception(error)
+    if stopped is not None:
+        typer.echo(f"predictor: {stopped}", err=True)
+    if as_json:
+        typer.echo(json.dumps(document(outcomes, code, stopped), indent=2))
+    raise typer.Exit(code)
+
+
+def _say(outcome: Outcome, as_json: bool, debug: bool) -> None:
+    """Print the outcome of one clip: paths on stdout, what is to be known on stderr."""
+    if outcome.error is not None:
+        typer.echo(f"predictor: {one_line(outcome.error)}", err=True)
+        if debug:
+            traceback.print_exception(outcome.error)
+    if outcome.result is not None:
+        result = outcome.result
+        for warning in result.warnings:
+            typer.echo(f"predictor: {outcome.input}: warning: {warning}", err=True)
+        if result.how:
+            typer.echo(f"predictor: {outcome.input}: {result.how}", err=True)
+        if result.dropped:
+            typer.echo(
+                f"predictor: {outcome.input}: left out: {', '.join(result.dropped)}", err=True
+            )
+        if not as_json:
+            for path in result.files:
+                typer.echo(f"{path}")
+
+
+def _time(text: str | None, setting: str) -> Fraction | None:
+    return None if text is None else parsed_time(text, setting)
+
+
+def _options(pairs: list[str]) -> dict[str, str]:
+    options = {}
+    for pair in pairs:
+        key, separator, value = pair.partition("=")
+        if not (key and separator):
+            raise typer.BadParameter(f"--encoder-option is {pair!r}, expected key=value")
+        options[key] = value
+    return options
+
+
+@contextlib.contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """Raise SIGTERM as an exception inside the block; in a thread, where none comes, do nothing."""
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        raise _Terminated
+
+    try:
+        before = signal.signal(signal.SIGTERM, terminate)
+    except ValueError:  # not the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

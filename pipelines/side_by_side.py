@@ -1,0 +1,119 @@
+"""Frames that came, frames that were predicted in their place, and the difference, in one video."""
+
+import contextlib
+from collections import deque
+from itertools import islice
+
+import torch
+from torch import Tensor
+
+from pipelines.comparison import FrameScores, frame_psnr_db, frame_ssim
+from pipelines.context import CONTEXT_MEMORY, Context, context_of
+from pipelines.outputs import atomic_output
+from pipelines.overlap import Stopwatch
+from pipelines.pictures import open_pictures
+from pipelines.prediction import NextFrames
+from pipelines.progress import Advance
+from pipelines.requests import FramesRequest
+from pipelines.results import FramesResult
+from pipelines.timecodes import frames_in
+from pipelines.video_output import cut_notes, encoding_options, lost_streams
+from predictor.errors import NotEnoughFrames
+from predictor.media.encoding import VideoWriter
+from predictor.media.video import Frame, VideoReader
+
+DIFFERENCE_GAIN = 4
+"""The third picture is black where the two agree and white from a quarter of the range on."""
+
+
+def side_by_side(
+    request: FramesRequest, reader: VideoReader, network: NextFrames, advance: Advance
+) -> FramesResult:
+    """Hold the last frames of the clip out, or those after `request.at`, and predict them.
+
+    The video shows truth, prediction and four times their absolute difference, left to right.
+    Raises `NotEnoughFrames` where fewer frames are there than are to be held out.
+    """
+    info = reader.info
+    decoding, encoding, scores = Stopwatch(), Stopwatch(), FrameScores()
+    seconds_before = network.seconds
+    count = request.count
+    if request.duration_s is not None:
+        count = frames_in(request.duration_s, 1 / info.average_rate)
+    with decoding.running():
+        context, held_out = _split(request, reader, network.context_frames, count)
+    height, width = info.size
+    with contextlib.ExitStack() as stack:
+        pictures = stack.enter_context(open_pictures(request, reader.info))
+        video = stack.enter_context(atomic_output(request.output, request.overwrite))
+        with VideoWriter(
+            video, info, (height, 3 * width), info.average_rate, encoding_options(request)
+        ) as writer:
+            start = held_out[0].time
+            for number, prediction in enumerate(network.after(context.clip(), count)):
+                truth = held_out.popleft()
+                with decoding.running():
+                    image = truth.image
+                with encoding.running():
+                    time = truth.time - start
+                    shown = abreast(image, prediction)
+                    scores.add(
+                        time, frame_psnr_db(prediction, image), frame_ssim(prediction, image)
+                    )
+                    pictures.add(prediction, time, number)
+                    writer.write(shown, time)
+                advance(number + 1, count)
+    return FramesResult(
+        input=request.input,
+        output=request.output,
+        mode=request.mode,
+        model=network.name,
+        size=(height, 3 * width),
+        predicted_times=tuple(scores.times),
+        predicted_count=count,
+        context_frames=len(context),
+        how=f"{count} frames held out: truth, prediction, {DIFFERENCE_GAIN} x difference",
+        truncated=reader.truncated,
+        warnings=cut_notes(context),
+        dropped=lost_streams(info),
+        frames_dir=request.frames_dir,
+        gif=request.gif,
+        comparison=scores.mean(),
+        seconds={
+            "decode": decoding.seconds,
+            "predict": network.seconds - seconds_before,
+            "encode": encoding.seconds,
+        },
+    )
+
+
+def abreast(truth: Tensor, prediction: Tensor) -> Tensor:
+    """Return truth, prediction and their difference as one image ``(3, H, 3 W)`` in [-1, 1]."""
+    difference = ((truth - prediction).abs() * DIFFERENCE_GAIN - 1).clamp(-1, 1)
+    return torch.cat([truth, prediction.clamp(-1, 1), difference], dim=2)
+
+
+def _split(
+    request: FramesRequest, reader: VideoReader, length: int, count: int
+) -> tuple[Context, deque[Frame]]:
+    """Return the context and the `count` frames after it, not yet converted."""
+    if request.at is not None:
+        until = reader.info.start_time + request.at
+        context = context_of(reader, length, until)
+        later = (frame for frame in reader.from_time(until) if frame.time > until)
+        held_out = deque(islice(later, count))
+        found = len(held_out)
+    else:
+        frames = reader.tail(CONTEXT_MEMORY + count)
+        found = len(frames)
+        held_out = deque(frames[-count:])
+        context = Context(length)
+        for frame in frames[:-count]:
+            context.add(frame)
+    if found < count or not held_out:
+        what = "after --at " if request.at is not None else ""
+        raise NotEnoughFrames(
+            f"{reader.info.path}: has {found} frames {what}, expected {count} to hold out"
+        )
+    context.require_enough(str(reader.info.path))
+    return context, held_out

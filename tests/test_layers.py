@@ -1,0 +1,140 @@
+"""The arrows between modules point one way, and the command line starts without the heavy ones."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+LAYERS = [
+    ["predictor.errors"],
+    ["predictor.tensors"],
+    ["predictor.pyramid"],
+    ["predictor.latents"],
+    ["predictor.flow"],
+    ["predictor.cadence"],
+    ["predictor.media"],
+    ["predictor.losses", "predictor.metrics", "predictor.networks", "predictor.data"],
+    ["predictor.weights"],
+    ["predictor.analysis"],
+    ["predictor.systems"],
+    ["predictor.training"],
+    ["predictor.recipes"],
+    ["predictor.cli"],
+    ["pipelines"],
+]
+"""From the bottom to the top: a module may import its own package and what stands above it here.
+
+Packages that share a line are siblings and do not import each other; only data may use media, which
+the order allows anyway.
+"""
+
+RANK = {package: rank for rank, packages in enumerate(LAYERS) for package in packages}
+
+HEAVY = ("torch", "torchvision", "av", "cv2", "kornia", "numpy", "PIL", "pydantic", "safetensors",
+         "sklearn", "skimage", "tensorboard", "rich.progress")  # fmt: skip
+
+
+def package_of(module: str) -> str | None:
+    """Return the entry of `LAYERS` that `module` belongs to; None for the root and for others."""
+    parts = module.split(".")
+    for length in (2, 1):
+        if (name := ".".join(parts[:length])) in RANK:
+            return name
+    return None
+
+
+def imports(tree: ast.Module, module: str, is_package: bool) -> Iterator[tuple[str, bool]]:
+    """Yield each imported name of our packages, and whether it is imported when the module is."""
+    lazy = {
+        child
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+        for child in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            origin = node.module or ""
+            if node.level:
+                up = module.split(".")[: len(module.split(".")) - node.level + is_package]
+                origin = ".".join([*up, *([node.module] if node.module else [])])
+            names = [f"{origin}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            if name.split(".")[0] in ("predictor", "pipelines"):
+                yield name, node not in lazy
+
+
+def wrong_arrows(module: str, source: str, is_package: bool = False) -> list[str]:
+    """Return the imports of `module` that point up or to a sibling."""
+    own = package_of(module)
+    wrong = []
+    for name, is_eager in imports(ast.parse(source), module, is_package):
+        target = package_of(name)
+        if target is None or target == own:
+            continue
+        # The root, predictor/__init__.py, may hand names out, but only when they are asked for.
+        limit = RANK["pipelines"] if own is None and not is_eager else RANK.get(own or "", 0)
+        if RANK[target] >= limit:
+            wrong.append(f"{module} imports {name}")
+    return wrong
+
+
+def test_imports_point_down_only() -> None:
+    wrong: list[str] = []
+    for path in sorted([*ROOT.glob("predictor/**/*.py"), *ROOT.glob("pipelines/**/*.py")]):
+        is_package = path.name == "__init__.py"
+        relative = path.relative_to(ROOT).with_suffix("")
+        module = ".".join(relative.parent.parts if is_package else relative.parts)
+        if module != "predictor":
+            assert package_of(module), f"{module} has no place in LAYERS"
+        wrong += wrong_arrows(module, path.read_text(), is_package)
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("predictor.media.video", "from predictor.data import shots"),
+        ("predictor.losses.pixel", "from predictor.metrics.image import psnr_db"),
+        ("predictor.weights", "def f():\n    from predictor.systems.frames import build"),
+        ("predictor.cli", "import pipelines.frames"),
+        ("predictor.networks.motion", "from ..weights import load_network"),
+        ("predictor", "from predictor.weights import load"),
+    ],
+)
+def test_wrong_arrows_are_seen(module: str, source: str) -> None:
+    assert wrong_arrows(module, source)
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("predictor.data.clips", "from predictor.media.video import open_video"),
+        ("predictor.networks.motion", "from predictor import __version__\nfrom . import blocks"),
+        ("predictor", "def load():\n    from predictor.weights import find_model"),
+        ("predictor", "if TYPE_CHECKING:\n    from predictor.weights import Metadata"),
+        ("pipelines.cli", "import predictor.cli"),
+    ],
+)
+def test_right_arrows_pass(module: str, source: str) -> None:
+    assert not wrong_arrows(module, source)
+
+
+def test_command_line_starts_without_heavy_modules() -> None:
+    script = (
+        "import sys; import pipelines.cli; import pipelines; "
+        f"print(*[name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []
