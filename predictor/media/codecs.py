@@ -2,14 +2,21 @@
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
 import av
 
 from predictor.errors import UnsupportedCodec
-from predictor.media.colour import bit_depth, has_alpha, planar_format
+from predictor.media.colour import (
+    LIMITED,
+    UNSPECIFIED,
+    ColorTags,
+    bit_depth,
+    has_alpha,
+    planar_format,
+)
 
 CONTAINERS = {  # suffix: FFmpeg's muxer
     ".mp4": "mp4",
@@ -54,6 +61,7 @@ _ALSO_HELD = {  # known to the muxers, missing in FFmpeg's tables
     "mpeg": _MPEG,
     "vob": _MPEG,
     "mxf": frozenset({"h264", "prores", "dnxhd"}),
+    "flv": frozenset({"flv1"}),
     "ogg": frozenset({"vp8"}),
     "yuv4mpegpipe": frozenset({"rawvideo"}),
 }
@@ -149,10 +157,21 @@ ENCODERS = {  # codec: its encoder; a codec that is not here is tried under its 
 }
 
 
+_RANGE_IN_STREAM = ("h264", "hevc", "av1", "vp9")
+_MATRIX_IN_STREAM = (*_RANGE_IN_STREAM, "mpeg2video", "prores")
+_ALWAYS_LIMITED = ("mpeg1video", "mpeg2video", "prores", "vp8")
+_FIXED_MATRIX = {"vp8": 5, "mjpeg": 5, "utvideo": 5}
 # Encoders that refuse an odd size with subsampled chroma.
 _EVEN_ONLY = ("libx264", "libx265", "libsvtav1")
 _Y4M_DEPTHS = ("", "10le", "12le", "16le")
-_Y4M_FORMATS = ["gray", *(f"yuv{c}p{depth}" for c in (420, 422, 444) for depth in _Y4M_DEPTHS)]
+_RAW_FORMATS = {  # containers that cannot hold every pixel format as it is
+    "yuv4mpegpipe": [
+        "gray",
+        *(f"yuv{c}p{depth}" for c in (420, 422, 444) for depth in _Y4M_DEPTHS),
+    ],
+    "mov": ["uyvy422", "rgb24"],
+    "avi": ["yuv420p", "yuv422p", "yuv444p", "bgr24"],
+}
 
 
 def container_for(path: Path) -> str:
@@ -205,6 +224,30 @@ def encoder_for(codec: str) -> Encoder:
     return encoder
 
 
+def readable_tags(codec: str, container: str, tags: ColorTags) -> ColorTags:
+    """Return what a reader of a file tagged `tags` will take its colour to be.
+
+    Codecs and containers keep different parts of the tags; pictures must be encoded for what
+    arrives, or they change colour. Found by writing and reading each combination.
+    """
+    in_container = container in ("matroska", "webm") or (
+        container in ("mov", "mp4") and UNSPECIFIED not in (tags.primaries, tags.transfer)
+    )
+    matrix = UNSPECIFIED
+    if codec in _FIXED_MATRIX:
+        matrix = _FIXED_MATRIX[codec]
+    elif codec in _MATRIX_IN_STREAM or in_container:
+        matrix = tags.matrix
+    keeps_range = (
+        codec in _RANGE_IN_STREAM
+        or container == "yuv4mpegpipe"
+        or (in_container and container != "mov" and codec not in _ALWAYS_LIMITED)
+    )
+    return replace(
+        tags, matrix=matrix, range=tags.range if keeps_range else min(tags.range, LIMITED)
+    )
+
+
 def pixel_format_for(encoder: str, container: str, like: str, size: tuple[int, int]) -> str:
     """Return the pixel format of `encoder` that keeps the most of `like` for pictures of `size`.
 
@@ -212,8 +255,8 @@ def pixel_format_for(encoder: str, container: str, like: str, size: tuple[int, i
     written. H.264 and HEVC cannot halve an odd size, so they get chroma at full resolution. Raises
     `UnsupportedCodec` where the encoder has no format for `size`.
     """
-    if container == "yuv4mpegpipe":
-        offered = _Y4M_FORMATS
+    if encoder == "rawvideo" and container in _RAW_FORMATS:
+        offered = _RAW_FORMATS[container]
     else:
         formats = av.Codec(encoder, "w").video_formats or [av.VideoFormat(like)]
         offered = [shape.name for shape in formats if not shape.has_palette and shape.width == 0]

@@ -1,6 +1,7 @@
 """The decoder of one video stream: seeks, survives damage, and says what was wrong."""
 
 import contextlib
+import heapq
 import itertools
 import math
 from collections import deque
@@ -81,8 +82,13 @@ class StreamDecoder:
                     return
                 key = first.pts
                 packets = itertools.chain([first], packets)
+            decoding_times: list[int] = []
             for packet in packets:
+                if packet is not None and packet.pts is None and packet.dts is not None:
+                    heapq.heappush(decoding_times, packet.dts)
                 for frame in self._pictures(stream, packet):
+                    if frame.pts is None and decoding_times:  # AVI: shown in the order of these
+                        frame.pts = heapq.heappop(decoding_times)
                     # What is shown before the key frame may build on a group that was skipped.
                     if key is None or frame.pts is None or frame.pts >= key:
                         yield frame

@@ -28,6 +28,7 @@ from predictor.media.codecs import (
     container_for,
     encoder_for,
     pixel_format_for,
+    readable_tags,
     usual_codec,
 )
 from predictor.media.colour import PictureEncoder, bit_depth, planar_format
@@ -67,13 +68,13 @@ class VideoWriter:
     is ignored; `container` overrides, a name of FFmpeg's muxers), codec family and pixel format
     where that container and this FFmpeg can, rate, pixel aspect and colour tags. Pictures are
     written upright, so no rotation is tagged. `size` is ``(height, width)`` of the pictures;
-    `rate` defaults to the source's. A codec with no pictures between them, such as that of
-    a folder, becomes the container's usual one.
+    `rate` defaults to the source's. A source codec that the container cannot hold becomes the
+    container's usual one.
 
-    `codec`, `pixel_format` and `bit_depth` say what was chosen. Other streams can be added to
-    `output` before the first picture and muxed there. Raises `UnsupportedCodec`, which names
-    ``--codec``, for what cannot be encoded here, `SettingsError` for an unknown encoder option,
-    `OutputNotWritten` where the file system refuses.
+    `codec`, `pixel_format`, `bit_depth` and `color` say what was chosen. Other streams can be
+    added to `output` before the first picture and muxed there. Raises `UnsupportedCodec`, which
+    names ``--codec``, for what cannot be encoded here, `SettingsError` for an unknown encoder
+    option, `OutputNotWritten` where the file system refuses.
     """
 
     def __init__(
@@ -109,10 +110,11 @@ class VideoWriter:
                 encoder = replace(encoder, name="libx264rgb")
             self.pixel_format = pixel_format_for(encoder.name, muxer, wanted, size)
         self.bit_depth = bit_depth(self.pixel_format)
+        self.color = readable_tags(self.codec, muxer, like.color)
         self._pictures = PictureEncoder(
             size,
             self.pixel_format if self._palettes is None else "bgra",
-            like.color,
+            self.color,
             encoder.has_left_chroma,
         )
         with self._refusals():
@@ -180,6 +182,8 @@ class VideoWriter:
         settings = encoder.options(options.crf, options.lossless)
         if encoder.name == "prores_ks" and like.profile in _PRORES_PROFILES:
             settings["profile"] = _PRORES_PROFILES[like.profile]
+        if muxer == "avi" and self.codec in ("h264", "hevc"):
+            settings["bf"] = "0"  # AVI has no presentation times to put B-frames in order
         settings |= options.encoder_options
         stream = self.output.add_stream(encoder.name, rate=self.rate, options=settings)
         assert isinstance(stream, VideoStream)
@@ -194,9 +198,9 @@ class VideoWriter:
         if muxer == "gif":
             context.time_base = Fraction(1, 100)
         stream.time_base = context.time_base
-        tags = like.color
-        context.color_range, context.colorspace = tags.range, tags.matrix
-        context.color_primaries, context.color_trc = tags.primaries, tags.transfer
+        context.color_range, context.colorspace = self.color.range, self.color.matrix
+        context.color_primaries = self.color.primaries
+        context.color_trc = self.color.transfer
         context.thread_type = "AUTO"
         context.thread_count = 0
         if encoder.name == "libsvtav1":

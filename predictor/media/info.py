@@ -170,7 +170,7 @@ def file_info(path: Path) -> VideoInfo:
             sample_aspect_ratio=ratio,
             average_rate=rate,
             time_base=time_base,
-            start_time=(frame.pts if frame.pts is not None else frame.dts or 0) * time_base,
+            start_time=(frame.pts if frame.pts is not None else min(times, default=0)) * time_base,
             duration_s=duration_s,
             frame_count=stream.frames or None,
             is_variable_rate=_is_variable(times, time_base, rate),

@@ -132,7 +132,7 @@ class VideoReader:
         step = 1 / self.info.average_rate
         last: Fraction | None = None
         for picture in self._stream.frames(time):
-            shown = _shown_at(picture, self.info)
+            shown = None if picture.pts is None else picture.pts * self.info.time_base
             if shown is None or (last is not None and shown <= last):
                 shown = self.info.start_time if last is None else last + step
             last = shown
@@ -147,9 +147,3 @@ class VideoReader:
                 f"{self.info.path} changes from {width}x{height} to "
                 f"{picture.width}x{picture.height} at {float(time):.3f} s, expected one size"
             )
-
-
-def _shown_at(picture: av.VideoFrame, info: VideoInfo) -> Fraction | None:
-    """Return the time stamp; AVI has none for showing, only for decoding."""
-    ticks = picture.pts if picture.pts is not None else picture.dts
-    return None if ticks is None else ticks * info.time_base
