@@ -8,7 +8,7 @@ from predictor.losses.adversarial import (
     real_loss,
 )
 from predictor.losses.gradient_difference import gradient_difference_loss
-from predictor.losses.lp import lp_loss
+from predictor.losses.lp import log_lp_loss, lp_loss
 from predictor.losses.reduction import Reduction, reduced
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "discriminator_loss",
     "fake_loss",
     "gradient_difference_loss",
+    "log_lp_loss",
     "lp_loss",
     "minimax_generator_loss",
     "non_saturating_generator_loss",

@@ -4,15 +4,19 @@ from typing import Any
 
 from torch import nn
 
+from predictor.networks.motion import MotionConfig, MotionNetwork
 from predictor.networks.multiscale import (
     MultiscaleConfig,
     MultiscaleDiscriminators,
     MultiscaleDiscriminatorsConfig,
     MultiscaleGenerator,
 )
+from predictor.networks.patch import PatchDiscriminators, PatchDiscriminatorsConfig
 
 NETWORKS: dict[str, tuple[type[Any], type[nn.Module]]] = {
+    "motion": (MotionConfig, MotionNetwork),
     "multiscale": (MultiscaleConfig, MultiscaleGenerator),
     "multiscale-discriminators": (MultiscaleDiscriminatorsConfig, MultiscaleDiscriminators),
+    "patch-discriminators": (PatchDiscriminatorsConfig, PatchDiscriminators),
 }
 """Config and module by name; ``module(config)`` builds the network."""

@@ -1,0 +1,77 @@
+"""Repeated frames in a clip and the rhythm they come in, as converted frame rates leave them.
+
+Film shown at 30 Hz repeats every fifth picture, animation drawn "on twos" every second one. A
+prediction has to know both: which pictures are new, for the motion between them, and whether the
+next one is new at all.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from predictor.errors import TensorContractError
+
+STILL_LEVEL = 0.4 / 127.5
+"""Mean absolute change, in [-1, 1], under which a whole clip counts as standing still."""
+
+REPEAT_SHARE = 0.12
+"""A frame repeats the one before it if it changes by less than this share of the usual change."""
+
+LONGEST_PERIOD = 6
+
+
+@dataclass(frozen=True)
+class Cadence:
+    """Which frames of a clip repeat the one before them, and for how long the rhythm holds."""
+
+    repeats: tuple[bool, ...]
+    """One for each frame; the first frame is never a repeat."""
+
+    period: int | None
+    """Frames after which the pattern of repeats returns; None where no rhythm is seen."""
+
+    @property
+    def distinct(self) -> list[int]:
+        """Positions of the frames that are new."""
+        return [place for place, is_repeat in enumerate(self.repeats) if not is_repeat]
+
+    def will_repeat(self, ahead: int) -> bool:
+        """Return whether the frame `ahead` frames after the last (1 = the next) will be a repeat.
+
+        Without a rhythm every frame is expected to be new.
+        """
+        if self.period is None:
+            return False
+        place = len(self.repeats) - 1 + ahead
+        while place >= len(self.repeats):
+            place -= self.period
+        return self.repeats[place]
+
+
+def clip_cadence(clip: Tensor) -> Cadence:
+    """Return the cadence of one clip ``(T, 3, H, W)`` in [-1, 1].
+
+    A clip that stands still, or in which everything moves, has no repeats. A rhythm needs to be
+    seen twice, so 12 frames show periods up to 6.
+    """
+    if clip.ndim != 4:
+        raise TensorContractError(f"clip has shape {tuple(clip.shape)}, expected (T, 3, H, W)")
+    changes = (clip[1:] - clip[:-1]).abs().mean(dim=(1, 2, 3)).tolist()
+    moving = [change for change in changes if change > STILL_LEVEL]
+    if not moving:
+        return Cadence((False,) * clip.shape[0], None)
+    usual = float(torch.tensor(moving).median())
+    repeats = (False, *(change < REPEAT_SHARE * usual for change in changes))
+    return Cadence(repeats, _period(repeats[1:]) if any(repeats) else None)
+
+
+def _period(repeats: Sequence[bool]) -> int | None:
+    """Return the shortest period that all of `repeats` keep, seen twice but for one frame."""
+    for period in range(2, LONGEST_PERIOD + 1):
+        if len(repeats) < 2 * period - 1:
+            return None
+        if all(a == b for a, b in zip(repeats, repeats[period:], strict=False)):
+            return period
+    return None

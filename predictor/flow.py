@@ -1,0 +1,110 @@
+"""Dense motion between frames, warps along it, and the classical extrapolation built on both.
+
+A flow is ``(N, 2, H, W)`` float32 in pixels: ``first(x) = second(x + flow(x))``, channel 0 along x
+(to the right), channel 1 along y (down). Warps are backward: ``out(x) = images(x + flow(x))``.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from predictor.errors import TensorContractError
+from predictor.tensors import require_clip, require_images
+
+LUMA_WEIGHTS = (0.299, 0.587, 0.114)  # BT.601, what the optical-flow literature calls grey
+SMALLEST_SIDE_PX = 32  # DIS searches 8-pixel patches over a pyramid and fails on smaller frames
+
+
+def luma(images: Tensor) -> Tensor:
+    """Return the brightness ``(N, 1, H, W)`` of RGB images ``(N, 3, H, W)`` in the same range."""
+    weights = images.new_tensor(LUMA_WEIGHTS).view(1, 3, 1, 1)
+    return (images * weights).sum(dim=1, keepdim=True)
+
+
+def dense_flow(first: Tensor, second: Tensor) -> Tensor:
+    """Return the flow ``(N, 2, H, W)`` from `first` to `second`, both ``(N, 3, H, W)`` in [-1, 1].
+
+    Dense inverse search with variational refinement at OpenCV's medium preset (Kroeger et al.
+    2016), on the processor whatever the device of the images. No gradient flows through it.
+    Raises `TensorContractError` when the two differ in shape.
+    """
+    require_images(first, "first")
+    if first.shape != second.shape:
+        raise TensorContractError(
+            f"first is {tuple(first.shape)}, second is {tuple(second.shape)}, expected the same"
+        )
+    height, width = first.shape[-2:]
+    below, right = max(0, SMALLEST_SIDE_PX - height), max(0, SMALLEST_SIDE_PX - width)
+    pair = [functional.pad(_grey_levels(x), (0, right, 0, below), mode="replicate")[:, 0]
+            for x in (first, second)]  # fmt: skip
+    grey = [x.to(torch.uint8).cpu().numpy() for x in pair]
+    if len(grey[0]) == 1:
+        flows = [_dis(grey[0][0], grey[1][0])]
+    else:
+        with ThreadPoolExecutor(max(1, torch.get_num_threads())) as pool:
+            flows = list(pool.map(_dis, *grey))
+    stacked = torch.from_numpy(np.stack(flows)).permute(0, 3, 1, 2)[..., :height, :width]
+    return stacked.contiguous().to(first.device)
+
+
+def _grey_levels(images: Tensor) -> Tensor:
+    return ((luma(images.detach().float()) + 1) * 127.5).round().clamp(0, 255)
+
+
+def _dis(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float32]:
+    # one searcher a call: it keeps buffers and must not be shared between threads
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    return search.calc(np.ascontiguousarray(first), np.ascontiguousarray(second), None)
+
+
+def warped(images: Tensor, flow: Tensor) -> Tensor:
+    """Return ``out(x) = images(x + flow(x))``, bilinear, edges repeated, shape of `images`.
+
+    `images` is ``(N, C, H, W)``, `flow` is ``(N, 2, H, W)`` in pixels; differentiable in both,
+    float32 whatever the autocast.
+    """
+    if images.shape[-2:] != flow.shape[-2:] or flow.shape[1] != 2:
+        raise TensorContractError(
+            f"images are {tuple(images.shape)}, flow is {tuple(flow.shape)}, "
+            "expected (N, C, H, W) and (N, 2, H, W)"
+        )
+    height, width = images.shape[-2:]
+    grid = flow.float().permute(0, 2, 3, 1) + pixel_grid(height, width, flow.device)
+    scale = grid.new_tensor([2 / max(width - 1, 1), 2 / max(height - 1, 1)])
+    return functional.grid_sample(
+        images.float(), grid * scale - 1, padding_mode="border", align_corners=True
+    )
+
+
+def pixel_grid(height: int, width: int, device: torch.device) -> Tensor:
+    """Return the coordinates ``(H, W, 2)`` of every pixel, x first, float32."""
+    rows = torch.arange(height, device=device, dtype=torch.float32)
+    columns = torch.arange(width, device=device, dtype=torch.float32)
+    return torch.stack([columns.expand(height, width), rows[:, None].expand(height, width)], dim=-1)
+
+
+def resized_flow(flow: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return `flow` at another ``(height, width)``, bilinear, its vectors scaled to match."""
+    height, width = flow.shape[-2:]
+    if (height, width) == size:
+        return flow
+    scale = flow.new_tensor([size[1] / width, size[0] / height]).view(1, 2, 1, 1)
+    return functional.interpolate(flow, size, mode="bilinear", align_corners=False) * scale
+
+
+def constant_velocity(clip: Tensor, count: int = 1) -> Tensor:
+    """Return `count` frames ``(N, count, 3, H, W)`` that go on as the last two of `clip` moved.
+
+    Frame k is the last frame warped by k times its flow to the frame before it: the classical
+    extrapolation that a predictor is measured against.
+    """
+    require_clip(clip)
+    if clip.shape[1] < 2:
+        raise TensorContractError(f"clip has {clip.shape[1]} frames, expected at least 2")
+    flow = dense_flow(clip[:, -1], clip[:, -2])
+    return torch.stack([warped(clip[:, -1], flow * k) for k in range(1, count + 1)], dim=1)

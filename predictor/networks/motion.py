@@ -1,0 +1,248 @@
+"""The default frame predictor: classical motion, corrected by a network, then warps and a blend.
+
+Dense inverse search gives the motion between the context frames. A small U-Net at a quarter of
+the working resolution sees the last frames moved along it, and how wrong the same extrapolation
+was one and two frames ago; it corrects the motion and weighs three candidates for every pixel:
+the last frame moved, the frame before it moved, and the last frame as it is. A second stage at
+half resolution sees the corrected candidates, corrects once more and adds a small residual.
+Fresh weights predict exactly what the classical extrapolation predicts.
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from predictor.flow import dense_flow, luma, warped
+from predictor.tensors import padded_to_multiple, require_clip
+
+CANDIDATES = 3  # the last frame moved, the one before it moved, the last frame as it is
+HALF_RESOLUTION_PLANES = 23  # see `_evidence`
+
+
+@dataclass(frozen=True)
+class MotionConfig:
+    """Sizes of the default frame predictor."""
+
+    widths: tuple[int, ...] = (64, 96, 128, 128)  # channels at 1/4, 1/8, 1/16, 1/32
+    blocks: tuple[int, ...] = (2, 2, 2, 2)  # residual blocks each way at those resolutions
+    refined_width: int = 32  # channels of the second stage, at 1/2
+    refined_blocks: int = 2
+    working_side_px: int = 560  # frames with a longer short side are estimated at half, quarter, …
+
+    def __post_init__(self) -> None:
+        if len(self.widths) != len(self.blocks) or not self.widths:
+            raise ValueError(f"{len(self.widths)} widths for {len(self.blocks)} blocks")
+
+
+class MotionNetwork(nn.Module):
+    """Predict the next frame of ``(N, 4, 3, H, W)`` in [-1, 1], any size.
+
+    Returns the prediction of the first stage at half the working resolution and the final one at
+    ``(N, 3, H, W)``.
+    """
+
+    context = 4
+    multiple = 1
+    factors = (2, 1)
+    pixel_range = (-1.0, 1.0)
+
+    def __init__(self, config: MotionConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or MotionConfig()
+        self.coarse = _UNet(4 * HALF_RESOLUTION_PLANES, config.widths, config.blocks)
+        self.coarse_head = _zero(nn.Conv2d(config.widths[0], 4 + CANDIDATES, 3, padding=1))
+        self.handed_down = nn.Conv2d(config.widths[0], config.refined_width, 1)
+        self.refined_stem = nn.Conv2d(18 + CANDIDATES, config.refined_width, 3, padding=1)
+        self.refined = nn.Sequential(
+            *(_Residual(config.refined_width) for _ in range(config.refined_blocks))
+        )
+        # two flow corrections, blend weights, and 2x2 RGB pixels of residual
+        self.refined_head = _zero(
+            nn.Conv2d(config.refined_width, 4 + CANDIDATES + 12, 3, padding=1)
+        )
+
+    def forward(self, clip: Tensor) -> list[Tensor]:
+        """Return the predictions of both stages, coarse first."""
+        require_clip(clip)
+        frames = [frame.float() for frame in clip.unbind(1)]
+        return self.from_flows(frames, backward_flows(frames, self.divisor(clip)))
+
+    def divisor(self, clip: Tensor) -> int:
+        """Return by how much motion is estimated smaller than the frames of `clip`: 1, 2, 4, …"""
+        divisor = 1
+        while min(clip.shape[-2:]) > self.config.working_side_px * divisor:
+            divisor *= 2
+        return divisor
+
+    def from_flows(self, frames: Sequence[Tensor], flows: Sequence[Tensor]) -> list[Tensor]:
+        """Return what `forward` returns, with the flows between neighbours known.
+
+        `frames` are four ``(N, 3, H, W)``, oldest first; `flows` three ``(N, 2, h, w)``, each
+        from a frame to the one before it, oldest first, at the working resolution.
+        """
+        height, width = frames[-1].shape[-2:]
+        working = flows[-1].shape[-2:]
+        small = [
+            padded_to_multiple(functional.interpolate(f, working, mode="area"), 2 ** (
+                len(self.config.widths) + 1)) for f in frames
+        ]  # fmt: skip
+        padded = small[-1].shape[-2:]
+        fields = [padded_to_multiple(f, 2 ** (len(self.config.widths) + 1)) for f in flows]
+        half = [functional.avg_pool2d(f, 2) for f in small]
+        motion = [functional.avg_pool2d(f, 2) / 2 for f in fields]
+        evidence, velocity = _evidence(half, motion)
+
+        features = self.coarse(functional.pixel_unshuffle(evidence, 2))
+        # corrections grow with the motion they correct: the same network serves any resolution
+        reach = 1 + velocity.abs().sum(1, keepdim=True) / 4
+        head = _upsampled(self.coarse_head(features).float(), 2)
+        last_flow = velocity + head[:, :2] * reach
+        previous_flow = 2 * velocity + head[:, 2:4] * reach
+        weights = _starting_at_first(head[:, 4:])
+        candidates = [warped(half[-1], last_flow), warped(half[-2], previous_flow), half[-1]]
+        coarse = _blend(candidates, weights)
+
+        seen = torch.cat([*candidates, coarse - candidates[0], weights,
+                          (last_flow - velocity) / 4, (previous_flow - 2 * velocity) / 4,
+                          velocity / 4], dim=1)  # fmt: skip
+        joined = self.refined_stem(seen) + _upsampled(self.handed_down(features), 2)
+        head = self.refined_head(self.refined(joined)).float()
+        last_flow = last_flow + head[:, :2] * reach
+        previous_flow = previous_flow + head[:, 2:4] * reach
+        logits = weights.clamp_min(1e-6).log() + head[:, 4 : 4 + CANDIDATES]
+        residual = functional.pixel_shuffle(head[:, 4 + CANDIDATES :], 2)
+
+        def at_full(field: Tensor) -> Tensor:
+            """Half the working resolution, padded, to the resolution of the frames."""
+            field = _upsampled(field, 2) if field.shape[-2:] != padded else field
+            field = field[..., : working[0], : working[1]]
+            if working == (height, width):
+                return field
+            return functional.interpolate(field, (height, width), mode="bilinear")
+
+        scale = frames[-1].new_tensor([2 * width / working[1], 2 * height / working[0]])
+        scale = scale.view(1, 2, 1, 1)
+        final = _blend(
+            [
+                warped(frames[-1], at_full(last_flow) * scale),
+                warped(frames[-2], at_full(previous_flow) * scale),
+                frames[-1],
+            ],
+            at_full(logits.softmax(1)),
+        )
+        return [
+            coarse[..., : (working[0] + 1) // 2, : (working[1] + 1) // 2],
+            (final + at_full(residual)).clamp(-1, 1),
+        ]
+
+
+def backward_flows(frames: Sequence[Tensor], divisor: int) -> list[Tensor]:
+    """Return the flows from each frame to the one before it, oldest pair first.
+
+    They are estimated at ``1 / divisor`` of the size of `frames`, each ``(N, 3, H, W)``.
+    """
+    size = tuple(max(1, -(-side // divisor)) for side in frames[0].shape[-2:])
+    small = [functional.interpolate(f, size, mode="area") for f in frames]
+    return list(dense_flow(torch.cat(small[1:]), torch.cat(small[:-1])).chunk(len(frames) - 1))
+
+
+def _evidence(half: Sequence[Tensor], motion: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Return the planes the first stage sees ``(N, 23, h, w)`` and the velocity ``(N, 2, h, w)``.
+
+    Nine of the last three frames moved to the next moment, three of the last frame as it is, five
+    of errors made so far (of the flow, of extrapolation one and two frames ago, of repetition one
+    and two frames ago), six of motion.
+    """
+    _, older, previous, last = half
+    older_flow, previous_flow, last_flow = motion
+    velocity = last_flow
+    # the motion that the pixels seen here had one and two frames ago
+    before = warped(previous_flow, last_flow)
+    before_that = warped(older_flow, last_flow + before)
+    moved = [warped(last, velocity), warped(previous, 2 * velocity), warped(older, 3 * velocity)]
+    errors = torch.cat(
+        [
+            luma(last - warped(previous, last_flow)),
+            luma(last - warped(previous, previous_flow)),
+            luma(warped(previous - warped(older, older_flow), last_flow)),
+            luma(last - previous),
+            luma(previous - older),
+        ],
+        dim=1,
+    )
+    errors = warped(errors.abs(), velocity)
+    fields = torch.cat([velocity, before - velocity, before_that - before], dim=1) / 8
+    return torch.cat([*moved, last, 4 * errors, fields], dim=1), velocity
+
+
+def _blend(candidates: Sequence[Tensor], weights: Tensor) -> Tensor:
+    return sum(
+        (c * w for c, w in zip(candidates, weights.split(1, dim=1), strict=True)),
+        start=torch.zeros_like(candidates[0]),
+    )
+
+
+def _starting_at_first(logits: Tensor) -> Tensor:
+    """Return softmax weights that give the first candidate 98 % when all `logits` are zero."""
+    bias = logits.new_tensor([4.5, 0.0, 0.0]).view(1, CANDIDATES, 1, 1)
+    return (logits + bias).softmax(dim=1)
+
+
+def _upsampled(planes: Tensor, factor: int) -> Tensor:
+    return functional.interpolate(planes, scale_factor=factor, mode="bilinear", align_corners=False)
+
+
+def _zero(layer: nn.Conv2d) -> nn.Conv2d:
+    nn.init.zeros_(layer.weight)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+class _Residual(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(
+            functional.leaky_relu(self.first(functional.leaky_relu(x, 0.1)), 0.1)
+        )
+
+
+class _UNet(nn.Module):
+    def __init__(self, planes: int, widths: Sequence[int], blocks: Sequence[int]) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(planes, widths[0], 3, padding=1)
+        self.down = nn.ModuleList(
+            nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in itertools.pairwise(widths)
+        )
+        self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in itertools.pairwise(widths))
+        self.on_the_way_down = nn.ModuleList(
+            _stack(w, n) for w, n in zip(widths, blocks, strict=True)
+        )
+        self.on_the_way_up = nn.ModuleList(
+            _stack(w, n) for w, n in zip(widths[:-1], blocks[:-1], strict=True)
+        )
+
+    def forward(self, planes: Tensor) -> Tensor:
+        x = self.stem(planes)
+        kept = []
+        for level, blocks in enumerate(self.on_the_way_down):
+            x = blocks(x)
+            if level < len(self.down):
+                kept.append(x)
+                x = self.down[level](x)
+        for level in reversed(range(len(self.up))):
+            x = kept[level] + _upsampled(self.up[level](x), 2)
+            x = self.on_the_way_up[level](x)
+        return x
+
+
+def _stack(width: int, count: int) -> nn.Sequential:
+    return nn.Sequential(*(_Residual(width) for _ in range(count)))

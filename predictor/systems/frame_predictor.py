@@ -1,0 +1,77 @@
+"""A frame generator as people use it: any clip in, any number of next frames out."""
+
+import contextlib
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from predictor.cadence import Cadence, clip_cadence
+from predictor.errors import NotEnoughFrames
+from predictor.tensors import IMAGE_RANGE, padded_to_multiple, require_clip, rescaled
+
+FEWEST_FRAMES = 2
+
+
+class FramePredictor:
+    """Predicts the next frames of clips with a generator of the system ``frames``.
+
+    Clips are ``(N, T, 3, H, W)`` in [-1, 1], of any size, with two frames or more; the last
+    `context_frames` are looked at. Each predicted frame is put behind the clip for the next
+    (Mathieu et al. 2016, section 4). Frames that the clip repeats in a steady rhythm are left out
+    of the motion, and predicted as repeats where the rhythm has them.
+    """
+
+    context_frames = 12  # twice the longest rhythm of repeated frames
+
+    def __init__(
+        self, network: nn.Module, device: torch.device | str = "cpu", use_bfloat16: bool = False
+    ) -> None:
+        self.device = torch.device(device)
+        self.network: Any = network.eval().to(self.device)
+        self.use_bfloat16 = use_bfloat16
+
+    @torch.no_grad()
+    def predict(self, clip: Tensor, count: int = 1) -> Tensor:
+        """Return the next `count` frames ``(N, count, 3, H, W)`` of `clip`, on its device.
+
+        Raises `NotEnoughFrames` if there are fewer than two frames.
+        """
+        require_clip(clip)
+        if clip.shape[1] < FEWEST_FRAMES:
+            raise NotEnoughFrames(
+                f"clip has {clip.shape[1]} frame, a prediction needs at least {FEWEST_FRAMES}"
+            )
+        clip = clip[:, -self.context_frames :].float()
+        cadences = [clip_cadence(example) for example in clip]
+        if len(set(cadences)) == 1:
+            return self._predicted(clip, count, cadences[0])
+        parts = zip(clip.split(1), cadences, strict=True)
+        return torch.cat([self._predicted(part, count, cadence) for part, cadence in parts])
+
+    def _predicted(self, clip: Tensor, count: int, cadence: Cadence) -> Tensor:
+        height, width = clip.shape[-2:]
+        frames = [clip[:, place].to(self.device) for place in cadence.distinct]
+        if len(frames) < FEWEST_FRAMES:
+            frames = [*clip[:, -FEWEST_FRAMES:].to(self.device).unbind(1)]
+        predicted: list[Tensor] = []
+        for ahead in range(1, count + 1):
+            if not cadence.will_repeat(ahead):
+                frames.append(self._next(frames)[..., :height, :width])
+            predicted.append(frames[-1].to(clip.device))
+        return torch.stack(predicted, dim=1)
+
+    def _next(self, frames: list[Tensor]) -> Tensor:
+        wanted = self.network.context
+        missing = [frames[0]] * (wanted - len(frames))
+        context = torch.stack([*missing, *frames[-wanted:]], dim=1)
+        context = padded_to_multiple(context, self.network.multiple)
+        context = rescaled(context, IMAGE_RANGE, self.network.pixel_range)
+        with self._precision():
+            prediction = self.network(context)[-1]
+        return rescaled(prediction.float(), self.network.pixel_range, IMAGE_RANGE).clamp(-1, 1)
+
+    def _precision(self) -> contextlib.AbstractContextManager[None]:
+        if self.use_bfloat16:
+            return torch.autocast(self.device.type, torch.bfloat16)
+        return contextlib.nullcontext()

@@ -1,0 +1,339 @@
+"""Next-frame prediction: pixel, gradient-difference and adversarial losses at every scale.
+
+Mathieu, Couprie, LeCun 2016. The generator, the discriminators and the weights of the losses are
+settings: the paper's networks and the default ones are trained by the same phases.
+"""
+
+import functools
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from torchvision.utils import make_grid
+
+from predictor.data import (
+    ClipDataset,
+    ClipSettings,
+    evaluation_windows,
+    index_videos,
+    split_by_file,
+)
+from predictor.flow import constant_velocity
+from predictor.losses import (
+    Reduction,
+    fake_loss,
+    gradient_difference_loss,
+    log_lp_loss,
+    lp_loss,
+    non_saturating_generator_loss,
+    real_loss,
+)
+from predictor.media.images import write_png
+from predictor.metrics import psnr, ssim
+from predictor.networks import NETWORKS
+from predictor.pyramid import pooled_at_factors
+from predictor.systems import schedule
+from predictor.systems.entry import TrainingData
+from predictor.systems.frame_predictor import FramePredictor
+from predictor.systems.phases import Batch, Networks, Optimizer, Phase, PhaseLoss, System
+from predictor.systems.settings import RunSettings
+from predictor.tensors import IMAGE_RANGE, rescaled
+
+PSNR_CAP_DB = 60.0
+PIXEL_LOSSES = {"lp": lp_loss, "log_lp": log_lp_loss}
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class NetworkSettings(BaseModel):
+    """A row of `NETWORKS` and the fields of its config that are not the defaults."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    network: str
+
+    @model_validator(mode="after")
+    def _is_known(self) -> "NetworkSettings":
+        if self.network not in NETWORKS:
+            raise ValueError(f"no network {self.network!r}; known are {', '.join(NETWORKS)}")
+        self.config()
+        return self
+
+    def config(self) -> Any:
+        """Return the network's config."""
+        kind = NETWORKS[self.network][0]
+        fields = self.model_extra or {}
+        known = kind.__dataclass_fields__
+        for name in fields:
+            if name not in known:
+                raise ValueError(f"{self.network} has no {name!r}; known are {', '.join(known)}")
+        try:
+            return TypeAdapter(kind).validate_python(fields)
+        except ValidationError as error:
+            raise ValueError(str(error.errors(include_url=False)[0]["msg"])) from error
+
+    def build(self) -> Any:
+        """Return the network with fresh weights."""
+        return NETWORKS[self.network][1](self.config())
+
+
+class FrameLossSettings(_Settings):
+    """The terms of the generator's loss; a weight of 0 leaves the term out."""
+
+    pixel_loss: Literal["lp", "log_lp"] = "lp"
+    """``log_lp`` asks for the same share of every clip's error, as a mean of PSNR does."""
+    lp: float = Field(1.0, ge=0)
+    """Weight of the pixel loss."""
+    p: Literal[1, 2] = 1
+    gradient_difference: float = Field(1.0, ge=0)
+    gradient_difference_alpha: float = Field(1.0, ge=1)
+    adversarial: float = Field(0.05, ge=0)
+    """0 trains no discriminators."""
+    reduction: Reduction = "mean"
+    scale_weights: tuple[float, ...] | None = None
+    """Weight of the pixel and gradient terms at each scale, coarsest first; None is 1 each."""
+    mismatched_pairs: bool = False
+    """Show the discriminators frames behind another clip's context too, and count the real pairs
+    twice (official script, advExt = full). Differs: there the second real pair is a fresh one; the
+    expected gradient is the same."""
+
+
+class OptimizerSettings(_Settings):
+    """One phase's optimizer; its learning rate falls from the first to the last iteration."""
+
+    kind: Literal["adam", "adamw", "sgd"] = "adamw"
+    learning_rate: float = Field(4e-4, gt=0)
+    final_learning_rate: float = Field(4e-6, ge=0)
+    decay: Literal["linear", "cosine"] = "cosine"
+    warmup_iterations: int = Field(0, ge=0)
+    momentum: float = Field(0.0, ge=0, lt=1)
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = Field(0.0, ge=0)
+    gradient_norm_limit: float | None = Field(None, gt=0)
+
+    def optimizer(self, iterations: int) -> Optimizer:
+        """Return it for a run of that many iterations."""
+        end = self.final_learning_rate / self.learning_rate
+        if self.decay == "cosine":
+            factor = schedule.cosine(iterations, end)
+        else:
+            factor = schedule.linear(iterations, end=end)
+        if self.warmup_iterations:
+            factor = schedule.warmed_up(factor, self.warmup_iterations)
+        return Optimizer(
+            kind=self.kind,
+            learning_rate=self.learning_rate,
+            momentum=self.momentum,
+            betas=self.betas,
+            weight_decay=self.weight_decay,
+            gradient_norm_limit=self.gradient_norm_limit,
+            learning_rate_factor=factor,
+        )
+
+
+class FramesSettings(RunSettings):
+    """A run of the system ``frames``; the defaults train the default network."""
+
+    generator: NetworkSettings = NetworkSettings(network="motion")
+    discriminators: NetworkSettings = NetworkSettings(network="patch-discriminators")
+    losses: FrameLossSettings = FrameLossSettings(
+        pixel_loss="log_lp", lp=0.04, p=2, gradient_difference=0.2, adversarial=0.002
+    )
+    generator_optimizer: OptimizerSettings = OptimizerSettings(
+        warmup_iterations=100, weight_decay=1e-4, gradient_norm_limit=1.0
+    )
+    discriminator_optimizer: OptimizerSettings = OptimizerSettings(
+        kind="adam", learning_rate=2e-4, final_learning_rate=2e-5, betas=(0.5, 0.999)
+    )
+    average_decay: float | None = Field(0.999, gt=0, lt=1)
+    """Decay an iteration of the generator's exponential average; None keeps none."""
+    shared_batches: bool = True
+    """Train the generator on the clips the discriminators have just seen, not on its own."""
+    clips: ClipSettings = ClipSettings(crop=(192, 256))
+    validation_share: float = Field(0.1, gt=0, lt=1)
+    """Share of the videos held out, where the data has no ``val`` folder."""
+    validation_windows: int = Field(2, ge=1)
+    """Windows of each held-out video."""
+    validation_videos: int | None = Field(None, ge=1)
+    """Held-out videos looked at during the run; None is all."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> "FramesSettings":
+        context = self.clips.context_frames
+        for role in ("generator", "discriminators"):
+            wanted = getattr(getattr(self, role).config(), "context", 4)
+            if wanted != context:
+                raise ValueError(
+                    f"clips.context_frames is {context}, but {role} take {wanted} frames"
+                )
+        if min(self.clips.crop) % 8:
+            raise ValueError(f"clips.crop is {self.clips.crop}, expected multiples of 8")
+        return self
+
+
+def build(settings: FramesSettings) -> System:
+    """Return the generator, its discriminators and the two phases that train them."""
+    generator = settings.generator.build()
+    networks: dict[str, nn.Module] = {"generator": generator}
+    phases: list[Phase] = []
+    if settings.losses.adversarial:
+        networks["discriminators"] = settings.discriminators.build()
+        phases.append(
+            Phase(
+                name="discriminators",
+                network="discriminators",
+                loss=functools.partial(_discriminators_loss, settings.losses),
+                optimizer=settings.discriminator_optimizer.optimizer(settings.iterations),
+            )
+        )
+    phases.append(
+        Phase(
+            name="generator",
+            network="generator",
+            loss=functools.partial(_generator_loss, settings.losses),
+            optimizer=settings.generator_optimizer.optimizer(settings.iterations),
+            draws_from="discriminators" if settings.shared_batches and phases else None,
+        )
+    )
+    return System(
+        networks=networks,
+        phases=tuple(phases),
+        release="generator",
+        averages={"generator": settings.average_decay} if settings.average_decay else {},
+        validate=validate,
+        best_by=("psnr_1_db", "max"),
+        preview=preview,
+    )
+
+
+def open_data(settings: FramesSettings, path: Path) -> TrainingData:
+    """Return clips to train on and windows of held-out videos from a folder of videos."""
+    index = index_videos(path)
+    train, held_out = split_by_file(index, settings.validation_share)
+    if settings.validation_videos is not None:
+        names = sorted(video.name for video in held_out.videos)
+        step = max(1, math.ceil(len(names) / settings.validation_videos))
+        held_out = held_out.subset(set(names[::step]))
+    windows = evaluation_windows(held_out, per_clip=settings.validation_windows)
+    return TrainingData(
+        train=ClipDataset(train, settings.clips, settings.seed),
+        validation=DataLoader(windows, batch_size=1),
+        skipped=[f"{name}: {reason}" for name, reason in index.skipped],
+    )
+
+
+def _generator_loss(
+    weights: FrameLossSettings, networks: Networks, batch: Batch, earlier: Batch
+) -> PhaseLoss:
+    """Mathieu et al. 2016, section 3.2: λp Lp + λgdl GDL + λadv adversarial, over all scales."""
+    generator: Any = networks["generator"]
+    context, targets = _split(generator, batch["clip"])
+    sums: dict[str, list[Tensor]] = {}
+    for target in targets.unbind(1):
+        predictions = generator(context)
+        truths = pooled_at_factors(target, generator.factors)
+        shares = weights.scale_weights or (1.0,) * len(truths)
+        for prediction, truth, share in zip(predictions, truths, shares, strict=True):
+            if weights.lp:
+                pixel_loss = PIXEL_LOSSES[weights.pixel_loss]
+                term = pixel_loss(prediction, truth, weights.p, weights.reduction)
+                sums.setdefault(weights.pixel_loss, []).append(weights.lp * share * term)
+            if weights.gradient_difference:
+                term = gradient_difference_loss(
+                    prediction, truth, weights.gradient_difference_alpha, weights.reduction
+                )
+                sums.setdefault("gradient_difference", []).append(
+                    weights.gradient_difference * share * term
+                )
+        if weights.adversarial:
+            for logits in networks["discriminators"](context, predictions):
+                term = non_saturating_generator_loss(logits, "mean")
+                sums.setdefault("adversarial", []).append(weights.adversarial * term)
+        context = torch.cat([context[:, 1:], predictions[-1][:, None]], dim=1)
+    count = targets.shape[1]
+    return PhaseLoss({name: torch.stack(terms).sum() / count for name, terms in sums.items()})
+
+
+def _discriminators_loss(
+    weights: FrameLossSettings, networks: Networks, batch: Batch, earlier: Batch
+) -> PhaseLoss:
+    """Mathieu et al. 2016, section 3.2: real frames against predicted ones at every scale."""
+    generator: Any = networks["generator"]
+    discriminators = networks["discriminators"]
+    context, targets = _split(generator, batch["clip"])
+    with torch.no_grad():
+        predictions = [p.detach() for p in generator(context)]
+    truths = pooled_at_factors(targets[:, 0], generator.factors)
+    real = discriminators(context, truths)
+    fake = discriminators(context, predictions)
+    terms = {
+        "real": _summed(real_loss(logits) for logits in real),
+        "fake": _summed(fake_loss(logits) for logits in fake),
+    }
+    if weights.mismatched_pairs:
+        terms["real"] = 2 * terms["real"]
+        others = discriminators(context, [truth.roll(1, dims=0) for truth in truths])
+        terms["mismatched"] = _summed(fake_loss(logits) for logits in others)
+    return PhaseLoss(terms)
+
+
+def _split(generator: Any, clip: Tensor) -> tuple[Tensor, Tensor]:
+    """Return context and targets in the range that the generator works in."""
+    clip = rescaled(clip, IMAGE_RANGE, generator.pixel_range)
+    return clip[:, : generator.context], clip[:, generator.context :]
+
+
+def _summed(terms: Iterable[Tensor]) -> Tensor:
+    return torch.stack([*terms]).sum()
+
+
+@torch.no_grad()
+def validate(networks: Networks, windows: Iterable[Batch]) -> dict[str, float]:
+    """Return PSNR and SSIM of the first and the last frame predicted, and the gain over DIS.
+
+    Windows are 12 frames of context and the frames after them; PSNR is capped at 60 dB.
+    """
+    predictor = FramePredictor(networks["generator"])
+    rows: list[dict[str, float]] = []
+    for window in windows:
+        clip = window["clip"]
+        context = clip[:, : predictor.context_frames]
+        targets = clip[:, predictor.context_frames :]
+        count = targets.shape[1]
+        predicted = predictor.predict(context, count)
+        classical = constant_velocity(context, count)
+        row = {}
+        for ahead in (1, count):
+            truth, ours = targets[:, ahead - 1], predicted[:, ahead - 1]
+            decibels = float(_psnr(ours, truth))
+            row[f"psnr_{ahead}_db"] = decibels
+            row[f"gain_{ahead}_db"] = decibels - float(_psnr(classical[:, ahead - 1], truth))
+            row[f"ssim_{ahead}"] = float(ssim(ours, truth, IMAGE_RANGE).mean())
+        rows.append(row)
+    return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]} if rows else {}
+
+
+@torch.no_grad()
+def preview(networks: Networks, batch: Batch, folder: Path) -> None:
+    """Write ``frames.png``: last frame, truth, prediction and four times their difference.
+
+    One row an example, at most four rows.
+    """
+    predictor = FramePredictor(networks["generator"])
+    clip = batch["clip"][:4].float()
+    context, target = clip[:, :-1], clip[:, -1]
+    prediction = predictor.predict(context)[:, 0]
+    difference = (4 * (prediction - target).abs() - 1).clamp(max=1)
+    rows = torch.stack([context[:, -1], target, prediction, difference], dim=1).flatten(0, 1)
+    write_png(folder / "frames.png", make_grid(rows.cpu(), nrow=4, pad_value=1.0))
+
+
+def _psnr(prediction: Tensor, truth: Tensor) -> Tensor:
+    return psnr(prediction, truth, IMAGE_RANGE, cap_db=PSNR_CAP_DB).mean()
