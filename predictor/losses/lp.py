@@ -40,6 +40,7 @@ def log_lp_loss(
     """
     if p not in (1, 2):
         raise SettingsError(f"p is {p}, expected 1 or 2")
-    difference = at_least_float32(prediction) - at_least_float32(target)
+    prediction, target = accurate_pair(prediction, target)
+    difference = prediction - target
     powers = difference.abs() if p == 1 else difference.square()
     return (powers.flatten(1).mean(dim=1) + LOG_FLOOR**p).log().mean()
