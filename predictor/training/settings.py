@@ -101,7 +101,8 @@ def _first_problem(kind: type[BaseModel], error: ValidationError) -> str:
     *parents, last = [str(part) for part in first["loc"]] or [""]
     name = ".".join([*parents, last])
     if first["type"] != "extra_forbidden":
-        return f"{name}={first['input']!r}: {first['msg']}".removeprefix("=")
+        message = first["msg"].removeprefix("Value error, ")
+        return f"{name}={first['input']!r}: {message}" if name else message
     model = _model_at(kind, parents)
     known = sorted(model.model_fields) if model else []
     near = difflib.get_close_matches(last, known, n=1)

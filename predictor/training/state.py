@@ -105,8 +105,8 @@ class TrainingState:
                 if name.startswith(prefix)
             )
             raise DivergenceError(
-                f"phase {phase!r} diverged in iteration {iteration}: the loss or its gradient is "
-                f"not finite (last terms: {terms}); lower the learning rate of that phase"
+                f"phase {phase!r} diverged in iteration {iteration + 1}: the loss or its gradient "
+                f"is not finite (last terms: {terms}); lower the learning rate of that phase"
             )
 
     def tensors(self) -> dict[str, Tensor]:

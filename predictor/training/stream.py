@@ -60,8 +60,14 @@ class BatchStream:
 
 
 def on_device(batch: Batch, device: torch.device) -> Batch:
-    """Return `batch` on `device`; pinned memory is copied while the host goes on."""
-    return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+    """Return `batch` with its tensors on `device`; pinned ones are copied while the host goes on.
+
+    What is not a tensor, such as the names of files in a validation batch, stays as it is.
+    """
+    return {
+        name: value.to(device, non_blocking=True) if isinstance(value, torch.Tensor) else value
+        for name, value in batch.items()
+    }
 
 
 def _loader(

@@ -61,8 +61,8 @@ def test_tables_merge_and_values_replace() -> None:
         ({"layers": {"zzzz": 1}}, "unknown setting 'layers.zzzz'; known are kind, widths"),
         ({"layers": {"kind": "wide"}}, "layers.kind='wide': "),
         ({"iterations": "many"}, "iterations='many': "),
-        ({"batch_size": 0}, "batch_size=0: .*expected 1 or more"),  # the default is a subclass's
-        ({"workers": -1}, "workers=-1: .*expected 0 or more"),
+        ({"batch_size": 0}, "batch_size=0: expected 1 or more"),  # the default is a subclass's
+        ({"workers": -1}, "workers=-1: expected 0 or more"),
     ],
 )
 def test_first_bad_setting_is_named(values: dict[str, object], message: str) -> None:

@@ -3,9 +3,11 @@
 As a program, ``toy.py RUN [key=value ...]`` trains it where a test needs a process.
 """
 
+import os
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -110,7 +112,7 @@ def build(settings: ToySettings) -> System:
         )
 
     def is_gated(iteration: int, losses: Mapping[str, float]) -> bool:
-        return iteration < 2 or losses["discriminator/fake"] > 0.69
+        return iteration < 2 or int(losses["generator/reconstruction"] * 1e5) % 2 == 0
 
     def validate(networks: Networks, batches: Iterable[Batch]) -> dict[str, float]:
         errors = [
@@ -166,13 +168,37 @@ ENTRY = SystemEntry(settings=ToySettings, build=build, open_data=open_data)
 SYSTEMS: dict[str, SystemEntry] = {"toy": ENTRY}
 
 
+def signalled(number: int, call: int) -> SystemEntry:
+    """Return the toy with a generator loss that signals its process at its `call`-th call."""
+    calls = []
+
+    def built(settings: ToySettings) -> System:
+        system = build(settings)
+        discriminator, generator = system.phases
+
+        def loss(networks: Networks, batch: Batch, earlier: Batch) -> PhaseLoss:
+            calls.append(number)
+            if len(calls) == call:
+                os.kill(os.getpid(), number)
+            return generator.loss(networks, batch, earlier)
+
+        return replace(system, phases=(discriminator, replace(generator, loss=loss)))
+
+    return SystemEntry(ToySettings, built, open_data)
+
+
 def settings(**values: Any) -> ToySettings:
     return ToySettings.model_validate(values)
 
 
 if __name__ == "__main__":
+    from predictor.errors import Interrupted
     from predictor.training.loop import train
     from predictor.training.settings import parsed_overrides
 
     folder, *overrides = sys.argv[1:]
-    train(Path(folder), "toy", ENTRY, settings(**parsed_overrides(overrides)), Path("."))
+    try:
+        train(Path(folder), "toy", ENTRY, settings(**parsed_overrides(overrides)), Path())
+    except Interrupted as error:
+        print(error, file=sys.stderr)  # noqa: T201 - it is a program
+        sys.exit(128 + error.signal_number)
