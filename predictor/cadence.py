@@ -5,10 +5,10 @@ prediction has to know both: which pictures are new, for the motion between them
 next one is new at all.
 """
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from predictor.errors import TensorContractError
@@ -59,16 +59,22 @@ def clip_cadence(clip: Tensor) -> Cadence:
     if clip.ndim != 4:
         raise TensorContractError(f"clip has shape {tuple(clip.shape)}, expected (T, 3, H, W)")
     changes = (clip[1:] - clip[:-1]).abs().mean(dim=(1, 2, 3)).tolist()
-    moving = [change for change in changes if change > STILL_LEVEL]
-    if not moving:
+    largest = max(changes, default=0.0)
+    if largest <= STILL_LEVEL:
         return Cadence((False,) * clip.shape[0], None)
-    usual = float(torch.tensor(moving).median())
+    # repeats may outnumber the new pictures, so only the large changes say what is usual
+    usual = statistics.median(change for change in changes if change > largest / 2)
     repeats = (False, *(change < REPEAT_SHARE * usual for change in changes))
     return Cadence(repeats, _period(repeats[1:]) if any(repeats) else None)
 
 
 def _period(repeats: Sequence[bool]) -> int | None:
-    """Return the shortest period that all of `repeats` keep, seen twice but for one frame."""
+    """Return the shortest period that all of `repeats` keep, with two repeats or more seen.
+
+    The pattern must have been seen twice but for one frame.
+    """
+    if sum(repeats) < 2:
+        return None
     for period in range(2, LONGEST_PERIOD + 1):
         if len(repeats) < 2 * period - 1:
             return None

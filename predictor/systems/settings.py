@@ -1,8 +1,8 @@
 """The settings that every run has; those of a system are a subclass that adds fields."""
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 
 class RunSettings(BaseModel):
@@ -79,3 +79,16 @@ class RunSettings(BaseModel):
         if value is not None and value < 0:
             raise ValueError("expected 0 or more")
         return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tables_change_only_what_they_name(cls, values: Any) -> Any:
+        """Put the defaults of a nested table under the keys that are given for it."""
+        if not isinstance(values, dict):
+            return values
+        filled = dict(values)
+        for name, field in cls.model_fields.items():
+            given = values.get(name)
+            if isinstance(given, dict) and isinstance(field.default, BaseModel):
+                filled[name] = {**field.default.model_dump(), **given}
+        return filled

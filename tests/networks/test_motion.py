@@ -1,0 +1,113 @@
+"""The default frame predictor."""
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from predictor.errors import TensorContractError
+from predictor.flow import constant_velocity
+from predictor.networks.motion import MotionConfig, MotionNetwork, backward_flows
+from predictor.pyramid import average_pooled
+
+SMALL = MotionConfig(widths=(8, 8), blocks=(1, 1), refined_width=8, refined_blocks=1)
+
+
+def moving_clip(height: int, width: int, step: int = 2) -> Tensor:
+    """Return a smooth picture moving to the right, ``(1, 4, 3, H, W)``."""
+    generator = torch.Generator().manual_seed(3)
+    coarse = torch.rand(1, 3, height // 8 + 2, width // 8 + 2, generator=generator) * 2 - 1
+    picture = functional.interpolate(coarse, (height, width), mode="bicubic").clamp(-1, 1)
+    return torch.stack([picture.roll(step * k, dims=-1) for k in range(4)], dim=1)
+
+
+def stirred(network: MotionNetwork) -> MotionNetwork:
+    """Give the heads weights, which are zero in a fresh network."""
+    torch.manual_seed(0)
+    for head in (network.coarse_head, network.refined_head):
+        torch.nn.init.normal_(head.weight, std=0.05)
+    return network
+
+
+def test_fresh_network_predicts_what_constant_velocity_predicts() -> None:
+    clip = moving_clip(64, 96)
+    with torch.no_grad():
+        coarse, final = MotionNetwork(SMALL)(clip)
+    classical = constant_velocity(clip)[:, 0]
+    inside = (..., slice(8, -8), slice(12, -12))
+    # the blend starts with 2 % of the two other candidates
+    assert (final - classical)[inside].abs().mean() < 0.02 * clip.abs().mean()
+    assert (coarse - average_pooled(classical, 2))[..., 4:-4, 6:-6].abs().mean() < 0.02
+
+
+def test_still_clip_stays_exactly_as_it_is() -> None:
+    clip = moving_clip(48, 64, step=0)
+    with torch.no_grad():
+        final = MotionNetwork(SMALL)(clip)[-1]
+    assert torch.allclose(final, clip[:, -1], atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(48, 64), (45, 61), (33, 70)])
+@pytest.mark.parametrize("side", [560, 40])
+def test_every_size_keeps_its_size(size: tuple[int, int], side: int) -> None:
+    config = MotionConfig(
+        widths=(8, 8), blocks=(1, 1), refined_width=8, refined_blocks=1, working_side_px=side
+    )
+    with torch.no_grad():
+        final = stirred(MotionNetwork(config))(moving_clip(*size))[-1]
+    assert final.shape[-2:] == size
+    assert final.isfinite().all()
+    assert final.abs().max() <= 1
+
+
+def test_half_working_resolution_still_warps_full_frames() -> None:
+    # fine detail survives: it is never seen at less than the size of the frames
+    clip = moving_clip(64, 96)
+    fine = torch.rand(1, 1, 3, 64, 96, generator=torch.Generator().manual_seed(1)) * 0.2
+    clip = (clip * 0.8 + torch.cat([fine.roll(2 * k, dims=-1) for k in range(4)], dim=1)).clamp(
+        -1, 1
+    )
+    config = MotionConfig(
+        widths=(8, 8), blocks=(1, 1), refined_width=8, refined_blocks=1, working_side_px=40
+    )
+    with torch.no_grad():
+        final = MotionNetwork(config)(clip)[-1]
+    truth = clip[:, -1].roll(2, dims=-1)
+    inside = (..., slice(8, -8), slice(12, -12))
+    blurred = functional.avg_pool2d(truth, 3, stride=1, padding=1)
+    assert (final - truth)[inside].abs().mean() < 0.5 * (blurred - truth)[inside].abs().mean()
+
+
+def test_batch_is_its_items_one_by_one() -> None:
+    clips = torch.cat([moving_clip(48, 64), moving_clip(48, 64, step=3)])
+    network = stirred(MotionNetwork(SMALL)).eval()
+    with torch.no_grad():
+        together = network(clips)[-1]
+        apart = torch.cat([network(clip)[-1] for clip in clips.split(1)])
+    assert torch.allclose(together, apart, atol=1e-5)
+
+
+def test_loss_reaches_every_parameter() -> None:
+    network = stirred(MotionNetwork(SMALL))
+    coarse, final = network(moving_clip(48, 64))
+    (coarse.square().mean() + final.square().mean()).backward()
+    dead = [n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()]
+    assert dead == []
+
+
+def test_flows_at_half_resolution_are_half_as_long() -> None:
+    frames = list(moving_clip(128, 160, step=4).unbind(1))
+    whole, half = backward_flows(frames, 1), backward_flows(frames, 2)
+    assert len(whole) == len(half) == 3
+    assert whole[-1][:, 0].median() == pytest.approx(-4, abs=0.2)
+    assert half[-1][:, 0].median() == pytest.approx(-2, abs=0.2)
+
+
+def test_frames_instead_of_a_clip_are_refused() -> None:
+    with pytest.raises(TensorContractError, match="clip"):
+        MotionNetwork(SMALL)(torch.zeros(1, 3, 32, 32))
+
+
+def test_config_without_matching_levels_is_refused() -> None:
+    with pytest.raises(ValueError, match="2 widths for 1 blocks"):
+        MotionConfig(widths=(8, 8), blocks=(1,))
