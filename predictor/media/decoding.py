@@ -14,6 +14,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from predictor.media.info import VideoInfo, opened
+from predictor.media.wholeness import lacks_its_end
 
 _HELD_PICTURES = 16
 # Containers whose headers say how long they are; FFmpeg guesses it for others from what is there.
@@ -55,7 +56,12 @@ class StreamDecoder:
         for frame in self._decoded(time):
             held.append(frame)
             if frame.is_corrupt:
-                self._note("picture", f"a damaged picture at {float(frame.time or 0):.3f} s")
+                where = (
+                    ""
+                    if frame.pts is None
+                    else f" at {float(frame.pts * self._info.time_base):.3f} s"
+                )
+                self._note("picture", f"a picture is damaged{where}")
             if not frame.is_corrupt or len(held) > _HELD_PICTURES:
                 yield from held
                 held.clear()
@@ -101,7 +107,7 @@ class StreamDecoder:
         except av.EOFError:
             return []
         except (av.FFmpegError, OSError) as error:
-            self._note("packet", f"a packet that cannot be decoded ({error.strerror})")
+            self._note("packet", f"a packet cannot be decoded ({error.strerror})")
             return []
 
     def _packets(self, container: InputContainer, stream: VideoStream) -> _Packets:
@@ -133,6 +139,8 @@ class StreamDecoder:
         tolerance = max(Fraction(1, 5), largest_gap if self._info.is_variable_rate else Fraction(0))
         if expected is not None and end + tolerance < expected:
             self._note("end", f"it ends at {float(end):.3f} s of {float(expected):.3f} s")
+        elif lacks_its_end(self._info.path, container.format.name):
+            self._note("end", f"it was cut off at {float(end):.3f} s")
         yield None
 
     @contextlib.contextmanager

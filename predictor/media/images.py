@@ -1,6 +1,7 @@
 """Still pictures: read any common format at 8 or 16 bits, write PNG, convert to and from uint8."""
 
 import io
+import warnings
 from pathlib import Path
 from typing import cast
 
@@ -109,9 +110,12 @@ def _decoded(path: Path) -> _Pixels:
         raise UnreadableImage(f"{path} cannot be read: {error.strerror}") from error
     if not data:
         raise UnreadableImage(f"{path} is empty, expected a picture")
-    _require_complete(path, data)
+    if not data[-16:].endswith((_PNG_END, _JPEG_END)):
+        _require_whole(path, data)
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH  # this pair also turns by EXIF orientation
+    level = cv2.utils.logging.setLogLevel(0)  # the errors below say it all
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    cv2.utils.logging.setLogLevel(level)
     if pixels is None:
         raise UnreadableImage(f"{path} is not a picture that can be decoded")
     if pixels.dtype not in (np.uint8, np.uint16):
@@ -119,13 +123,14 @@ def _decoded(path: Path) -> _Pixels:
     return cast(_Pixels, cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
 
 
-def _require_complete(path: Path, data: bytes) -> None:
-    """Raise `UnreadableImage` for a picture cut off; OpenCV would return the rest grey."""
-    end = data[-16:]
-    if end.endswith((_PNG_END, _JPEG_END)):
-        return
-    try:
-        with PIL.Image.open(io.BytesIO(data)) as picture:
-            picture.load()
-    except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
-        raise UnreadableImage(f"{path} is not a whole picture: {error}".split("<")[0]) from error
+def _require_whole(path: Path, data: bytes) -> None:
+    """Raise `UnreadableImage` for a picture cut off, whose rest some decoders leave grey."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with PIL.Image.open(io.BytesIO(data)) as picture:
+                picture.load()
+        except PIL.UnidentifiedImageError:
+            return  # OpenCV knows other formats
+        except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
+            raise UnreadableImage(f"{path} is not a whole picture: {error}") from error

@@ -1,0 +1,95 @@
+"""Videos made with PyAV alone, so that reading is tested against something else than our writer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+HEIGHT, WIDTH = 48, 64
+
+
+def smooth_picture(number: int, height: int = HEIGHT, width: int = WIDTH) -> Tensor:
+    """Return a colourful picture ``(3, H, W)`` in [-0.8, 0.8] that moves with `number`."""
+    y, x = torch.meshgrid(torch.linspace(0, 1, height), torch.linspace(0, 1, width), indexing="ij")
+    red = torch.sin(6 * x + 0.3 * number)
+    green = torch.cos(5 * y + 0.2 * number)
+    blue = torch.sin(4 * (x + y) - 0.1 * number)
+    return 0.8 * torch.stack([red, green, blue])
+
+
+def grey_of(number: int) -> int:
+    """Return the grey level that marks picture `number`, well apart from its neighbours."""
+    return 20 + number * 37 % 200
+
+
+def marked_picture(number: int, height: int = HEIGHT, width: int = WIDTH) -> NDArray[np.uint8]:
+    """Return flat grey RGB ``(H, W, 3)`` whose level tells `number`."""
+    return np.full((height, width, 3), grey_of(number), np.uint8)
+
+
+def marks(images: Sequence[Tensor]) -> list[int]:
+    """Return the mean level, 0 to 255, of each picture."""
+    return [round((image.mean().item() + 1) * 127.5) for image in images]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How `write_video` encodes; `times` are in ticks of `time_base`, by default one a picture."""
+
+    codec: str = "libx264"
+    options: Mapping[str, str] = field(default_factory=lambda: {"qp": "0"})
+    pixel_format: str = "yuv420p"
+    rate: Fraction = Fraction(25)
+    time_base: Fraction | None = None
+    times: Sequence[int] | None = None
+    aspect: Fraction = Fraction(1)
+    rotation_ccw: int | None = None
+    is_mirrored: bool = False
+    color: tuple[int, int, int, int] = (0, 2, 2, 2)
+    container: str | None = None
+    container_options: Mapping[str, str] = field(default_factory=dict)
+    has_audio: bool = False
+
+
+def write_video(
+    path: Path, pictures: Sequence[NDArray[np.uint8]], recipe: Recipe | None = None
+) -> Path:
+    """Write RGB pictures ``(H, W, 3)`` as `recipe` says and return `path`."""
+    recipe = recipe or Recipe()
+    with av.open(
+        str(path), "w", format=recipe.container, container_options=dict(recipe.container_options)
+    ) as output:
+        stream = output.add_stream(recipe.codec, rate=recipe.rate, options=dict(recipe.options))
+        stream.height, stream.width = pictures[0].shape[:2]
+        stream.pix_fmt = recipe.pixel_format
+        time_base = recipe.time_base or 1 / recipe.rate
+        stream.codec_context.time_base = stream.time_base = time_base
+        stream.sample_aspect_ratio = recipe.aspect
+        if recipe.rotation_ccw is not None:
+            stream.set_display_rotation(recipe.rotation_ccw, hflip=recipe.is_mirrored)
+        stream.color_range, stream.colorspace = recipe.color[:2]
+        stream.color_primaries, stream.color_trc = recipe.color[2:]
+        audio = output.add_stream("aac", rate=8000, layout="mono") if recipe.has_audio else None
+        for number, pixels in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(pixels, "rgb24").reformat(
+                format=recipe.pixel_format,
+                dst_colorspace="ITU601",
+                dst_color_range=2 if recipe.color[0] == 2 else 1,
+            )
+            frame.pts = number if recipe.times is None else recipe.times[number]
+            frame.time_base = time_base
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+        if audio is not None:
+            silence = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.float32), "fltp", "mono")
+            silence.sample_rate = 8000
+            silence.pts = 0
+            output.mux(audio.encode(silence))
+            output.mux(audio.encode(None))
+    return path

@@ -1,0 +1,177 @@
+import errno
+from pathlib import Path
+
+import cv2
+import numpy as np
+import PIL.Image
+import pytest
+import torch
+from made_videos import smooth_picture
+
+from predictor.errors import OutputNotWritten, TensorContractError, UnreadableImage
+from predictor.media.images import (
+    from_integers,
+    from_uint8,
+    image_size,
+    is_image_path,
+    is_video_path,
+    read_image,
+    to_uint8,
+    write_png,
+)
+
+
+def gradient(height: int = 48, width: int = 64) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """Return RGB whose channels, rows and columns all differ."""
+    y, x = np.mgrid[:height, :width]
+    return np.stack([x * 3, y * 4, (x + y) * 2], -1).astype(np.uint8)
+
+
+def test_all_levels_survive_the_way_there_and_back() -> None:
+    levels = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3)
+    image = from_uint8(levels)
+    assert np.array_equal(to_uint8(image), levels)
+    assert image[:, 0, 0].tolist() == [-1, -1, -1]
+    assert image[:, -1, -1].tolist() == [1, 1, 1]
+
+
+def test_all_levels_of_16_bits_stay_apart() -> None:
+    levels = np.arange(65536, dtype=np.uint16).reshape(256, 256, 1).repeat(3, 2)
+    image = from_integers(levels)
+    back = torch.round((image.double() + 1) * 32767.5).numpy()
+    assert np.array_equal(back.transpose(1, 2, 0), levels)
+
+
+def test_floats_are_rounded_to_nearest_and_clipped() -> None:
+    values = torch.tensor([-7.0, -1.0, 0.49 / 127.5 - 1, 0.51 / 127.5 - 1, 1.0, 9.0])
+    assert to_uint8(values.expand(3, 1, 6))[0, :, 0].tolist() == [0, 0, 0, 1, 255, 255]
+
+
+def test_channels_keep_their_order_through_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    image = from_uint8(gradient())
+    write_png(path, image)
+    with PIL.Image.open(path) as picture:  # another implementation reads what we wrote
+        assert np.array_equal(np.asarray(picture), gradient())
+    assert torch.equal(read_image(path), image)
+
+
+def test_to_uint8_refuses_other_shapes() -> None:
+    with pytest.raises(TensorContractError, match=r"\(4, 8, 8\), expected \(3, H, W\)"):
+        to_uint8(torch.zeros(4, 8, 8))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_16_bits_are_read_without_loss(tmp_path: Path, suffix: str) -> None:
+    pixels = (gradient().astype(np.uint16) << 8) + 77
+    path = tmp_path / f"deep{suffix}"
+    cv2.imwrite(str(path), pixels[..., ::-1])
+    stored = (read_image(path).double() + 1) * 32767.5
+    assert np.array_equal(stored.round().numpy().transpose(1, 2, 0), pixels)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "P", "I;16"])
+def test_any_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "a.png"
+    grey = PIL.Image.fromarray(np.full((8, 8), 200, np.uint8))
+    if mode == "I;16":
+        PIL.Image.fromarray(np.full((8, 8), 200 * 257, np.uint16)).save(path)
+    else:
+        (grey.quantize() if mode == "P" else grey.convert(mode)).save(path)
+    assert np.unique(to_uint8(read_image(path))).tolist() == [200]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied(tmp_path: Path, orientation: int) -> None:
+    path = tmp_path / "a.jpg"
+    exif = PIL.Image.Exif()
+    exif[0x0112] = orientation
+    picture = PIL.Image.fromarray(gradient(32, 48))
+    picture.save(path, exif=exif, quality=95, subsampling=0)
+    with PIL.Image.open(path) as stored:
+        upright = np.asarray(PIL.ImageOps.exif_transpose(stored)).astype(int)
+    assert image_size(path) == upright.shape[:2]
+    assert np.abs(to_uint8(read_image(path)).astype(int) - upright).max() <= 4
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp", ".bmp", ".tiff", ".ppm", ".png", ".jp2"])
+def test_common_formats_are_read(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    image = smooth_picture(0)
+    cv2.imwrite(str(path), to_uint8(image)[..., ::-1])
+    assert (read_image(path) - image).abs().mean() < 0.03
+    assert image_size(path) == (48, 64)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp", ".tiff"])
+def test_a_picture_cut_off_is_refused(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"cut{suffix}"
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    cv2.imwrite(str(path), noise)
+    path.write_bytes(path.read_bytes()[:-1500])
+    with pytest.raises(UnreadableImage, match=f"cut{suffix}"):
+        read_image(path)
+
+
+def test_a_jpeg_cut_off_after_its_thumbnail_is_refused(tmp_path: Path) -> None:
+    # The thumbnail has an end marker of its own, which proves nothing about the picture.
+    path = tmp_path / "a.jpg"
+    PIL.Image.fromarray(gradient()).save(path, quality=95)
+    data = path.read_bytes()
+    path.write_bytes(data[:2] + b"\xff\xfe\x00\x04\xff\xd9" + data[2:-200])
+    with pytest.raises(UnreadableImage, match="whole"):
+        read_image(path)
+
+
+def test_bytes_after_the_end_do_no_harm(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    PIL.Image.fromarray(gradient()).save(path)
+    path.write_bytes(path.read_bytes() + b"camera maker's notes")
+    assert read_image(path).shape == (3, 48, 64)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "is empty"), (b"hello, I am a text\n" * 9, "not a picture"), (None, "not exist")],
+)
+def test_what_is_no_picture_is_named(tmp_path: Path, content: bytes | None, message: str) -> None:
+    path = tmp_path / "bad.png"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UnreadableImage, match=message) as caught:
+        read_image(path)
+    assert "bad.png" in str(caught.value)
+    assert isinstance(caught.value, OSError)
+
+
+def test_float_pictures_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "hdr.tiff"
+    cv2.imwrite(str(path), np.ones((8, 8, 3), np.float32))
+    with pytest.raises(UnreadableImage, match="float32 pixels, expected 8 or 16 bits"):
+        read_image(path)
+
+
+def test_paths_with_other_letters_are_read_and_written(tmp_path: Path) -> None:
+    path = tmp_path / "жираф 长颈鹿.png"
+    write_png(path, smooth_picture(0))
+    assert read_image(path).shape == (3, 48, 64)
+
+
+def test_a_folder_that_is_not_there_is_an_output_error(tmp_path: Path) -> None:
+    with pytest.raises(OutputNotWritten, match="No such file"):
+        write_png(tmp_path / "no" / "a.png", smooth_picture(0))
+
+
+def test_a_full_disk_is_an_output_error() -> None:
+    with pytest.raises(OutputNotWritten, match="No space left") as caught:
+        write_png(Path("/dev/full"), smooth_picture(0))
+    assert isinstance(caught.value.__cause__, OSError)
+    assert caught.value.__cause__.errno == errno.ENOSPC
+
+
+def test_suffixes_tell_pictures_from_videos() -> None:
+    assert all(is_image_path(Path(f"a.{suffix}")) for suffix in ("png", "JPG", "jpeg", "TIF"))
+    assert all(is_video_path(Path(f"a.{suffix}")) for suffix in ("mp4", "MKV", "gif", "ts", "y4m"))
+    assert not is_image_path(Path("a.gif"))
+    assert not is_video_path(Path("a.png"))
+    assert not is_image_path(Path("png"))
