@@ -1,0 +1,231 @@
+"""Copy the streams of one container into another, packet by packet and unchanged."""
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, TypeAlias
+
+import av
+from av.container import InputContainer, OutputContainer
+from av.stream import Disposition, Stream
+
+from predictor.media.codecs import container_for
+from predictor.media.info import opened, video_stream
+
+if TYPE_CHECKING:
+    from av.container.core import Chapter  # described in the stubs only
+
+AnyPacket: TypeAlias = "av.Packet[Stream]"  # the class takes no parameter at run time
+
+_WITH_PICTURES = {"mp4", "mov"}
+"""Containers that take a cover picture as a stream of its own."""
+_STALE_TAGS = ("DURATION", "BPS", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES", "_STATISTICS_")
+"""What matroska says about a stream's old content."""
+
+
+def created(destination: Path) -> OutputContainer:
+    """Return the container at `destination`, of the kind its suffix names, open for writing.
+
+    Raises `UnsupportedCodec` for a suffix that names none.
+    """
+    muxer = container_for(destination)
+    # Else MPEG-TS moves all times by its own delay.
+    options = {"mpegts_copyts": "1"} if muxer == "mpegts" else {}
+    return av.open(f"file:{destination}", "w", format=muxer, container_options=options)
+
+
+def is_same_container(source: InputContainer, output: OutputContainer) -> bool:
+    """Return whether both are of one kind, so that streams look the same in them."""
+    return output.format.name in source.format.name.split(",")
+
+
+def is_picture(stream: Stream) -> bool:
+    """Return whether `stream` is a cover picture, not a video."""
+    return bool(stream.disposition & Disposition.attached_pic)
+
+
+def demuxed(container: InputContainer, streams: Iterable[Stream]) -> Iterator[AnyPacket]:
+    """Yield the packets of `streams` with complete decoding times.
+
+    Matroska stores none and FFmpeg cannot tell them all, the first of a stream above all; what is
+    missing is counted back from, or spread up to, the next that is known.
+    """
+    untimed: dict[int, list[AnyPacket]] = {}
+    known: dict[int, int] = {}
+    for packet in container.demux(*streams):
+        index = packet.stream.index
+        if packet.size == 0 and packet.pts is None:
+            continue  # the end of a stream
+        if packet.dts is None:
+            untimed.setdefault(index, []).append(packet)
+            continue
+        yield from _timed(untimed.pop(index, []), known.get(index), packet.dts)
+        known[index] = packet.dts
+        yield packet
+    for index, packets in untimed.items():
+        yield from _timed(packets, known.get(index), None)
+
+
+def _timed(packets: list[AnyPacket], before: int | None, after: int | None) -> Iterator[AnyPacket]:
+    """Yield `packets` with decoding times that lie between `before` and `after`."""
+    for number, packet in enumerate(packets, 1):
+        step = packet.duration or 1
+        if before is not None and after is not None:
+            dts = before + (after - before) * number // (len(packets) + 1)
+        elif after is not None:
+            dts = after - (len(packets) + 1 - number) * step
+        elif before is not None:
+            dts = before + number * step
+        else:
+            dts = packet.pts or 0
+        packet.dts = dts if packet.pts is None else min(dts, packet.pts)
+        yield packet
+
+
+def packet_seconds(packet: AnyPacket, ticks: int) -> Fraction:
+    """Return `ticks` of the clock of `packet` in seconds."""
+    return ticks * Fraction(packet.time_base or 0)
+
+
+class StreamCopy:
+    """The streams of `source` in `output`, with metadata, chapters, languages and fonts.
+
+    Make it before anything is written to `output`; streams in `without` are left out. What begins
+    at `until` s or later is dropped. `dropped` says in words what the output does not have.
+    """
+
+    def __init__(
+        self,
+        source: InputContainer,
+        output: OutputContainer,
+        without: Iterable[Stream] = (),
+        until: Fraction | None = None,
+    ) -> None:
+        self._output = output
+        self._until = until
+        self._copies: dict[int, Stream] = {}
+        self._late: set[str] = set()
+        self._dropped: list[str] = []
+        skipped = {stream.index for stream in without}
+        is_same = is_same_container(source, output)
+        has_chapters = bool(source.chapters())
+        for stream in source.streams:
+            if stream.index in skipped:
+                continue
+            # mp4 repeats its chapters as a text track, which the muxer makes anew.
+            if stream.type == "data" and has_chapters and _name(stream) == "bin_data":
+                continue
+            copy = self._added(stream)
+            if copy is not None and is_same and isinstance(stream, av.VideoStream):
+                copy.codec_context.codec_tag = stream.codec_context.codec_tag
+        output.metadata.update(source.metadata)
+        output.set_chapters(_chapters(source.chapters(), until))
+
+    @property
+    def sources(self) -> list[int]:
+        """Indices of the source's streams that are copied."""
+        return list(self._copies)
+
+    @property
+    def dropped(self) -> list[str]:
+        """What is missing in the output, in words."""
+        late = [f"{kind} after {float(self._until or 0):.3f} s" for kind in sorted(self._late)]
+        return self._dropped + late
+
+    def copy_of(self, stream: Stream) -> Stream:
+        """Return the output's stream for `stream` of the source."""
+        return self._copies[stream.index]
+
+    def write(self, packet: AnyPacket) -> None:
+        """Write `packet` of the source, unless it begins too late."""
+        copy = self._copies[packet.stream.index]
+        begin = packet.pts if packet.pts is not None else packet.dts
+        ends_at = self._until
+        if ends_at is not None and begin is not None and packet_seconds(packet, begin) >= ends_at:
+            self._late.add(copy.type)
+            return
+        packet.stream = copy
+        self._output.mux(packet)
+
+    def _added(self, stream: Stream) -> Stream | None:
+        muxer = self._output.format.name
+        if stream.type == "data":
+            self._dropped.append(f"data stream {stream.index} ({_name(stream)})")
+            return None
+        if is_picture(stream) and muxer not in _WITH_PICTURES:
+            self._dropped.append("cover picture")
+            return None
+        try:
+            copy = self._output.add_stream_from_template(stream, opaque=True)
+        except ValueError:
+            self._dropped.append(f"{stream.type} ({_name(stream)}), which {muxer} cannot store")
+            return None
+        copy.metadata.update(
+            (key, value)
+            for key, value in stream.metadata.items()
+            if not key.upper().startswith(_STALE_TAGS)
+        )
+        copy.disposition = stream.disposition
+        if muxer == "mpegts":
+            copy.id = stream.id
+        if isinstance(copy, av.VideoStream) and isinstance(stream, av.VideoStream):
+            copy.codec_context.framerate = stream.average_rate or Fraction(0)
+        self._copies[stream.index] = copy
+        return copy
+
+
+class OtherStreams:
+    """All of a source but its video, copied beside pictures that are being encoded.
+
+    Make it before the first picture is written to `output`; write what is due as the pictures go
+    on, and all after the last, before `output` is closed. The pictures' times must be the
+    source's. What begins at `until` s or later is dropped. A context manager.
+    """
+
+    def __init__(
+        self, source: Path, output: OutputContainer, until: Fraction | None = None
+    ) -> None:
+        self._container = opened(source)
+        replaced = video_stream(self._container, source)
+        self._copy = StreamCopy(self._container, output, [replaced], until)
+        streams = [self._container.streams[index] for index in self._copy.sources]
+        self._packets = demuxed(self._container, streams) if streams else iter(())
+        self._next = next(self._packets, None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._container.close()
+
+    @property
+    def dropped(self) -> list[str]:
+        """What is missing in the output, in words."""
+        return self._copy.dropped
+
+    def write_due(self, time: Fraction | None) -> None:
+        """Write the packets that come before `time` s, or all that remain."""
+        while self._next is not None:
+            if time is not None and packet_seconds(self._next, self._next.dts or 0) > time:
+                return
+            self._copy.write(self._next)
+            self._next = next(self._packets, None)
+
+
+def _chapters(chapters: "list[Chapter]", until: Fraction | None) -> "list[Chapter]":
+    """Return the chapters that begin before `until` s, none of them ending later."""
+    kept = []
+    for chapter in chapters:
+        time_base = chapter["time_base"]
+        if until is not None and time_base is not None:
+            if chapter["start"] * time_base >= until:
+                continue
+            chapter = chapter.copy()
+            chapter["end"] = min(chapter["end"], round(until / time_base))
+        kept.append(chapter)
+    return kept
+
+
+def _name(stream: Stream) -> str:
+    context = stream.codec_context
+    return context.name if context is not None else getattr(stream, "name", None) or "unknown"
