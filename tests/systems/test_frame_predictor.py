@@ -1,0 +1,79 @@
+"""Any clip in, any number of next frames out."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from predictor.errors import NotEnoughFrames
+from predictor.systems.frame_predictor import FramePredictor
+
+
+class Drift(nn.Module):
+    """Predicts the last frame plus what the last step added; remembers what it was shown."""
+
+    context = 3
+    multiple = 8
+    factors = (1,)
+    pixel_range = (0.0, 1.0)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Tensor] = []
+
+    def forward(self, clip: Tensor) -> list[Tensor]:
+        self.seen.append(clip)
+        return [2 * clip[:, -1] - clip[:, -2]]
+
+
+def ramp(levels: list[float], height: int = 10, width: int = 14) -> Tensor:
+    """Return a clip of flat frames at `levels` in [-1, 1]."""
+    return torch.tensor(levels).view(1, -1, 1, 1, 1).expand(1, -1, 3, height, width).contiguous()
+
+
+def test_predictions_are_fed_back() -> None:
+    network = Drift()
+    predicted = FramePredictor(network).predict(ramp([-0.9, -0.8, -0.6]), count=3)
+    assert predicted[0, :, 0, 0, 0].tolist() == pytest.approx([-0.4, -0.2, 0.0], abs=1e-6)
+    # the third call sees two predictions, in the range that the network works in
+    last = network.seen[2][0, :, 0, 0, 0] * 2 - 1
+    assert last.tolist() == pytest.approx([-0.6, -0.4, -0.2], abs=1e-6)
+
+
+def test_size_is_padded_for_the_network_and_cropped_after() -> None:
+    network = Drift()
+    predicted = FramePredictor(network).predict(ramp([0.1, 0.2]))
+    assert network.seen[0].shape[-2:] == (16, 16)
+    assert predicted.shape == (1, 1, 3, 10, 14)
+
+
+def test_short_clip_repeats_its_first_frame() -> None:
+    network = Drift()
+    FramePredictor(network).predict(ramp([0.0, 0.5]))
+    shown = network.seen[0][0, :, 0, 0, 0] * 2 - 1
+    assert shown.tolist() == pytest.approx([0.0, 0.0, 0.5], abs=1e-6)
+
+
+def test_rhythm_of_repeats_goes_on() -> None:
+    # new, repeat, new, repeat …: after a new frame comes its repeat, then motion by a whole step
+    levels = [-0.9, -0.9, -0.7, -0.7, -0.5, -0.5, -0.3, -0.3, -0.1, -0.1, 0.1]
+    predicted = FramePredictor(Drift()).predict(ramp(levels), count=4)
+    assert predicted[0, :, 0, 0, 0].tolist() == pytest.approx([0.1, 0.3, 0.3, 0.5], abs=1e-6)
+
+
+def test_clips_with_different_rhythms_share_a_batch() -> None:
+    steady = [-0.9 + 0.1 * k for k in range(11)]
+    doubled = [-0.9, -0.9, -0.7, -0.7, -0.5, -0.5, -0.3, -0.3, -0.1, -0.1, 0.1]
+    together = FramePredictor(Drift()).predict(torch.cat([ramp(steady), ramp(doubled)]), 2)
+    assert together[:, :, 0, 0, 0].flatten().tolist() == pytest.approx(
+        [0.2, 0.3, 0.1, 0.3], abs=1e-5
+    )
+
+
+def test_predictions_stay_in_range() -> None:
+    predicted = FramePredictor(Drift()).predict(ramp([0.0, 0.8]), count=3)
+    assert predicted.max() == 1
+
+
+def test_one_frame_is_not_enough() -> None:
+    with pytest.raises(NotEnoughFrames, match="at least 2"):
+        FramePredictor(Drift()).predict(ramp([0.0]))

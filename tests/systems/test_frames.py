@@ -1,0 +1,186 @@
+"""The system of next-frame prediction."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from predictor.errors import SettingsError
+from predictor.losses import gradient_difference_loss, lp_loss
+from predictor.media.images import read_image
+from predictor.pyramid import pooled_at_factors
+from predictor.recipes import load_recipe
+from predictor.systems.frames import FramesSettings, build, preview, validate
+from predictor.systems.phases import System
+from predictor.training.settings import validated_settings
+
+NARROW = {
+    "generator": {
+        "network": "multiscale",
+        "maps": [[4], [4]],
+        "kernels": [[3, 3], [3, 3]],
+    },
+    "discriminators": {
+        "network": "patch-discriminators",
+        "factors": [2, 1],
+        "maps": [4],
+    },
+    "clips": {"crop": [16, 16]},
+}
+
+
+def system_of(**losses: Any) -> System:
+    torch.manual_seed(0)
+    return build(FramesSettings.model_validate({**NARROW, "losses": losses}))
+
+
+def clips(frames: int = 5) -> Tensor:
+    generator = torch.Generator().manual_seed(7)
+    return torch.rand(2, frames, 3, 16, 16, generator=generator) * 2 - 1
+
+
+def phase_loss(system: System, name: str, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    (phase,) = [phase for phase in system.phases if phase.name == name]
+    return dict(phase.loss(system.networks, batch, {}).terms)
+
+
+@torch.no_grad()
+def test_terms_are_the_papers_sums_over_scales() -> None:
+    weights = {
+        "pixel_loss": "lp",
+        "lp": 1.0,
+        "p": 2,
+        "gradient_difference": 0.5,
+        "adversarial": 0.05,
+        "reduction": "sum_per_example",
+    }
+    system = system_of(**weights)
+    clip = clips()
+    terms = phase_loss(system, "generator", {"clip": clip})
+    predictions = system.networks["generator"](clip[:, :4])
+    truths = pooled_at_factors(clip[:, 4], (2, 1))
+    pairs = list(zip(predictions, truths, strict=True))
+    expected_lp = sum(lp_loss(p, t, 2, "sum_per_example") for p, t in pairs)
+    expected_gradient = sum(gradient_difference_loss(p, t, 1, "sum_per_example") for p, t in pairs)
+    logits = system.networks["discriminators"](clip[:, :4], predictions)
+    expected_adversarial = sum(torch.nn.functional.softplus(-x).mean() for x in logits)
+    assert set(terms) == {"lp", "gradient_difference", "adversarial"}
+    assert terms["lp"].item() == pytest.approx(float(expected_lp), rel=1e-5)
+    assert terms["gradient_difference"].item() == pytest.approx(
+        0.5 * float(expected_gradient), rel=1e-5
+    )
+    assert terms["adversarial"].item() == pytest.approx(
+        0.05 * float(expected_adversarial), rel=1e-5
+    )
+
+
+def test_adversarial_term_has_a_gradient_in_the_generator() -> None:
+    # a known port of the paper feeds predictions back as data and loses it
+    system = system_of(adversarial=1.0)
+    terms = phase_loss(system, "generator", {"clip": clips()})
+    terms["adversarial"].backward()
+    weights = list(system.networks["generator"].parameters())
+    assert all(weight.grad is not None and weight.grad.any() for weight in weights)
+
+
+@torch.no_grad()
+def test_discriminators_that_know_nothing_cost_two_ln_two_a_scale() -> None:
+    system = system_of(adversarial=1.0)
+    for weight in system.networks["discriminators"].parameters():
+        torch.nn.init.zeros_(weight)
+    terms = phase_loss(system, "discriminators", {"clip": clips()})
+    assert sum(terms.values()).item() == pytest.approx(2 * 2 * math.log(2), rel=1e-5)
+
+
+@torch.no_grad()
+def test_mismatched_pairs_put_frames_behind_another_context() -> None:
+    system = system_of(adversarial=1.0, mismatched_pairs=True)
+    terms = phase_loss(system, "discriminators", {"clip": clips()})
+    assert set(terms) == {"real", "fake", "mismatched"}
+    # with one clip in the batch twice there is no other context: the pair is the real one
+    twice = clips()[:1].repeat(2, 1, 1, 1, 1)
+    terms = phase_loss(system, "discriminators", {"clip": twice})
+    truths = pooled_at_factors(twice[:, 4], (2, 1))
+    logits = system.networks["discriminators"](twice[:, :4], truths)
+    expected = sum(torch.nn.functional.softplus(x).mean() for x in logits)
+    assert terms["mismatched"].item() == pytest.approx(float(expected), rel=1e-5)
+
+
+@torch.no_grad()
+def test_later_targets_are_predicted_from_predictions() -> None:
+    system = system_of(pixel_loss="lp", lp=1.0, p=2, gradient_difference=0.0, adversarial=0.0)
+    clip = clips(6)
+    changed = clip.clone()
+    changed[:, 4] = 0  # a truth that must not be shown when the frame after it is predicted
+    generator = system.networks["generator"]
+    first = generator(clip[:, :4])
+    second = generator(torch.cat([clip[:, 1:4], first[-1][:, None]], dim=1))
+    for shown in (clip, changed):
+        expected = sum(
+            lp_loss(p, t, 2)
+            for predictions, target in ((first, shown[:, 4]), (second, shown[:, 5]))
+            for p, t in zip(predictions, pooled_at_factors(target, (2, 1)), strict=True)
+        )
+        terms = phase_loss(system, "generator", {"clip": shown})
+        assert terms["lp"].item() == pytest.approx(float(expected) / 2, rel=1e-5)
+
+
+def test_without_adversarial_weight_there_are_no_discriminators() -> None:
+    system = system_of(adversarial=0.0)
+    assert set(system.networks) == {"generator"}
+    assert [phase.name for phase in system.phases] == ["generator"]
+
+
+def test_table_in_settings_changes_only_what_it_names() -> None:
+    settings = FramesSettings.model_validate({"losses": {"adversarial": 0.0}})
+    default = FramesSettings()
+    assert settings.losses.pixel_loss == default.losses.pixel_loss == "log_lp"
+    assert settings.losses.adversarial == 0.0
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"generator": {"network": "motoin"}}, "no network 'motoin'"),
+        ({"generator": {"network": "motion", "witdhs": [8]}}, "motion has no 'witdhs'"),
+        ({"clips": {"context_frames": 3}}, "take 4 frames"),
+        ({"clips": {"crop": [100, 100]}}, "multiples of 8"),
+        ({"loses": {}}, "did you mean 'losses'"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        validated_settings(FramesSettings, values)
+
+
+@pytest.mark.parametrize("name", ["mathieu-paper", "mathieu-official"])
+def test_recipes_of_the_paper_build(name: str) -> None:
+    settings = validated_settings(FramesSettings, load_recipe(name).settings)
+    assert settings.generator.network == "multiscale"
+    expected = {"mathieu-paper": 12_569_740, "mathieu-official": 223_644}[name]
+    generator = build(settings).networks["generator"]
+    assert sum(weight.numel() for weight in generator.parameters()) == expected
+
+
+def test_validation_names_gain_over_the_classical_extrapolation() -> None:
+    system = system_of(adversarial=0.0)
+    window = torch.rand(1, 14, 3, 40, 48) * 2 - 1
+    scores = validate(system.networks, [{"clip": window}])
+    assert set(scores) == {"psnr_1_db", "gain_1_db", "ssim_1", "psnr_2_db", "gain_2_db", "ssim_2"}
+    perfect = torch.zeros(1, 14, 3, 40, 48)
+    for weight in system.networks["generator"].parameters():
+        torch.nn.init.zeros_(weight)
+    assert validate(system.networks, [{"clip": perfect}])["psnr_1_db"] == 60.0
+
+
+def test_preview_shows_last_frame_truth_prediction_and_difference(tmp_path: Path) -> None:
+    system = system_of(adversarial=0.0)
+    preview(system.networks, {"clip": clips()}, tmp_path)
+    picture = read_image(tmp_path / "frames.png")
+    # two rows of four pictures of 16 pixels with two pixels between and around them
+    assert picture.shape == (3, 2 * 18 + 2, 4 * 18 + 2)
+    last = picture[:, 2:18, 2:18]
+    assert (last - clips()[0, 3]).abs().max() < 1.01 / 127.5
