@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from predictor.data.video_index import IndexedVideo
 from predictor.errors import OutputNotWritten
 
-_VERSION = 1
+_VERSION = 3
 _ARRAYS = ("timestamps", "motion", "cuts", "repeats")
 
 
@@ -35,15 +36,11 @@ def read_cache(cache: Path) -> Entries:
     try:
         with np.load(cache, allow_pickle=False) as stored:
             described = json.loads(str(stored["description"]))
-            arrays = {name: stored[name] for name in _ARRAYS}
-            lengths = {name: stored[f"{name}_lengths"] for name in _ARRAYS}
+            if described["version"] != _VERSION:
+                return {}
+            parts = {name: _parts(stored, name) for name in _ARRAYS}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return {}
-    if described["version"] != _VERSION:
-        return {}
-    parts = {
-        name: np.split(arrays[name], np.cumsum(lengths[name])[:-1].tolist()) for name in _ARRAYS
-    }
     known: Entries = {
         name: SkippedVideo(name, tuple(stamp), reason)
         for name, stamp, reason in described["skipped"]
@@ -59,6 +56,11 @@ def read_cache(cache: Path) -> Entries:
             **{name: parts[name][number] for name in _ARRAYS},
         )
     return known
+
+
+def _parts(stored: Mapping[str, NDArray[Any]], name: str) -> list[NDArray[Any]]:
+    ends = np.cumsum(stored[f"{name}_lengths"])
+    return np.split(stored[name], ends[:-1].tolist())
 
 
 def write_cache(cache: Path, entries: Entries) -> None:

@@ -13,7 +13,7 @@ from predictor.data.indexing import Progress
 from predictor.data.packed import PackedFrames, PackedPlace
 from predictor.data.threads import in_threads
 from predictor.data.video_index import IndexedVideo, VideoIndex
-from predictor.errors import OutputNotWritten
+from predictor.errors import OutputNotWritten, UnreadableMedia
 
 _VERSION = 1
 
@@ -30,9 +30,12 @@ def with_packed_frames(
 
     Videos are packed in their order while the file stays within `limit_bytes`; the others are
     decoded as before. The pictures are the same either way. A file that was made for other videos
-    or another limit is replaced. Raises `OutputNotWritten` if there is no space for it.
+    or another limit is replaced. Raises `OutputNotWritten` if there is no space for it,
+    `UnreadableVideo` if a video has changed since it was indexed.
     """
     chosen = _chosen(index, limit_bytes)
+    if not chosen:
+        return index
     places: dict[str, PackedPlace] = {}
     size = 0
     for video in chosen:
@@ -51,14 +54,18 @@ def with_packed_frames(
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             note.unlink(missing_ok=True)
-            _write(index, chosen, places, partial, size, workers, progress)
+            _reserve(partial, size)
+            _fill(index, chosen, places, partial, workers, progress)
             partial.replace(path)
             note.write_text(description)
+        except UnreadableMedia:
+            raise
         except OSError as error:
-            partial.unlink(missing_ok=True)
             raise OutputNotWritten(
                 f"{path}: {size / 2**30:.1f} GiB of frames cannot be written: {error}"
             ) from error
+        finally:
+            partial.unlink(missing_ok=True)
     return replace(index, packed=PackedFrames(path, places))
 
 
@@ -82,17 +89,20 @@ def _is_current(path: Path, note: Path, size: int, description: str) -> bool:
         return False
 
 
-def _write(
+def _reserve(path: Path, size: int) -> None:
+    """Make the file take all its space now: a full disk is an error here, a crash in a mapping."""
+    with path.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, size)
+
+
+def _fill(
     index: VideoIndex,
     videos: Sequence[IndexedVideo],
     places: dict[str, PackedPlace],
     path: Path,
-    size: int,
     workers: int | None,
     progress: Progress | None,
 ) -> None:
-    with path.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, size)  # a full disk is an error now, not a crash later
     mapped = np.memmap(path, dtype=np.uint8, mode="r+")
 
     def write(video: IndexedVideo) -> str:

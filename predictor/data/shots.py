@@ -8,6 +8,7 @@ Dissolves and fades are not cuts: they are made of small changes.
 
 from collections import deque
 from dataclasses import dataclass
+from statistics import median
 
 import cv2
 import numpy as np
@@ -60,65 +61,60 @@ class ShotMeter:
     """Takes the frames of a video one by one, in memory that does not grow with the pictures."""
 
     def __init__(self) -> None:
-        self._recent: deque[NDArray[np.float32]] = deque(maxlen=2 * _FLASH_FRAMES + 2)
+        self._recent: deque[NDArray[np.float32]] = deque(maxlen=2 * _NEIGHBOURS + 1)
         self._motion: list[float] = []
-        self._candidates: dict[int, float] = {}
+        self._cuts: list[int] = []
 
     def add(self, image: Tensor) -> None:
         """Take the next frame, ``(3, H, W)`` in [-1, 1]."""
         grey = (image.numpy().mean(0) + 1) / 2
         small = cv2.resize(grey, THUMBNAIL[::-1], interpolation=cv2.INTER_AREA)
+        previous = self._recent[-1] if self._recent else small
         self._recent.append(small)
-        previous = self._recent[-2] if len(self._recent) > 1 else small
         self._motion.append(float(np.abs(small - previous).mean()))
-        self._judge(len(self._motion) - 1 - _FLASH_FRAMES)
+        frame = len(self._motion) - 1 - _NEIGHBOURS
+        if frame > 0 and self._is_cut(frame):
+            self._cuts.append(frame)
 
     def measures(self) -> ShotMeasures:
-        """Return what was measured; the frames taken are the whole video."""
+        """Return what was measured of the frames taken so far, as if they were all."""
         count = len(self._motion)
-        for frame in range(max(1, count - _FLASH_FRAMES), count):
-            self._judge(frame)
-        motion = np.asarray(self._motion, dtype=np.float32)
-        cuts = [
-            frame
-            for frame, match in sorted(self._candidates.items())
-            if match < CUT_MATCH and motion[frame] > CUT_CONTRAST * _usual(motion, frame)
-        ]
+        unsettled = range(max(1, count - _NEIGHBOURS), count)
+        cuts = [*self._cuts, *(frame for frame in unsettled if self._is_cut(frame))]
         repeats = [
             frame
             for frame in range(1, count)
-            if motion[frame] < REPEAT_CHANGE
-            and _usual(motion, frame) > max(REPEAT_CONTRAST * float(motion[frame]), LEAST_MOTION)
+            if self._motion[frame] < REPEAT_CHANGE
+            and self._usual(frame) > max(REPEAT_CONTRAST * self._motion[frame], LEAST_MOTION)
         ]
         return ShotMeasures(
-            motion, np.asarray(cuts, dtype=np.int64), np.asarray(repeats, dtype=np.int64)
+            np.asarray(self._motion, dtype=np.float32),
+            np.asarray(cuts, dtype=np.int64),
+            np.asarray(repeats, dtype=np.int64),
         )
 
-    def _judge(self, frame: int) -> None:
-        """Remember how well the pictures on both sides of `frame` match, if it may be a cut.
+    def _usual(self, frame: int) -> float:
+        """Return the median change around `frame`, without it; 0 for a lone pair of frames."""
+        around = self._motion[max(1, frame - _NEIGHBOURS) : frame]
+        around += self._motion[frame + 1 : frame + 1 + _NEIGHBOURS]
+        return median(around) if around else 0.0
 
-        The frame before is compared with those after, and `frame` with those before, so that
+    def _is_cut(self, frame: int) -> bool:
+        """Whether `frame` begins a new shot, by the pictures around it that are remembered.
+
+        The one before is compared with those after, and `frame` with those before, so that
         neither the beginning of a flash nor its end is a cut.
         """
-        if frame < 1 or self._motion[frame] < CUT_CHANGE:
-            return
-        middle = frame - (len(self._motion) - len(self._recent))
+        change = self._motion[frame]
+        if change < CUT_CHANGE or change <= CUT_CONTRAST * self._usual(frame):
+            return False
         recent = list(self._recent)
-        before, after = recent[:middle][-_FLASH_FRAMES - 1 :], recent[middle:][: _FLASH_FRAMES + 1]
+        place = frame - (len(self._motion) - len(recent))
+        before = recent[max(0, place - 1 - _FLASH_FRAMES) : place]
+        after = recent[place : place + 1 + _FLASH_FRAMES]
         pairs = [(before[-1], picture) for picture in after]
         pairs += [(picture, after[0]) for picture in before[:-1]]
-        self._candidates[frame] = max(_match(one, other) for one, other in pairs)
-
-
-def _usual(motion: NDArray[np.float32], frame: int) -> float:
-    """Return the median change around `frame`, without it; 0 for a lone pair of frames."""
-    around = np.concatenate(
-        (
-            motion[max(1, frame - _NEIGHBOURS) : frame],
-            motion[frame + 1 : frame + 1 + _NEIGHBOURS],
-        )
-    )
-    return float(np.median(around)) if len(around) else 0.0
+        return all(_match(one, other) < CUT_MATCH for one, other in pairs)
 
 
 def _match(before: NDArray[np.float32], after: NDArray[np.float32]) -> float:
