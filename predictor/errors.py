@@ -29,7 +29,7 @@ class PredictorError(Exception):
     """Root of the tree; the command line prints its message as one line."""
 
 
-class UnreadableMedia(PredictorError, OSError):  # noqa: N818 - the tree names what happened
+class UnreadableMedia(PredictorError, OSError):
     """A media file that is missing, empty or cannot be decoded."""
 
 
@@ -41,7 +41,7 @@ class UnreadableImage(UnreadableMedia):
     """An image that is missing, empty or cannot be decoded."""
 
 
-class NotEnoughFrames(PredictorError, ValueError):  # noqa: N818 - see above
+class NotEnoughFrames(PredictorError, ValueError):
     """A clip with fewer frames than a prediction needs."""
 
 
@@ -61,19 +61,19 @@ class OutputNotWritten(OutputError):
     """An output that the file system refused: no space, no permission."""
 
 
-class UnsupportedCodec(PredictorError, ValueError):  # noqa: N818 - see above
+class UnsupportedCodec(PredictorError, ValueError):
     """A codec, pixel format or container that cannot be encoded here."""
 
 
-class UnknownModel(PredictorError, LookupError):  # noqa: N818 - see above
+class UnknownModel(PredictorError, LookupError):
     """A model name that is not bundled and not a file."""
 
 
-class DamagedWeights(PredictorError, ValueError):  # noqa: N818 - see above
+class DamagedWeights(PredictorError, ValueError):
     """A weights file that is not safetensors or lacks what a released network needs."""
 
 
-class DamagedCheckpoint(PredictorError, ValueError):  # noqa: N818 - see above
+class DamagedCheckpoint(PredictorError, ValueError):
     """A checkpoint that cannot be read or does not fit its run."""
 
 
@@ -85,7 +85,7 @@ class TensorContractError(PredictorError, ValueError):
     """A tensor whose shape, type or range breaks the contract of `predictor.tensors`."""
 
 
-class UnusableData(PredictorError, ValueError):  # noqa: N818 - see above
+class UnusableData(PredictorError, ValueError):
     """A data set with nothing in it to train on or to evaluate."""
 
 
@@ -93,11 +93,11 @@ class DivergenceError(PredictorError, ArithmeticError):
     """A loss that is not finite; the message names the phase and the iteration."""
 
 
-class OutOfDeviceMemory(PredictorError, MemoryError):  # noqa: N818 - see above
+class OutOfDeviceMemory(PredictorError, MemoryError):
     """A device without enough memory; the message names the remedy."""
 
 
-class Interrupted(PredictorError):  # noqa: N818 - see above
+class Interrupted(PredictorError):
     """A run stopped by a signal after its state was saved.
 
     `signal_number` decides the exit code (130 for SIGINT, 143 for SIGTERM).

@@ -59,7 +59,10 @@ def _grey_levels(images: Tensor) -> Tensor:
 def _dis(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float32]:
     # one searcher a call: it keeps buffers and must not be shared between threads
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    return search.calc(np.ascontiguousarray(first), np.ascontiguousarray(second), None)
+    flow: NDArray[np.float32] = search.calc(  # type: ignore[call-overload] # its stub lacks None
+        np.ascontiguousarray(first), np.ascontiguousarray(second), None
+    )
+    return flow
 
 
 def warped(images: Tensor, flow: Tensor) -> Tensor:

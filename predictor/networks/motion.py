@@ -181,7 +181,7 @@ def _evidence(half: Sequence[Tensor], motion: Sequence[Tensor]) -> tuple[Tensor,
 
 def _blend(candidates: Sequence[Tensor], weights: Tensor) -> Tensor:
     return sum(
-        (c * w for c, w in zip(candidates, weights.split(1, dim=1), strict=True)),
+        (c * w for c, w in zip(candidates, weights.chunk(CANDIDATES, dim=1), strict=True)),
         start=torch.zeros_like(candidates[0]),
     )
 

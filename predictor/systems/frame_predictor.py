@@ -46,7 +46,7 @@ class FramePredictor:
         cadences = [clip_cadence(example) for example in clip]
         if len(set(cadences)) == 1:
             return self._predicted(clip, count, cadences[0])
-        parts = zip(clip.split(1), cadences, strict=True)
+        parts = zip(clip.chunk(len(clip)), cadences, strict=True)
         return torch.cat([self._predicted(part, count, cadence) for part, cadence in parts])
 
     def _predicted(self, clip: Tensor, count: int, cadence: Cadence) -> Tensor:
