@@ -13,7 +13,10 @@ from typing import Annotated, NoReturn, cast
 
 import typer
 
+import predictor.cli
+from pipelines.benchmark_command import benchmark
 from pipelines.frames_command import frames
+from pipelines.machine_commands import doctor, models
 from pipelines.results import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, document, one_line
 from predictor import __version__
 from predictor.errors import Interrupted, PredictorError, SettingsError
@@ -50,6 +53,10 @@ def _predictor(
 
 
 app.command(rich_help_panel="Files")(frames)
+app.add_typer(predictor.cli.app)
+app.command(rich_help_panel="This installation")(models)
+app.command(rich_help_panel="This installation")(benchmark)
+app.command(rich_help_panel="This installation")(doctor)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -20,8 +20,13 @@ from pipelines.requests import DEFAULT_COUNT, DEFAULT_MODEL, FramesRequest
 from pipelines.results import FramesResult, Mode
 from pipelines.side_by_side import side_by_side
 from pipelines.timecodes import frames_in
-from pipelines.video_output import cut_notes, encoding_options, lost_streams, source_notes
-from predictor.media.encoding import VideoWriter
+from pipelines.video_output import (
+    cut_notes,
+    encoding_options,
+    lost_streams,
+    new_video,
+    source_notes,
+)
 from predictor.media.video import VideoReader, open_video, probe
 from predictor.weights import find_model
 
@@ -215,12 +220,7 @@ def _only_predicted(
     info = reader.info
     with open_pictures(request, reader.info) as pictures:
         ahead = _Continuation(request, reader, network, pictures, advance)
-        with (
-            atomic_output(request.output, request.overwrite) as partial,
-            VideoWriter(
-                partial, info, info.size, 1 / ahead.step, encoding_options(request)
-            ) as writer,
-        ):
+        with new_video(request, info, info.size, 1 / ahead.step) as writer:
             for image, time in ahead.images(Fraction(0)):
                 writer.write(image, time)
     return replace(

@@ -159,6 +159,8 @@ def frames(
         raise typer.BadParameter(f"--mode is {mode!r}, expected {', '.join(get_args(Mode))}")
     if mode == "next" and count is not None:
         raise typer.BadParameter("--mode next predicts every frame; -n/--count has no meaning")
+    if mode == "next" and gif:
+        raise typer.BadParameter("--mode next is as long as its input; --gif is for a few frames")
     template = FramesRequest(
         input=Path(),
         output=Path(),

@@ -39,9 +39,9 @@ def named_inputs(names: Sequence[str]) -> Inputs:
             if not path.exists():
                 error = UnreadableMedia(f"{path}: no such file or folder")
             elif path.is_dir() and not is_image_folder(path):
-                has_folder = True
-                found = videos_in(path) or [path]
-                if found == [path]:
+                if videos := videos_in(path):
+                    found, has_folder = videos, True
+                else:
                     error = UnreadableMedia(f"{path}: no video and no image in this folder")
             entries |= {clip: error for clip in found if clip.absolute() not in seen}
             seen |= {clip.absolute() for clip in found}

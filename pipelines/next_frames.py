@@ -17,9 +17,8 @@ from pipelines.progress import Advance
 from pipelines.requests import FramesRequest
 from pipelines.results import FramesResult
 from pipelines.timecodes import clock
-from pipelines.video_output import encoding_options, lost_streams
+from pipelines.video_output import lost_streams, new_video
 from predictor.errors import NotEnoughFrames
-from predictor.media.encoding import VideoWriter
 from predictor.media.video import Frame, VideoReader
 
 _WAITING = 3
@@ -48,10 +47,7 @@ def every_next_frame(
         table = stack.enter_context(atomic_output(request.table, request.overwrite))
         plot = stack.enter_context(atomic_output(request.plot, request.overwrite))
         pictures = stack.enter_context(open_pictures(request, reader.info))
-        video = stack.enter_context(atomic_output(request.output, request.overwrite))
-        with VideoWriter(
-            video, info, info.size, info.average_rate, encoding_options(request)
-        ) as writer:
+        with new_video(request, info, info.size, info.average_rate) as writer:
 
             def write(item: tuple[Frame, Tensor | None]) -> None:
                 frame, prediction = item
@@ -80,19 +76,23 @@ def every_next_frame(
                     if context.is_cut:
                         scores.cuts.append(number)
                     advance(number + 1, info.frame_count)
-        if not count:
-            raise NotEnoughFrames(
-                f"{info.path}: has {len(scores.times)} frames, expected at least 3: "
-                "two to predict from and one to compare with"
+            if not count:
+                raise NotEnoughFrames(
+                    f"{info.path}: has {len(scores.times)} frames, expected at least 3: "
+                    "two to predict from and one to compare with"
+                )
+            write_table(table, scores)
+            write_curves(
+                plot,
+                info.path.name,
+                [float(time) for time in scores.times],
+                {
+                    "PSNR, dB": scores.psnr_db,
+                    "SSIM": scores.ssim,
+                    "anomaly score": scores.anomaly(),
+                },
+                [float(scores.times[number]) for number in scores.cuts],
             )
-        write_table(table, scores)
-        write_curves(
-            plot,
-            info.path.name,
-            [float(time) for time in scores.times],
-            {"PSNR, dB": scores.psnr_db, "SSIM": scores.ssim, "anomaly score": scores.anomaly()},
-            [float(scores.times[number]) for number in scores.cuts],
-        )
     unpredicted = len(scores.times) - count
     return FramesResult(
         input=request.input,

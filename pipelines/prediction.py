@@ -9,6 +9,7 @@ from torch import Tensor
 
 import predictor
 from predictor.errors import OutOfDeviceMemory
+from predictor.weights import find_model, read_metadata
 
 FRAMES_AT_ONCE = 8
 """Frames predicted before they are handed on, so that memory does not grow with the horizon."""
@@ -76,4 +77,5 @@ def load(model: str, device: str, precision: str, threads: int | None) -> NextFr
     if threads is not None:
         torch.set_num_threads(threads)
     network = predictor.load(model, device=device, precision=precision)
-    return NextFrames(network, model)
+    metadata = read_metadata(find_model(model))
+    return NextFrames(network, model, metadata.provenance.measured_horizon)

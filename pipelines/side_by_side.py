@@ -1,6 +1,5 @@
 """Frames that came, frames that were predicted in their place, and the difference, in one video."""
 
-import contextlib
 from collections import deque
 from itertools import islice
 
@@ -8,8 +7,7 @@ import torch
 from torch import Tensor
 
 from pipelines.comparison import FrameScores, frame_psnr_db, frame_ssim
-from pipelines.context import CONTEXT_MEMORY, Context, context_of
-from pipelines.outputs import atomic_output
+from pipelines.context import CONTEXT_MEMORY, FEWEST_FRAMES, Context, context_of
 from pipelines.overlap import Stopwatch
 from pipelines.pictures import open_pictures
 from pipelines.prediction import NextFrames
@@ -17,9 +15,8 @@ from pipelines.progress import Advance
 from pipelines.requests import FramesRequest
 from pipelines.results import FramesResult
 from pipelines.timecodes import frames_in
-from pipelines.video_output import cut_notes, encoding_options, lost_streams
+from pipelines.video_output import cut_notes, lost_streams, new_video
 from predictor.errors import NotEnoughFrames
-from predictor.media.encoding import VideoWriter
 from predictor.media.video import Frame, VideoReader
 
 DIFFERENCE_GAIN = 4
@@ -43,26 +40,22 @@ def side_by_side(
     with decoding.running():
         context, held_out = _split(request, reader, network.context_frames, count)
     height, width = info.size
-    with contextlib.ExitStack() as stack:
-        pictures = stack.enter_context(open_pictures(request, reader.info))
-        video = stack.enter_context(atomic_output(request.output, request.overwrite))
-        with VideoWriter(
-            video, info, (height, 3 * width), info.average_rate, encoding_options(request)
-        ) as writer:
-            start = held_out[0].time
-            for number, prediction in enumerate(network.after(context.clip(), count)):
-                truth = held_out.popleft()
-                with decoding.running():
-                    image = truth.image
-                with encoding.running():
-                    time = truth.time - start
-                    shown = abreast(image, prediction)
-                    scores.add(
-                        time, frame_psnr_db(prediction, image), frame_ssim(prediction, image)
-                    )
-                    pictures.add(prediction, time, number)
-                    writer.write(shown, time)
-                advance(number + 1, count)
+    with (
+        open_pictures(request, info) as pictures,
+        new_video(request, info, (height, 3 * width), info.average_rate) as writer,
+    ):
+        start = held_out[0].time
+        for number, prediction in enumerate(network.after(context.clip(), count)):
+            truth = held_out.popleft()
+            with decoding.running():
+                image = truth.image
+            with encoding.running():
+                time = truth.time - start
+                shown = abreast(image, prediction)
+                scores.add(time, frame_psnr_db(prediction, image), frame_ssim(prediction, image))
+                pictures.add(prediction, time, number)
+                writer.write(shown, time)
+            advance(number + 1, count)
     return FramesResult(
         input=request.input,
         output=request.output,
@@ -97,23 +90,25 @@ def _split(
     request: FramesRequest, reader: VideoReader, length: int, count: int
 ) -> tuple[Context, deque[Frame]]:
     """Return the context and the `count` frames after it, not yet converted."""
+    info = reader.info
     if request.at is not None:
-        until = reader.info.start_time + request.at
+        until = info.start_time + request.at
         context = context_of(reader, length, until)
         later = (frame for frame in reader.from_time(until) if frame.time > until)
         held_out = deque(islice(later, count))
-        found = len(held_out)
-    else:
-        frames = reader.tail(CONTEXT_MEMORY + count)
-        found = len(frames)
-        held_out = deque(frames[-count:])
-        context = Context(length)
-        for frame in frames[:-count]:
-            context.add(frame)
-    if found < count or not held_out:
-        what = "after --at " if request.at is not None else ""
+        if len(held_out) < count:
+            raise NotEnoughFrames(
+                f"{info.path}: has {len(held_out)} frames after --at, expected {count} to hold out"
+            )
+        return context, held_out
+    frames = reader.tail(CONTEXT_MEMORY + count)
+    if len(frames) < count + FEWEST_FRAMES:
         raise NotEnoughFrames(
-            f"{reader.info.path}: has {found} frames {what}, expected {count} to hold out"
+            f"{info.path}: has {len(frames)} frame{'' if len(frames) == 1 else 's'}, expected at "
+            f"least {count + FEWEST_FRAMES}: {FEWEST_FRAMES} to predict from, {count} to hold out"
         )
-    context.require_enough(str(reader.info.path))
-    return context, held_out
+    context = Context(length)
+    for frame in frames[:-count]:
+        context.add(frame)
+    context.require_enough(str(info.path))
+    return context, deque(frames[-count:])

@@ -1,9 +1,15 @@
 """What the outputs have in common: how they are encoded, and what is said about their source."""
 
+import contextlib
+from collections.abc import Iterator
+from fractions import Fraction
+
 from pipelines.context import Context
+from pipelines.outputs import atomic_output
 from pipelines.requests import FramesRequest
 from pipelines.timecodes import clock
-from predictor.media.encoding import EncodingOptions
+from predictor.errors import OutputNotWritten
+from predictor.media.encoding import EncodingOptions, VideoWriter
 from predictor.media.video import VideoInfo
 
 
@@ -15,6 +21,24 @@ def encoding_options(request: FramesRequest) -> EncodingOptions:
         lossless=request.lossless,
         encoder_options=dict(request.encoder_options),
     )
+
+
+@contextlib.contextmanager
+def new_video(
+    request: FramesRequest, info: VideoInfo, size: tuple[int, int], rate: Fraction
+) -> Iterator[VideoWriter]:
+    """Yield the writer of the video that `request` asks for; it appears if the block ends well.
+
+    Raises as `VideoWriter` and `atomic_output` do.
+    """
+    with atomic_output(request.output, request.overwrite) as partial:
+        try:
+            with VideoWriter(partial, info, size, rate, encoding_options(request)) as writer:
+                yield writer
+        except OutputNotWritten as error:
+            # Nobody asked for a file of the partial's name.
+            message = str(error).replace(str(partial), str(request.output))
+            raise OutputNotWritten(message) from error
 
 
 def source_notes(info: VideoInfo) -> list[str]:
