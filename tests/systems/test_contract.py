@@ -1,0 +1,194 @@
+"""What holds for every row of `SYSTEMS`, whatever it trains.
+
+A row comes with its tiny settings here, and with data that can be made in a moment.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from predictor.systems import SYSTEMS
+from predictor.systems.settings import RunSettings
+from predictor.training.checkpoint import BEST, read_checkpoint
+from predictor.training.distributed import Ranks
+from predictor.training.hardware import hardware_for
+from predictor.training.iteration import run_iteration
+from predictor.training.loop import Run, built_state, resume, train
+from predictor.training.settings import merged, validated_settings
+from predictor.training.state import TrainingState
+from predictor.training.stream import BatchStream, on_device
+
+
+def videos(folder: Path) -> None:
+    """Make three videos of a texture that drifts, each its own way."""
+    random = np.random.default_rng(0)
+    for number in range(3):
+        texture = cv2.resize(random.integers(0, 256, (16, 16, 3), np.uint8), (128, 128))
+        clip = folder / f"clip-{number}"
+        clip.mkdir(parents=True)
+        for t in range(20):
+            frame = np.roll(texture, (t * (number + 1), 2 * t), (0, 1))[:64, :64]
+            cv2.imwrite(str(clip / f"{t:06d}.png"), frame)
+
+
+COMMON: dict[str, Any] = {
+    "iterations": 4,
+    "batch_size": 2,
+    "checkpoint_every": 2,
+    "report_every": 2,
+    "preview_every": 4,
+    "validate_every": 2,
+    "device": "cpu",
+    "workers": 0,
+    "threads": 1,
+}
+
+TINY: dict[str, tuple[Callable[[Path], None], list[dict[str, Any]]]] = {
+    "frames": (
+        videos,
+        [
+            {
+                "generator": {
+                    "network": "motion",
+                    "widths": [4, 4],
+                    "blocks": [1, 1],
+                    "refined_width": 4,
+                    "refined_blocks": 1,
+                },
+                "discriminators": {"network": "patch-discriminators", "maps": [4, 4]},
+                "clips": {"crop": [32, 32]},
+                "precision": "bf16",
+            },
+            {
+                "generator": {
+                    "network": "multiscale",
+                    "maps": [[4, 4], [4, 4]],
+                    "kernels": [[3, 3, 3], [3, 3, 3]],
+                },
+                "discriminators": {
+                    "network": "multiscale-discriminators",
+                    "maps": [[4], [4]],
+                    "kernels": [[3], [3]],
+                    "pooling": [1, 2],
+                    "hidden": [[8], [8]],
+                },
+                "generator_optimizer": {"kind": "sgd"},
+                "clips": {"crop": [32, 32]},
+                "shared_batches": False,
+                "precision": "fp32",
+            },
+        ],
+    ),
+}
+
+ROWS = [(name, number) for name in SYSTEMS for number in range(len(TINY[name][1]))]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    made: dict[str, Path] = {}
+
+    def folder_of(name: str) -> Path:
+        if name not in made:
+            made[name] = tmp_path_factory.mktemp(name)
+            TINY[name][0](made[name])
+        return made[name]
+
+    return folder_of
+
+
+def tiny_settings(name: str, number: int, **changes: Any) -> RunSettings:
+    values = merged(merged(COMMON, TINY[name][1][number]), changes)
+    return validated_settings(SYSTEMS[name].settings, values)
+
+
+def fresh(name: str, number: int, folder: Path) -> tuple[TrainingState, BatchStream, RunSettings]:
+    settings = tiny_settings(name, number)
+    hardware = hardware_for(settings)
+    entry = SYSTEMS[name]
+    state = built_state(Run(folder, name, entry, settings, folder), hardware)
+    dataset = entry.open_data(settings, folder).train
+    return state, BatchStream(dataset, settings, hardware, Ranks()), settings
+
+
+def parameters(state: TrainingState) -> dict[str, Tensor]:
+    return {
+        f"{name}/{key}": value.detach().clone()
+        for name, network in state.system.networks.items()
+        for key, value in network.named_parameters()
+    }
+
+
+@pytest.mark.parametrize(("name", "number"), ROWS)
+def test_weights_depend_on_the_seed_alone(name: str, number: int, tmp_path: Path) -> None:
+    entry = SYSTEMS[name]
+    states = []
+    for past, seed in ((1, 0), (2, 0), (1, 1)):
+        torch.manual_seed(past)
+        settings = tiny_settings(name, number, seed=seed)
+        run = Run(tmp_path, name, entry, settings, tmp_path)
+        states.append(parameters(built_state(run, hardware_for(settings))))
+    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+    assert not all(torch.equal(states[0][key], states[2][key]) for key in states[0])
+
+
+@pytest.mark.parametrize(("name", "number"), ROWS)
+def test_a_phase_changes_only_its_network(
+    name: str, number: int, data: Callable[[str], Path]
+) -> None:
+    state, stream, settings = fresh(name, number, data(name))
+    system, hardware = state.system, hardware_for(settings)
+    for phase in system.phases:
+        state.system = replace(system, phases=(replace(phase, draws_from=None),))
+        before = parameters(state)
+        measured = run_iteration(state, stream.draw, settings.seed, hardware, is_detailed=True)
+        changed = {
+            key for key, old in before.items() if not torch.equal(old, parameters(state)[key])
+        }
+        assert changed
+        assert {key.split("/")[0] for key in changed} == {phase.network}
+        assert all(np.isfinite(float(value)) for value in measured.values())
+
+
+@pytest.mark.parametrize(("name", "number"), ROWS)
+def test_resumed_run_equals_unbroken(
+    name: str, number: int, data: Callable[[str], Path], tmp_path: Path
+) -> None:
+    entry, settings = SYSTEMS[name], tiny_settings(name, number)
+    unbroken = train(tmp_path / "unbroken", name, entry, settings, data(name))
+    train(tmp_path / "broken", name, entry, settings, data(name), until=3)
+    resumed = resume(tmp_path / "broken", SYSTEMS)
+    one, other = read_checkpoint(unbroken), read_checkpoint(resumed)
+    for key, tensor in one.tensors.items():
+        assert torch.equal(tensor, other.tensors[key]), key
+    assert one.record["best"] == other.record["best"]
+    assert one.record["drawn"] == other.record["drawn"]
+    assert (unbroken.parent / BEST).exists()
+    assert any((tmp_path / "unbroken/previews/iteration-000004").iterdir())
+
+
+@pytest.mark.parametrize(("name", "number"), ROWS)
+def test_validation_measures_what_chooses_the_best(
+    name: str, number: int, data: Callable[[str], Path]
+) -> None:
+    settings = tiny_settings(name, number)
+    hardware = hardware_for(settings)
+    entry, folder = SYSTEMS[name], data(name)
+    state = built_state(Run(folder, name, entry, settings, folder), hardware)
+    validation = entry.open_data(settings, folder).validation
+    results = []
+    for seed in range(2):
+        torch.manual_seed(seed)
+        batches = (on_device(batch, hardware.device) for batch in validation)
+        with torch.no_grad():
+            results.append(state.system.validate(state.for_evaluation(), batches))
+    assert results[0] == results[1]
+    assert state.system.best_by[0] in results[0]
+    assert all(np.isfinite(value) for value in results[0].values())
