@@ -35,7 +35,9 @@ class Seam:
 
 
 @dataclass(frozen=True)
-class _Coded:
+class CodedPacket:
+    """When a packet is shown, and whether decoding can begin at it."""
+
     pts: int
     is_keyframe: bool
 
@@ -51,7 +53,7 @@ def found_seam(source: Path, cut: Fraction | None) -> Seam:
         if container.format.name == "avi" and stream.codec_context.has_b_frames:
             raise NotCopyableError("AVI does not say when its frames are shown")
         last = None if cut is None else int(cut // Fraction(stream.time_base or 1))
-        seam = _last_seam(_packets(container, stream, last), last)
+        seam = latest_seam(_packets(container, stream, last), last)
         if seam is not None:
             return seam
     raise NotCopyableError("no key frame lies before its end")
@@ -128,23 +130,25 @@ def _end(container: InputContainer, stream: av.VideoStream) -> Fraction:
     return Fraction(0)
 
 
-def _packets(container: InputContainer, stream: av.VideoStream, last: int | None) -> list[_Coded]:
+def _packets(
+    container: InputContainer, stream: av.VideoStream, last: int | None
+) -> list[CodedPacket]:
     """Return the packets from the next key frame on, in decoding order.
 
     The last of them, and all that would follow, are shown after `last`.
     """
-    found: list[_Coded] = []
+    found: list[CodedPacket] = []
     for packet in demuxed(container, [stream]):
         if packet.pts is None or packet.dts is None:
             raise NotCopyableError("its packets do not say when they are shown")
         if found or packet.is_keyframe:
-            found.append(_Coded(packet.pts, packet.is_keyframe))
+            found.append(CodedPacket(packet.pts, packet.is_keyframe))
             if last is not None and packet.dts > last:
                 break
     return found
 
 
-def _last_seam(packets: list[_Coded], last: int | None) -> Seam | None:
+def latest_seam(packets: list[CodedPacket], last: int | None) -> Seam | None:
     """Return the latest seam in `packets`, or None where it must lie before them."""
     kept = {packet.pts for packet in packets if last is None or packet.pts <= last}
     for stop in range(len(packets), 0, -1):

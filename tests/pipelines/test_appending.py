@@ -322,3 +322,15 @@ def test_an_interruption_leaves_nothing(tmp_path: Path) -> None:
     ):
         append_frames(source, partial, interrupted())
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+def test_frames_that_an_edit_list_hides_stay_hidden(tmp_path: Path) -> None:
+    source, output = tmp_path / "in.mp4", tmp_path / "out.mp4"
+    make_clip(source, ticks=[*range(-3, 21)])
+    before = decoded(source)
+    assert len(before) == 21, "the premise: three frames lie before the edit list's begin"
+    report = append_frames(source, output, predictions(source))
+    assert (report.packet_copied, report.frames_kept) == (True, 21)
+    after = decoded(output)
+    assert after[:21] == before
+    assert len(after) == 24
