@@ -20,6 +20,8 @@ _HELD_PICTURES = 16
 # Containers whose headers say how long they are; FFmpeg guesses it for others from what is there.
 _WITH_DURATION = ("matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "avi", "flv", "asf")
 
+_UNSIZED_PACKETS = ("mpegts", "gif")
+
 _Packets = Iterator["av.Packet[VideoStream] | None"]
 
 
@@ -117,6 +119,7 @@ class StreamDecoder:
         chosen = tuple(container.streams) if is_shared else (stream,)
         packets = cast("Iterator[av.Packet[VideoStream]]", container.demux(chosen))
         end, previous, largest_gap = Fraction(0), Fraction(0), 3 / self._info.average_rate
+        waiting: av.Packet[VideoStream] | None = None
         while True:
             try:
                 packet = next(packets)
@@ -128,6 +131,8 @@ class StreamDecoder:
             if not packet.size:  # the library's own sign of the end, or a repeat in AVI
                 continue
             start = packet.pts if packet.pts is not None else packet.dts
+            if packet.is_corrupt and packet.stream_index == stream.index:
+                self._note("packet", "a packet is damaged")
             if start is not None and packet.time_base:
                 time = start * Fraction(packet.time_base)
                 end = max(end, time + (packet.duration or 0) * Fraction(packet.time_base))
@@ -135,13 +140,19 @@ class StreamDecoder:
                     largest_gap = max(largest_gap, time - previous)
                     previous = max(previous, time)
             if packet.stream_index == stream.index:
-                yield packet
+                if waiting is not None:
+                    yield waiting
+                waiting = packet
         tolerance = max(Fraction(1, 5), largest_gap if self._info.is_variable_rate else Fraction(0))
         if expected is not None and end + tolerance < expected:
             self._note("end", f"it ends at {float(end):.3f} s of {float(expected):.3f} s")
         elif lacks_its_end(self._info.path, container.format.name):
             self._note("end", f"it was cut off at {float(end):.3f} s")
-        yield None
+            if container.format.name in _UNSIZED_PACKETS:
+                waiting = None  # half a picture, which not every decoder notices
+        yield waiting
+        if waiting is not None:
+            yield None
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[tuple[InputContainer, VideoStream]]:

@@ -1,6 +1,7 @@
 """What a video file says about itself, and its first picture."""
 
 import itertools
+import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -244,12 +245,16 @@ def _is_variable(times: list[int], time_base: Fraction, rate: Fraction) -> bool:
         gaps = gaps[:-16]  # packets come in decoding order: some times near the end are missing
     if len(gaps) < 2:
         return False
+    unit = math.gcd(*gaps)  # muxers multiply coarse clocks
+    gaps = [gap // unit for gap in gaps]
     smallest = min(gaps)
     rounding = 2 if smallest >= 8 else min(1, smallest - 1)
     if max(gaps) - smallest > rounding:
         return True
-    usual = median_low(gaps) * time_base
-    return abs(usual * rate - 1) > Fraction(1, 50) and abs(usual - 1 / rate) > 2 * time_base
+    if max(gaps) == 1:  # evenly spaced: what the clock ticks is not known from them
+        return abs(unit * time_base * rate - 1) > Fraction(1, 50)
+    usual = median_low(gaps) * unit * time_base
+    return abs(usual * rate - 1) > Fraction(1, 50) and abs(usual - 1 / rate) > 2 * unit * time_base
 
 
 def _orientation(frame: av.VideoFrame) -> tuple[int, bool]:

@@ -20,7 +20,9 @@ from predictor.media.info import VideoInfo, file_info
 
 __all__ = ["ColorTags", "Frame", "VideoInfo", "VideoReader", "open_video", "probe"]
 
-_WITHOUT_SEEKING = ("gif", "apng")  # a picture of these is drawn over all the earlier ones
+# A picture of the first two is drawn over all the earlier ones; the others have no time stamps, or
+# too few to know the time after a jump.
+_WITHOUT_SEEKING = ("gif", "apng", "mpeg", "mpegvideo", "m4v", "h264", "hevc", "vvc", "obu")
 
 
 def probe(path: Path, rate: Fraction = DEFAULT_RATE) -> VideoInfo:

@@ -68,6 +68,7 @@ def write_video(
         stream = output.add_stream(recipe.codec, rate=recipe.rate, options=dict(recipe.options))
         stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt = recipe.pixel_format
+        stream.thread_count = 1
         time_base = recipe.time_base or 1 / recipe.rate
         stream.codec_context.time_base = stream.time_base = time_base
         stream.sample_aspect_ratio = recipe.aspect
