@@ -5,13 +5,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parent / "training"))
-from toy import SYSTEMS
+from toy import SYSTEMS, build, settings
 
 from predictor.cli import app
-from predictor.errors import OutputExists, SettingsError
+from predictor.errors import OutputExists, SettingsError, UnknownModel
+from predictor.training.checkpoint import read_checkpoint
 
 run = CliRunner().invoke
 
@@ -78,3 +80,24 @@ def test_resume_of_what_is_not_a_run(tmp_path: Path) -> None:
     done = run(app, ["resume", str(tmp_path)])
     assert isinstance(done.exception, SettingsError)
     assert f"{tmp_path} is not a run" in str(done.exception)
+
+
+def test_starts_from_a_released_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    donor = build(settings(seed=9)).networks["generator"]
+    monkeypatch.setattr("predictor.weights.find_model", lambda name: Path(f"{name}.safetensors"))
+    monkeypatch.setattr(
+        "predictor.weights.load_network",
+        lambda path: ({Path("released.safetensors"): donor}[path], None),
+    )
+    folder = tmp_path / "run"
+    arguments = ["train", "toy", ".", "-o", str(folder), "--until", "1"]
+    assert run(app, [*arguments, "--init-from", "released"]).exit_code == 0
+    start = read_checkpoint(folder / "checkpoints/iteration-000000.safetensors").tensors
+    for name, tensor in donor.state_dict().items():
+        assert torch.equal(start[f"networks/generator/{name}"], tensor)
+
+
+def test_unknown_model_to_start_from(tmp_path: Path) -> None:
+    arguments = ["train", "toy", ".", "-o", str(tmp_path / "run"), "--init-from", "none-such"]
+    assert isinstance(run(app, arguments).exception, UnknownModel)
+    assert not (tmp_path / "run").exists()
