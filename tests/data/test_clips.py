@@ -145,12 +145,12 @@ def test_still_windows_are_rare_but_present(tmp_path: Path) -> None:
     write_video(tmp_path / "still.mp4", moving_square(40, still=True))
     write_video(tmp_path / "moving.mp4", moving_square(40, step=6))
     index = index_videos(tmp_path)
-    dataset = ClipDataset(index, varied(selection="weighted", windows_per_epoch=300), seed=0)
+    dataset = ClipDataset(index, varied(selection="weighted", windows_per_epoch=150), seed=0)
     still = sum(
         float((clip[1:] - clip[:-1]).abs().max()) < 0.05
-        for clip in (dataset[0, number]["clip"] for number in range(300))
+        for clip in (dataset[0, number]["clip"] for number in range(150))
     )
-    assert 2 <= still <= 40
+    assert 1 <= still <= 20
 
 
 def test_threshold_keeps_the_first_crop_that_moves(tmp_path: Path) -> None:
