@@ -19,9 +19,10 @@ from pipelines.progress import Advance, silent
 from pipelines.requests import DEFAULT_COUNT, DEFAULT_MODEL, FramesRequest
 from pipelines.results import FramesResult, Mode
 from pipelines.side_by_side import side_by_side
-from pipelines.timecodes import frames_in
+from pipelines.timecodes import clock, frames_in
 from pipelines.video_output import (
     cut_notes,
+    depth_notes,
     encoding_options,
     lost_streams,
     new_video,
@@ -164,6 +165,12 @@ class _Continuation:
             yield image, first_time + number * self.step
             self._advance(number + 1, self.count)
 
+    def _end_notes(self, request: FramesRequest, reader: VideoReader) -> Iterator[str]:
+        end = self.context.times[-1] - reader.info.start_time
+        if request.at is not None and request.at > end + 2 * self.step:
+            last = clock(end)
+            yield f"--at {clock(request.at)} is behind the last frame at {last}: nothing is cut"
+
     def result(
         self, request: FramesRequest, reader: VideoReader, first_time: Fraction
     ) -> FramesResult:
@@ -178,7 +185,7 @@ class _Continuation:
             predicted_count=self.count,
             context_frames=len(self.context),
             truncated=reader.truncated,
-            warnings=cut_notes(self.context),
+            warnings=(*cut_notes(self.context), *self._end_notes(request, reader)),
             frames_dir=request.frames_dir,
             gif=request.gif,
             seconds={
@@ -203,10 +210,14 @@ def _appended(
                 encoding_options(request),
                 cut_after,
             )
+            deep = reader.info.bit_depth > 8
+            notes = depth_notes(reader.info, probe(partial).bit_depth) if deep else ()
             pictures.number_from(report.frames_kept)
     kept = "copied" if report.packet_copied else "encoded again"
+    result = ahead.result(request, reader, first_time)
     return replace(
-        ahead.result(request, reader, first_time),
+        result,
+        warnings=(*result.warnings, *notes),
         first_index=report.frames_kept,
         packets_copied=report.packet_copied,
         how=f"{report.frames_added} frames behind {report.frames_kept}, {kept}: {report.reason}",
@@ -223,8 +234,10 @@ def _only_predicted(
         with new_video(request, info, info.size, 1 / ahead.step) as writer:
             for image, time in ahead.images(Fraction(0)):
                 writer.write(image, time)
+    result = ahead.result(request, reader, Fraction(0))
     return replace(
-        ahead.result(request, reader, Fraction(0)),
+        result,
+        warnings=(*result.warnings, *depth_notes(info, writer.bit_depth)),
         how=f"{ahead.count} frames predicted from {len(ahead.context)}",
         dropped=lost_streams(info),
     )

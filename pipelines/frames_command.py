@@ -28,7 +28,7 @@ from pipelines.results import (
     one_line,
 )
 from pipelines.timecodes import parsed_time
-from predictor.errors import Interrupted
+from predictor.errors import Interrupted, SettingsError
 
 if TYPE_CHECKING:
     from pipelines.prediction import NextFrames
@@ -185,7 +185,10 @@ def frames(
         from pipelines.frames import predicted_frames
         from pipelines.prediction import load
 
-        network = network or load(model, device, precision, threads)
+        try:
+            network = network or load(model, device, precision, threads)
+        except SettingsError as error:  # --device or --precision
+            raise typer.BadParameter(one_line(error)) from error
         return predicted_frames(request, network, advance)
 
     def planned(request: FramesRequest, advance: Advance) -> FramesResult:

@@ -17,7 +17,7 @@ from pipelines.progress import Advance
 from pipelines.requests import FramesRequest
 from pipelines.results import FramesResult
 from pipelines.timecodes import clock
-from pipelines.video_output import lost_streams, new_video
+from pipelines.video_output import depth_notes, lost_streams, new_video
 from predictor.errors import NotEnoughFrames
 from predictor.media.video import Frame, VideoReader
 
@@ -105,7 +105,7 @@ def every_next_frame(
         context_frames=context.length,
         how=f"{count} of {len(scores.times)} frames predicted, {unpredicted} passed through",
         truncated=reader.truncated,
-        warnings=_cuts(scores),
+        warnings=(*_cuts(scores), *depth_notes(info, writer.bit_depth)),
         dropped=lost_streams(info),
         frames_dir=request.frames_dir,
         table=request.table,

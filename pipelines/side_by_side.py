@@ -15,7 +15,7 @@ from pipelines.progress import Advance
 from pipelines.requests import FramesRequest
 from pipelines.results import FramesResult
 from pipelines.timecodes import frames_in
-from pipelines.video_output import cut_notes, lost_streams, new_video
+from pipelines.video_output import cut_notes, depth_notes, lost_streams, new_video
 from predictor.errors import NotEnoughFrames
 from predictor.media.video import Frame, VideoReader
 
@@ -67,7 +67,7 @@ def side_by_side(
         context_frames=len(context),
         how=f"{count} frames held out: truth, prediction, {DIFFERENCE_GAIN} x difference",
         truncated=reader.truncated,
-        warnings=cut_notes(context),
+        warnings=(*cut_notes(context), *depth_notes(info, writer.bit_depth)),
         dropped=lost_streams(info),
         frames_dir=request.frames_dir,
         gif=request.gif,

@@ -51,6 +51,15 @@ def source_notes(info: VideoInfo) -> list[str]:
     return notes
 
 
+def depth_notes(info: VideoInfo, written_bits: int) -> tuple[str, ...]:
+    """Return what is to be said of a source with more than 8 bits a channel."""
+    if info.bit_depth <= 8:
+        return ()
+    return (
+        f"{info.bit_depth} bits a channel: predicted in floating point, written {written_bits}",
+    )
+
+
 def cut_notes(context: Context) -> tuple[str, ...]:
     """Return what is to be said about a scene cut just before the prediction."""
     if context.cut_time is None or len(context) == context.length:

@@ -57,6 +57,7 @@ def write_clip(
     codec: str = "libx264",
     options: dict[str, str] | None = None,
     has_audio: bool = False,
+    pixel_format: str = "yuv420p",
 ) -> Path:
     """Write a video of `frames`; `times` in seconds make its rate variable."""
     with av.open(str(path), "w", options=options or {}) as container:
@@ -64,7 +65,7 @@ def write_clip(
         encoder_options = {"crf": "12", "g": "10"} if codec == "libx264" else {}
         stream = container.add_stream(codec, rate=rate, options=encoder_options)
         assert isinstance(stream, av.VideoStream)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
         stream.codec_context.time_base = 1 / rate if times is None else Fraction(1, 90000)
         sound = container.add_stream("aac", rate=48000, layout="mono") if has_audio else None
         for number, picture in enumerate(frames):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import PIL.Image
@@ -24,6 +25,7 @@ from made_clips import (
 
 from pipelines import predict_frames
 from pipelines.prediction import NextFrames
+from pipelines.results import Mode
 from predictor.errors import NotEnoughFrames, OutputExists, OutputIsInput
 
 NTSC = Fraction(30000, 1001)
@@ -238,3 +240,29 @@ def test_dropped_streams_are_named(tmp_path: Path) -> None:
     only = predict_frames(source, 2, mode="only", output=tmp_path / "o.mp4", model=rolling())
     assert only.dropped == ("audio",)
     assert replace(only, dropped=()).as_json()["dropped"] == []
+
+
+@pytest.mark.parametrize("mode", ["append", "only", "next", "side-by-side"])
+def test_ten_bits_stay_ten_and_are_said(tmp_path: Path, mode: Mode) -> None:
+    source = write_clip(tmp_path / "ten.mkv", pictures(12), pixel_format="yuv420p10le")
+    result = predict_frames(source, 2, mode=mode, model=rolling())
+    said = "10 bits a channel: predicted in floating point, written with 10"
+    assert said in result.warnings
+    with av.open(str(result.output)) as container:
+        assert container.streams.video[0].codec_context.pix_fmt == "yuv420p10le"
+
+
+def test_at_behind_the_end_is_said(clip: Path, tmp_path: Path) -> None:
+    result = predict_frames(clip, 1, at=60, output=tmp_path / "o.mp4", model=rolling())
+    assert result.first_index == 20
+    assert result.warnings == (
+        "--at 00:01:00.000 is behind the last frame at 00:00:00.634: nothing is cut",
+    )
+
+
+def test_at_counts_from_the_first_frame(tmp_path: Path) -> None:
+    times = [5 + Fraction(k, 25) for k in range(20)]
+    source = write_clip(tmp_path / "late.ts", pictures(20), times=times)
+    assert decoded(source)[1][0] >= 5
+    result = predict_frames(source, 1, at=0.4, mode="only", model=rolling())
+    assert psnr(decoded(result.output)[0][0], pictures(1, first=11)[0]) > 30
