@@ -294,6 +294,7 @@ def _loss(pixel_format: str, like: str) -> tuple[int, ...]:
         lost += max(0, factor - factor_like)
         wasted += max(0, factor_like - factor)
     return (
+        kind == "gray" != kind_like,
         kind != kind_like,
         max(0, depth_like - depth),
         lost,

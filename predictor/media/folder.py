@@ -28,11 +28,10 @@ def pictures_in(folder: Path) -> list[Path]:
     return sorted(paths, key=_natural_key)
 
 
-def _natural_key(path: Path) -> tuple[list[tuple[bool, int, str]], str]:
-    parts = re.split(r"([0-9]+)", path.name.casefold())
-    return [
-        (part.isdigit(), int(part or 0) if part.isdigit() else 0, part) for part in parts
-    ], path.name
+def _natural_key(path: Path) -> tuple[list[str | int], str]:
+    parts: list[str | int] = [*re.split(r"([0-9]+)", path.name.casefold())]
+    parts[1::2] = map(int, parts[1::2])  # every second part is digits
+    return parts, path.name
 
 
 def folder_info(folder: Path, rate: Fraction) -> VideoInfo:
