@@ -136,7 +136,7 @@ def _run(
     run: Run, initial_weights: Mapping[str, Tensor] | None, until: int | None, *, is_new: bool
 ) -> Path:
     hardware = hardware_for(run.settings)
-    with in_use(hardware), joined_ranks(hardware.device) as ranks, noted_signals() as request:
+    with in_use(hardware), joined_ranks(hardware.device) as ranks:
         with ranks.main_first():
             data = run.entry.open_data(run.settings, run.data)
         for line in data.skipped:
@@ -150,10 +150,9 @@ def _run(
                     _write_run_file(run)
             else:
                 drawn = _restore(run, state, facts)
-            loop = _Loop(run, hardware, ranks, request, data, state, facts)
-            with contextlib.closing(
-                BatchStream(data.train, run.settings, hardware, ranks, drawn)
-            ) as stream:
+            stream = BatchStream(data.train, run.settings, hardware, ranks, drawn)
+            with contextlib.closing(stream), noted_signals() as request:
+                loop = _Loop(run, hardware, ranks, request, data, state, facts)
                 return loop.advance(stream, until)
 
 

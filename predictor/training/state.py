@@ -111,14 +111,11 @@ class TrainingState:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return copies of all tensors on the CPU, by their names in a checkpoint."""
-        named: dict[str, Tensor] = {}
-        for group, networks in (
-            ("networks", self.system.networks),
-            ("averages", self.averages),
-        ):
-            for name, network in networks.items():
-                for key, tensor in network.state_dict().items():
-                    named[f"{group}/{name}/{key}"] = tensor
+        named = {
+            f"{prefix}{key}": tensor
+            for prefix, network in self._saved_networks().items()
+            for key, tensor in network.state_dict().items()
+        }
         for phase in self.system.phases:
             slots = self.optimizers[phase.name].state
             for key, parameter in self.trainable[phase.network].items():
@@ -145,9 +142,9 @@ class TrainingState:
         Raises `DamagedCheckpoint` naming the first tensor that is missing, unknown or misshapen.
         """
         expected = {
-            name: tensor.shape
-            for name, tensor in self.tensors().items()
-            if not name.startswith("optimizers/")
+            f"{prefix}{key}": tensor.shape
+            for prefix, network in self._saved_networks().items()
+            for key, tensor in network.state_dict().items()
         }
         slots = {
             f"optimizers/{phase.name}/": self.trainable[phase.network]
@@ -162,12 +159,8 @@ class TrainingState:
             if tensors[name].shape != shape:
                 found = tuple(tensors[name].shape)
                 raise DamagedCheckpoint(f"{name!r} is {found}, the system needs {tuple(shape)}")
-        for group, networks in (
-            ("networks", self.system.networks),
-            ("averages", self.averages),
-        ):
-            for name, network in networks.items():
-                network.load_state_dict(_below(f"{group}/{name}/", tensors))
+        for prefix, network in self._saved_networks().items():
+            network.load_state_dict(_below(prefix, tensors))
         for phase in self.system.phases:
             _restore_optimizer(
                 self.optimizers[phase.name],
@@ -182,6 +175,13 @@ class TrainingState:
         }
         self.best = None if numbers["best"] is None else Best(**numbers["best"])
         self.training_time_s = numbers["training_time_s"]
+
+    def _saved_networks(self) -> dict[str, nn.Module]:
+        """Return every network and average by the prefix of its tensors in a checkpoint."""
+        return {
+            **{f"networks/{name}/": network for name, network in self.system.networks.items()},
+            **{f"averages/{name}/": network for name, network in self.averages.items()},
+        }
 
 
 def _optimizer(chosen: Optimizer, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:

@@ -52,20 +52,12 @@ def entry(**changes: Any) -> SystemEntry:
         {"optimizer": "adam"},
         {"optimizer": "sgd"},
         {"optimizer": "adamw", "update": "together"},
-        {"optimizer": "adam", "workers": 2},
     ],
     ids=str,
 )
 def test_resumed_run_equals_unbroken(tmp_path: Path, values: dict[str, object]) -> None:
     unbroken = train(tmp_path / "unbroken", "toy", ENTRY, settings(**values), tmp_path)
-    train(
-        tmp_path / "broken",
-        "toy",
-        ENTRY,
-        settings(**{**values, "workers": 0}),
-        tmp_path,
-        until=5,
-    )
+    train(tmp_path / "broken", "toy", ENTRY, settings(**values), tmp_path, until=5)
     resume(tmp_path / "broken", SYSTEMS, until=6)
     torch.manual_seed(123)  # what ran in between leaves no trace
     resumed = resume(tmp_path / "broken", SYSTEMS)
@@ -77,6 +69,13 @@ def test_resumed_run_equals_unbroken(tmp_path: Path, values: dict[str, object]) 
     # The gate was open at times and closed at others, or what it looks at would not be tested.
     opened = values.get("update") == "together" or 14 < checkpoint.record["drawn"] < 24
     assert opened, checkpoint.record["drawn"]
+
+
+@pytest.mark.usefixtures("processes")
+def test_loading_processes_leave_no_trace(tmp_path: Path) -> None:
+    alone = train(tmp_path / "alone", "toy", ENTRY, settings(workers=0), tmp_path, until=6)
+    train(tmp_path / "helped", "toy", ENTRY, settings(workers=2), tmp_path, until=3)
+    assert_same_state(alone, resume(tmp_path / "helped", SYSTEMS, until=6))
 
 
 def test_log_has_a_header_and_one_line_a_report(tmp_path: Path) -> None:
