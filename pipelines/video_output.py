@@ -55,9 +55,8 @@ def depth_notes(info: VideoInfo, written_bits: int) -> tuple[str, ...]:
     """Return what is to be said of a source with more than 8 bits a channel."""
     if info.bit_depth <= 8:
         return ()
-    return (
-        f"{info.bit_depth} bits a channel: predicted in floating point, written {written_bits}",
-    )
+    found = f"{info.bit_depth} bits a channel"
+    return (f"{found}: predicted in floating point, written with {written_bits}",)
 
 
 def cut_notes(context: Context) -> tuple[str, ...]:

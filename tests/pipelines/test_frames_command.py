@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 from ended import Command
-from made_clips import RollingPredictor, pictures, write_clip
+from made_clips import RollingPredictor, decoded, pictures, write_clip
 from torch import Tensor
 
+from pipelines.cli import run
 from pipelines.prediction import NextFrames
+from predictor.networks import NETWORKS
+from predictor.weights import Provenance, save_network
 
 
 @pytest.fixture
@@ -165,3 +168,31 @@ def test_signal_leaves_nothing_half_written(
     assert len(ended.err.splitlines()) == 1
     assert "interrupted" in ended.err
     assert before == (signal.getsignal(number), threading.active_count())
+
+
+def test_released_model_predicts_and_its_horizon_is_known(
+    capfd: pytest.CaptureFixture[str], clip: Path, tmp_path: Path
+) -> None:
+    config_type, module = NETWORKS["multiscale"]
+    config = config_type(context=2, maps=((4,), (6,)), kernels=((3, 3), (3, 3)))
+    weights = tmp_path / "small.safetensors"
+    provenance = {
+        "data": "none",
+        "licence": "MIT",
+        "commercial_use": True,
+        "command": "none",
+        "commit": "none",
+        "iterations": 0,
+        "training_time_s": 0,
+        "hardware": "none",
+        "measured_horizon": 2,
+    }
+    save_network(weights, "multiscale", module(config), Provenance(**provenance))
+    arguments = ["frames", str(clip), "--model", str(weights), "-n", "3"]
+    assert run([*arguments, "--device", "cpu", "--precision", "fp32"]) == 0
+    assert "measured up to 2" in capfd.readouterr().err
+    assert len(decoded(clip.with_name("clip.predicted.mp4"))[0]) == 15
+    for option, value in (("--device", "tpu9"), ("--precision", "fp8")):
+        assert run([*arguments, "--overwrite", option, value]) == 2
+        (line,) = capfd.readouterr().err.splitlines()
+        assert value in line
