@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 import av
+from av.codec.context import Flags
 from av.video.stream import VideoStream
 from torch import Tensor
 
@@ -117,6 +118,8 @@ class VideoWriter:
             self.color,
             encoder.has_left_chroma,
         )
+        if not path.parent.is_dir():  # the library opens the file only with the first picture
+            raise OutputNotWritten(f"{path} was not written: there is no folder {path.parent}")
         with self._refusals():
             self.output = av.open(f"file:{path}", "w", format=muxer)
         try:
@@ -201,6 +204,7 @@ class VideoWriter:
         context.color_range, context.colorspace = self.color.range, self.color.matrix
         context.color_primaries = self.color.primaries
         context.color_trc = self.color.transfer
+        context.flags |= Flags.frame_duration
         context.thread_type = "AUTO"
         context.thread_count = 0
         if encoder.name == "libsvtav1":
