@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Mapping, Sequence
 from html import escape
+from math import isnan
 
 import cv2
 from torch import Tensor
@@ -140,10 +141,14 @@ def _row(cells: Sequence[str], tag: str, attributes: str = "") -> str:
 
 
 def _cell(mean: Mean, sign: str = "") -> str:
+    if isnan(mean.value):
+        return ""
     return f"{mean.value:{sign}.2f}<small>{mean.low:{sign}.2f} … {mean.high:{sign}.2f}</small>"
 
 
 def _share_line(evaluation: Evaluation, models: Mapping[str, Extrapolation]) -> str:
+    if not evaluation.moving:
+        return "<p>Nothing moves in any window.</p>"
     shares = ", ".join(
         f"{escape(name)} {share_worse(evaluation, name, 1):.1%}"
         for name in (CONSTANT_VELOCITY, *models)
@@ -175,7 +180,9 @@ def _curve(means: Sequence[Mean], colour: str) -> Curve:
 def _looks(
     evaluation: Evaluation, models: Mapping[str, Extrapolation], gains: Sequence[VideoGain]
 ) -> list[str]:
-    """Return the best and the worst videos, none of them in both."""
+    """Return the best and the worst videos, none of them in both; nothing if none moves."""
+    if not gains:
+        return []
     shown = min(SHOWN_VIDEOS, len(gains) // 2) if len(gains) > 1 else len(gains)
     parts = ["<h2>Best videos</h2>", *(_look(evaluation, models, g, True) for g in gains[:shown])]
     worst = list(reversed(gains[max(shown, len(gains) - shown) :]))

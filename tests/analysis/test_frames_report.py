@@ -3,6 +3,7 @@
 import base64
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -102,3 +103,15 @@ def test_pictures_are_those_of_the_window(page: tuple[str, list[str]]) -> None:
 def test_still_windows_are_listed_apart(page: tuple[str, list[str]]) -> None:
     assert "1 still windows" in page[0]
     assert "speed 0" not in page[1]
+
+
+def test_footage_in_which_nothing_moves_is_said_to_be_so(tmp_path: Path) -> None:
+    (tmp_path / "still").mkdir()
+    for k in range(13):
+        cv2.imwrite(str(tmp_path / "still" / f"{k:06d}.png"), frame(0, 0))
+    models = {"half": half_way}
+    evaluation = evaluated(tmp_path, models, horizon=1, windows_per_video=1)
+    html = html_report(evaluation, models)
+    assert "Nothing moves in any window." in html
+    assert "nan" not in html
+    assert "Best videos" not in html
