@@ -3,7 +3,7 @@
 from itertools import chain, islice
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from predictor.training.order import OrderedBatches, derived_seed, epoch_order
@@ -15,6 +15,8 @@ def keys(batches: OrderedBatches, count: int) -> list[list[tuple[int, int]]]:
     return list(islice(batches, count))
 
 
+@settings(deadline=None)  # a slow moment of the machine is no failure
+@settings(deadline=None)
 @given(sizes, sizes, st.integers(0, 9))
 def test_every_epoch_visits_every_example_once(examples: int, batch_size: int, seed: int) -> None:
     count = 3 * examples // batch_size + 1
@@ -26,12 +28,14 @@ def test_every_epoch_visits_every_example_once(examples: int, batch_size: int, s
         assert sorted(part) == [(epoch, index) for index in range(examples)]
 
 
+@settings(deadline=None)
 @given(sizes, sizes, st.integers(0, 50))
 def test_a_later_start_continues_the_same_order(examples: int, batch_size: int, start: int) -> None:
     whole = keys(OrderedBatches(examples, batch_size, seed=3), start + 3)
     assert keys(OrderedBatches(examples, batch_size, seed=3, first_draw=start), 3) == whole[start:]
 
 
+@settings(deadline=None)
 @given(sizes, st.integers(1, 5), st.integers(1, 4))
 def test_ranks_share_the_batch_of_one(examples: int, share: int, ranks: int) -> None:
     whole = keys(OrderedBatches(examples, share * ranks, seed=1), 4)
