@@ -16,7 +16,6 @@ def keys(batches: OrderedBatches, count: int) -> list[list[tuple[int, int]]]:
 
 
 @settings(deadline=None)  # a slow moment of the machine is no failure
-@settings(deadline=None)
 @given(sizes, sizes, st.integers(0, 9))
 def test_every_epoch_visits_every_example_once(examples: int, batch_size: int, seed: int) -> None:
     count = 3 * examples // batch_size + 1
