@@ -28,6 +28,7 @@ from pipelines.video_output import (
     new_video,
     source_notes,
 )
+from predictor.media.codecs import container_for
 from predictor.media.video import VideoReader, open_video, probe
 from predictor.weights import find_model
 
@@ -88,6 +89,7 @@ def predicted_frames(
     """Do what `request` asks for and return what was done; errors as in `predict_frames`."""
     start = perf_counter()
     request.check_outputs()
+    container_for(request.output)
     with open_video(request.input, request.threads) as reader:
         result = _MODES[request.mode](request, reader, network, advance)
         notes = [*source_notes(reader.info), *result.warnings]
@@ -106,9 +108,10 @@ def predicted_frames(
 def planned_frames(request: FramesRequest, model: str) -> FramesResult:
     """Return what `predicted_frames` would do, as far as the header tells; nothing is written.
 
-    Raises `UnreadableMedia`, and `UnknownModel` if there is no such model.
+    Raises `UnreadableMedia`, `UnsupportedCodec` for an unknown suffix, and `UnknownModel`.
     """
     find_model(model)
+    container_for(request.output)
     info = probe(request.input)
     count = request.count
     if request.duration_s is not None:

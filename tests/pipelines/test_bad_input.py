@@ -192,7 +192,7 @@ def test_plot_of_next_does_not_replace_a_picture(command: Command, tmp_path: Pat
 def test_codec_that_cannot_be_encoded_names_the_option(command: Command, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "a.mp4", pictures(6))
     refused(command("frames", clip, "--codec", "h267"), "h267", "--codec")
-    refused(command("frames", clip, "-o", tmp_path / "o.xyz"), ".xyz")
+    refused(command("frames", clip, "-o", tmp_path / "o.xyz"), "o.xyz has the suffix")
     only_inputs_are_left(tmp_path, "a.mp4")
 
 
