@@ -28,10 +28,7 @@ def created(destination: Path) -> OutputContainer:
 
     Raises `UnsupportedCodec` for a suffix that names none.
     """
-    muxer = container_for(destination)
-    # Else MPEG-TS moves all times by its own delay.
-    options = {"mpegts_copyts": "1"} if muxer == "mpegts" else {}
-    return av.open(f"file:{destination}", "w", format=muxer, container_options=options)
+    return av.open(f"file:{destination}", "w", format=container_for(destination))
 
 
 def is_same_container(source: InputContainer, output: OutputContainer) -> bool:

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import av
 import pytest
-from encoded_clips import image, make_clip
+from encoded_clips import HEIGHT, WIDTH, image, make_clip
 
 from pipelines import appending
 from pipelines.appending import append_frames
 from pipelines.seam import CodedPacket, Seam, found_seam, latest_seam, seam_fault
 from pipelines.tail import NotCopyableError, TailEncoder
-from predictor.media.colour import ColorTags
+from predictor.media.colour import ColorTags, PictureEncoder
 
 
 def packets(decoding_order: str) -> list[CodedPacket]:
@@ -89,13 +89,17 @@ def test_every_kind_of_fault_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyP
     longer = replace(seam, group_pts=seam.group_pts - 512)
     assert seam_fault(source, output, longer, tail) is None
     assert seam_fault(source, source, seam, tail) == "fewer frames decode (4)"
-    with av.open(source) as container:
-        untagged = TailEncoder(container.streams.video[0], ColorTags())
-    list(untagged.encoded(_frame(source), Fraction(24, 25)))
-    list(untagged.finished(Fraction(1, 25)))
+    same = _tail(source, ColorTags(1, 1, 1, 1))
+    assert seam_fault(source, output, seam, same) is None
+    untagged = _tail(source, ColorTags())
     assert seam_fault(source, output, seam, untagged) == "the frame at 0.960 s changed"
 
 
-def _frame(source: Path) -> av.VideoFrame:
+def _tail(source: Path, tags: ColorTags) -> TailEncoder:
+    """Return the tail that was appended, but tagged `tags`."""
+    pictures = PictureEncoder((HEIGHT, WIDTH), "yuv420p", ColorTags(1, 1, 1, 1), True)
     with av.open(source) as container:
-        return next(container.decode(video=0))
+        tail = TailEncoder(container.streams.video[0], tags)
+    list(tail.encoded(pictures.frame(image(30)), Fraction(24, 25)))
+    list(tail.finished(Fraction(1, 25)))
+    return tail

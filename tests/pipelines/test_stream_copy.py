@@ -27,6 +27,18 @@ def test_packets_times_and_contents_stay(tmp_path: Path, suffix: str) -> None:
         assert packets(output, kind) == packets(source, kind)
 
 
+def test_the_average_rate_of_uneven_frames_stays(tmp_path: Path) -> None:
+    """Matroska stores it; FFmpeg would guess the rate of its clock, 1000."""
+    source, output = tmp_path / "in.mkv", tmp_path / "out.mkv"
+    make_clip(source, ticks=[0, 31, 90, 127, 140], count=5, time_base=Fraction(1, 1000))
+    copied(source, output)
+    rates = []
+    for path in (source, output):
+        with av.open(path) as container:
+            rates.append(container.streams.video[0].average_rate)
+    assert rates == [25, 25]
+
+
 def test_decoding_times_that_matroska_leaves_out_are_completed(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "in.mkv")
     with av.open(source) as container:
