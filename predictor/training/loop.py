@@ -41,6 +41,7 @@ from predictor.training.hardware import (
 )
 from predictor.training.interrupts import StopRequest, noted_signals
 from predictor.training.iteration import run_iteration
+from predictor.training.lock import sole_writer
 from predictor.training.order import derived_seed
 from predictor.training.reports import Means, RunLog, progress_line
 from predictor.training.settings import changed_settings, require_same_run, validated_settings
@@ -144,14 +145,15 @@ def _run(
         with memory_remedy(run.settings, hardware):
             state = built_state(run, hardware, initial_weights)
             facts = {**hardware.facts(), "ranks": ranks.size, "examples": len(data.train)}
-            drawn = 0
-            if is_new:
-                if ranks.is_main:
-                    _write_run_file(run)
-            else:
-                drawn = _restore(run, state, facts)
+            drawn = 0 if is_new else _restore(run, state, facts)
             stream = BatchStream(data.train, run.settings, hardware, ranks, drawn)
-            with contextlib.closing(stream), noted_signals() as request:
+            with (
+                contextlib.closing(stream),
+                sole_writer(run.folder) if ranks.is_main else contextlib.nullcontext(),
+                noted_signals() as request,
+            ):
+                if is_new and ranks.is_main:
+                    _write_run_file(run)
                 loop = _Loop(run, hardware, ranks, request, data, state, facts)
                 return loop.advance(stream, until)
 

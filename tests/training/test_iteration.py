@@ -148,6 +148,16 @@ def test_only_the_network_of_the_phase_collects_gradients() -> None:
     assert collecting == [(True, False), (False, True)]
 
 
+def test_only_networks_that_phases_update_are_in_training_mode() -> None:
+    state = state_of(phase("a"))
+    a, b = state.system.networks.values()
+    assert (a.training, b.training) == (True, False)
+    evaluated = state.for_evaluation()
+    assert not any(network.training for network in evaluated.values())
+    state.enter_training()
+    assert (a.training, b.training) == (True, False)
+
+
 def test_weights_that_were_frozen_stay_frozen() -> None:
     network = nn.Sequential(nn.Linear(1, 1), nn.Linear(1, 1))
     network[0].requires_grad_(requires_grad=False)
@@ -244,6 +254,22 @@ def test_divergence_names_phase_iteration_and_term_before_the_update() -> None:
         run_iteration(state, stream(0.0, -1.0), 0, CPU)
     assert weights(state) == before
     with pytest.raises(DivergenceError, match="iteration 2"):  # and it stays known
+        state.require_finite()
+
+
+def test_gpu_is_asked_for_divergence_only_when_the_state_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Hardware, "is_cuda", True)
+
+    def rooted(networks: Networks, batch: Batch, earlier: Batch) -> PhaseLoss:
+        return PhaseLoss({"root": networks["a"]() * batch["x"].sum().sqrt()})
+
+    state = state_of(phase("a", rooted))
+    draw = stream(1.0, -1.0, -1.0)
+    for _ in range(3):
+        run_iteration(state, draw, 0, CPU)
+    with pytest.raises(DivergenceError, match="'a' diverged in iteration 2:"):  # the first of two
         state.require_finite()
 
 

@@ -18,12 +18,14 @@ from predictor.errors import (
     DivergenceError,
     Interrupted,
     OutOfDeviceMemory,
+    OutputNotWritten,
     SettingsError,
     UnusableData,
 )
 from predictor.systems.entry import SystemEntry, TrainingData
 from predictor.systems.phases import Networks, System
 from predictor.training.checkpoint import BEST, checkpoints_newest_first, read_checkpoint
+from predictor.training.lock import sole_writer
 from predictor.training.loop import resume, train
 from predictor.training.result import trained_network
 
@@ -278,5 +280,15 @@ def test_data_without_examples_are_refused(tmp_path: Path) -> None:
     def nothing(settings: ToySettings, path: Path) -> TrainingData:
         return TrainingData([], [])  # type: ignore[arg-type] # a list has a length as well
 
+    folder = tmp_path / "run"
     with pytest.raises(UnusableData, match="no examples"):
-        train(tmp_path, "toy", SystemEntry(ToySettings, build, nothing), settings(), tmp_path)
+        train(folder, "toy", SystemEntry(ToySettings, build, nothing), settings(), tmp_path)
+    assert not folder.exists()
+
+
+def test_second_process_in_a_folder_is_refused(tmp_path: Path) -> None:
+    last = train(tmp_path, "toy", ENTRY, settings(), tmp_path, until=1)
+    with sole_writer(tmp_path), pytest.raises(OutputNotWritten, match=f"training in {tmp_path}"):
+        resume(tmp_path, SYSTEMS)
+    assert checkpoints_newest_first(last.parent)[0] == last
+    resume(tmp_path, SYSTEMS, until=2)
