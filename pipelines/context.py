@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pipelines.results import counted
 from pipelines.timecodes import frame_step
 from predictor.data.shots import THUMBNAIL, ShotMeter
 from predictor.errors import NotEnoughFrames
@@ -105,7 +106,7 @@ class Context:
                 "--at TIME continues from another moment"
             )
         raise NotEnoughFrames(
-            f"{name}: has {len(self)} frame{'' if len(self) == 1 else 's'} to predict from, "
+            f"{name}: has {counted(len(self), 'frame')} to predict from, "
             f"a prediction needs at least {FEWEST_FRAMES} (and uses up to {self.length})"
         )
 

@@ -17,7 +17,7 @@ from pipelines.pictures import Pictures, open_pictures
 from pipelines.prediction import NextFrames, load
 from pipelines.progress import Advance, silent
 from pipelines.requests import DEFAULT_COUNT, DEFAULT_MODEL, FramesRequest
-from pipelines.results import FramesResult, Mode
+from pipelines.results import FramesResult, Mode, counted
 from pipelines.side_by_side import side_by_side
 from pipelines.timecodes import clock, frames_in
 from pipelines.video_output import (
@@ -96,8 +96,8 @@ def predicted_frames(
     longest = network.horizon
     if longest is not None and request.mode != "next" and result.predicted_count > longest:
         notes.append(
-            f"{result.predicted_count} frames ahead: this model was measured up to {longest}, "
-            "later frames may be poor"
+            f"{counted(result.predicted_count, 'frame')} ahead: this model was measured up to "
+            f"{longest}, later frames may be poor"
         )
     if result.truncated is not None:
         notes.append(f"used in part: {result.truncated}")
@@ -126,7 +126,7 @@ def planned_frames(request: FramesRequest, model: str) -> FramesResult:
         model=model,
         size=(height, 3 * width if request.mode == "side-by-side" else width),
         predicted_count=count,
-        how=f"would predict {count} frames of {width}x{height}",
+        how=f"would predict {counted(count, 'frame')} of {width}x{height}",
         warnings=tuple(source_notes(info)),
         frames_dir=request.frames_dir,
         gif=request.gif,
@@ -223,7 +223,8 @@ def _appended(
         warnings=(*result.warnings, *notes),
         first_index=report.frames_kept,
         packets_copied=report.packet_copied,
-        how=f"{report.frames_added} frames behind {report.frames_kept}, {kept}: {report.reason}",
+        how=f"{counted(report.frames_added, 'frame')} behind {report.frames_kept}, {kept}: "
+        f"{report.reason}",
         dropped=report.dropped,
     )
 
@@ -241,7 +242,7 @@ def _only_predicted(
     return replace(
         result,
         warnings=(*result.warnings, *depth_notes(info, writer.bit_depth)),
-        how=f"{ahead.count} frames predicted from {len(ahead.context)}",
+        how=f"{counted(ahead.count, 'frame')} predicted from {len(ahead.context)}",
         dropped=lost_streams(info),
     )
 

@@ -23,7 +23,13 @@ def frames_requests(
     For several clips `template.frames_dir` becomes a folder with one folder a clip in it.
     """
     requests = {}
-    for clip, path in zip(inputs.clips, output_paths(inputs.clips, output), strict=True):
+    named = list(inputs.entries)
+    paths = output_paths(named, output)
+    if output is not None and inputs.is_batch and len(named) == 1:  # a folder with one video in it
+        paths = [output / path.name for path in output_paths(named)]
+    for clip, path in zip(named, paths, strict=True):
+        if inputs.entries[clip] is not None:
+            continue
         frames_dir = template.frames_dir
         if frames_dir is not None and inputs.is_batch:
             frames_dir = frames_dir / path.name.removesuffix(path.suffix)

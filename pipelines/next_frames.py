@@ -15,7 +15,7 @@ from pipelines.plots import write_curves
 from pipelines.prediction import NextFrames
 from pipelines.progress import Advance
 from pipelines.requests import FramesRequest
-from pipelines.results import FramesResult
+from pipelines.results import FramesResult, counted
 from pipelines.timecodes import clock
 from pipelines.video_output import depth_notes, lost_streams, new_video
 from predictor.errors import NotEnoughFrames
@@ -78,7 +78,7 @@ def every_next_frame(
                     advance(number + 1, info.frame_count)
             if not count:
                 raise NotEnoughFrames(
-                    f"{info.path}: has {len(scores.times)} frames, expected at least 3: "
+                    f"{info.path}: has {counted(len(scores.times), 'frame')}, expected at least 3: "
                     "two to predict from and one to compare with"
                 )
             write_table(table, scores)
@@ -131,5 +131,6 @@ def _cuts(scores: FrameScores) -> tuple[str, ...]:
         return ()
     named = ", ".join(clock(Fraction(scores.times[n])) for n in scores.cuts[:_CUTS_NAMED])
     more = f" and {len(scores.cuts) - _CUTS_NAMED} more" if len(scores.cuts) > _CUTS_NAMED else ""
-    what = "scene cut" if len(scores.cuts) == 1 else "scene cuts"
-    return (f"{what} at {named}{more}: the prediction starts again after each",)
+    return (
+        f"{counted(len(scores.cuts), 'scene cut')} at {named}{more}: the prediction starts again after each",
+    )

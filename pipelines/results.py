@@ -151,6 +151,11 @@ def document(outcomes: Sequence[Outcome], code: int, error: str | None = None) -
     return whole
 
 
+def counted(number: int, what: str) -> str:
+    """Return ``1 frame`` or ``2 frames``."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def one_line(error: BaseException) -> str:
     """Return the message of `error` as one line, or its type where it has no message."""
     return " ".join(str(error).split()) or type(error).__name__

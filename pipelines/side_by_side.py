@@ -13,7 +13,7 @@ from pipelines.pictures import open_pictures
 from pipelines.prediction import NextFrames
 from pipelines.progress import Advance
 from pipelines.requests import FramesRequest
-from pipelines.results import FramesResult
+from pipelines.results import FramesResult, counted
 from pipelines.timecodes import frames_in
 from pipelines.video_output import cut_notes, depth_notes, lost_streams, new_video
 from predictor.errors import NotEnoughFrames
@@ -65,7 +65,8 @@ def side_by_side(
         predicted_times=tuple(scores.times),
         predicted_count=count,
         context_frames=len(context),
-        how=f"{count} frames held out: truth, prediction, {DIFFERENCE_GAIN} x difference",
+        how=f"{counted(count, 'frame')} held out: truth, prediction, "
+        f"{DIFFERENCE_GAIN} x difference",
         truncated=reader.truncated,
         warnings=(*cut_notes(context), *depth_notes(info, writer.bit_depth)),
         dropped=lost_streams(info),
@@ -98,13 +99,14 @@ def _split(
         held_out = deque(islice(later, count))
         if len(held_out) < count:
             raise NotEnoughFrames(
-                f"{info.path}: has {len(held_out)} frames after --at, expected {count} to hold out"
+                f"{info.path}: has {counted(len(held_out), 'frame')} after --at, "
+                f"expected {count} to hold out"
             )
         return context, held_out
     frames = reader.tail(CONTEXT_MEMORY + count)
     if len(frames) < count + FEWEST_FRAMES:
         raise NotEnoughFrames(
-            f"{info.path}: has {len(frames)} frame{'' if len(frames) == 1 else 's'}, expected at "
+            f"{info.path}: has {counted(len(frames), 'frame')}, expected at "
             f"least {count + FEWEST_FRAMES}: {FEWEST_FRAMES} to predict from, {count} to hold out"
         )
     context = Context(length)

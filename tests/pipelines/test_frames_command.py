@@ -49,6 +49,13 @@ def test_several_inputs_go_to_a_folder(command: Command, tmp_path: Path) -> None
     assert ended.out.split() == [str(tmp_path / "out" / name) for name in names]
 
 
+def test_output_is_a_folder_for_a_batch_of_one(command: Command, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mp4", pictures(6))
+    for named, output in (([tmp_path], "folder"), ([clip, tmp_path / "absent.mp4"], "pair")):
+        command("frames", *named, "-n", 1, "-o", tmp_path / output)
+        assert (tmp_path / output / "a.predicted.mp4").is_file()
+
+
 def test_frames_dir_of_several_inputs_has_a_folder_for_each(
     command: Command, tmp_path: Path
 ) -> None:

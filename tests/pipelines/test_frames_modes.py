@@ -126,7 +126,7 @@ def test_next_flags_a_cut_and_never_looks_across_it(tmp_path: Path) -> None:
     assert rows[12]["anomaly_score"] == "1.0000"  # predicted from the old shot
     assert rows[13]["psnr_db"] == ""  # one frame of the new shot shows no motion
     assert network.lengths == [2, 3, *[4] * 9, 2, 3, *[4] * 8]
-    assert any("scene cut at 00:00:00.480" in warning for warning in result.warnings)
+    assert any("1 scene cut at 00:00:00.480" in warning for warning in result.warnings)
 
 
 def test_side_by_side_shows_truth_prediction_difference(clip: Path, tmp_path: Path) -> None:
