@@ -7,11 +7,12 @@ settings: the paper's networks and the default ones are trained by the same phas
 import functools
 import math
 from collections.abc import Iterable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchvision.utils import make_grid
@@ -33,58 +34,23 @@ from predictor.losses import (
     non_saturating_generator_loss,
     real_loss,
 )
+from predictor.media.encoding import VideoWriter
+from predictor.media.folder import folder_info
 from predictor.media.images import write_png
 from predictor.metrics import psnr, ssim
-from predictor.networks import NETWORKS
 from predictor.pyramid import pooled_at_factors
-from predictor.systems import schedule
 from predictor.systems.entry import TrainingData
 from predictor.systems.frame_predictor import FramePredictor
-from predictor.systems.phases import Batch, Networks, Optimizer, Phase, PhaseLoss, System
-from predictor.systems.settings import RunSettings
+from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
+from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings, Table
 from predictor.tensors import IMAGE_RANGE, rescaled
 
 PSNR_CAP_DB = 60.0
+PREVIEW_RATE_HZ = Fraction(5)
 PIXEL_LOSSES = {"lp": lp_loss, "log_lp": log_lp_loss}
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-
-
-class NetworkSettings(BaseModel):
-    """A row of `NETWORKS` and the fields of its config that are not the defaults."""
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-
-    network: str
-
-    @model_validator(mode="after")
-    def _is_known(self) -> "NetworkSettings":
-        if self.network not in NETWORKS:
-            raise ValueError(f"no network {self.network!r}; known are {', '.join(NETWORKS)}")
-        self.config()
-        return self
-
-    def config(self) -> Any:
-        """Return the network's config."""
-        kind = NETWORKS[self.network][0]
-        fields = self.model_extra or {}
-        known = kind.__dataclass_fields__
-        for name in fields:
-            if name not in known:
-                raise ValueError(f"{self.network} has no {name!r}; known are {', '.join(known)}")
-        try:
-            return TypeAdapter(kind).validate_python(fields)
-        except ValidationError as error:
-            raise ValueError(str(error.errors(include_url=False)[0]["msg"])) from error
-
-    def build(self) -> Any:
-        """Return the network with fresh weights."""
-        return NETWORKS[self.network][1](self.config())
-
-
-class FrameLossSettings(_Settings):
+class FrameLossSettings(Table):
     """The terms of the generator's loss; a weight of 0 leaves the term out."""
 
     pixel_loss: Literal["lp", "log_lp"] = "lp"
@@ -103,39 +69,6 @@ class FrameLossSettings(_Settings):
     """Show the discriminators frames behind another clip's context too, and count the real pairs
     twice (official script, advExt = full). Differs: there the second real pair is a fresh one; the
     expected gradient is the same."""
-
-
-class OptimizerSettings(_Settings):
-    """One phase's optimizer; its learning rate falls from the first to the last iteration."""
-
-    kind: Literal["adam", "adamw", "sgd"] = "adamw"
-    learning_rate: float = Field(4e-4, gt=0)
-    final_learning_rate: float = Field(4e-6, ge=0)
-    decay: Literal["linear", "cosine"] = "cosine"
-    warmup_iterations: int = Field(0, ge=0)
-    momentum: float = Field(0.0, ge=0, lt=1)
-    betas: tuple[float, float] = (0.9, 0.999)
-    weight_decay: float = Field(0.0, ge=0)
-    gradient_norm_limit: float | None = Field(None, gt=0)
-
-    def optimizer(self, iterations: int) -> Optimizer:
-        """Return it for a run of that many iterations."""
-        end = self.final_learning_rate / self.learning_rate
-        if self.decay == "cosine":
-            factor = schedule.cosine(iterations, end)
-        else:
-            factor = schedule.linear(iterations, end=end)
-        if self.warmup_iterations:
-            factor = schedule.warmed_up(factor, self.warmup_iterations)
-        return Optimizer(
-            kind=self.kind,
-            learning_rate=self.learning_rate,
-            momentum=self.momentum,
-            betas=self.betas,
-            weight_decay=self.weight_decay,
-            gradient_norm_limit=self.gradient_norm_limit,
-            learning_rate_factor=factor,
-        )
 
 
 class FramesSettings(RunSettings):
@@ -322,17 +255,31 @@ def validate(networks: Networks, windows: Iterable[Batch]) -> dict[str, float]:
 
 @torch.no_grad()
 def preview(networks: Networks, batch: Batch, folder: Path) -> None:
-    """Write ``frames.png``: last frame, truth, prediction and four times their difference.
+    """Write ``frames.png`` and ``frames.mp4``, what a person looks at while a run goes on.
 
-    One row an example, at most four rows.
+    The picture has one row an example, at most four: last frame, truth, first prediction, four
+    times their difference. The clip shows the first example slowly, truth on the left and on the
+    right the same context with the frames predicted from it.
     """
     predictor = FramePredictor(networks["generator"])
     clip = batch["clip"][:4].float()
-    context, target = clip[:, :-1], clip[:, -1]
-    prediction = predictor.predict(context)[:, 0]
-    difference = (4 * (prediction - target).abs() - 1).clamp(max=1)
-    rows = torch.stack([context[:, -1], target, prediction, difference], dim=1).flatten(0, 1)
-    write_png(folder / "frames.png", make_grid(rows.cpu(), nrow=4, pad_value=1.0))
+    targets = max(1, clip.shape[1] - predictor.context_frames)
+    context, truth = clip[:, :-targets], clip[:, -targets:]
+    predicted = predictor.predict(context, targets)
+    difference = (4 * (predicted[:, 0] - truth[:, 0]).abs() - 1).clamp(max=1)
+    rows = torch.stack([context[:, -1], truth[:, 0], predicted[:, 0], difference], dim=1)
+    sheet = make_grid(rows.flatten(0, 1).cpu(), nrow=4, pad_value=1.0)
+    write_png(folder / "frames.png", sheet)
+
+    beside = torch.cat([context, predicted], dim=1)
+    pairs = torch.cat([clip[0], beside[0]], dim=-1).cpu()
+    with VideoWriter(
+        folder / "frames.mp4",
+        like=folder_info(folder, PREVIEW_RATE_HZ),
+        size=(pairs.shape[-2], pairs.shape[-1]),
+    ) as writer:
+        for number, pair in enumerate(pairs):
+            writer.write(pair, number / PREVIEW_RATE_HZ)
 
 
 def _psnr(prediction: Tensor, truth: Tensor) -> Tensor:

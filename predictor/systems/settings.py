@@ -1,8 +1,20 @@
-"""The settings that every run has; those of a system are a subclass that adds fields."""
+"""The settings that every run has, and the tables that systems put into theirs."""
 
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from predictor.networks import NETWORKS
+from predictor.systems import schedule
+from predictor.systems.phases import Optimizer
 
 
 class RunSettings(BaseModel):
@@ -92,3 +104,74 @@ class RunSettings(BaseModel):
             if isinstance(given, dict) and isinstance(field.default, BaseModel):
                 filled[name] = {**field.default.model_dump(), **given}
         return filled
+
+
+class Table(BaseModel):
+    """Settings that stand together under one name, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class NetworkSettings(BaseModel):
+    """A row of `NETWORKS` and the fields of its config that are not the defaults."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    network: str
+
+    @model_validator(mode="after")
+    def _is_known(self) -> "NetworkSettings":
+        if self.network not in NETWORKS:
+            raise ValueError(f"no network {self.network!r}; known are {', '.join(NETWORKS)}")
+        self.config()
+        return self
+
+    def config(self) -> Any:
+        """Return the network's config."""
+        kind = NETWORKS[self.network][0]
+        fields = self.model_extra or {}
+        known = kind.__dataclass_fields__
+        for name in fields:
+            if name not in known:
+                raise ValueError(f"{self.network} has no {name!r}; known are {', '.join(known)}")
+        try:
+            return TypeAdapter(kind).validate_python(fields)
+        except ValidationError as error:
+            raise ValueError(str(error.errors(include_url=False)[0]["msg"])) from error
+
+    def build(self) -> Any:
+        """Return the network with fresh weights."""
+        return NETWORKS[self.network][1](self.config())
+
+
+class OptimizerSettings(Table):
+    """One phase's optimizer; its learning rate falls from the first to the last iteration."""
+
+    kind: Literal["adam", "adamw", "sgd"] = "adamw"
+    learning_rate: float = Field(4e-4, gt=0)
+    final_learning_rate: float = Field(4e-6, ge=0)
+    decay: Literal["linear", "cosine"] = "cosine"
+    warmup_iterations: int = Field(0, ge=0)
+    momentum: float = Field(0.0, ge=0, lt=1)
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = Field(0.0, ge=0)
+    gradient_norm_limit: float | None = Field(None, gt=0)
+
+    def optimizer(self, iterations: int) -> Optimizer:
+        """Return it for a run of that many iterations."""
+        end = self.final_learning_rate / self.learning_rate
+        if self.decay == "cosine":
+            factor = schedule.cosine(iterations, end)
+        else:
+            factor = schedule.linear(iterations, end=end)
+        if self.warmup_iterations:
+            factor = schedule.warmed_up(factor, self.warmup_iterations)
+        return Optimizer(
+            kind=self.kind,
+            learning_rate=self.learning_rate,
+            momentum=self.momentum,
+            betas=self.betas,
+            weight_decay=self.weight_decay,
+            gradient_norm_limit=self.gradient_norm_limit,
+            learning_rate_factor=factor,
+        )

@@ -11,6 +11,7 @@ from torch import Tensor
 from predictor.errors import SettingsError
 from predictor.losses import gradient_difference_loss, lp_loss
 from predictor.media.images import read_image
+from predictor.media.video import open_video
 from predictor.pyramid import pooled_at_factors
 from predictor.recipes import load_recipe
 from predictor.systems.frames import FramesSettings, build, preview, validate
@@ -184,3 +185,18 @@ def test_preview_shows_last_frame_truth_prediction_and_difference(tmp_path: Path
     assert picture.shape == (3, 2 * 18 + 2, 4 * 18 + 2)
     last = picture[:, 2:18, 2:18]
     assert (last - clips()[0, 3]).abs().max() < 1.01 / 127.5
+
+
+def test_preview_clip_shows_truth_beside_prediction(tmp_path: Path) -> None:
+    system = system_of(adversarial=0.0)
+    for weight in system.networks["generator"].parameters():
+        torch.nn.init.zeros_(weight)  # predicts grey
+    clip = torch.ones(1, 14, 3, 32, 32)
+    preview(system.networks, {"clip": clip}, tmp_path)
+    with open_video(tmp_path / "frames.mp4") as reader:
+        images = [frame.image for frame in reader]
+    assert len(images) == 14
+    assert all(image.shape == (3, 32, 64) for image in images)
+    assert images[11][:, :, 40:].mean() == pytest.approx(1, abs=0.03)
+    assert images[12][:, :, :24].mean() == pytest.approx(1, abs=0.03)
+    assert images[12][:, :, 40:].mean() == pytest.approx(0, abs=0.03)
