@@ -131,6 +131,5 @@ def _cuts(scores: FrameScores) -> tuple[str, ...]:
         return ()
     named = ", ".join(clock(Fraction(scores.times[n])) for n in scores.cuts[:_CUTS_NAMED])
     more = f" and {len(scores.cuts) - _CUTS_NAMED} more" if len(scores.cuts) > _CUTS_NAMED else ""
-    return (
-        f"{counted(len(scores.cuts), 'scene cut')} at {named}{more}: the prediction starts again after each",
-    )
+    what = counted(len(scores.cuts), "scene cut")
+    return (f"{what} at {named}{more}: the prediction starts again after each",)
