@@ -190,8 +190,12 @@ def _copied_packets(
 
 
 def _is_shown(packet: AnyPacket, stream: av.VideoStream) -> bool:
-    """Return whether a packet shows a frame; VP8 has some that later ones only refer to."""
-    return stream.codec.canonical_name != "vp8" or bool(bytes(packet)[0] >> 4 & 1)
+    """Return whether a packet shows a frame; VP8 has some that others only refer to.
+
+    Source: RFC 6386 section 9.1, the show_frame bit.
+    """
+    begin = bytes(packet)[:1]
+    return stream.codec.canonical_name != "vp8" or not begin or bool(begin[0] >> 4 & 1)
 
 
 def _tail_packets(

@@ -16,6 +16,7 @@ from pipelines import appending
 from pipelines.appending import AppendReport, append_frames
 from pipelines.outputs import atomic_output
 from pipelines.parameter_sets import AvcRecord, h264_kind
+from pipelines.stream_copy import demuxed
 from predictor.errors import OutputNotWritten, UnreadableVideo
 from predictor.media.encoding import EncodingOptions
 from predictor.media.video import open_video
@@ -271,7 +272,7 @@ def test_only_the_last_group_is_decoded(tmp_path: Path, monkeypatch: pytest.Monk
     seam = appending.found_seam(source, None)
     assert seam.group_pts == Fraction(84, 25) * 12800
     counted = 0
-    original = appending.demuxed
+    original = demuxed
 
     def counting(*arguments: object) -> Iterator[object]:
         nonlocal counted
@@ -334,3 +335,26 @@ def test_frames_that_an_edit_list_hides_stay_hidden(tmp_path: Path) -> None:
     after = decoded(output)
     assert after[:21] == before
     assert len(after) == 24
+
+
+def test_hidden_vp8_pictures_are_not_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The encoder here makes none for so small a clip, so one is marked hidden while it is read."""
+    source, output = make_clip(tmp_path / "in.webm", "libvpx"), tmp_path / "out.webm"
+    frames = list(predictions(source))
+
+    def with_a_hidden(*arguments: object) -> Iterator[object]:
+        for packet in demuxed(*arguments):
+            if packet.pts == 40:
+                content = bytearray(packet)
+                content[0] &= 0b11101111
+                hidden = av.Packet(content)
+                hidden.pts, hidden.dts, hidden.time_base = packet.pts, packet.dts, packet.time_base
+                hidden.stream = packet.stream
+                packet = hidden
+            yield packet
+
+    monkeypatch.setattr(appending, "demuxed", with_a_hidden)
+    assert append_frames(source, output, frames).frames_kept == 23
+    assert len(decoded(output)) == 26
