@@ -16,10 +16,10 @@ from av.video.stream import VideoStream
 from predictor.media.info import VideoInfo, opened
 from predictor.media.wholeness import lacks_its_end
 
-_HELD_PICTURES = 16
+_HELD_PICTURES = 16  # damaged ones in a row, after which no sound one is waited for
 # Containers whose headers say how long they are; FFmpeg guesses it for others from what is there.
 _WITH_DURATION = ("matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "avi", "flv", "asf")
-
+# Containers in which a packet ends where the next begins, so that the last may be half a picture.
 _UNSIZED_PACKETS = ("mpegts", "gif")
 
 _Packets = Iterator["av.Packet[VideoStream] | None"]
@@ -57,13 +57,11 @@ class StreamDecoder:
         held: deque[av.VideoFrame] = deque()
         for frame in self._decoded(time):
             held.append(frame)
-            if frame.is_corrupt:
-                where = (
-                    ""
-                    if frame.pts is None
-                    else f" at {float(frame.pts * self._info.time_base):.3f} s"
-                )
-                self._note("picture", f"a picture is damaged{where}")
+            if frame.is_corrupt and frame.pts is not None:
+                time = frame.pts * self._info.time_base
+                self._note("picture", f"a picture is damaged at {float(time):.3f} s")
+            elif frame.is_corrupt:
+                self._note("picture", "a picture is damaged")
             if not frame.is_corrupt or len(held) > _HELD_PICTURES:
                 yield from held
                 held.clear()
@@ -79,11 +77,13 @@ class StreamDecoder:
 
     def _decoded(self, time: Fraction | None) -> Iterator[av.VideoFrame]:
         with self._opened() as (container, stream):
-            packets = self._packets(container, stream)
-            key: int | None = None
-            if time is not None and _seek(
-                container, stream, math.floor(time / self._info.time_base)
-            ):
+            packets, key = self._packets(container, stream), None
+            if time is not None:
+                try:
+                    container.seek(math.floor(time / self._info.time_base), stream=stream)
+                except av.FFmpegError:  # which leaves the position undefined
+                    yield from self._decoded(None)
+                    return
                 packets = itertools.dropwhile(lambda packet: not _is_key(packet), packets)
                 first = next(packets, None)
                 if first is None:
@@ -149,7 +149,7 @@ class StreamDecoder:
         elif lacks_its_end(self._info.path, container.format.name):
             self._note("end", f"it was cut off at {float(end):.3f} s")
             if container.format.name in _UNSIZED_PACKETS:
-                waiting = None  # half a picture, which not every decoder notices
+                waiting = None  # not every decoder notices
         yield waiting
         if waiting is not None:
             yield None
@@ -173,16 +173,6 @@ class StreamDecoder:
 
 def _is_key(packet: "av.Packet[VideoStream] | None") -> bool:
     return packet is not None and packet.is_keyframe
-
-
-def _seek(container: InputContainer, stream: VideoStream, ticks: int) -> bool:
-    """Move to the key frame before `ticks`; where that fails, back to the first packet."""
-    try:
-        container.seek(ticks, stream=stream)
-    except av.FFmpegError:
-        container.seek(0, any_frame=True)
-        return False
-    return True
 
 
 def _declared_end(container: InputContainer, stream: VideoStream) -> Fraction | None:

@@ -53,13 +53,15 @@ class EncodingOptions:
     `codec` is a codec or an encoder of FFmpeg (``hevc``, ``h264_nvenc``); `crf` its constant
     quality, lower is better (default: 18 for H.264, 20 to 22 for HEVC, VP9 and AV1, quantizer 2
     for the MPEG family: visually lossless); `lossless` keeps the values of the pixel format
-    exactly, and RGB of RGB sources; `encoder_options` are FFmpeg's for that encoder.
+    exactly, and RGB of RGB sources; `encoder_options` are FFmpeg's for that encoder. `threads`
+    encode (None: as many as are useful).
     """
 
     codec: str | None = None
     crf: int | None = None
     lossless: bool = False
     encoder_options: Mapping[str, str] = field(default_factory=dict)
+    threads: int | None = None
 
 
 class VideoWriter:
@@ -155,7 +157,7 @@ class VideoWriter:
                 f"a picture has shape {tuple(image.shape)}, expected {(3, *self._size)}"
             )
         frame = self._pictures.frame(image)
-        clock = self._stream.codec_context.time_base
+        clock = Fraction(self._stream.codec_context.time_base)
         tick = round(time / clock)
         if self._last_tick is not None and tick <= self._last_tick:
             raise UnsupportedCodec(
@@ -206,7 +208,7 @@ class VideoWriter:
         context.color_trc = self.color.transfer
         context.flags |= Flags.frame_duration
         context.thread_type = "AUTO"
-        context.thread_count = 0
+        context.thread_count = options.threads or 0
         if encoder.name == "libsvtav1":
             os.environ.setdefault("SVT_LOG", "1")  # errors only; it has no other switch
         try:

@@ -160,7 +160,7 @@ def file_info(path: Path) -> VideoInfo:
         return VideoInfo(
             path=path,
             container=container.format.name,
-            codec=_codec_name(stream),
+            codec=stream.codec.canonical_name,  # not that of the decoder, such as libdav1d
             profile=stream.profile,
             pixel_format=pixel_format,
             bit_depth=bit_depth(pixel_format),
@@ -187,11 +187,6 @@ def file_info(path: Path) -> VideoInfo:
             subtitle_count=len(container.streams.subtitles),
             chapter_count=len(container.chapters()),
         )
-
-
-def _codec_name(stream: VideoStream) -> str:
-    """Return the codec's own name; the context names the decoder, such as ``libdav1d``."""
-    return stream.codec.canonical_name
 
 
 def _first_picture(

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import BinaryIO
 
+_RIFF_SLACK = 16  # some recorders count a header or a padding byte too many
 _TRANSPORT_PACKETS = (188, 192, 204)
 
 
@@ -17,12 +18,12 @@ def lacks_its_end(path: Path, container: str) -> bool:
         if container.startswith("mov,"):
             return _boxes_end(file, size) > size
         if container == "avi":
-            return _chunks_end(file, size) > size
+            return _chunks_end(file, size) > size + _RIFF_SLACK
         if container.startswith("matroska"):
             return _segment_end(file) > size
         if container == "gif":
-            file.seek(-min(16, size), 2)
-            return not file.read().rstrip(b"\0").endswith(b";")
+            file.seek(-1, 2)
+            return file.read() not in b";\0"  # the trailer, or a whole picture without one
     return container == "mpegts" and all(size % length for length in _TRANSPORT_PACKETS)
 
 
@@ -35,7 +36,7 @@ def _boxes_end(file: BinaryIO, size: int) -> int:
         length = int.from_bytes(header[:4], "big")
         if length == 1:
             length = int.from_bytes(header[8:16], "big")
-        if length < 8:  # 0: to the end of the file; else not a box
+        if length < 8 or not header[4:8].isalnum():  # 0: to the end of the file; else no box
             return size
         position += length
     return position

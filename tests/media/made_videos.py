@@ -33,6 +33,17 @@ def marked_picture(number: int, height: int = HEIGHT, width: int = WIDTH) -> NDA
     return np.full((height, width, 3), grey_of(number), np.uint8)
 
 
+def textured_picture(number: int) -> NDArray[np.uint8]:
+    """Return a picture of level ``20 + 5 * number`` with a texture that moves to the left.
+
+    There is no cut in sight, so encoders predict each picture from others, as in real footage.
+    """
+    texture = np.random.default_rng(0).integers(-12, 13, (HEIGHT, WIDTH + 100, 1))
+    moved = texture[:, number : number + WIDTH]
+    levels = moved - round(moved.mean()) + 20 + 5 * number
+    return levels.clip(0, 255).astype(np.uint8).repeat(3, axis=2)
+
+
 def marks(images: Sequence[Tensor]) -> list[int]:
     """Return the mean level, 0 to 255, of each picture."""
     return [round((image.mean().item() + 1) * 127.5) for image in images]

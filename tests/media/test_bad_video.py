@@ -174,7 +174,7 @@ def test_whole_files_do_not_lack_their_end(tmp_path: Path, name: str) -> None:
     assert not lacks_its_end(path, container)
     if name != "live.mkv":  # a live file has no end to lack
         shorter = path.with_name("shorter")
-        shorter.write_bytes(path.read_bytes()[:-1])
+        shorter.write_bytes(path.read_bytes()[:-30])
         assert lacks_its_end(shorter, container)
 
 
