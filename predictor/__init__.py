@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from os import PathLike
 
-    from predictor.systems.frame_predictor import FramePredictor
+    from predictor.frame_predictor import FramePredictor
 
 __version__ = "0.1.0"
 
@@ -20,13 +20,11 @@ def load(
     names it; `precision` is ``"auto"`` (bfloat16 where it is native), ``"fp32"`` or ``"bf16"``.
     Raises `UnknownModel`, `DamagedWeights` (a pickle too: it is never read) and `SettingsError`.
     """
-    from predictor.systems.frame_predictor import FramePredictor
-    from predictor.systems.settings import RunSettings
-    from predictor.training.hardware import hardware_for
-    from predictor.training.settings import validated_settings
+    from predictor.devices import chosen_device, uses_bfloat16
+    from predictor.frame_predictor import FramePredictor
     from predictor.weights import find_model, load_network
 
-    chosen = validated_settings(RunSettings, {"device": device, "precision": precision})
-    hardware = hardware_for(chosen)
+    chosen = chosen_device(device)
+    use_bfloat16 = uses_bfloat16(precision, chosen)
     network, _ = load_network(find_model(name_or_file))
-    return FramePredictor(network, hardware.device, hardware.precision == "bf16")
+    return FramePredictor(network, chosen, use_bfloat16)

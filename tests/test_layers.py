@@ -12,11 +12,13 @@ ROOT = Path(__file__).parents[1]
 
 LAYERS = [
     ["predictor.errors"],
+    ["predictor.devices"],
     ["predictor.tensors"],
     ["predictor.pyramid"],
     ["predictor.latents"],
     ["predictor.flow"],
     ["predictor.cadence"],
+    ["predictor.frame_predictor"],
     ["predictor.media"],
     ["predictor.losses", "predictor.metrics", "predictor.networks", "predictor.data"],
     ["predictor.weights"],

@@ -7,8 +7,8 @@ import torch
 
 import predictor
 from predictor.errors import SettingsError, UnknownModel
+from predictor.frame_predictor import FramePredictor
 from predictor.networks import NETWORKS
-from predictor.systems.frame_predictor import FramePredictor
 from predictor.weights import Provenance, load_network, save_network
 
 PROVENANCE = Provenance(

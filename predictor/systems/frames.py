@@ -15,7 +15,6 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from torchvision.utils import make_grid
 
 from predictor.data import (
     ClipDataset,
@@ -25,6 +24,7 @@ from predictor.data import (
     split_by_file,
 )
 from predictor.flow import constant_velocity
+from predictor.frame_predictor import FramePredictor
 from predictor.losses import (
     Reduction,
     fake_loss,
@@ -40,7 +40,6 @@ from predictor.media.images import write_png
 from predictor.metrics import psnr, ssim
 from predictor.pyramid import pooled_at_factors
 from predictor.systems.entry import TrainingData
-from predictor.systems.frame_predictor import FramePredictor
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings, Table
 from predictor.tensors import IMAGE_RANGE, rescaled
@@ -261,6 +260,8 @@ def preview(networks: Networks, batch: Batch, folder: Path) -> None:
     times their difference. The clip shows the first example slowly, truth on the left and on the
     right the same context with the frames predicted from it.
     """
+    from torchvision.utils import make_grid  # seconds to import, and only runs look at previews
+
     predictor = FramePredictor(networks["generator"])
     clip = batch["clip"][:4].float()
     targets = max(1, clip.shape[1] - predictor.context_frames)

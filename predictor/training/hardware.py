@@ -11,7 +11,8 @@ from typing import Literal
 import torch
 
 from predictor import __version__
-from predictor.errors import OutOfDeviceMemory, SettingsError
+from predictor.devices import chosen_device, uses_bfloat16
+from predictor.errors import OutOfDeviceMemory
 from predictor.systems.settings import RunSettings
 
 
@@ -54,10 +55,10 @@ def hardware_for(settings: RunSettings) -> Hardware:
     Under ``torchrun`` ``"auto"`` and ``"cuda"`` are the GPU of this process. Raises
     `SettingsError` for a device that is not there.
     """
-    device = _device(settings.device)
-    precision = settings.precision
-    if precision == "auto":
-        precision = "bf16" if _multiplies_bfloat16(device) else "fp32"
+    device = chosen_device(settings.device)
+    precision: Literal["fp32", "bf16"] = (
+        "bf16" if uses_bfloat16(settings.precision, device) else "fp32"
+    )
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     workers = settings.workers
     if workers is None:
@@ -110,32 +111,6 @@ def peak_memory_mib(hardware: Hardware) -> float:
 
     unit = 1 if sys.platform == "darwin" else 2**10  # bytes there, KiB elsewhere
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise SettingsError(f"device={name} is not a device, expected auto, cpu or cuda") from error
-    if device.type == "cuda":
-        if not torch.cuda.is_available():
-            raise SettingsError(f"device={name}: PyTorch {torch.__version__} sees no GPU here")
-        if device.index is None:
-            device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-        if device.index >= torch.cuda.device_count():
-            raise SettingsError(f"device={device}: there are {torch.cuda.device_count()} GPUs")
-    return device
-
-
-def _multiplies_bfloat16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device.type == "cpu":
-        capabilities = torch.cpu.get_capabilities()
-        return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
-    return False
 
 
 def _cpu_name() -> str:

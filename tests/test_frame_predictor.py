@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from predictor.errors import NotEnoughFrames
-from predictor.systems.frame_predictor import FramePredictor
+from predictor.frame_predictor import FramePredictor
 
 
 class Drift(nn.Module):

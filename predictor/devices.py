@@ -1,0 +1,49 @@
+"""Which device computes, and in which precision: by name or by what the machine has."""
+
+import os
+
+import torch
+
+from predictor.errors import SettingsError
+
+
+def chosen_device(name: str) -> torch.device:
+    """Return the device `name`; ``"auto"`` is the GPU where there is one, else the processor.
+
+    ``"cuda"`` without a number is the GPU of this process under ``torchrun``, else the first.
+    Raises `SettingsError` for a device that is not there.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise SettingsError(f"device={name} is not a device, expected auto, cpu or cuda") from error
+    if device.type == "cuda":
+        if not torch.cuda.is_available():
+            raise SettingsError(f"device={name}: PyTorch {torch.__version__} sees no GPU here")
+        if device.index is None:
+            device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        if device.index >= torch.cuda.device_count():
+            raise SettingsError(f"device={device}: there are {torch.cuda.device_count()} GPUs")
+    return device
+
+
+def uses_bfloat16(precision: str, device: torch.device) -> bool:
+    """Return whether `device` is to compute in bfloat16, else float32.
+
+    `precision` is ``"bf16"``, ``"fp32"``, or ``"auto"``: bfloat16 where the device multiplies it
+    natively. Raises `SettingsError` for another.
+    """
+    if precision not in ("auto", "fp32", "bf16"):
+        raise SettingsError(f"precision={precision!r}, expected auto, fp32 or bf16")
+    return precision == "bf16" or (precision == "auto" and _multiplies_bfloat16(device))
+
+
+def _multiplies_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        capabilities = torch.cpu.get_capabilities()
+        return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    return False
