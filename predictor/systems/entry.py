@@ -36,14 +36,23 @@ class TrainingData:
     """What could not be used, one line each."""
 
 
+class OpenData(Protocol):
+    """How a system finds its examples."""
+
+    def __call__(self, settings: Any, path: Path, run: Path | None = None) -> TrainingData:
+        """Return the data at `path`, which the user gave.
+
+        What was found out about it may be kept in the folder `run` and used again by a resumed run.
+        """
+
+
 @dataclass(frozen=True)
 class SystemEntry:
     """A system as the training loop and the command line see it.
 
     `build` returns fresh networks whose weights depend on the seed that the caller has set.
-    `open_data` takes the settings and the path that the user gave.
     """
 
     settings: type[RunSettings]
     build: Callable[[Any], System]
-    open_data: Callable[[Any, Path], TrainingData]
+    open_data: OpenData

@@ -5,6 +5,7 @@ settings: the paper's networks and the default ones are trained by the same phas
 """
 
 import functools
+import logging
 import math
 from collections.abc import Iterable
 from fractions import Fraction
@@ -43,6 +44,8 @@ from predictor.systems.entry import TrainingData
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings, Table
 from predictor.tensors import IMAGE_RANGE, rescaled
+
+_logger = logging.getLogger(__name__)
 
 PSNR_CAP_DB = 60.0
 PREVIEW_RATE_HZ = Fraction(5)
@@ -145,9 +148,13 @@ def build(settings: FramesSettings) -> System:
     )
 
 
-def open_data(settings: FramesSettings, path: Path) -> TrainingData:
-    """Return clips to train on and windows of held-out videos from a folder of videos."""
-    index = index_videos(path)
+def open_data(settings: FramesSettings, path: Path, run: Path | None = None) -> TrainingData:
+    """Return clips to train on and windows of held-out videos from a folder of videos.
+
+    Every video is decoded once for the index, which is kept as ``index.npz`` in the folder `run`.
+    """
+    cache = None if run is None else run / "index.npz"
+    index = index_videos(path, cache, progress=_log_indexing)
     train, held_out = split_by_file(index, settings.validation_share)
     if settings.validation_videos is not None:
         names = sorted(video.name for video in held_out.videos)
@@ -159,6 +166,11 @@ def open_data(settings: FramesSettings, path: Path) -> TrainingData:
         validation=DataLoader(windows, batch_size=1),
         skipped=[f"{name}: {reason}" for name, reason in index.skipped],
     )
+
+
+def _log_indexing(done: int, count: int, name: str) -> None:
+    if done % 100 == 0 or done == count:
+        _logger.info("looked through %d of %d videos", done, count)
 
 
 def _generator_loss(

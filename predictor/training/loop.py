@@ -139,7 +139,7 @@ def _run(
     hardware = hardware_for(run.settings)
     with in_use(hardware), joined_ranks(hardware.device) as ranks:
         with ranks.main_first():
-            data = run.entry.open_data(run.settings, run.data)
+            data = run.entry.open_data(run.settings, run.data, run.folder)
         for line in data.skipped:
             _logger.warning("skipped: %s", line)
         with memory_remedy(run.settings, hardware):

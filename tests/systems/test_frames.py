@@ -10,11 +10,11 @@ from torch import Tensor
 
 from predictor.errors import SettingsError
 from predictor.losses import gradient_difference_loss, lp_loss
-from predictor.media.images import read_image
+from predictor.media.images import read_image, write_png
 from predictor.media.video import open_video
 from predictor.pyramid import pooled_at_factors
 from predictor.recipes import load_recipe
-from predictor.systems.frames import FramesSettings, build, preview, validate
+from predictor.systems.frames import FramesSettings, build, open_data, preview, validate
 from predictor.systems.phases import System
 from predictor.training.settings import validated_settings
 
@@ -200,3 +200,18 @@ def test_preview_clip_shows_truth_beside_prediction(tmp_path: Path) -> None:
     assert images[11][:, :, 40:].mean() == pytest.approx(1, abs=0.03)
     assert images[12][:, :, :24].mean() == pytest.approx(1, abs=0.03)
     assert images[12][:, :, 40:].mean() == pytest.approx(0, abs=0.03)
+
+
+def test_index_of_the_videos_is_kept_in_the_run(tmp_path: Path) -> None:
+    videos = tmp_path / "videos"
+    for name in ("a", "b"):
+        folder = videos / name
+        folder.mkdir(parents=True)
+        for number in range(18):
+            write_png(folder / f"{number:06d}.png", clips(1)[0, 0].roll(number, dims=-1))
+    settings = FramesSettings.model_validate({**NARROW, "losses": {"adversarial": 0.0}})
+    first = open_data(settings, videos, tmp_path / "run")
+    kept = (tmp_path / "run" / "index.npz").stat()
+    again = open_data(settings, videos, tmp_path / "run")
+    assert (tmp_path / "run" / "index.npz").stat().st_mtime_ns == kept.st_mtime_ns
+    assert torch.equal(first.train[(0, 1)]["clip"], again.train[(0, 1)]["clip"])

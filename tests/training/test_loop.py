@@ -133,7 +133,8 @@ def test_best_by_validation_is_kept_and_handed_out(tmp_path: Path) -> None:
 
     falling = entry(validate=validate)
     values = settings(validate_every=3, checkpoint_every=12, keep_checkpoints=1)
-    last = train(tmp_path, "toy", falling, values, tmp_path)
+    train(tmp_path, "toy", falling, values, tmp_path, until=7)
+    last = resume(tmp_path, {"toy": falling})  # which must remember what was best
     kept = [path.name for path in checkpoints_newest_first(last.parent)]
     assert kept == ["iteration-000012.safetensors"]
     best = read_checkpoint(last.parent / BEST)
@@ -262,7 +263,7 @@ def test_initial_weights_are_those_of_the_released_network(tmp_path: Path) -> No
 
 
 def test_full_memory_ends_in_a_remedy(tmp_path: Path) -> None:
-    def greedy(settings: ToySettings, path: Path) -> TrainingData:
+    def greedy(settings: ToySettings, path: Path, run: Path | None = None) -> TrainingData:
         class Greedy:
             def __len__(self) -> int:
                 return 4
@@ -277,7 +278,7 @@ def test_full_memory_ends_in_a_remedy(tmp_path: Path) -> None:
 
 
 def test_data_without_examples_are_refused(tmp_path: Path) -> None:
-    def nothing(settings: ToySettings, path: Path) -> TrainingData:
+    def nothing(settings: ToySettings, path: Path, run: Path | None = None) -> TrainingData:
         return TrainingData([], [])  # type: ignore[arg-type] # a list has a length as well
 
     folder = tmp_path / "run"

@@ -158,7 +158,7 @@ def build(settings: ToySettings) -> System:
     )
 
 
-def open_data(settings: ToySettings, path: Path) -> TrainingData:
+def open_data(settings: ToySettings, path: Path, run: Path | None = None) -> TrainingData:
     dataset = ToyDataset(settings)
     validation = [{"x": torch.stack([dataset[(-1, i)]["x"] for i in range(4)])}]
     return TrainingData(dataset, validation)
