@@ -26,6 +26,7 @@ _REFUSALS = {
     errno.EDQUOT: "the disk quota is used up",
     errno.EFBIG: "the file is larger than allowed here",
     errno.EROFS: "the file system is read-only",
+    errno.ENOENT: "its folder is not there or takes no files",
     errno.EACCES: "permission denied",
     errno.EPERM: "permission denied",
     errno.ENAMETOOLONG: "the file name is too long",
