@@ -13,7 +13,7 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from predictor.media.info import VideoInfo, opened
+from predictor.media.info import VideoInfo, has_presentation_times, opened
 from predictor.media.wholeness import lacks_its_end
 
 _HELD_PICTURES = 16  # damaged ones in a row, after which no sound one is waited for
@@ -77,29 +77,24 @@ class StreamDecoder:
 
     def _decoded(self, time: Fraction | None) -> Iterator[av.VideoFrame]:
         with self._opened() as (container, stream):
-            packets, key = self._packets(container, stream), None
+            packets = self._packets(container, stream)
             if time is not None:
                 try:
                     container.seek(math.floor(time / self._info.time_base), stream=stream)
                 except av.FFmpegError:  # which leaves the position undefined
                     yield from self._decoded(None)
                     return
+                # Without its key frame a packet would decode to nothing or to a damaged picture.
                 packets = itertools.dropwhile(lambda packet: not _is_key(packet), packets)
-                first = next(packets, None)
-                if first is None:
-                    return
-                key = first.pts
-                packets = itertools.chain([first], packets)
+            has_times = has_presentation_times(self._info.container, self._info.codec)
             decoding_times: list[int] = []
             for packet in packets:
-                if packet is not None and packet.pts is None and packet.dts is not None:
+                if packet is not None and packet.dts is not None and not has_times:
                     heapq.heappush(decoding_times, packet.dts)
                 for frame in self._pictures(stream, packet):
-                    if frame.pts is None and decoding_times:  # AVI: shown in the order of these
+                    if decoding_times:
                         frame.pts = heapq.heappop(decoding_times)
-                    # What is shown before the key frame may build on a group that was skipped.
-                    if key is None or frame.pts is None or frame.pts >= key:
-                        yield frame
+                    yield frame
 
     def _pictures(
         self, stream: VideoStream, packet: "av.Packet[VideoStream] | None"
@@ -144,15 +139,17 @@ class StreamDecoder:
                     yield waiting
                 waiting = packet
         tolerance = max(Fraction(1, 5), largest_gap if self._info.is_variable_rate else Fraction(0))
+        if waiting is None:  # the search went beyond the last packet
+            return
         if expected is not None and end + tolerance < expected:
             self._note("end", f"it ends at {float(end):.3f} s of {float(expected):.3f} s")
         elif lacks_its_end(self._info.path, container.format.name):
             self._note("end", f"it was cut off at {float(end):.3f} s")
             if container.format.name in _UNSIZED_PACKETS:
                 waiting = None  # not every decoder notices
-        yield waiting
         if waiting is not None:
-            yield None
+            yield waiting
+        yield None
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[tuple[InputContainer, VideoStream]]:

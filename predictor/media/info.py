@@ -151,6 +151,10 @@ def file_info(path: Path) -> VideoInfo:
             height, width, ratio = width, height, 1 / ratio
         time_base = Fraction(stream.time_base or Fraction(1, 1000))
         rate = _average_rate(stream, times, time_base)
+        codec = stream.codec.canonical_name  # not that of the decoder, such as libdav1d
+        start = frame.pts
+        if start is None or not has_presentation_times(container.format.name, codec):
+            start = min(times, default=0)
         pixel_format = frame.format.name
         duration_s = None
         if stream.duration:
@@ -160,7 +164,7 @@ def file_info(path: Path) -> VideoInfo:
         return VideoInfo(
             path=path,
             container=container.format.name,
-            codec=stream.codec.canonical_name,  # not that of the decoder, such as libdav1d
+            codec=codec,
             profile=stream.profile,
             pixel_format=pixel_format,
             bit_depth=bit_depth(pixel_format),
@@ -171,7 +175,7 @@ def file_info(path: Path) -> VideoInfo:
             sample_aspect_ratio=ratio,
             average_rate=rate,
             time_base=time_base,
-            start_time=(frame.pts if frame.pts is not None else min(times, default=0)) * time_base,
+            start_time=start * time_base,
             duration_s=duration_s,
             frame_count=stream.frames or None,
             is_variable_rate=_is_variable(times, time_base, rate),
@@ -189,6 +193,15 @@ def file_info(path: Path) -> VideoInfo:
         )
 
 
+def has_presentation_times(container: str, codec: str) -> bool:
+    """Whether packets say when they are shown; AVI knows the order of decoding alone.
+
+    For older codecs the library finds out. For these two it guesses wrong, so that the first
+    picture to be shown must be given the first time of decoding, and so on.
+    """
+    return container != "avi" or codec not in ("h264", "hevc")
+
+
 def _first_picture(
     container: InputContainer, stream: VideoStream, path: Path
 ) -> tuple[av.VideoFrame, list[int]]:
@@ -197,6 +210,7 @@ def _first_picture(
     first: av.VideoFrame | None = None
     times = []
     errors: list[str] = []
+    has_times = has_presentation_times(container.format.name, stream.codec.canonical_name)
     packets = container.demux(stream)
     while True:
         try:
@@ -210,7 +224,7 @@ def _first_picture(
             if len(errors) > _SAMPLED_PACKETS or isinstance(error, av.EOFError):
                 break
             continue
-        time = packet.pts if packet.pts is not None else packet.dts
+        time = packet.dts if packet.pts is None or not has_times else packet.pts
         if time is not None:
             times.append(time)
         if len(times) >= _SAMPLED_PACKETS and first is not None:

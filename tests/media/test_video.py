@@ -27,16 +27,17 @@ from predictor.media.images import to_uint8
 from predictor.media.video import ColorTags, Frame, open_video, probe
 
 NTSC = Fraction(30000, 1001)
+B_FRAMES = "bframes=3:b-adapt=0:b-pyramid=normal:scenecut=0"
 # name of the file: how it is made; every format that must be read, with B-frames where it has them
 FORMATS = {
     "h264.mp4": Recipe(options={"qp": "0", "g": "12", "bf": "3"}, rate=NTSC),
     "h264.mkv": Recipe(options={"qp": "0", "g": "12", "bf": "3"}),
     "h264.mov": Recipe(options={"qp": "0", "g": "12"}, rate=NTSC),
     "h264.ts": Recipe(options={"qp": "0", "g": "12", "bf": "3"}),
-    "h264.avi": Recipe(options={"qp": "0", "g": "12", "bf": "3"}),
+    "h264.avi": Recipe(options={"qp": "0", "g": "12", "x264-params": B_FRAMES}),
     "h264.flv": Recipe(options={"qp": "0", "g": "12"}),
-    "open-gop.mp4": Recipe(options={"qp": "0", "g": "12", "bf": "3", "x264-params": "open-gop=1"}),
-    "open-gop.ts": Recipe(options={"qp": "0", "g": "12", "bf": "3", "x264-params": "open-gop=1"}),
+    "open-gop.mp4": Recipe(options={"qp": "0", "g": "12", "x264-params": f"open-gop=1:{B_FRAMES}"}),
+    "open-gop.ts": Recipe(options={"qp": "0", "g": "12", "x264-params": f"open-gop=1:{B_FRAMES}"}),
     "intra-refresh.mp4": Recipe(options={"qp": "0", "x264-params": "intra-refresh=1:keyint=12"}),
     "hevc.mp4": Recipe("libx265", {"x265-params": "lossless=1:keyint=12:bframes=3:log-level=none"}),
     "hevc.ts": Recipe("libx265", {"x265-params": "lossless=1:keyint=12:log-level=none"}),
@@ -129,6 +130,7 @@ def test_the_tail_is_the_end_of_the_whole(
 ) -> None:
     with open_video(made(name)) as reader:
         assert_same(reader.tail(count), list(reader)[-count:])
+        assert reader.truncated is None
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -144,6 +146,29 @@ def test_reading_starts_and_ends_at_any_time(made: Callable[[str], Path], name: 
         assert_same(reader.tail(2, until=between), frames[19:21])
         assert list(reader.from_time(frames[-1].time + 1)) == []
         assert_same(list(reader.from_time(frames[0].time - 5)), frames)
+        assert reader.truncated is None
+
+
+def test_a_tail_drawn_over_earlier_pictures_is_whole(tmp_path: Path) -> None:
+    # A GIF stores what has changed since the picture before.
+    pictures = []
+    for number in range(30):
+        picture = textured_picture(0)
+        picture[4:10, number : number + 6] = 255
+        pictures.append(picture)
+    path = write_video(tmp_path / "a.gif", pictures, Recipe("gif", {}, "gray", rate=Fraction(20)))
+    with open_video(path) as reader:
+        assert_same(reader.tail(2), list(reader)[-2:])
+
+
+def test_a_program_stream_with_many_pictures_a_packet_keeps_their_times(tmp_path: Path) -> None:
+    path = write_video(
+        tmp_path / "a.mpg",
+        [marked_picture(number) for number in range(40)],
+        Recipe("mpeg2video", {"flags": "+qscale", "global_quality": "236", "bf": "2"}),
+    )
+    with open_video(path) as reader:
+        assert_same(reader.tail(1), list(reader)[-1:])
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts", "live.mkv"])
