@@ -242,11 +242,7 @@ def test_a_folder_with_other_files_is_never_replaced(tmp_path: Path) -> None:
         check_output_folder(tmp_path / "thesis.tex", [], overwrite=True)
 
 
-def test_folder_that_takes_no_files_is_named(tmp_path: Path) -> None:
-    gone = tmp_path / "gone" / "out.mp4"
-    with (
-        pytest.raises(OutputNotWritten, match=r"out\.mp4: not written: its folder"),
-        atomic_output(gone) as partial,
-    ):
-        gone.parent.rmdir()
-        partial.write_bytes(b"x")
+def test_folder_that_takes_no_files_is_named() -> None:
+    with pytest.raises(OutputNotWritten, match=r"x\.mp4: not written: its folder"):  # noqa: SIM117
+        with atomic_output(Path("/proc/x.mp4")):
+            pass
