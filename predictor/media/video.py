@@ -20,9 +20,8 @@ from predictor.media.info import VideoInfo, file_info
 
 __all__ = ["ColorTags", "Frame", "VideoInfo", "VideoReader", "open_video", "probe"]
 
-# A picture of the first two is drawn over all the earlier ones; the others have no time stamps, or
-# too few to know the time after a jump.
-_WITHOUT_SEEKING = ("gif", "apng", "mpeg", "mpegvideo", "m4v", "h264", "hevc", "vvc", "obu")
+# These have no time stamps, or too few to know the time after a jump.
+_WITHOUT_SEEKING = ("mpeg", "mpegvideo", "m4v", "h264", "hevc", "vvc", "obu")
 
 
 def probe(path: Path, rate: Fraction = DEFAULT_RATE) -> VideoInfo:

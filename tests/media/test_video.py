@@ -45,6 +45,8 @@ FORMATS = {
     "vp8.webm": Recipe("libvpx", {"crf": "4", "b": "9M", "g": "12", "deadline": "realtime"}),
     "av1.mp4": Recipe("libsvtav1", {"crf": "10", "g": "12", "preset": "10"}),
     "mpeg4.avi": Recipe("mpeg4", {"flags": "+qscale", "global_quality": "236", "bf": "2"}),
+    # Its decoder would make up what a packet without its key frame builds on.
+    "mpeg4.ts": Recipe("mpeg4", {"flags": "+qscale", "global_quality": "236", "g": "15"}),
     "mpeg2.mpg": Recipe("mpeg2video", {"flags": "+qscale", "global_quality": "236", "bf": "2"}),
     "mpeg2.ts": Recipe("mpeg2video", {"flags": "+qscale", "global_quality": "236", "bf": "2"}),
     "mjpeg.avi": Recipe("mjpeg", {"flags": "+qscale", "global_quality": "236"}, "yuvj420p"),
