@@ -23,6 +23,7 @@ from pipelines.stream_copy import (
     is_same_container,
 )
 from pipelines.tail import NotCopyableError, TailEncoder, VideoPacket
+from predictor.media.codecs import encoder_for
 from predictor.media.colour import PictureDecoder, PictureEncoder
 from predictor.media.encoding import EncodingOptions, VideoWriter
 from predictor.media.info import VideoInfo, opened, video_stream
@@ -204,7 +205,8 @@ def _tail_packets(
     again: Iterable[tuple[Fraction, av.VideoFrame]],
     predicted: Iterable[TimedImage],
 ) -> Iterator[VideoPacket]:
-    pictures = PictureEncoder(info.coded_size, info.pixel_format, info.color, True)
+    chroma_is_left = encoder_for(info.codec).has_left_chroma
+    pictures = PictureEncoder(info.coded_size, info.pixel_format, info.color, chroma_is_left)
     times: list[Fraction] = []
     for time, frame in again:
         times.append(time)

@@ -62,7 +62,7 @@ def build(settings: Settings) -> System:
 
 
 SYSTEMS = {
-    "frames": SystemEntry(Settings, build, lambda settings, path: TrainingData(Clips(), []))  # type: ignore[arg-type] # no validation batches are needed
+    "frames": SystemEntry(Settings, build, lambda settings, path, run=None: TrainingData(Clips(), []))  # type: ignore[arg-type] # no validation batches are needed
 }
 VALUES = {
     "iterations": 6,
