@@ -29,7 +29,8 @@ def run_iteration(
     The result depends on `state`, `seed`, the iteration's number and the batches of `draw`, and on
     nothing that happened before. Names are ``loss/<phase>/<term>``, ``gradient_norm/<phase>`` and
     ``learning_rate/<phase>``; with `is_detailed` also ``gradient_norm/<phase>/<term>``, each at the
-    price of a backward pass. Raises `DivergenceError`, on a GPU only when the state is next asked.
+    price of a backward pass, where networks are not compiled. Raises `DivergenceError`, on a GPU
+    only when the state is next asked.
     """
     ranks = ranks or Ranks()
     torch.manual_seed(derived_seed(seed, "iteration", ranks.rank, state.iteration))
@@ -86,7 +87,8 @@ def _take_gradients(
         {name: output.detach() for name, output in result.outputs.items()},
     )
     parameters = list(state.trainable[phase.network].values())
-    if is_detailed and len(result.terms) > 1:
+    # A compiled network frees what a second backward pass would need.
+    if is_detailed and len(result.terms) > 1 and not hardware.compile:
         for name, term in result.terms.items():
             measured[f"gradient_norm/{phase.name}/{name}"] = _norm_of(term, parameters, ranks)
     state.optimizers[phase.name].zero_grad()

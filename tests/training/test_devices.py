@@ -22,6 +22,7 @@ def test_gpu_run_resumes_on_the_same_data(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # PyTorch's compiler warns about its own work
 def test_compiled_run_is_the_same_run(tmp_path: Path) -> None:
     values = {"has_noise": False, "iterations": 3}
     plain = train(tmp_path / "plain", "toy", ENTRY, settings(**values), tmp_path)
