@@ -6,19 +6,25 @@ import torch
 
 from predictor.errors import SettingsError
 
+_EXPECTED = "auto, cpu, cuda or mps"
+
 
 def chosen_device(name: str) -> torch.device:
     """Return the device `name`; ``"auto"`` is the GPU where there is one, else the processor.
 
     ``"cuda"`` without a number is the GPU of this process under ``torchrun``, else the first.
-    Raises `SettingsError` for a device that is not there.
+    Raises `SettingsError` for a device that is not there, or of a kind that is not tried.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise SettingsError(f"device={name} is not a device, expected auto, cpu or cuda") from error
+        raise SettingsError(f"device={name} is not a device, expected {_EXPECTED}") from error
+    if device.type not in ("cpu", "cuda", "mps"):
+        raise SettingsError(f"device={name} is not supported, expected {_EXPECTED}")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise SettingsError(f"device={name}: PyTorch {torch.__version__} sees no Apple GPU here")
     if device.type == "cuda":
         if not torch.cuda.is_available():
             raise SettingsError(f"device={name}: PyTorch {torch.__version__} sees no GPU here")

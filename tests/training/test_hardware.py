@@ -59,6 +59,11 @@ def test_gpu_that_is_not_there_is_refused() -> None:
 def test_device_that_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError, match="device=gpu is not a device"):
         hardware_for(RunSettings(device="gpu"))
+    with pytest.raises(SettingsError, match="device=meta is not supported, expected auto, cpu"):
+        hardware_for(RunSettings(device="meta"))
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(SettingsError, match=r"device=mps: .* sees no Apple GPU"):
+        hardware_for(RunSettings(device="mps"))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(SettingsError, match=r"device=cuda: .* sees no GPU"):
         hardware_for(RunSettings(device="cuda"))
