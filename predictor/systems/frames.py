@@ -24,6 +24,7 @@ from predictor.data import (
     index_videos,
     split_by_file,
 )
+from predictor.errors import SettingsError
 from predictor.flow import constant_velocity
 from predictor.frame_predictor import FramePredictor
 from predictor.losses import (
@@ -108,14 +109,23 @@ class FramesSettings(RunSettings):
                 raise ValueError(
                     f"clips.context_frames is {context}, but {role} take {wanted} frames"
                 )
-        if min(self.clips.crop) % 8:
+        if any(side % 8 for side in self.clips.crop):
             raise ValueError(f"clips.crop is {self.clips.crop}, expected multiples of 8")
+        patch = getattr(self.discriminators.config(), "patch_size", self.clips.crop)
+        if self.losses.adversarial and patch != self.clips.crop:
+            raise ValueError(
+                f"clips.crop is {self.clips.crop}, but discriminators.patch_size is {patch}"
+            )
         return self
 
 
 def build(settings: FramesSettings) -> System:
-    """Return the generator, its discriminators and the two phases that train them."""
+    """Return the generator, its discriminators and the two phases that train them.
+
+    Raises `SettingsError` where losses or discriminators are for another number of scales.
+    """
     generator = settings.generator.build()
+    _require_scales(settings, generator)
     networks: dict[str, nn.Module] = {"generator": generator}
     phases: list[Phase] = []
     if settings.losses.adversarial:
@@ -146,6 +156,18 @@ def build(settings: FramesSettings) -> System:
         best_by=("psnr_1_db", "max"),
         preview=preview,
     )
+
+
+def _require_scales(settings: FramesSettings, generator: Any) -> None:
+    count, weights = len(generator.factors), settings.losses.scale_weights
+    if weights is not None and len(weights) != count:
+        raise SettingsError(f"losses.scale_weights are {weights}, the generator has {count} scales")
+    judged = settings.discriminators.config().factors
+    if settings.losses.adversarial and judged != generator.factors:
+        raise SettingsError(
+            f"the discriminators judge frames pooled by {judged}, "
+            f"the generator makes {generator.factors}"
+        )
 
 
 def open_data(settings: FramesSettings, path: Path, run: Path | None = None) -> TrainingData:

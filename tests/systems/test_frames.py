@@ -148,13 +148,26 @@ def test_table_in_settings_changes_only_what_it_names() -> None:
         ({"generator": {"network": "motoin"}}, "no network 'motoin'"),
         ({"generator": {"network": "motion", "witdhs": [8]}}, "motion has no 'witdhs'"),
         ({"clips": {"context_frames": 3}}, "take 4 frames"),
-        ({"clips": {"crop": [100, 100]}}, "multiples of 8"),
+        ({"clips": {"crop": [192, 250]}}, "multiples of 8"),
+        ({"discriminators": {"network": "multiscale-discriminators"}}, "patch_size is"),
         ({"loses": {}}, "did you mean 'losses'"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(values: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         validated_settings(FramesSettings, values)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"losses": {"scale_weights": [1.0]}}, "the generator has 2 scales"),
+        ({"generator": {"network": "multiscale"}}, r"pooled by \(2, 1\), .* makes \(8, 4, 2, 1\)"),
+    ],
+)
+def test_numbers_of_scales_must_agree(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        build(validated_settings(FramesSettings, values))
 
 
 @pytest.mark.parametrize("name", ["mathieu-paper", "mathieu-official"])
