@@ -91,15 +91,6 @@ def pixel_grid(height: int, width: int, device: torch.device) -> Tensor:
     return torch.stack([columns.expand(height, width), rows[:, None].expand(height, width)], dim=-1)
 
 
-def resized_flow(flow: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return `flow` at another ``(height, width)``, bilinear, its vectors scaled to match."""
-    height, width = flow.shape[-2:]
-    if (height, width) == size:
-        return flow
-    scale = flow.new_tensor([size[1] / width, size[0] / height]).view(1, 2, 1, 1)
-    return functional.interpolate(flow, size, mode="bilinear", align_corners=False) * scale
-
-
 def constant_velocity(clip: Tensor, count: int = 1) -> Tensor:
     """Return `count` frames ``(N, count, 3, H, W)`` that go on as the last two of `clip` moved.
 

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from predictor.errors import TensorContractError
-from predictor.flow import constant_velocity, dense_flow, luma, resized_flow, warped
+from predictor.flow import constant_velocity, dense_flow, luma, warped
 
 
 def textured(height: int = 64, width: int = 96, seed: int = 0) -> Tensor:
@@ -67,13 +67,6 @@ def test_warp_has_the_gradient_of_its_flow() -> None:
     step[0, 0, 2, 2] = 1e-2
     numeric = (warped(image, flow + step)[0, 0, 2, 2] - loss) / 1e-2
     assert slope[0, 0, 2, 2].item() == pytest.approx(numeric.item(), abs=1e-3)
-
-
-def test_resized_flow_scales_its_vectors() -> None:
-    flow = torch.ones(1, 2, 4, 6)
-    larger = resized_flow(flow, (8, 18))
-    assert torch.allclose(larger[:, 0], torch.tensor(3.0))
-    assert torch.allclose(larger[:, 1], torch.tensor(2.0))
 
 
 def test_constant_velocity_goes_on_with_the_motion() -> None:

@@ -4,7 +4,6 @@
 of this project; both ends matter, since SSIM compares brightness counted from black.
 """
 
-from predictor.metrics.bootstrap import bootstrap_interval
 from predictor.metrics.moving import moving_by_flow_color, moving_by_speed
 from predictor.metrics.official import OfficialScores, official_scores
 from predictor.metrics.psnr import psnr
@@ -13,7 +12,6 @@ from predictor.metrics.ssim import ssim
 
 __all__ = [
     "OfficialScores",
-    "bootstrap_interval",
     "moving_by_flow_color",
     "moving_by_speed",
     "official_scores",
