@@ -1,10 +1,12 @@
 """Curves over time as a picture, drawn without a plotting library."""
 
 from collections.abc import Sequence
-from math import ceil, floor, isnan, log10
+from math import isnan
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
+
+from predictor.analysis.charts import round_ticks
 
 _SIZE = (1280, 720)
 _LEFT, _RIGHT, _TOP, _BOTTOM = 80, 24, 48, 48
@@ -35,7 +37,7 @@ def write_curves(
         draw.text((_LEFT, top), name, _COLOURS[index % len(_COLOURS)], _font(15))
         _panel(draw, box, times_s, values, marks_s, _COLOURS[index % len(_COLOURS)])
     if times_s:
-        for time in _ticks(times_s[0], times_s[-1], 10):
+        for time in round_ticks(times_s[0], times_s[-1], 10):
             x = _column(time, times_s)
             draw.text((x, _SIZE[1] - _BOTTOM), f"{time:g} s", _INK, _font(13), anchor="ma")
     image.save(path, format="PNG")
@@ -58,7 +60,7 @@ def _panel(
     def row(value: float) -> float:
         return bottom - (value - low) / (high - low) * (bottom - top)
 
-    for value in _ticks(low, high, 4):
+    for value in round_ticks(low, high, 4):
         draw.line((_LEFT, row(value), _SIZE[0] - _RIGHT, row(value)), _GRID)
         draw.text((_LEFT - 8, row(value)), f"{value:g}", _INK, _font(13), anchor="rm")
     for mark in marks_s:
@@ -96,16 +98,6 @@ def _thinned(times_s: Sequence[float], values: Sequence[float]) -> list[tuple[fl
 def _column(time: float, times_s: Sequence[float]) -> float:
     span = (times_s[-1] - times_s[0]) or 1.0
     return _LEFT + (time - times_s[0]) / span * _COLUMNS
-
-
-def _ticks(low: float, high: float, most: int) -> list[float]:
-    """Return round numbers from `low` to `high`, at most `most` + 1 of them."""
-    if high <= low:
-        return [low]
-    rough = (high - low) / most
-    power = 10.0 ** floor(log10(rough))
-    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)
-    return [round(k * step, 10) for k in range(ceil(low / step), floor(high / step) + 1)]
 
 
 def _font(size: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:

@@ -102,6 +102,16 @@ def legend(colours: Mapping[str, str]) -> str:
     return f'<p class="legend">{"".join(entries)}</p>'
 
 
+def round_ticks(low: float, high: float, most: int) -> list[float]:
+    """Return round numbers from `low` to `high`, at most `most` + 1 of them."""
+    if high <= low:
+        return [low]
+    rough = (high - low) / most
+    power = 10.0 ** floor(log10(rough))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)
+    return [round(place * step, 10) for place in range(ceil(low / step), floor(high / step) + 1)]
+
+
 def _opened(title: str, height: int) -> str:
     name = escape(title)
     return (
@@ -112,7 +122,7 @@ def _opened(title: str, height: int) -> str:
 
 def _grid(scale: _Scale) -> list[str]:
     parts = []
-    for value in _ticks(scale):
+    for value in round_ticks(scale.low, scale.high, 5):
         y = scale.y(value)
         parts.append(_line(_LEFT, y, _WIDTH - _RIGHT, y, "grid"))
         parts.append(
@@ -149,12 +159,3 @@ def _padded(values: Sequence[float]) -> _Scale:
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     margin = (high - low) * 0.06 or 0.5
     return _Scale(low - margin, high + margin)
-
-
-def _ticks(scale: _Scale, most: int = 5) -> list[float]:
-    """Return round numbers inside the scale, at most `most` + 1 of them."""
-    rough = (scale.high - scale.low) / most
-    power = 10.0 ** floor(log10(rough))
-    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)
-    first, last = ceil(scale.low / step), floor(scale.high / step)
-    return [round(place * step, 10) for place in range(first, last + 1)]
