@@ -11,6 +11,7 @@ from kornia.metrics import ssim as ssim_map
 from torch import Tensor
 from torch.nn import functional
 
+from predictor.flow import luma
 from predictor.metrics.masked import mean_over_pixels, require_pair
 from predictor.metrics.sharpness import CODE_FLOOR, CODE_PEAK, sharpness
 from predictor.metrics.ssim import WINDOW
@@ -83,8 +84,7 @@ def _luma_ssim(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def _luma_on_black(images: Tensor) -> Tensor:
-    red, green, blue = rescaled(images, IMAGE_RANGE, (0.0, 255.0))[:, :, None].unbind(dim=1)
-    luma = 0.299 * red + 0.587 * green + 0.114 * blue
+    brightness = luma(rescaled(images, IMAGE_RANGE, (0.0, 255.0)))
     # A "full" convolution: every position where the window touches the image.
     reach = WINDOW - 1
-    return functional.pad(luma, (reach, reach, reach, reach))
+    return functional.pad(brightness, (reach, reach, reach, reach))

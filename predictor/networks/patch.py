@@ -38,9 +38,9 @@ class PatchDiscriminatorsConfig:
 class PatchDiscriminators(nn.Module):
     """Judges overlapping patches of a frame at every scale; the scales share nothing.
 
-    Fully convolutional, with LeakyReLU and without batch norm; a logit sees 22 × 22 pixels of its
-    scale at the default widths, and one more convolution of kernel 3 around them. Isola et al.
-    2017, section 3.2.2, conditional on the context as in Mathieu et al. 2016.
+    Fully convolutional, with LeakyReLU and without batch norm; a logit sees 38 × 38 pixels of its
+    scale at the default widths. Isola et al. 2017, section 3.2.2, conditional on the context as in
+    Mathieu et al. 2016.
     """
 
     def __init__(self, config: PatchDiscriminatorsConfig) -> None:
