@@ -18,9 +18,7 @@ from pipelines.timecodes import frames_in
 from pipelines.video_output import cut_notes, depth_notes, lost_streams, new_video
 from predictor.errors import NotEnoughFrames
 from predictor.media.video import Frame, VideoReader
-
-DIFFERENCE_GAIN = 4
-"""The third picture is black where the two agree and white from a quarter of the range on."""
+from predictor.tensors import DIFFERENCE_GAIN, shown_difference
 
 
 def side_by_side(
@@ -28,7 +26,7 @@ def side_by_side(
 ) -> FramesResult:
     """Hold the last frames of the clip out, or those after `request.at`, and predict them.
 
-    The video shows truth, prediction and four times their absolute difference, left to right.
+    The video shows truth, prediction and their difference (`shown_difference`), left to right.
     Raises `NotEnoughFrames` where fewer frames are there than are to be held out.
     """
     info = reader.info
@@ -83,8 +81,7 @@ def side_by_side(
 
 def abreast(truth: Tensor, prediction: Tensor) -> Tensor:
     """Return truth, prediction and their difference as one image ``(3, H, 3 W)`` in [-1, 1]."""
-    difference = ((truth - prediction).abs() * DIFFERENCE_GAIN - 1).clamp(-1, 1)
-    return torch.cat([truth, prediction.clamp(-1, 1), difference], dim=2)
+    return torch.cat([truth, prediction.clamp(-1, 1), shown_difference(truth, prediction)], dim=2)
 
 
 def _split(

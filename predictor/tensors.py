@@ -13,6 +13,9 @@ from predictor.errors import TensorContractError
 IMAGE_RANGE = (-1.0, 1.0)
 """The range of public images and clips."""
 
+DIFFERENCE_GAIN = 4
+"""How much stronger a difference is shown than it is; see `shown_difference`."""
+
 
 def require_images(images: Tensor, name: str = "images", channels: int | None = 3) -> Tensor:
     """Return `images` unchanged if it is a float tensor ``(N, C, H, W)``.
@@ -51,6 +54,15 @@ def rescaled(
         return tensor
     scale = (target[1] - target[0]) / (source[1] - source[0])
     return (tensor - source[0]) * scale + target[0]
+
+
+def shown_difference(first: Tensor, second: Tensor) -> Tensor:
+    """Return `DIFFERENCE_GAIN` times the absolute difference of two images as an image.
+
+    Both are in [-1, 1]; the result is black where they agree and white from a quarter of the range
+    on.
+    """
+    return (DIFFERENCE_GAIN * (first - second).abs() - 1).clamp(-1, 1)
 
 
 def frames_as_channels(clip: Tensor) -> Tensor:

@@ -31,11 +31,11 @@ from predictor.analysis.frames_summary import (
     video_gains,
 )
 from predictor.media.images import to_uint8
+from predictor.tensors import DIFFERENCE_GAIN, shown_difference
 
 SHOWN_VIDEOS = 3
 """How many of the best and how many of the worst videos are shown."""
 
-ERROR_GAIN = 4
 _PICTURE_WIDTH_PX = 300
 
 _STYLE = """
@@ -210,8 +210,10 @@ def _look(
             _figure(truth, f"frame {step}, as it came"),
             _figure(ours, f"{own}, {_psnr(scored, own, step)}"),
             _figure(theirs, f"{CONSTANT_VELOCITY}, {_psnr(scored, CONSTANT_VELOCITY, step)}"),
-            _figure(_error(ours, truth), f"error of {own}, {ERROR_GAIN}x"),
-            _figure(_error(theirs, truth), f"error of {CONSTANT_VELOCITY}, {ERROR_GAIN}x"),
+            _figure(shown_difference(ours, truth), f"error of {own}, {DIFFERENCE_GAIN}x"),
+            _figure(
+                shown_difference(theirs, truth), f"error of {CONSTANT_VELOCITY}, {DIFFERENCE_GAIN}x"
+            ),
         ]
     return (
         f"<h3>{escape(gain.video)}</h3>"
@@ -229,11 +231,6 @@ def _lead(scored: WindowScores, method: str) -> float:
 def _psnr(scored: WindowScores, method: str, step: int) -> str:
     value = scored.scores[method]["psnr_db"][step - 1]
     return f"{value:.2f} dB"
-
-
-def _error(prediction: Tensor, truth: Tensor) -> Tensor:
-    """Return the absolute difference, brighter by `ERROR_GAIN`, as an image in [-1, 1]."""
-    return ((prediction - truth).abs() * ERROR_GAIN - 1).clamp(-1, 1)
 
 
 def _figure(image: Tensor, caption: str) -> str:

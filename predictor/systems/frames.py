@@ -44,7 +44,7 @@ from predictor.pyramid import pooled_at_factors
 from predictor.systems.entry import TrainingData
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings, Table
-from predictor.tensors import IMAGE_RANGE, rescaled
+from predictor.tensors import IMAGE_RANGE, rescaled, shown_difference
 
 _logger = logging.getLogger(__name__)
 
@@ -290,8 +290,8 @@ def validate(networks: Networks, windows: Iterable[Batch]) -> dict[str, float]:
 def preview(networks: Networks, batch: Batch, folder: Path) -> None:
     """Write ``frames.png`` and ``frames.mp4``, what a person looks at while a run goes on.
 
-    The picture has one row an example, at most four: last frame, truth, first prediction, four
-    times their difference. The clip shows the first example slowly, truth on the left and on the
+    The picture has one row an example, at most four: last frame, truth, first prediction, their
+    difference. The clip shows the first example slowly, truth on the left and on the
     right the same context with the frames predicted from it.
     """
     from torchvision.utils import make_grid  # seconds to import, and only runs look at previews
@@ -301,7 +301,7 @@ def preview(networks: Networks, batch: Batch, folder: Path) -> None:
     targets = max(1, clip.shape[1] - predictor.context_frames)
     context, truth = clip[:, :-targets], clip[:, -targets:]
     predicted = predictor.predict(context, targets)
-    difference = (4 * (predicted[:, 0] - truth[:, 0]).abs() - 1).clamp(max=1)
+    difference = shown_difference(predicted[:, 0], truth[:, 0])
     rows = torch.stack([context[:, -1], truth[:, 0], predicted[:, 0], difference], dim=1)
     sheet = make_grid(rows.flatten(0, 1).cpu(), nrow=4, pad_value=1.0)
     write_png(folder / "frames.png", sheet)
