@@ -1,40 +1,23 @@
 """``predictor evaluate``: what it prints, what it writes, what it refuses."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-import torch
 from typer.testing import CliRunner
 
 from predictor.cli import app
 from predictor.errors import OutputExists, UnknownModel, UnusableData
-from predictor.networks import NETWORKS
-from predictor.weights import Provenance, save_network
 
 run = CliRunner().invoke
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    torch.manual_seed(0)
-    config_type, module = NETWORKS["multiscale"]
-    network = module(config_type(context=2, maps=((4,), (4,)), kernels=((3, 3), (3, 3))))
-    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    provenance = Provenance(
-        data="none",
-        licence="MIT",
-        commercial_use=True,
-        command="none",
-        commit="none",
-        iterations=0,
-        training_time_s=0,
-        hardware="none",
-    )
-    save_network(path, "multiscale", network, provenance)
-    return str(path)
+def model(small_model: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(small_model(tmp_path_factory.mktemp("weights") / "small.safetensors"))
 
 
 @pytest.fixture(scope="module")

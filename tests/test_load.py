@@ -1,5 +1,6 @@
 """`predictor.load`: what is in the file is what predicts."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,29 +9,12 @@ import torch
 import predictor
 from predictor.errors import SettingsError, UnknownModel
 from predictor.frame_predictor import FramePredictor
-from predictor.networks import NETWORKS
-from predictor.weights import Provenance, load_network, save_network
-
-PROVENANCE = Provenance(
-    data="none",
-    licence="MIT",
-    commercial_use=True,
-    command="none",
-    commit="none",
-    iterations=0,
-    training_time_s=0,
-    hardware="none",
-)
+from predictor.weights import load_network
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
-    torch.manual_seed(0)
-    config_type, module = NETWORKS["multiscale"]
-    config = config_type(context=2, maps=((4,), (6,)), kernels=((3, 3), (3, 3)))
-    path = tmp_path / "small.safetensors"
-    save_network(path, "multiscale", module(config), PROVENANCE)
-    return path
+def file(small_model: Callable[..., Path], tmp_path: Path) -> Path:
+    return small_model(tmp_path / "small.safetensors")
 
 
 def test_loaded_network_predicts_what_the_saved_one_does(file: Path) -> None:

@@ -3,12 +3,12 @@
 import io
 import itertools
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-import torch
 from rich.console import Console
 
 from pipelines import benchmark
@@ -22,8 +22,6 @@ from predictor.analysis.frames_evaluation import (
     WindowScores,
 )
 from predictor.data import EvaluationWindows, VideoIndex
-from predictor.networks import NETWORKS
-from predictor.weights import Provenance, save_network
 
 NAN = float("nan")
 
@@ -114,22 +112,10 @@ def test_cost_of_a_command_is_that_of_its_process() -> None:
 
 
 @pytest.mark.slow
-def test_every_promised_speed_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    config_type, module = NETWORKS["multiscale"]
-    network = module(config_type(context=2, maps=((4,), (4,)), kernels=((3, 3), (3, 3))))
-    provenance = Provenance(
-        data="none",
-        licence="MIT",
-        commercial_use=True,
-        command="none",
-        commit="none",
-        iterations=0,
-        training_time_s=0,
-        hardware="none",
-    )
-    file = tmp_path / "small.safetensors"
-    save_network(file, "multiscale", network, provenance)
+def test_every_promised_speed_is_measured(
+    monkeypatch: pytest.MonkeyPatch, small_model: Callable[..., Path], tmp_path: Path
+) -> None:
+    file = small_model(tmp_path / "small.safetensors")
     monkeypatch.setattr(benchmark, "FULL_HD", (72, 128))
     monkeypatch.setattr(benchmark, "SMALL", (72, 128))
     monkeypatch.setattr(benchmark, "PAPER_SIZE", (16, 24))

@@ -1,19 +1,17 @@
 """``predictor benchmark``: its parts, its document, its refusals."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-import torch
 import typer
 from typer.testing import CliRunner
 
 from pipelines.benchmark import Row
 from pipelines.benchmark_command import benchmark
-from predictor.networks import NETWORKS
-from predictor.weights import Provenance, save_network
 
 app = typer.Typer()
 app.command()(benchmark)
@@ -21,23 +19,8 @@ run = CliRunner().invoke
 
 
 @pytest.fixture
-def model(tmp_path: Path) -> str:
-    torch.manual_seed(0)
-    config_type, module = NETWORKS["multiscale"]
-    network = module(config_type(context=2, maps=((4,),), kernels=((3, 3),)))
-    path = tmp_path / "small.safetensors"
-    provenance = Provenance(
-        data="none",
-        licence="MIT",
-        commercial_use=True,
-        command="none",
-        commit="none",
-        iterations=0,
-        training_time_s=0,
-        hardware="none",
-    )
-    save_network(path, "multiscale", network, provenance)
-    return str(path)
+def model(small_model: Callable[..., Path], tmp_path: Path) -> str:
+    return str(small_model(tmp_path / "small.safetensors"))
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,6 @@ from torch import Tensor
 
 from pipelines.cli import run
 from pipelines.prediction import NextFrames
-from predictor.networks import NETWORKS
-from predictor.weights import Provenance, save_network
 
 
 @pytest.fixture
@@ -178,23 +177,12 @@ def test_signal_leaves_nothing_half_written(
 
 
 def test_released_model_predicts_and_its_horizon_is_known(
-    capfd: pytest.CaptureFixture[str], clip: Path, tmp_path: Path
+    capfd: pytest.CaptureFixture[str],
+    small_model: Callable[..., Path],
+    clip: Path,
+    tmp_path: Path,
 ) -> None:
-    config_type, module = NETWORKS["multiscale"]
-    config = config_type(context=2, maps=((4,), (6,)), kernels=((3, 3), (3, 3)))
-    weights = tmp_path / "small.safetensors"
-    provenance = {
-        "data": "none",
-        "licence": "MIT",
-        "commercial_use": True,
-        "command": "none",
-        "commit": "none",
-        "iterations": 0,
-        "training_time_s": 0,
-        "hardware": "none",
-        "measured_horizon": 2,
-    }
-    save_network(weights, "multiscale", module(config), Provenance(**provenance))
+    weights = small_model(tmp_path / "small.safetensors", measured_horizon=2)
     arguments = ["frames", str(clip), "--model", str(weights), "-n", "3"]
     assert run([*arguments, "--device", "cpu", "--precision", "fp32"]) == 0
     assert "measured up to 2" in capfd.readouterr().err

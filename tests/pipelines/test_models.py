@@ -11,36 +11,25 @@ from rich.console import Console
 from pipelines import models
 from pipelines.models import model_rows, model_table
 from predictor.errors import DamagedWeights
-from predictor.networks import NETWORKS
-from predictor.weights import Provenance, save_network
 
 Bundle = Callable[..., Path]
 
 
 @pytest.fixture
-def bundle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bundle:
+def bundle(monkeypatch: pytest.MonkeyPatch, small_model: Bundle, tmp_path: Path) -> Bundle:
     """Bundle a network of random weights under a name."""
     files: dict[str, Path] = {}
     monkeypatch.setattr(models, "bundled_models", lambda: files)
 
     def place(name: str, *, commercial_use: bool = True, licence: str = "MIT") -> Path:
-        config, module = NETWORKS["multiscale"]
-        path = tmp_path / name / f"{name}.safetensors"
-        provenance = Provenance(
-            data="none",
+        files[name] = small_model(
+            tmp_path / name / f"{name}.safetensors",
             licence=licence,
             commercial_use=commercial_use,
-            command="none",
-            commit="none",
-            iterations=0,
-            training_time_s=0,
-            hardware="none",
             scores={"psnr_frame_1_db": 30.5},
             measured_horizon=8,
         )
-        save_network(path, "multiscale", module(config()), provenance)
-        files[name] = path
-        return path
+        return files[name]
 
     return place
 
