@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -23,6 +23,7 @@ from predictor.data import (
     evaluation_windows,
     index_videos,
     split_by_file,
+    with_packed_frames,
 )
 from predictor.errors import SettingsError
 from predictor.flow import constant_velocity
@@ -77,6 +78,8 @@ class FrameLossSettings(Table):
 class FramesSettings(RunSettings):
     """A run of the system ``frames``; the defaults train the default network."""
 
+    changeable: ClassVar[frozenset[str]] = RunSettings.changeable | {"packed_frames_gb"}
+
     generator: NetworkSettings = NetworkSettings(network="motion")
     discriminators: NetworkSettings = NetworkSettings(network="patch-discriminators")
     losses: FrameLossSettings = FrameLossSettings(
@@ -99,6 +102,9 @@ class FramesSettings(RunSettings):
     """Windows of each held-out video."""
     validation_videos: int | None = Field(None, ge=1)
     """Held-out videos looked at during the run; None is all."""
+    packed_frames_gb: float = Field(0.0, ge=0)
+    """Decoded frames kept in the run's folder, at most so many 10^9 bytes, for runs that wait for
+    decoding."""
 
     @model_validator(mode="after")
     def _fits(self) -> "FramesSettings":
@@ -173,10 +179,18 @@ def _require_scales(settings: FramesSettings, generator: Any) -> None:
 def open_data(settings: FramesSettings, path: Path, run: Path | None = None) -> TrainingData:
     """Return clips to train on and windows of held-out videos from a folder of videos.
 
-    Every video is decoded once for the index, which is kept as ``index.npz`` in the folder `run`.
+    Every video is decoded once for the index, which is kept as ``index.npz`` in the folder `run`,
+    and once more for ``frames.bin`` there where `settings` ask for packed frames.
     """
     cache = None if run is None else run / "index.npz"
-    index = index_videos(path, cache, progress=_log_indexing)
+    index = index_videos(path, cache, progress=functools.partial(_log_progress, "looked through"))
+    if run is not None and settings.packed_frames_gb:
+        index = with_packed_frames(
+            index,
+            run / "frames.bin",
+            int(settings.packed_frames_gb * 1e9),
+            progress=functools.partial(_log_progress, "packed"),
+        )
     train, held_out = split_by_file(index, settings.validation_share)
     if settings.validation_videos is not None:
         names = sorted(video.name for video in held_out.videos)
@@ -190,9 +204,9 @@ def open_data(settings: FramesSettings, path: Path, run: Path | None = None) -> 
     )
 
 
-def _log_indexing(done: int, count: int, name: str) -> None:
+def _log_progress(what: str, done: int, count: int, name: str) -> None:
     if done % 100 == 0 or done == count:
-        _logger.info("looked through %d of %d videos", done, count)
+        _logger.info("%s %d of %d videos", what, done, count)
 
 
 def _generator_loss(

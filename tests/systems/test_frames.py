@@ -16,7 +16,7 @@ from predictor.pyramid import pooled_at_factors
 from predictor.recipes import load_recipe
 from predictor.systems.frames import FramesSettings, build, open_data, preview, validate
 from predictor.systems.phases import System
-from predictor.training.settings import validated_settings
+from predictor.training.settings import changed_settings, validated_settings
 
 NARROW = {
     "generator": {
@@ -215,16 +215,31 @@ def test_preview_clip_shows_truth_beside_prediction(tmp_path: Path) -> None:
     assert images[12][:, :, 40:].mean() == pytest.approx(0, abs=0.03)
 
 
-def test_index_of_the_videos_is_kept_in_the_run(tmp_path: Path) -> None:
-    videos = tmp_path / "videos"
+@pytest.fixture
+def videos(tmp_path: Path) -> Path:
+    """Return a folder of two clips whose frames are PNGs."""
     for name in ("a", "b"):
-        folder = videos / name
+        folder = tmp_path / "videos" / name
         folder.mkdir(parents=True)
         for number in range(18):
             write_png(folder / f"{number:06d}.png", clips(1)[0, 0].roll(number, dims=-1))
+    return tmp_path / "videos"
+
+
+def test_index_of_the_videos_is_kept_in_the_run(videos: Path, tmp_path: Path) -> None:
     settings = FramesSettings.model_validate({**NARROW, "losses": {"adversarial": 0.0}})
     first = open_data(settings, videos, tmp_path / "run")
     kept = (tmp_path / "run" / "index.npz").stat()
     again = open_data(settings, videos, tmp_path / "run")
     assert (tmp_path / "run" / "index.npz").stat().st_mtime_ns == kept.st_mtime_ns
     assert torch.equal(first.train[(0, 1)]["clip"], again.train[(0, 1)]["clip"])
+
+
+def test_packed_frames_give_the_same_clips(videos: Path, tmp_path: Path) -> None:
+    settings = FramesSettings.model_validate({**NARROW, "losses": {"adversarial": 0.0}})
+    decoded = open_data(settings, videos, tmp_path / "run")
+    assert not (tmp_path / "run" / "frames.bin").exists()
+    asked = changed_settings(settings, {"packed_frames_gb": 0.001})
+    packed = open_data(asked, videos, tmp_path / "run")
+    assert (tmp_path / "run" / "frames.bin").stat().st_size == 2 * 18 * 3 * 16 * 16
+    assert torch.equal(packed.train[(0, 1)]["clip"], decoded.train[(0, 1)]["clip"])
