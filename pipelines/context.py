@@ -11,10 +11,8 @@ from pipelines.results import counted
 from pipelines.timecodes import frame_step
 from predictor.data.shots import THUMBNAIL, ShotMeter
 from predictor.errors import NotEnoughFrames
+from predictor.frame_predictor import FEWEST_FRAMES
 from predictor.media.video import Frame, VideoReader
-
-FEWEST_FRAMES = 2
-"""One frame shows no motion, and repeats are not predictions."""
 
 CONTEXT_MEMORY = 12
 """Small pictures remembered to tell a cut from a fast motion; times remembered for the rate."""

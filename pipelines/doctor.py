@@ -206,8 +206,7 @@ def _ffmpeg() -> str:
 def _devices() -> tuple[Device, ...]:
     import torch
 
-    from predictor.systems.settings import RunSettings
-    from predictor.training.hardware import hardware_for
+    from predictor.devices import uses_bfloat16
 
     memory = None
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
@@ -219,7 +218,7 @@ def _devices() -> tuple[Device, ...]:
     if torch.backends.mps.is_available():
         found.append(("mps", "Apple GPU", None))
     return tuple(
-        Device(name, what, size, hardware_for(RunSettings(device=name)).precision == "bf16")
+        Device(name, what, size, uses_bfloat16("auto", torch.device(name)))
         for name, what, size in found
     )
 

@@ -10,7 +10,7 @@ from time import perf_counter
 from torch import Tensor
 
 from pipelines.appending import append_frames
-from pipelines.context import FEWEST_FRAMES, context_of
+from pipelines.context import context_of
 from pipelines.next_frames import every_next_frame
 from pipelines.outputs import atomic_output, output_paths
 from pipelines.pictures import Pictures, open_pictures
@@ -28,6 +28,7 @@ from pipelines.video_output import (
     new_video,
     source_notes,
 )
+from predictor.frame_predictor import FEWEST_FRAMES
 from predictor.media.codecs import container_for
 from predictor.media.video import VideoReader, open_video, probe
 from predictor.weights import find_model

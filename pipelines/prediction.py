@@ -9,6 +9,7 @@ from torch import Tensor
 
 import predictor
 from predictor.errors import OutOfDeviceMemory
+from predictor.frame_predictor import FEWEST_FRAMES
 from predictor.weights import find_model, read_metadata
 
 FRAMES_AT_ONCE = 8
@@ -52,7 +53,8 @@ class NextFrames:
             yield from predicted[0]
             count -= predicted.shape[1]
             if count > 0:
-                clip = torch.cat([clip, predicted], dim=1)[:, -max(2, self.context_frames) :]
+                seen = max(FEWEST_FRAMES, self.context_frames)
+                clip = torch.cat([clip, predicted], dim=1)[:, -seen:]
 
     def _predicted(self, clip: Tensor, count: int) -> Tensor:
         try:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from pipelines.comparison import FrameScores, frame_psnr_db, frame_ssim
-from pipelines.context import CONTEXT_MEMORY, FEWEST_FRAMES, Context, context_of
+from pipelines.context import CONTEXT_MEMORY, Context, context_of
 from pipelines.overlap import Stopwatch
 from pipelines.pictures import open_pictures
 from pipelines.prediction import NextFrames
@@ -17,6 +17,7 @@ from pipelines.results import FramesResult, counted
 from pipelines.timecodes import frames_in
 from pipelines.video_output import cut_notes, depth_notes, lost_streams, new_video
 from predictor.errors import NotEnoughFrames
+from predictor.frame_predictor import FEWEST_FRAMES
 from predictor.media.video import Frame, VideoReader
 from predictor.tensors import DIFFERENCE_GAIN, shown_difference
 

@@ -11,6 +11,7 @@ from predictor.errors import NotEnoughFrames
 from predictor.tensors import IMAGE_RANGE, padded_to_multiple, require_clip, rescaled
 
 FEWEST_FRAMES = 2
+"""One frame shows no motion, and repeats are not predictions."""
 
 
 class FramePredictor:
