@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from predictor.errors import SettingsError
 from predictor.flow import dense_flow, luma, warped
 from predictor.tensors import padded_to_multiple, require_clip
 
@@ -35,7 +36,12 @@ class MotionConfig:
 
     def __post_init__(self) -> None:
         if len(self.widths) != len(self.blocks) or not self.widths:
-            raise ValueError(f"{len(self.widths)} widths for {len(self.blocks)} blocks")
+            raise SettingsError(f"{len(self.widths)} widths for {len(self.blocks)} blocks")
+        if min(*self.widths, self.refined_width, self.working_side_px) < 1:
+            raise SettingsError(
+                f"widths are {self.widths}, refined_width {self.refined_width}, working_side_px "
+                f"{self.working_side_px}, expected 1 or more"
+            )
 
 
 class MotionNetwork(nn.Module):

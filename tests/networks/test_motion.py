@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from predictor.errors import TensorContractError
+from predictor.errors import SettingsError, TensorContractError
 from predictor.flow import constant_velocity
 from predictor.networks.motion import MotionConfig, MotionNetwork, backward_flows
 from predictor.pyramid import average_pooled
@@ -111,3 +111,9 @@ def test_frames_instead_of_a_clip_are_refused() -> None:
 def test_config_without_matching_levels_is_refused() -> None:
     with pytest.raises(ValueError, match="2 widths for 1 blocks"):
         MotionConfig(widths=(8, 8), blocks=(1,))
+
+
+@pytest.mark.parametrize("size", ["working_side_px", "refined_width"])
+def test_sizes_below_one_are_refused(size: str) -> None:
+    with pytest.raises(SettingsError, match=rf"{size} (is )?0"):
+        MotionConfig(**{size: 0})
