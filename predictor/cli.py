@@ -4,8 +4,8 @@ import contextlib
 import difflib
 import json
 import logging
-import sys
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
