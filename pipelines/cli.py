@@ -88,7 +88,8 @@ def run(arguments: Sequence[str]) -> int:
 
 def _failed(arguments: Sequence[str], message: str, code: int) -> int:
     """Say `message` on stderr and, with ``--json``, in the promised document; return `code`."""
-    typer.echo(f"predictor: {message}", err=True)
+    if message:  # none beside the help that a command without arguments prints
+        typer.echo(f"predictor: {message}", err=True)
     if "--json" in arguments:
         typer.echo(json.dumps(document([], code, message), indent=2))
     return code

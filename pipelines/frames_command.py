@@ -229,15 +229,13 @@ def _say(outcome: Outcome, as_json: bool, debug: bool) -> None:
         if debug:
             traceback.print_exception(outcome.error)
     if outcome.result is not None:
-        result = outcome.result
+        result, clip = outcome.result, one_line(outcome.input)
         for warning in result.warnings:
-            typer.echo(f"predictor: {outcome.input}: warning: {warning}", err=True)
+            typer.echo(f"predictor: {clip}: warning: {warning}", err=True)
         if result.how:
-            typer.echo(f"predictor: {outcome.input}: {result.how}", err=True)
+            typer.echo(f"predictor: {clip}: {result.how}", err=True)
         if result.dropped:
-            typer.echo(
-                f"predictor: {outcome.input}: left out: {', '.join(result.dropped)}", err=True
-            )
+            typer.echo(f"predictor: {clip}: left out: {', '.join(result.dropped)}", err=True)
         if not as_json:
             for path in result.files:
                 typer.echo(f"{path}")

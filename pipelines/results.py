@@ -156,9 +156,9 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def one_line(error: BaseException) -> str:
-    """Return the message of `error` as one line, or its type where it has no message."""
-    return " ".join(str(error).split()) or type(error).__name__
+def one_line(subject: BaseException | Path) -> str:
+    """Return an error's message or a path as one line; the type of an error without a message."""
+    return " ".join(str(subject).split()) or type(subject).__name__
 
 
 def _text(path: Path | None) -> str | None:

@@ -124,6 +124,7 @@ class TailEncoder:
         encoder.options = settings.options(None, lossless=False) | self._special_options()
         if self._codec in ("h264", "hevc"):
             encoder.flags |= int(Flags.global_header)
+        settings.hush()
         try:
             encoder.open()
         except (FFmpegError, ValueError) as error:

@@ -1,6 +1,7 @@
 """Which container, encoder and pixel format a video is written with."""
 
 import io
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -85,6 +86,11 @@ class Encoder:
     fixed: Mapping[str, str] = field(default_factory=dict)
     has_left_chroma: bool = False
     needs_even_rate: bool = False
+
+    def hush(self) -> None:
+        """Keep its library from writing on stderr by itself, unless the environment asks it to."""
+        if self.name == "libsvtav1":
+            os.environ.setdefault("SVT_LOG", "1")  # errors only; it has no other switch
 
     def options(self, quality: int | None, lossless: bool) -> dict[str, str]:
         """Return its options for constant `quality` (None: the default), or for `lossless`.

@@ -3,7 +3,6 @@
 import contextlib
 import difflib
 import math
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -209,8 +208,7 @@ class VideoWriter:
         context.flags |= Flags.frame_duration
         context.thread_type = "AUTO"
         context.thread_count = options.threads or 0
-        if encoder.name == "libsvtav1":
-            os.environ.setdefault("SVT_LOG", "1")  # errors only; it has no other switch
+        encoder.hush()
         try:
             context.open()
         except (av.FFmpegError, OSError) as error:

@@ -1,5 +1,6 @@
 """`predictor frames`: exit codes, stdout, stderr and the JSON document."""
 
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -26,6 +27,27 @@ def test_paths_on_stdout_and_what_was_done_on_stderr(command: Command, clip: Pat
     assert ended.out.splitlines() == [str(output), str(output.with_suffix(".gif"))]
     assert "2 frames behind 12, copied" in ended.err
     assert all(Path(line).is_file() for line in ended.out.splitlines())
+
+
+def test_each_note_is_one_line_whatever_the_name(command: Command, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "two\nlines.mp4", pictures(6))
+    assert len(command("frames", clip, "-n", 1).err.splitlines()) == 1
+
+
+def test_av1_encoder_says_nothing_by_itself(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SVT_LOG", "1")
+    clip = write_clip(tmp_path / "clip.mp4", pictures(6), codec="libsvtav1")
+    monkeypatch.delenv("SVT_LOG")
+    assert "copied" in command("frames", clip, "-n", 1).err
+    assert os.environ["SVT_LOG"] == "1"  # the library reads it once a process
+
+
+def test_no_command_prints_the_help_alone(command: Command) -> None:
+    ended = command()
+    assert (ended.code, ended.err) == (2, "")
+    assert "Usage:" in ended.out
 
 
 def test_json_says_what_was_done(command: Command, clip: Path) -> None:
