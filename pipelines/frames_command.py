@@ -207,7 +207,7 @@ def frames(
                 _say(outcome, as_json, debug)
         code = exit_code(outcomes, named.is_batch)
     except KeyboardInterrupt as stop:
-        stopped = "interrupted; nothing half-written is left, run the same command again"
+        stopped = "interrupted; finished files stay, nothing half-written is left"
         code = EXIT_TERMINATED if isinstance(stop, _Terminated) else EXIT_INTERRUPTED
     except FATAL as error:
         stopped = one_line(error)

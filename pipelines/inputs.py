@@ -37,7 +37,9 @@ def named_inputs(names: Sequence[str]) -> Inputs:
         for path in _globbed(name):
             found, error = [path], None
             if not path.exists():
-                error = UnreadableMedia(f"{path}: no such file or folder")
+                is_pattern = glob.has_magic(name)
+                what = "matches nothing" if is_pattern else "no such file or folder"
+                error = UnreadableMedia(f"{path}: {what}")
             elif path.is_dir() and not is_image_folder(path):
                 if videos := videos_in(path):
                     found, has_folder = videos, True

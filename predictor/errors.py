@@ -11,6 +11,7 @@ PredictorError
 │   └── OutputNotWritten              no space, no permission
 ├── UnsupportedCodec (ValueError)     a codec or container that cannot be written here
 ├── UnknownModel (LookupError)
+├── UnknownRun (LookupError)          a folder that no training run was begun in
 ├── DamagedWeights (ValueError)       not a safetensors file, or not one of ours
 ├── DamagedCheckpoint (ValueError)
 ├── SettingsError (ValueError)        a setting that is unknown or cannot work
@@ -67,6 +68,10 @@ class UnsupportedCodec(PredictorError, ValueError):
 
 class UnknownModel(PredictorError, LookupError):
     """A model name that is not bundled and not a file."""
+
+
+class UnknownRun(PredictorError, LookupError):
+    """A folder that holds no training run."""
 
 
 class DamagedWeights(PredictorError, ValueError):

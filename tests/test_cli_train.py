@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent / "training"))
 from toy import SYSTEMS, build, settings
 
 from predictor.cli import app
-from predictor.errors import OutputExists, SettingsError, UnknownModel
+from predictor.errors import OutputExists, SettingsError, UnknownModel, UnknownRun
 from predictor.training.checkpoint import read_checkpoint
 
 run = CliRunner().invoke
@@ -78,7 +78,7 @@ def test_unknown_system_is_a_usage_error(tmp_path: Path) -> None:
 
 def test_resume_of_what_is_not_a_run(tmp_path: Path) -> None:
     done = run(app, ["resume", str(tmp_path)])
-    assert isinstance(done.exception, SettingsError)
+    assert isinstance(done.exception, UnknownRun)
     assert f"{tmp_path} is not a run" in str(done.exception)
 
 

@@ -18,6 +18,7 @@ from predictor.errors import (
     Interrupted,
     OutputExists,
     SettingsError,
+    UnknownRun,
 )
 from predictor.systems.entry import SystemEntry, TrainingData
 from predictor.systems.phases import System
@@ -103,7 +104,7 @@ def resume(
 
     On the same machine, versions, device, number of ranks and threads a CPU run continues bit for
     bit; what differs is named in a warning. `changes` may touch only `RunSettings.changeable`.
-    Raises what `train` raises, and `DamagedCheckpoint` or `SettingsError`.
+    Raises what `train` raises, and `UnknownRun`, `DamagedCheckpoint` or `SettingsError`.
     """
     run = opened_run(folder, systems)
     if changes:
@@ -124,7 +125,7 @@ def opened_run(folder: Path, systems: Mapping[str, SystemEntry]) -> Run:
         told = json.loads(path.read_text())
         system_name, values, data = told["system"], told["settings"], Path(told["data"])
     except FileNotFoundError as error:
-        raise SettingsError(f"{folder} is not a run: it has no {RUN_FILE}") from error
+        raise UnknownRun(f"{folder} is not a run: it has no {RUN_FILE}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise SettingsError(f"{path} is damaged: {error}") from error
     if system_name not in systems:
@@ -193,6 +194,8 @@ class _Loop:
         saved = checkpoint_path(self.run.checkpoints, state.iteration)
         if state.iteration == 0:
             self.save(stream)
+        elif state.iteration >= end:
+            _logger.info("nothing to do: %d of %d iterations are done", state.iteration, end)
         with self._log() as log:
             while state.iteration < end:
                 start = time.perf_counter()

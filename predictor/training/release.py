@@ -97,9 +97,9 @@ def model_card(file: Path, metadata: Metadata, run: Run) -> str:
     """Return the card as Markdown; what only a person can write is marked ``To be written``."""
     origin, contract = metadata.provenance, metadata.contract
     hours, seconds = divmod(round(origin.training_time_s), 3600)
-    allowed = "allowed" if origin.commercial_use else "not allowed"
+    allowed = "allowed" if origin.commercial_use else "not allowed, or not known to be"
     horizon = origin.measured_horizon
-    reach = f"Measured up to {horizon} frames ahead." if horizon else "Not yet measured."
+    reach = f"Measured up to {horizon} frames ahead." if horizon else "From validation in the run."
     scores = "\n".join(f"| {name} | {value:g} |" for name, value in origin.scores.items())
     return f"""# {file.stem}
 

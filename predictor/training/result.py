@@ -25,7 +25,7 @@ def trained_network(
     It is the average of the weights where one is kept, in evaluation mode on the CPU, from the best
     checkpoint by validation; from the newest where none was validated or ``best=False``. The record
     holds ``iteration``, ``best``, ``training_time_s`` and ``facts``. Random state is untouched.
-    Raises `SettingsError` for what is not a run and `DamagedCheckpoint`.
+    Raises `UnknownRun` for what is not a run and `DamagedCheckpoint`.
     """
     run = opened_run(folder, systems)
     path = run.checkpoints / BEST

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from predictor.errors import OutputExists, SettingsError
+from predictor.errors import OutputExists, SettingsError, UnknownRun
 from predictor.networks import NETWORKS
 from predictor.systems.entry import SystemEntry, TrainingData
 from predictor.systems.phases import Batch, Networks, Optimizer, Phase, PhaseLoss, System
@@ -62,7 +62,9 @@ def build(settings: Settings) -> System:
 
 
 SYSTEMS = {
-    "frames": SystemEntry(Settings, build, lambda settings, path, run=None: TrainingData(Clips(), []))  # type: ignore[arg-type] # no validation batches are needed
+    "frames": SystemEntry(
+        Settings, build, lambda settings, path, run=None: TrainingData(Clips(), [])
+    )  # type: ignore[arg-type] # no validation batches are needed
 }
 VALUES = {
     "iterations": 6,
@@ -195,5 +197,5 @@ def test_card_and_weights_are_not_overwritten_unasked(run: Path, tmp_path: Path)
 
 
 def test_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="is not a run"):
+    with pytest.raises(UnknownRun, match="is not a run"):
         export_run(tmp_path, tmp_path / "mine", SYSTEMS)
