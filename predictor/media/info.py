@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from statistics import median_low
-from typing import cast
+from typing import Any, cast
 
 import av
 from av.buffer import Buffer
@@ -19,6 +19,10 @@ from predictor.errors import UnreadableVideo
 from predictor.media.colour import ColorTags, bit_depth, has_alpha
 
 _SAMPLED_PACKETS = 240
+# PyAV 18 fails on tags that are not UTF-8 unless it is told; 19 has no such argument.
+_TAGS_NOT_UTF8: dict[str, Any] = (
+    {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+)
 _PROGRESSIVE_ORDERS = (0, 1)  # AVFieldOrder: unknown, progressive
 _NOT_VIDEO = ("tty", "image2", "bin", "xbin", "adf", "idf")  # text and art that FFmpeg would draw
 
@@ -86,7 +90,7 @@ def opened(path: Path) -> InputContainer:
             f"file:{path}",
             "r",
             container_options={"protocol_whitelist": "file"},
-            metadata_errors="replace",
+            **_TAGS_NOT_UTF8,
         )
     except UnreadableVideo:
         raise
