@@ -1,3 +1,4 @@
+import contextlib
 import errno
 import os
 import resource
@@ -139,9 +140,12 @@ def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [output]
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def tiny_files() -> Iterator[None]:
-    """Let files grow to 4 KiB only, which fails as a full disk does."""
+    """Let files grow to 4 KiB only, which fails as a full disk does.
+
+    No fixture: pytest writes between a test and its fixtures, perhaps to a log that is longer.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
     try:
@@ -150,10 +154,10 @@ def tiny_files() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-@pytest.mark.usefixtures("tiny_files")
 def test_a_refusal_of_the_file_system_names_file_and_reason(tmp_path: Path) -> None:
     output = tmp_path / "out.mp4"
     with (
+        tiny_files(),
         pytest.raises(OutputNotWritten, match=r"out\.mp4: not written: the file is larger"),
         atomic_output(output) as partial,
     ):
