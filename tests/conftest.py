@@ -1,5 +1,6 @@
-"""A released network of few weights, for tests that load one from a file."""
+"""What all tests share: Ctrl-C is heard, and a released network of few weights is at hand."""
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,3 +38,9 @@ def small_model() -> SmallModel:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> None:
+    """Hear Ctrl-C, which programs that a shell starts in the background ignore."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
