@@ -29,13 +29,13 @@ def stirred(network: MotionNetwork) -> MotionNetwork:
     return network
 
 
-def test_fresh_network_predicts_what_constant_velocity_predicts() -> None:
+def test_fresh_network_trusts_a_steady_motion_as_constant_velocity_does() -> None:
     clip = moving_clip(64, 96)
     with torch.no_grad():
         coarse, final = MotionNetwork(SMALL)(clip)
     classical = constant_velocity(clip)[:, 0]
     inside = (..., slice(8, -8), slice(12, -12))
-    # the blend starts with 2 % of the two other candidates
+    # the blend keeps a little of the candidates that hindsight trusts less
     assert (final - classical)[inside].abs().mean() < 0.02 * clip.abs().mean()
     assert (coarse - average_pooled(classical, 2))[..., 4:-4, 6:-6].abs().mean() < 0.02
 
