@@ -3,12 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipelines.frames import predict_frames as predict_frames
-    from pipelines.results import FramesResult as FramesResult
+    from pipelines.frames.clip import predict_frames as predict_frames
+    from pipelines.frames.result import FramesResult as FramesResult
 
 __all__ = ["FramesResult", "predict_frames"]
 
-_HOMES = {"predict_frames": "pipelines.frames", "FramesResult": "pipelines.results"}
+_HOMES = {"predict_frames": "pipelines.frames.clip", "FramesResult": "pipelines.frames.result"}
 
 
 def __getattr__(name: str) -> Any:

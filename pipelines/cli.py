@@ -14,9 +14,9 @@ from typing import Annotated, NoReturn, cast
 import typer
 
 import predictor.cli
-from pipelines.benchmark_command import benchmark
-from pipelines.frames_command import frames
-from pipelines.machine_commands import doctor, models
+from pipelines.benchmark.command import benchmark
+from pipelines.frames.command import frames
+from pipelines.machine.commands import doctor, models
 from pipelines.results import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, document, one_line
 from predictor import __version__
 from predictor.errors import Interrupted, PredictorError, SettingsError
@@ -98,3 +98,7 @@ def _failed(arguments: Sequence[str], message: str, code: int) -> int:
 def main() -> NoReturn:
     """Run the command line of this process and end it."""
     sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -28,11 +28,19 @@ LAYERS = [
     ["predictor.recipes"],
     ["predictor.cli"],
     ["pipelines"],
+    ["pipelines.appending"],
+    ["pipelines.frames"],
+    ["pipelines.benchmark", "pipelines.machine"],
+    ["pipelines.cli"],
 ]
 """From the bottom to the top: a module may import its own package and what stands above it here.
 
-Packages that share a line are siblings and do not import each other.
+Packages that share a line are siblings and do not import each other. ``pipelines`` is the modules
+that lie in that folder itself: what every pipeline shares.
 """
+
+ROOTS = {"predictor": LAYERS.index(["pipelines"]), "pipelines": len(LAYERS)}
+"""Packages whose ``__init__`` hands names out, only when asked for: those below this rank."""
 
 WITHOUT_FILES = {"predictor.losses", "predictor.metrics", "predictor.networks"}
 """These compute; of the four siblings only data reads media."""
@@ -80,13 +88,15 @@ def imports(tree: ast.Module, module: str, is_package: bool) -> Iterator[tuple[s
 def wrong_arrows(module: str, source: str, is_package: bool = False) -> list[str]:
     """Return the imports of `module` that point up or to a sibling."""
     own = package_of(module)
+    lazy_limit = ROOTS.get(module) if is_package else None
     wrong = []
     for name, is_eager in imports(ast.parse(source), module, is_package):
         target = package_of(name)
         if target is None or target == own:
             continue
-        # The root, predictor/__init__.py, may hand names out, but only when they are asked for.
-        limit = RANK["pipelines"] if own is None and not is_eager else RANK.get(own or "", 0)
+        limit = RANK.get(own or "", 0)
+        if lazy_limit is not None and not is_eager:
+            limit = lazy_limit
         if RANK[target] >= limit or (own in WITHOUT_FILES and target == "predictor.media"):
             wrong.append(f"{module} imports {name}")
     return wrong
@@ -110,14 +120,20 @@ def test_imports_point_down_only() -> None:
         ("predictor.media.video", "from predictor.data import shots"),
         ("predictor.losses.pixel", "from predictor.metrics.image import psnr_db"),
         ("predictor.weights", "def f():\n    from predictor.systems.frames import build"),
-        ("predictor.cli", "import pipelines.frames"),
+        ("predictor.cli", "import pipelines.frames.clip"),
         ("predictor.metrics.psnr", "from predictor.media.images import read_image"),
         ("predictor.networks.motion", "from ..weights import load_network"),
         ("predictor", "from predictor.weights import load"),
+        ("predictor", "def f():\n    import pipelines.jobs"),
+        ("pipelines.jobs", "from pipelines.frames.request import FramesRequest"),
+        ("pipelines.jobs", "def f():\n    from pipelines.frames.request import FramesRequest"),
+        ("pipelines.appending.append", "from pipelines.frames.context import Context"),
+        ("pipelines.machine.doctor", "from pipelines.benchmark.costs import command_cost"),
+        ("pipelines", "from pipelines.frames.clip import predict_frames"),
     ],
 )
 def test_wrong_arrows_are_seen(module: str, source: str) -> None:
-    assert wrong_arrows(module, source)
+    assert wrong_arrows(module, source, is_package="." not in module)
 
 
 @pytest.mark.parametrize(
@@ -128,10 +144,12 @@ def test_wrong_arrows_are_seen(module: str, source: str) -> None:
         ("predictor", "def load():\n    from predictor.weights import find_model"),
         ("predictor", "if TYPE_CHECKING:\n    from predictor.weights import Metadata"),
         ("pipelines.cli", "import predictor.cli"),
+        ("pipelines", "def f():\n    from pipelines.frames.clip import predict_frames"),
+        ("pipelines.frames.command", "from pipelines.jobs import outcomes"),
     ],
 )
 def test_right_arrows_pass(module: str, source: str) -> None:
-    assert not wrong_arrows(module, source)
+    assert not wrong_arrows(module, source, is_package="." not in module)
 
 
 def test_command_line_starts_without_heavy_modules() -> None:

@@ -10,7 +10,7 @@ from pipelines.cli import run
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
     """Run the command line in this process; the model is the rolling one, whatever its name."""
-    monkeypatch.setattr("pipelines.prediction.load", lambda *chosen: rolling())
+    monkeypatch.setattr("pipelines.frames.prediction.load", lambda *chosen: rolling())
 
     def ended(*arguments: object) -> Ended:
         code = run([str(argument) for argument in arguments])

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipelines.prediction import NextFrames
+from pipelines.frames.prediction import NextFrames
 
 HEIGHT, WIDTH = 64, 96
 STEP_PX = 2

@@ -1,0 +1,1 @@
+"""A video with frames behind it: packets copied, a tail encoded, the seam proved exact."""

@@ -1,0 +1,273 @@
+"""The source's video with predicted frames behind it, copied wherever that is exact."""
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain, islice
+from pathlib import Path
+
+import av
+import torch
+from av.container import InputContainer, OutputContainer
+from av.error import ArgumentError, InvalidDataError
+from torch import Tensor
+
+from pipelines.appending.seam import Seam, found_seam, frames_again, seam_fault
+from pipelines.appending.stream_copy import (
+    AnyPacket,
+    OtherStreams,
+    StreamCopy,
+    created,
+    demuxed,
+    is_same_container,
+)
+from pipelines.appending.tail import NotCopyableError, TailEncoder, VideoPacket
+from predictor.media.codecs import encoder_for
+from predictor.media.colour import PictureDecoder, PictureEncoder
+from predictor.media.encoding import EncodingOptions, VideoWriter
+from predictor.media.info import VideoInfo, opened, video_stream
+from predictor.media.video import open_video, probe
+
+TimedImage = tuple[Tensor, Fraction]
+
+
+@dataclass(frozen=True)
+class AppendReport:
+    """How frames were appended. `reason` says why, in words that follow "because"."""
+
+    packet_copied: bool
+    reason: str
+    frames_kept: int
+    frames_added: int
+    frames_encoded_again: int
+    """Source frames among the kept that were not copied: all, or those at a cut."""
+    dropped: tuple[str, ...]
+
+
+def append_frames(
+    source: Path,
+    destination: Path,
+    predicted: Iterable[TimedImage],
+    options: EncodingOptions | None = None,
+    cut_after: Fraction | None = None,
+) -> AppendReport:
+    """Write to `destination` the video `source` and behind it the `predicted` frames.
+
+    `predicted` gives images ``(3, H, W)`` in [-1, 1], upright, and their times in seconds on the
+    source's timeline, rising. With `cut_after` the source ends with the last frame shown at or
+    before that time, and other streams where the first predicted frame begins.
+
+    The source's packets are copied if a decode of the seam is exact; else, and where `options` ask
+    for an encoding, the video is encoded once and only the other streams are copied. `destination`
+    is to come from `atomic_output`. Raises `UnreadableVideo`, `UnsupportedCodec` and what the file
+    system refuses.
+    """
+    info = probe(source)
+    frames = _Predicted(predicted)
+    until = None if cut_after is None else frames.begin()
+    try:
+        _require_copyable(info, options)
+        return _copied(info, destination, frames, cut_after, until)
+    except NotCopyableError as refusal:
+        reason = str(refusal)
+    return _encoded(info, destination, frames, options or EncodingOptions(), cut_after, reason)
+
+
+class _Predicted:
+    """The predicted frames, of which the first can be looked at and the last taken back."""
+
+    def __init__(self, frames: Iterable[TimedImage]) -> None:
+        self._frames = iter(frames)
+
+    def __iter__(self) -> Iterator[TimedImage]:
+        return self
+
+    def __next__(self) -> TimedImage:
+        return next(self._frames)
+
+    def begin(self) -> Fraction | None:
+        """Return when the next frame begins, None where there is none."""
+        first = next(self._frames, None)
+        if first is None:
+            return None
+        self.put_back([first])
+        return first[1]
+
+    def put_back(self, frames: Iterable[TimedImage]) -> None:
+        """Let `frames` come next."""
+        self._frames = chain(frames, self._frames)
+
+
+def _require_copyable(info: VideoInfo, options: EncodingOptions | None) -> None:
+    if info.path.is_dir():
+        raise NotCopyableError("the source is a folder of images")
+    if options not in (None, EncodingOptions()):
+        raise NotCopyableError("an encoding of its own was asked for")
+    if info.has_alpha:
+        raise NotCopyableError("predicted frames have no transparency")
+
+
+def _copied(
+    info: VideoInfo,
+    destination: Path,
+    predicted: _Predicted,
+    cut_after: Fraction | None,
+    until: Fraction | None,
+) -> AppendReport:
+    """Write the source's packets and the tail; raises `NotCopyableError` where that is not exact.
+
+    Predicted frames are all there still, or put back, when it raises.
+    """
+    with opened(info.path) as container:
+        stream = video_stream(container, info.path)
+        tail = TailEncoder(stream, info.color)
+        begin = predicted.begin()
+        seam = found_seam(info.path, cut_after)
+        if begin is not None and seam.last_pts * info.time_base >= begin:
+            # The end of the file did not decode: the prediction takes its place.
+            seam = found_seam(info.path, begin - info.time_base)
+        with created(destination) as output:
+            _require_same_framing(container, output, info)
+            copy = StreamCopy(container, output, until=until)
+            if stream.index not in copy.sources:
+                raise NotCopyableError(f"{output.format.name} cannot store {info.codec}")
+            video = copy.copy_of(stream)
+            if tail.header is not None:
+                video.codec_context.extradata = tail.header
+            kept, delay = _copied_packets(container, copy, stream, seam)
+            added = 0
+            again = frames_again(info.path, seam, info.time_base)
+            for tail_packet in _tail_packets(info, tail, again, predicted):
+                tail_packet.stream = video
+                tail_packet.dts = (tail_packet.pts or 0) - delay
+                output.mux(tail_packet)
+                added += 1
+    fault = seam_fault(info.path, destination, seam, tail)
+    if fault is not None:
+        predicted.put_back(_images(info, tail, skipped=len(seam.again)))
+        raise NotCopyableError(f"a decode of the seam is not exact: {fault}")
+    return AppendReport(
+        packet_copied=True,
+        reason="a decode of the seam is exact",
+        frames_kept=kept + len(seam.again),
+        frames_added=added - len(seam.again),
+        frames_encoded_again=len(seam.again),
+        dropped=tuple(copy.dropped),
+    )
+
+
+def _require_same_framing(
+    container: InputContainer, output: OutputContainer, info: VideoInfo
+) -> None:
+    """Raise where the output's container stores the units of a picture in another way."""
+    if info.codec in ("h264", "hevc") and not is_same_container(container, output):
+        raise NotCopyableError(f"{output.format.name} stores {info.codec} in another form")
+
+
+def _copied_packets(
+    container: InputContainer, copy: StreamCopy, stream: av.VideoStream, seam: Seam
+) -> tuple[int, int]:
+    """Copy what comes before the seam.
+
+    Returns how many frames that shows, and how much earlier the last is decoded than shown: the
+    tail keeps that delay, else the video seems longer than it is.
+    """
+    shown, is_before_seam, last_dts = 0, True, seam.last_pts
+    try:
+        for packet in demuxed(container, [container.streams[index] for index in copy.sources]):
+            if packet.stream.index == stream.index:
+                is_before_seam = is_before_seam and packet.pts != seam.stop_pts
+                if not is_before_seam:
+                    continue
+                if packet.is_discard and shown:
+                    raise NotCopyableError("its edit list leaves out frames in the middle")
+                shown += not packet.is_discard and _is_shown(packet, stream)
+                last_dts = seam.last_pts if packet.dts is None else packet.dts
+            copy.write(packet)
+    except (ArgumentError, InvalidDataError) as error:
+        raise NotCopyableError(f"its packets cannot be stored again: {error.strerror}") from error
+    return shown, max(0, seam.last_pts - last_dts)
+
+
+def _is_shown(packet: AnyPacket, stream: av.VideoStream) -> bool:
+    """Return whether a packet shows a frame; VP8 has some that others only refer to.
+
+    Source: RFC 6386 section 9.1, the show_frame bit.
+    """
+    begin = bytes(packet)[:1]
+    return stream.codec.canonical_name != "vp8" or not begin or bool(begin[0] >> 4 & 1)
+
+
+def _tail_packets(
+    info: VideoInfo,
+    tail: TailEncoder,
+    again: Iterable[tuple[Fraction, av.VideoFrame]],
+    predicted: Iterable[TimedImage],
+) -> Iterator[VideoPacket]:
+    chroma_is_left = encoder_for(info.codec).has_left_chroma
+    pictures = PictureEncoder(info.coded_size, info.pixel_format, info.color, chroma_is_left)
+    times: list[Fraction] = []
+    for time, frame in again:
+        times.append(time)
+        yield from tail.encoded(frame, time)
+    for image, time in predicted:
+        times = [*times[-1:], time]
+        yield from tail.encoded(pictures.frame(_as_coded(image, info)), time)
+    if times:
+        yield from tail.finished(times[-1] - times[-2] if times[1:] else 1 / info.average_rate)
+
+
+def _as_coded(image: Tensor, info: VideoInfo) -> Tensor:
+    """Return an upright image as the stream stores it: the inverse of what readers do."""
+    if info.is_mirrored:
+        image = image.flip(-1)
+    return torch.rot90(image, info.rotation_deg // 90, (-2, -1))
+
+
+def _images(info: VideoInfo, tail: TailEncoder, skipped: int) -> Iterator[TimedImage]:
+    """Yield the frames of the tail from number `skipped` on, as they decode."""
+    pictures = PictureDecoder(info.rotation_deg, info.is_mirrored)
+    for frame, pts in islice(tail.decoded(), skipped, None):
+        yield pictures.tensor(frame), pts * info.time_base
+
+
+def _encoded(
+    info: VideoInfo,
+    destination: Path,
+    predicted: _Predicted,
+    options: EncodingOptions,
+    cut_after: Fraction | None,
+    reason: str,
+) -> AppendReport:
+    """Encode source and predicted frames as one video and copy the other streams beside it."""
+    until = None if cut_after is None else predicted.begin()
+    kept = added = 0
+    with contextlib.ExitStack() as stack:
+        reader = stack.enter_context(open_video(info.path, info=info))
+        writer = stack.enter_context(
+            VideoWriter(destination, info, info.size, info.average_rate, options)
+        )
+        others: OtherStreams | None = None
+        if not info.path.is_dir():
+            others = stack.enter_context(OtherStreams(info.path, writer.output, until))
+        for frame in reader:
+            if cut_after is not None and frame.time > cut_after:
+                break
+            if others is not None:
+                others.write_due(frame.time)
+            writer.write(frame.image, frame.time, frame.duration)
+            kept += 1
+        for image, time in predicted:
+            writer.write(image, time)
+            added += 1
+        if others is not None:
+            others.write_due(None)
+    return AppendReport(
+        packet_copied=False,
+        reason=reason,
+        frames_kept=kept,
+        frames_added=added,
+        frames_encoded_again=kept,
+        dropped=tuple(others.dropped if others is not None else ()),
+    )

@@ -1,0 +1,1 @@
+"""The numbers that this tool promises, measured on this machine: `predictor benchmark`."""

@@ -1,0 +1,50 @@
+"""What a whole command takes, in a process of its own: time and memory."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+_MEASURED = """
+import json, os, subprocess, sys, time
+start = time.perf_counter()
+process = subprocess.Popen(sys.argv[2:])
+_, status, used = os.wait4(process.pid, 0)
+spent = time.perf_counter() - start
+with open(sys.argv[1], "w") as file:
+    json.dump([spent, used.ru_maxrss], file)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+"""A small process between: Linux counts the memory of a process's starter as its own."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one command line took."""
+
+    time_s: float
+    peak_memory_gb: float
+    """Largest resident set, 10^9 bytes."""
+    stdout: str
+
+
+def command_cost(arguments: Sequence[str]) -> Cost:
+    """Return what ``predictor`` with these arguments takes in a process of its own.
+
+    Raises `subprocess.CalledProcessError` if it fails.
+    """
+    command = [sys.executable, "-c", "from pipelines.cli import main; main()", *arguments]
+    with TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        done = subprocess.run(
+            [sys.executable, "-c", _MEASURED, str(report), *command],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        time_s, peak = json.loads(report.read_text())
+    unit = 1 if sys.platform == "darwin" else 1024
+    return Cost(time_s, peak * unit / 1e9, done.stdout)

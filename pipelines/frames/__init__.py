@@ -1,0 +1,1 @@
+"""Videos in, predicted videos out: everything behind `predictor frames`."""

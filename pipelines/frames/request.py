@@ -1,0 +1,92 @@
+"""What is asked for one clip, before anything is read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+
+from pipelines.frames.result import Mode
+from pipelines.inputs import Inputs
+from pipelines.outputs import check_output, check_output_folder, output_paths
+from predictor.errors import SettingsError
+
+DEFAULT_COUNT = 8
+DEFAULT_MODEL = "frames"
+
+
+@dataclass(frozen=True)
+class FramesRequest:
+    """One clip to predict frames of, where the results go and how they are made."""
+
+    input: Path
+    output: Path
+    mode: Mode = "append"
+    count: int = DEFAULT_COUNT
+    duration_s: Fraction | None = None
+    """Instead of `count`: as many frames as this takes at the source's rate."""
+    at: Fraction | None = None
+    """The last moment of the source that is kept, in seconds; None is its end."""
+    frames_dir: Path | None = None
+    gif: Path | None = None
+    codec: str | None = None
+    crf: int | None = None
+    lossless: bool = False
+    encoder_options: Mapping[str, str] = field(default_factory=dict)
+    threads: int | None = None
+    """Threads that decode; None leaves the choice to FFmpeg."""
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise SettingsError(f"count is {self.count}, expected at least 1")
+        if self.duration_s is not None and self.duration_s <= 0:
+            raise SettingsError(f"duration is {float(self.duration_s)} s, expected more than 0")
+        if self.lossless and self.crf is not None:
+            raise SettingsError("lossless and crf exclude each other: a lossless video has no crf")
+        if self.mode == "next" and (self.at is not None or self.duration_s is not None):
+            raise SettingsError("mode next predicts every frame; at and duration have no meaning")
+        if self.mode == "next" and self.gif is not None:
+            raise SettingsError("mode next is as long as its input; gif is for a few frames")
+
+    @property
+    def table(self) -> Path | None:
+        """Return where the CSV of a comparison goes: beside the video."""
+        return self.output.with_suffix(".csv") if self.mode == "next" else None
+
+    @property
+    def plot(self) -> Path | None:
+        """Return where the plot of a comparison goes: beside the video."""
+        return self.output.with_suffix(".png") if self.mode == "next" else None
+
+    def check_outputs(self) -> None:
+        """Raise `OutputIsInput`, `OutputExists` or `OutputNotWritten` before any work is done."""
+        for path in (self.output, self.gif, self.table, self.plot):
+            if path is not None:
+                check_output(path, [self.input], self.overwrite)
+        if self.frames_dir is not None:
+            check_output_folder(self.frames_dir, [self.input], self.overwrite)
+
+
+def frames_requests(
+    inputs: Inputs, template: FramesRequest, output: Path | None = None, with_gif: bool = False
+) -> dict[Path, FramesRequest]:
+    """Return one request a clip, like `template`, with names of outputs that never meet.
+
+    For several clips `template.frames_dir` becomes a folder with one folder a clip in it.
+    """
+    requests = {}
+    named = list(inputs.entries)
+    paths = output_paths(named, output)
+    if output is not None and inputs.is_batch and len(named) == 1:  # a folder with one video in it
+        paths = [output / path.name for path in output_paths(named)]
+    for clip, path in zip(named, paths, strict=True):
+        if inputs.entries[clip] is not None:
+            continue
+        frames_dir = template.frames_dir
+        if frames_dir is not None and inputs.is_batch:
+            frames_dir = frames_dir / path.name.removesuffix(path.suffix)
+        gif = path.with_suffix(".gif") if with_gif else None
+        if gif == path:  # the video is a GIF itself
+            gif = None
+        requests[clip] = replace(template, input=clip, output=path, frames_dir=frames_dir, gif=gif)
+    return requests

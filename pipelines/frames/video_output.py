@@ -1,0 +1,77 @@
+"""What the outputs have in common: how they are encoded, and what is said about their source."""
+
+import contextlib
+from collections.abc import Iterator
+from fractions import Fraction
+
+from pipelines.frames.context import Context
+from pipelines.frames.request import FramesRequest
+from pipelines.outputs import atomic_output
+from pipelines.timecodes import clock
+from predictor.errors import OutputNotWritten
+from predictor.media.encoding import EncodingOptions, VideoWriter
+from predictor.media.video import VideoInfo
+
+
+def encoding_options(request: FramesRequest) -> EncodingOptions:
+    """Return how the video that `request` asks for is encoded."""
+    return EncodingOptions(
+        codec=request.codec,
+        crf=request.crf,
+        lossless=request.lossless,
+        encoder_options=dict(request.encoder_options),
+    )
+
+
+@contextlib.contextmanager
+def new_video(
+    request: FramesRequest, info: VideoInfo, size: tuple[int, int], rate: Fraction
+) -> Iterator[VideoWriter]:
+    """Yield the writer of the video that `request` asks for; it appears if the block ends well.
+
+    Raises as `VideoWriter` and `atomic_output` do.
+    """
+    with atomic_output(request.output, request.overwrite) as partial:
+        try:
+            with VideoWriter(partial, info, size, rate, encoding_options(request)) as writer:
+                yield writer
+        except OutputNotWritten as error:
+            # Nobody asked for a file of the partial's name.
+            message = str(error).replace(str(partial), str(request.output))
+            raise OutputNotWritten(message) from error
+
+
+def source_notes(info: VideoInfo) -> list[str]:
+    """Return what a user should know of the source, since the result cannot keep it."""
+    notes = []
+    if info.is_interlaced:
+        notes.append("interlaced: its fields are predicted as whole frames")
+    if info.has_alpha:
+        notes.append("its transparency is dropped")
+    return notes
+
+
+def depth_notes(info: VideoInfo, written_bits: int) -> tuple[str, ...]:
+    """Return what is to be said of a source with more than 8 bits a channel."""
+    if info.bit_depth <= 8:
+        return ()
+    found = f"{info.bit_depth} bits a channel"
+    return (f"{found}: predicted in floating point, written with {written_bits}",)
+
+
+def cut_notes(context: Context) -> tuple[str, ...]:
+    """Return what is to be said about a scene cut just before the prediction."""
+    if context.cut_time is None or len(context) == context.length:
+        return ()
+    cut = clock(context.cut_time)
+    return (f"scene cut at {cut}: predicted from the {len(context)} frames after it",)
+
+
+def lost_streams(info: VideoInfo) -> tuple[str, ...]:
+    """Return the streams of the source that an output on another timeline does not have."""
+    counts = {
+        "audio": info.audio_count,
+        "subtitles": info.subtitle_count,
+        "chapters": info.chapter_count,
+    }
+    return tuple(name for name, count in counts.items() if count)

@@ -1,0 +1,1 @@
+"""What this installation is and has: `predictor doctor` and `predictor models`."""

@@ -1,0 +1,361 @@
+import resource
+import struct
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import accumulate
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+from encoded_clips import HEIGHT, QUIET_HEVC, WIDTH, decoded, image, make_clip, packets
+from torch import Tensor
+
+from pipelines.appending import append
+from pipelines.appending.append import AppendReport, append_frames
+from pipelines.appending.parameter_sets import AvcRecord, h264_kind
+from pipelines.appending.stream_copy import demuxed
+from pipelines.outputs import atomic_output
+from predictor.errors import OutputNotWritten, UnreadableVideo
+from predictor.media.encoding import EncodingOptions
+from predictor.media.video import open_video
+
+UNEVEN = [*accumulate([0] + [317, 1009, 512, 700, 333, 804] * 4)][:24]
+SOURCES = {
+    "h264.mp4": {"audio": "aac"},
+    "h264.mkv": {"audio": "aac"},
+    "h264.ts": {"audio": "aac"},
+    "h264.flv": {"audio": "aac"},
+    "open-groups.mp4": {"options": {"x264-params": "open-gop=1:bframes=3"}},
+    "baseline.mp4": {"options": {"profile": "baseline"}},
+    "interlaced.ts": {"options": {"x264-params": "interlaced=1"}},
+    "h264-10bit.mp4": {"pixel_format": "yuv420p10le"},
+    "h264-444.mkv": {"pixel_format": "yuv444p"},
+    "hevc.mp4": {"codec": "libx265", "options": QUIET_HEVC},
+    "hevc.ts": {"codec": "libx265", "options": QUIET_HEVC},
+    "hevc-10bit.mkv": {
+        "codec": "libx265",
+        "options": QUIET_HEVC,
+        "pixel_format": "yuv420p10le",
+    },
+    "vp9.webm": {"codec": "libvpx-vp9", "audio": "libopus"},
+    "vp8.webm": {"codec": "libvpx", "options": {"auto-alt-ref": "1", "lag-in-frames": "12"}},
+    "av1.mp4": {"codec": "libsvtav1", "options": {"preset": "10"}},
+    "mpeg4.avi": {"codec": "mpeg4"},
+    "mpeg2.mpg": {"codec": "mpeg2video", "options": {"bf": "2"}},
+    "ffv1.mkv": {"codec": "ffv1"},
+    "uneven.mp4": {"ticks": UNEVEN, "time_base": Fraction(1, 12800)},
+    "uneven.mkv": {
+        "ticks": [tick // 11 for tick in UNEVEN],
+        "time_base": Fraction(1, 1000),
+    },
+    "one-frame.mp4": {"count": 1},
+}
+
+
+@pytest.fixture(autouse=True)
+def _quiet_av1(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SVT_LOG", "1")
+
+
+def predictions(
+    source: Path, count: int = 3, after: Fraction | None = None
+) -> Iterator[tuple[Tensor, Fraction]]:
+    """Yield pictures that follow the source's last, or the last at `after`, 1/25 s apart."""
+    times = [time for time, _ in decoded(source) if after is None or time <= after]
+    for number in range(count):
+        yield image(30 + number), max(times) + (number + 1) * Fraction(1, 25)
+
+
+def assert_like_predictions(path: Path, count: int, tolerance: float = 0.06) -> None:
+    """The last frames read back are the predicted ones, within the codec's loss."""
+    with open_video(path) as reader:
+        tail = reader.tail(count)
+    for number, frame in enumerate(tail):
+        error = (frame.image - image(30 + number)).abs().mean()
+        assert error < tolerance, f"frame {number} is {error:.3f} off"
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_appending_copies_the_source_exactly(tmp_path: Path, name: str) -> None:
+    source = make_clip(tmp_path / name, **SOURCES[name])
+    output = tmp_path / f"out-{name}"
+    report = append_frames(source, output, predictions(source))
+    before, after = decoded(source), decoded(output)
+    assert report == AppendReport(
+        packet_copied=True,
+        reason="a decode of the seam is exact",
+        frames_kept=len(before),
+        frames_added=3,
+        frames_encoded_again=0,
+        dropped=(),
+    )
+    assert after[: len(before)] == before
+    expected = [time for _, time in predictions(source)]
+    tick = Fraction(1, 1000)
+    assert [abs(time - want) < tick for (time, _), want in zip(after[-3:], expected, strict=True)]
+    assert len(after) == len(before) + 3
+    assert decoded(output, "NONE") == decoded(output, "AUTO") == after
+    assert_like_predictions(output, 3)
+    if "audio" in SOURCES[name]:
+        assert packets(output, "audio") == packets(source, "audio")
+
+
+def test_everything_else_of_the_source_stays(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mp4", audio="aac", rotation_deg=90)
+    with av.open(source) as container:
+        ratio = container.streams.video[0].sample_aspect_ratio
+    output = tmp_path / "out.mp4"
+    upright = ((torch.rot90(picture, 1, (-2, -1)), time) for picture, time in predictions(source))
+    append_frames(source, output, upright)
+    with av.open(output) as container:
+        video, audio = container.streams.video[0], container.streams.audio[0]
+        assert video.codec_context.codec_tag == "avc1"
+        assert video.average_rate == 25
+        assert video.sample_aspect_ratio == ratio
+        assert audio.metadata["language"] == "deu"
+        assert container.metadata["title"] == "a clip"
+        assert [chapter["metadata"]["title"] for chapter in container.chapters()] == ["one"]
+        frames = list(container.decode(video))
+    assert {frame.rotation for frame in frames} == {90}
+    assert {(frame.colorspace, frame.color_range) for frame in frames} == {(1, 1)}
+
+
+def test_a_rotated_video_goes_on_upright(tmp_path: Path) -> None:
+    source, output = make_clip(tmp_path / "in.mp4", rotation_deg=90), tmp_path / "out.mp4"
+    with open_video(source) as reader:
+        last = reader.tail(1)[0]
+    append_frames(source, output, [(last.image, last.time + Fraction(1, 25))])
+    with open_video(output) as reader:
+        before, after = reader.tail(2)
+    assert after.image.shape == (3, WIDTH, HEIGHT)
+    assert (after.image - before.image).abs().mean() < 0.04
+
+
+def test_both_parameter_sets_stand_in_the_header(tmp_path: Path) -> None:
+    """Players that read the header alone find the tail's settings there."""
+    source, output = make_clip(tmp_path / "in.mp4"), tmp_path / "out.mp4"
+    append_frames(source, output, predictions(source))
+    with av.open(output) as container:
+        extradata = container.streams.video[0].codec_context.extradata
+    assert extradata is not None
+    record = AvcRecord(extradata)
+    assert len(record.sequence_sets) == len(record.picture_sets) == 2
+    assert record.numbers() == {0, 31}
+    (length,) = struct.unpack(">I", packets(output, "video")[-3][2][:4])
+    content = packets(output, "video")[-3][2]
+    assert length == len(content) - 4, "the first picture of the tail is one unit"
+    assert h264_kind(content[4:]) == 5, "which resets the decoder (IDR)"
+
+
+@pytest.mark.parametrize("name", ["h264.mp4", "h264.mkv", "h264.ts", "hevc.mp4", "uneven.mp4"])
+def test_a_cut_between_reordered_frames_copies_up_to_it(tmp_path: Path, name: str) -> None:
+    source = make_clip(tmp_path / name, **SOURCES[name])
+    whole = decoded(source)
+    for index in (3, 9, 10, 14):
+        output = tmp_path / f"{index}-{name}"
+        cut = whole[index][0] + Fraction(1, 1000)
+        report = append_frames(source, output, predictions(source, after=cut), cut_after=cut)
+        assert report.packet_copied
+        assert report.frames_kept == index + 1
+        assert report.frames_encoded_again <= 4
+        copied = report.frames_kept - report.frames_encoded_again
+        after = decoded(output)
+        assert after[:copied] == whole[:copied]
+        assert [time for time, _ in after[: index + 1]] == [time for time, _ in whole[: index + 1]]
+        assert len(after) == index + 1 + 3
+        assert_like_predictions(output, 3)
+
+
+def test_a_cut_drops_the_audio_and_chapters_behind_it_and_says_so(tmp_path: Path) -> None:
+    source, output = make_clip(tmp_path / "in.mp4", audio="aac"), tmp_path / "out.mp4"
+    cut = Fraction(1, 5)
+    report = append_frames(source, output, predictions(source, after=cut), cut_after=cut)
+    assert report.dropped == ("audio after 0.240 s",)
+    kept = packets(output, "audio")
+    assert kept == packets(source, "audio")[: len(kept)]
+    assert kept[-1][0] is not None
+    assert Fraction(kept[-1][0], 48000) < Fraction(6, 25) <= Fraction(kept[-1][0] + 1024, 48000)
+    with av.open(output) as container:
+        ends = [chapter["end"] * chapter["time_base"] for chapter in container.chapters()]
+        assert ends == [Fraction(6, 25)]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "reason"),
+    [
+        ("in.gif", {"codec": "gif", "pixel_format": "rgb8"}, "gif cannot be continued"),
+        ("in.avi", {}, "AVI does not say when"),
+        ("in.mp4", {"codec": "mpeg4", "options": {"bf": "2"}}, "MPEG-4 with B-frames"),
+        ("in.h264", {}, "its packets do not say when they are shown"),
+    ],
+)
+def test_what_cannot_be_copied_is_encoded_once_and_said(
+    tmp_path: Path, name: str, settings: dict[str, object], reason: str
+) -> None:
+    source = make_clip(tmp_path / name, **settings)
+    output = tmp_path / f"out-{name}"
+    with open_video(source) as reader:
+        frames = list(reader)
+    last = frames[-1].time
+    pictures = [(image(30 + n), last + (n + 1) * Fraction(1, 25)) for n in range(3)]
+    report = append_frames(source, output, pictures)
+    assert not report.packet_copied
+    assert report.reason.startswith(reason)
+    assert (report.frames_kept, report.frames_added) == (24, 3)
+    with open_video(output) as reader:
+        after = list(reader)
+    assert len(after) == 27
+    for before, now in zip(frames, after, strict=False):
+        assert (before.image - now.image).abs().mean() < 0.08
+    assert_like_predictions(output, 3, tolerance=0.12)
+
+
+def test_an_encoding_that_was_asked_for_is_made_and_audio_still_copied(tmp_path: Path) -> None:
+    source, output = make_clip(tmp_path / "in.mp4", audio="aac"), tmp_path / "out.mp4"
+    options = EncodingOptions(codec="h264", crf=10)
+    report = append_frames(source, output, predictions(source), options)
+    assert not report.packet_copied
+    assert report.reason == "an encoding of its own was asked for"
+    assert packets(output, "audio") == packets(source, "audio")
+    assert [time for time, _ in decoded(output)] == [Fraction(n, 25) for n in range(27)]
+    with av.open(output) as container:
+        assert container.metadata["title"] == "a clip"
+        assert len(container.chapters()) == 1
+    assert_like_predictions(output, 3)
+
+
+def test_a_folder_of_images_is_encoded(tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number in range(5):
+        pixels = np.ascontiguousarray((image(number).permute(1, 2, 0) * 127.5 + 127.5).byte())
+        frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+        frame.save(folder / f"{number}.png")
+    pictures = [(image(30 + n), (5 + n) * Fraction(1, 25)) for n in range(3)]
+    report = append_frames(folder, tmp_path / "out.mp4", pictures)
+    assert report.reason == "the source is a folder of images"
+    assert (report.frames_kept, report.frames_added) == (5, 3)
+    assert_like_predictions(tmp_path / "out.mp4", 3)
+
+
+def test_a_seam_that_decodes_otherwise_is_not_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The predicted frames, by then encoded, come back from the tail."""
+    monkeypatch.setattr(append, "seam_fault", lambda *_: "the frame at 0.920 s changed")
+    source, output = make_clip(tmp_path / "in.mp4", audio="aac"), tmp_path / "out.mp4"
+    report = append_frames(source, output, predictions(source))
+    assert not report.packet_copied
+    assert report.reason == "a decode of the seam is not exact: the frame at 0.920 s changed"
+    assert (report.frames_kept, report.frames_added) == (24, 3)
+    assert [time for time, _ in decoded(output)] == [Fraction(n, 25) for n in range(27)]
+    assert packets(output, "audio") == packets(source, "audio")
+    assert_like_predictions(output, 3)
+
+
+def test_a_file_cut_off_is_continued_where_it_stops_decoding(tmp_path: Path) -> None:
+    whole = make_clip(tmp_path / "whole.mkv", audio="aac", count=40).read_bytes()
+    source, output = tmp_path / "in.mkv", tmp_path / "out.mkv"
+    source.write_bytes(whole[: len(whole) * 7 // 10])
+    with open_video(source) as reader:
+        last = list(reader)[-1].time
+    append_frames(source, output, [(image(30), last + Fraction(1, 25))])
+    times = [time for time, _ in decoded(output)]
+    assert times[-2:] == [last, last + Fraction(1, 25)]
+
+
+def test_only_the_last_group_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = make_clip(tmp_path / "in.mp4", count=96, group=12)
+    after, output = Fraction(95, 25), tmp_path / "out.mp4"
+    pictures = [(image(30), after + Fraction(1, 25))]
+    seam = append.found_seam(source, None)
+    assert seam.group_pts == Fraction(84, 25) * 12800
+    counted = 0
+    original = demuxed
+
+    def counting(*arguments: object) -> Iterator[object]:
+        nonlocal counted
+        for packet in original(*arguments):
+            counted += 1
+            yield packet
+
+    monkeypatch.setattr("pipelines.appending.seam.demuxed", counting)
+    append_frames(source, output, pictures)
+    assert counted == 12
+
+
+def test_a_source_that_is_no_video_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "in.mp4").write_text("no video")
+    with pytest.raises(UnreadableVideo, match=r"in\.mp4"):
+        append_frames(tmp_path / "in.mp4", tmp_path / "out.mp4", [(image(0), Fraction(0))])
+
+
+@pytest.mark.parametrize("options", [None, EncodingOptions(crf=1)])
+def test_a_full_disk_leaves_nothing_and_is_one_clear_error(
+    tmp_path: Path, options: EncodingOptions | None
+) -> None:
+    source = make_clip(tmp_path / "in.mp4", audio="aac", options={"crf": "1"})
+    frames = list(predictions(source))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))
+    try:
+        with (
+            pytest.raises(OutputNotWritten, match="written: "),
+            atomic_output(tmp_path / "out.mp4") as partial,
+        ):
+            append_frames(source, partial, frames, options)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+def test_an_interruption_leaves_nothing(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mp4")
+
+    def interrupted() -> Iterator[tuple[Tensor, Fraction]]:
+        yield next(predictions(source))
+        raise KeyboardInterrupt
+
+    with (
+        pytest.raises(KeyboardInterrupt),
+        atomic_output(tmp_path / "out.mp4") as partial,
+    ):
+        append_frames(source, partial, interrupted())
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+def test_frames_that_an_edit_list_hides_stay_hidden(tmp_path: Path) -> None:
+    source, output = tmp_path / "in.mp4", tmp_path / "out.mp4"
+    make_clip(source, ticks=[*range(-3, 21)])
+    before = decoded(source)
+    assert len(before) == 21, "the premise: three frames lie before the edit list's begin"
+    report = append_frames(source, output, predictions(source))
+    assert (report.packet_copied, report.frames_kept) == (True, 21)
+    after = decoded(output)
+    assert after[:21] == before
+    assert len(after) == 24
+
+
+def test_hidden_vp8_pictures_are_not_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The encoder here makes none for so small a clip, so one is marked hidden while it is read."""
+    source, output = make_clip(tmp_path / "in.webm", "libvpx"), tmp_path / "out.webm"
+    frames = list(predictions(source))
+
+    def with_a_hidden(*arguments: object) -> Iterator[object]:
+        for packet in demuxed(*arguments):
+            if packet.pts == 40:
+                content = bytearray(packet)
+                content[0] &= 0b11101111
+                hidden = av.Packet(content)
+                hidden.pts, hidden.dts, hidden.time_base = packet.pts, packet.dts, packet.time_base
+                hidden.stream = packet.stream
+                packet = hidden
+            yield packet
+
+    monkeypatch.setattr(append, "demuxed", with_a_hidden)
+    assert append_frames(source, output, frames).frames_kept == 23
+    assert len(decoded(output)) == 26

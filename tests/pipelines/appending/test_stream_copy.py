@@ -1,0 +1,107 @@
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+from encoded_clips import make_clip, packets
+
+from pipelines.appending.stream_copy import OtherStreams, StreamCopy, created, demuxed
+from predictor.errors import UnsupportedCodec
+
+
+def copied(source: Path, destination: Path, until: Fraction | None = None) -> list[str]:
+    with av.open(source) as container, created(destination) as output:
+        copy = StreamCopy(container, output, until=until)
+        for packet in demuxed(container, [container.streams[index] for index in copy.sources]):
+            copy.write(packet)
+        return copy.dropped
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "ts", "avi", "flv"])
+def test_packets_times_and_contents_stay(tmp_path: Path, suffix: str) -> None:
+    source, output = tmp_path / f"in.{suffix}", tmp_path / f"out.{suffix}"
+    codecs = ("mpeg4", "mp3") if suffix == "avi" else ("libx264", "aac")
+    make_clip(source, codecs[0], audio=codecs[1])
+    assert copied(source, output) == []
+    for kind in ("video", "audio"):
+        assert packets(output, kind) == packets(source, kind)
+
+
+def test_the_average_rate_of_uneven_frames_stays(tmp_path: Path) -> None:
+    """Matroska stores it; FFmpeg would guess the rate of its clock, 1000."""
+    source, output = tmp_path / "in.mkv", tmp_path / "out.mkv"
+    make_clip(source, ticks=[0, 31, 90, 127, 140], count=5, time_base=Fraction(1, 1000))
+    copied(source, output)
+    rates = []
+    for path in (source, output):
+        with av.open(path) as container:
+            rates.append(container.streams.video[0].average_rate)
+    assert rates == [25, 25]
+
+
+def test_decoding_times_that_matroska_leaves_out_are_completed(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mkv")
+    with av.open(source) as container:
+        raw = [packet.dts for packet in container.demux(video=0) if packet.size]
+    assert raw[:2] == [None, None], "the premise: B-frames hide the first two"
+    with av.open(source) as container:
+        video = container.streams.video
+        found = [(packet.dts, packet.pts) for packet in demuxed(container, video)]
+    assert found[:3] == [(-80, 0), (-40, 80), (0, 40)]
+    assert [dts for dts, _ in found] == sorted({dts for dts, _ in found if dts is not None})
+    assert all(dts <= pts for dts, pts in found if dts is not None and pts is not None)
+
+
+def test_what_a_container_cannot_store_is_said(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mkv", audio="aac")
+    with av.open(source) as container, created(tmp_path / "out.webm") as output:
+        dropped = StreamCopy(container, output).dropped
+    assert dropped == [
+        "video (h264), which webm cannot store",
+        "audio (aac), which webm cannot store",
+    ]
+    with pytest.raises(UnsupportedCodec, match=r"\.xyz"):
+        created(tmp_path / "out.xyz")
+
+
+def test_covers_and_fonts_stay_and_statistics_do_not(tmp_path: Path) -> None:
+    clip, source, output = (tmp_path / name for name in ("clip.mkv", "in.mkv", "out.mkv"))
+    make_clip(clip)
+    with av.open(clip) as container, created(source) as made:
+        copy = StreamCopy(container, made)
+        made.add_attachment("a.ttf", "application/x-truetype-font", b"a font")
+        made.streams[0].metadata["BPS-eng"] = "1234"
+        for packet in demuxed(container, container.streams.video):
+            copy.write(packet)
+    with av.open(source) as container:
+        assert container.streams.video[0].metadata["BPS-eng"] == "1234"
+    assert copied(source, output) == []
+    with av.open(output) as container:
+        (font,) = container.streams.attachments
+        assert font.data == b"a font"
+        assert "BPS-eng" not in container.streams.video[0].metadata
+
+
+def test_other_streams_go_beside_pictures_that_are_encoded(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mp4", audio="aac")
+    with av.open(tmp_path / "out.mp4", "w") as output:
+        video = output.add_stream("libx264", rate=25)
+        assert isinstance(video, av.VideoStream)
+        video.width, video.height, video.pix_fmt = 32, 32, "yuv420p"
+        video.codec_context.time_base = Fraction(1, 25)
+        with OtherStreams(source, output, until=Fraction(1, 2)) as others:
+            for number in range(13):
+                others.write_due(Fraction(number, 25))
+                frame = av.VideoFrame(32, 32, "yuv420p")
+                frame.pts, frame.time_base = number, Fraction(1, 25)
+                output.mux(video.encode(frame))
+            others.write_due(None)
+            assert others.dropped == ["audio after 0.500 s"]
+        output.mux(video.encode(None))
+    kept = packets(tmp_path / "out.mp4", "audio")
+    assert kept == packets(source, "audio")[: len(kept)]
+    assert len(kept) == 25  # the priming packet and those that begin before 24,000 samples
+    assert len(packets(tmp_path / "out.mp4", "video")) == 13
+    with av.open(tmp_path / "out.mp4") as container:
+        assert container.metadata["title"] == "a clip"
+        assert container.streams.audio[0].metadata["language"] == "deu"

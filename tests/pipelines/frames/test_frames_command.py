@@ -1,0 +1,215 @@
+"""`predictor frames`: exit codes, stdout, stderr and the JSON document."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ended import Command
+from made_clips import RollingPredictor, decoded, pictures, write_clip
+from torch import Tensor
+
+from pipelines.cli import run
+from pipelines.frames.prediction import NextFrames
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return write_clip(tmp_path / "clip.mp4", pictures(12))
+
+
+def test_paths_on_stdout_and_what_was_done_on_stderr(command: Command, clip: Path) -> None:
+    ended = command("frames", clip, "-n", 2, "--gif")
+    output = clip.with_name("clip.predicted.mp4")
+    assert ended.code == 0
+    assert ended.out.splitlines() == [str(output), str(output.with_suffix(".gif"))]
+    assert "2 frames behind 12, copied" in ended.err
+    assert all(Path(line).is_file() for line in ended.out.splitlines())
+
+
+def test_each_note_is_one_line_whatever_the_name(command: Command, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "two\nlines.mp4", pictures(6))
+    assert len(command("frames", clip, "-n", 1).err.splitlines()) == 1
+
+
+def test_av1_encoder_says_nothing_by_itself(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SVT_LOG", "1")
+    clip = write_clip(tmp_path / "clip.mp4", pictures(6), codec="libsvtav1")
+    monkeypatch.delenv("SVT_LOG")
+    assert "copied" in command("frames", clip, "-n", 1).err
+    assert os.environ["SVT_LOG"] == "1"  # the library reads it once a process
+
+
+def test_no_command_prints_the_help_alone(command: Command) -> None:
+    ended = command()
+    assert (ended.code, ended.err) == (2, "")
+    assert "Usage:" in ended.out
+
+
+def test_json_says_what_was_done(command: Command, clip: Path) -> None:
+    ended = command("frames", clip, "-n", 2, "--json")
+    assert ended.document["exit_code"] == 0
+    (entry,) = ended.document["results"]
+    assert entry["input"] == str(clip)
+    assert entry["output"] == str(clip.with_name("clip.predicted.mp4"))
+    assert (entry["status"], entry["error"], entry["truncated"]) == ("done", None, False)
+    assert entry["predicted_times_s"] == [0.48, 0.52]
+    assert entry["first_index"] == 12
+    assert entry["packets_copied"] is True
+
+
+def test_several_inputs_go_to_a_folder(command: Command, tmp_path: Path) -> None:
+    clips = [write_clip(tmp_path / f"{name}.mp4", pictures(6)) for name in "ab"]
+    ended = command("frames", *clips, "-n", 1, "-o", tmp_path / "out")
+    assert ended.code == 0
+    names = ["a.predicted.mp4", "b.predicted.mp4"]
+    assert ended.out.split() == [str(tmp_path / "out" / name) for name in names]
+
+
+def test_output_is_a_folder_for_a_batch_of_one(command: Command, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mp4", pictures(6))
+    for named, output in (([tmp_path], "folder"), ([clip, tmp_path / "absent.mp4"], "pair")):
+        command("frames", *named, "-n", 1, "-o", tmp_path / output)
+        assert (tmp_path / output / "a.predicted.mp4").is_file()
+
+
+def test_frames_dir_of_several_inputs_has_a_folder_for_each(
+    command: Command, tmp_path: Path
+) -> None:
+    for name in "ab":
+        write_clip(
+            tmp_path / "in" / f"{name}.mp4" if False else tmp_path / f"{name}.mp4", pictures(6)
+        )
+    command("frames", tmp_path / "*.mp4", "-n", 1, "--frames-dir", tmp_path / "png")
+    found = sorted(str(path.relative_to(tmp_path / "png")) for path in tmp_path.glob("png/*/*"))
+    assert found == ["a.predicted/000006.png", "b.predicted/000006.png"]
+
+
+def test_dry_run_writes_nothing(
+    command: Command, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.frames.clip.find_model", lambda name: Path(name))
+    ended = command("frames", clip, "--duration", "0.2s", "--dry-run", "--json")
+    (entry,) = ended.document["results"]
+    assert (ended.code, entry["status"], entry["predicted_count"]) == (0, "planned", 5)
+    assert entry["output"] == str(clip.with_name("clip.predicted.mp4"))
+    assert [path.name for path in clip.parent.iterdir()] == ["clip.mp4"]
+
+
+def test_overwrite_replaces_an_output(command: Command, clip: Path) -> None:
+    assert command("frames", clip, "-n", 1).code == 0
+    refused = command("frames", clip, "-n", 1)
+    assert refused.code == 1
+    assert "--overwrite" in refused.err
+    assert command("frames", clip, "-n", 1, "--overwrite").code == 0
+
+
+def test_encoder_choices_reach_the_video(command: Command, clip: Path, tmp_path: Path) -> None:
+    output = tmp_path / "o.mkv"
+    ended = command(
+        "frames", clip, "-n", 1, "-o", output, "--codec", "ffv1", "--lossless", "--json"
+    )
+    (entry,) = ended.document["results"]
+    assert (ended.code, entry["packets_copied"]) == (0, False)
+    refused = command(
+        "frames", clip, "-n", 1, "-o", tmp_path / "p.mp4", "--encoder-option", "presto=slow"
+    )
+    assert refused.code == 1
+    assert "presto" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["frames"], "IN..."),
+        (["frames", "x.mp4", "-n", "0"], "--count"),
+        (["frames", "x.mp4", "-n", "many"], "--count"),
+        (["frames", "x.mp4", "-n", "2", "--duration", "1s"], "--duration"),
+        (["frames", "x.mp4", "--at", "later"], "--at"),
+        (["frames", "x.mp4", "--duration", "0"], "duration"),
+        (["frames", "x.mp4", "--mode", "sideways"], "side-by-side"),
+        (["frames", "x.mp4", "--mode", "next", "-n", "2"], "next"),
+        (["frames", "x.mp4", "--mode", "next", "--gif"], "gif"),
+        (["frames", "x.mp4", "--encoder-option", "slow"], "key=value"),
+        (["frames", "x.mp4", "--lossless", "--crf", "3"], "lossless"),
+        (["frames", "x.mp4", "--colour"], "--colour"),
+        (["frame", "x.mp4"], "frame"),
+    ],
+)
+def test_usage_errors_end_in_one_line_and_two(
+    command: Command, arguments: list[str], said: str
+) -> None:
+    ended = command(*arguments)
+    assert ended.code == 2
+    assert len(ended.err.splitlines()) == 1
+    assert said in ended.err
+    assert ended.out == ""
+    in_json = command(*arguments, "--json")
+    assert in_json.document["exit_code"] == 2
+    assert in_json.document["results"] == []
+    assert said in in_json.document["error"]
+
+
+def test_debug_shows_where_an_error_came_from(command: Command, tmp_path: Path) -> None:
+    ended = command("frames", tmp_path / "absent.mp4", "--debug")
+    assert ended.code == 1
+    assert "Traceback" in ended.err
+
+
+def test_version_and_help(command: Command) -> None:
+    assert command("--version").out.startswith("predictor ")
+    ended = command("frames", "--help")
+    assert ended.code == 0
+    assert "side-by-side" in ended.out
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("mode", ["append", "only", "next", "side-by-side"])
+def test_signal_leaves_nothing_half_written(
+    command: Command,
+    clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
+    code: int,
+    mode: str,
+) -> None:
+    class Interrupted(RollingPredictor):
+        def predict(self, clip: Tensor, count: int) -> Tensor:
+            if self.lengths or mode != "next":
+                assert list(tmp_path.glob("out/*.partial*"))
+                signal.raise_signal(number)
+            return super().predict(clip, count)
+
+    model = NextFrames(Interrupted(), "interrupted")
+    monkeypatch.setattr("pipelines.frames.prediction.load", lambda *chosen: model)
+    before = signal.getsignal(number), threading.active_count()
+    output = tmp_path / "out" / "o.mp4"
+    ended = command("frames", clip, "--mode", mode, "-o", output, "--json")
+    assert ended.code == code
+    assert list(output.parent.iterdir()) == []
+    assert ended.document["exit_code"] == code
+    assert len(ended.err.splitlines()) == 1
+    assert "interrupted" in ended.err
+    assert before == (signal.getsignal(number), threading.active_count())
+
+
+def test_released_model_predicts_and_its_horizon_is_known(
+    capfd: pytest.CaptureFixture[str],
+    small_model: Callable[..., Path],
+    clip: Path,
+    tmp_path: Path,
+) -> None:
+    weights = small_model(tmp_path / "small.safetensors", measured_horizon=2)
+    arguments = ["frames", str(clip), "--model", str(weights), "-n", "3"]
+    assert run([*arguments, "--device", "cpu", "--precision", "fp32"]) == 0
+    assert "measured up to 2" in capfd.readouterr().err
+    assert len(decoded(clip.with_name("clip.predicted.mp4"))[0]) == 15
+    for option, value in (("--device", "tpu9"), ("--precision", "fp8")):
+        assert run([*arguments, "--overwrite", option, value]) == 2
+        (line,) = capfd.readouterr().err.splitlines()
+        assert value in line

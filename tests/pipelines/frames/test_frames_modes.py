@@ -1,0 +1,268 @@
+"""Each mode of `predict_frames` on real files whose next frames are known."""
+
+import csv
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import PIL.Image
+import pytest
+import torch
+from made_clips import (
+    HEIGHT,
+    WIDTH,
+    RollingPredictor,
+    decoded,
+    pictures,
+    psnr,
+    rolling,
+    write_clip,
+    write_images,
+)
+
+from pipelines import predict_frames
+from pipelines.frames.prediction import NextFrames
+from pipelines.frames.result import Mode
+from predictor.errors import NotEnoughFrames, OutputExists, OutputIsInput
+
+NTSC = Fraction(30000, 1001)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", pictures(20), NTSC)
+
+
+def test_append_keeps_the_source_and_adds_what_comes_next(clip: Path, tmp_path: Path) -> None:
+    result = predict_frames(clip, 5, output=tmp_path / "out.mp4", model=rolling())
+    before, _ = decoded(clip)
+    shown, times = decoded(result.output)
+    assert len(shown) == 25
+    assert all((a == b).all() for a, b in zip(before, shown, strict=False))
+    for picture, truth in zip(shown[20:], pictures(5, first=20), strict=True):
+        assert psnr(picture, truth) > 30
+    assert times == [k / NTSC for k in range(25)]
+    assert result.predicted_times == tuple(times[20:])
+    assert (result.predicted_count, result.first_index, result.context_frames) == (5, 20, 4)
+    assert result.packets_copied
+
+
+def test_append_is_named_beside_the_input(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "a.mp4", pictures(6))
+    assert predict_frames(source, 1, model=rolling()).output == tmp_path / "a.predicted.mp4"
+    with pytest.raises(OutputExists):
+        predict_frames(source, 1, model=rolling())
+
+
+def test_at_cuts_the_source_and_continues_from_there(clip: Path, tmp_path: Path) -> None:
+    result = predict_frames(clip, 2, at=11 / NTSC, output=tmp_path / "out.mp4", model=rolling())
+    shown, times = decoded(result.output)
+    assert len(shown) == 14  # frames 0...11 and two more
+    assert psnr(shown[13], pictures(1, first=13)[0]) > 30
+    assert times[-1] == 13 / NTSC
+    assert result.first_index == 12
+
+
+def test_only_starts_at_zero_at_the_rate_of_the_source(clip: Path, tmp_path: Path) -> None:
+    result = predict_frames(clip, 3, mode="only", output=tmp_path / "out.mkv", model=rolling())
+    shown, times = decoded(result.output)
+    assert len(shown) == 3
+    assert psnr(shown[2], pictures(1, first=22)[0]) > 30
+    assert times[0] == 0
+    assert float(times[2]) == pytest.approx(float(2 / NTSC), abs=0.001)  # Matroska's clock
+
+
+def test_duration_counts_frames_at_the_rate_of_the_source(clip: Path, tmp_path: Path) -> None:
+    result = predict_frames(
+        clip, duration_s=0.5, mode="only", output=tmp_path / "o.mp4", model=rolling()
+    )
+    assert result.predicted_count == 15
+
+
+def test_variable_rate_continues_with_its_median_step(tmp_path: Path) -> None:
+    ticks = [0, 3000, 6000, 9000, 30000, 33000, 36000, 39000]  # a pause in the middle
+    times = [Fraction(tick, 90000) for tick in ticks]
+    source = write_clip(tmp_path / "vfr.mp4", pictures(8), Fraction(30), times)
+    result = predict_frames(source, 2, model=rolling())
+    assert result.predicted_times == (Fraction(42000, 90000), Fraction(45000, 90000))
+    assert decoded(result.output)[1][-2:] == list(result.predicted_times)
+
+
+def test_next_predicts_every_frame_at_its_place(clip: Path, tmp_path: Path) -> None:
+    model = rolling()
+    result = predict_frames(
+        clip, mode="next", output=tmp_path / "n.mp4", frames_dir=tmp_path / "png", model=model
+    )
+    shown, times = decoded(result.output)
+    assert times == [k / NTSC for k in range(20)]
+    for picture, truth in zip(shown, pictures(20), strict=True):
+        assert psnr(picture, truth) > 30  # a shift by one frame would be far below
+    names = sorted(path.name for path in (tmp_path / "png").iterdir())
+    assert names == [f"{number:06d}.png" for number in range(2, 20)]
+    assert result.table is not None
+    with result.table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["psnr_db"] == "" for row in rows] == [True] * 2 + [False] * 18
+    assert all(float(row["psnr_db"]) > 30 and float(row["ssim"]) > 0.9 for row in rows[2:])
+    assert max(float(row["anomaly_score"]) for row in rows[2:]) == 1
+    assert result.comparison is not None
+    assert result.comparison.frames == 18
+    assert result.plot is not None
+    with PIL.Image.open(result.plot) as plot:
+        assert plot.format == "PNG"
+
+
+def test_next_flags_a_cut_and_never_looks_across_it(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "cut.mp4", pictures(12) + pictures(12, seed=7))
+    network = RollingPredictor()
+    result = predict_frames(source, mode="next", model=NextFrames(network, "rolling"))
+    assert result.table is not None
+    with result.table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [number for number, row in enumerate(rows) if row["is_cut"] == "1"] == [12]
+    assert rows[12]["anomaly_score"] == "1.0000"  # predicted from the old shot
+    assert rows[13]["psnr_db"] == ""  # one frame of the new shot shows no motion
+    assert network.lengths == [2, 3, *[4] * 9, 2, 3, *[4] * 8]
+    assert any("1 scene cut at 00:00:00.480" in warning for warning in result.warnings)
+
+
+def test_side_by_side_shows_truth_prediction_difference(clip: Path, tmp_path: Path) -> None:
+    result = predict_frames(
+        clip, 4, mode="side-by-side", output=tmp_path / "s.mp4", model=rolling(), crf=1
+    )
+    shown, times = decoded(result.output)
+    assert len(shown) == 4
+    assert times == [k / NTSC for k in range(4)]
+    for picture, truth in zip(shown, pictures(4, first=16), strict=True):
+        left, middle, right = np.split(picture, 3, axis=1)
+        assert psnr(left, truth) > 30
+        assert psnr(middle, truth) > 30
+        assert right.mean() < 20
+    assert result.comparison is not None
+    assert result.comparison.frames == 4
+
+
+def test_side_by_side_shows_what_was_not_foreseen(tmp_path: Path) -> None:
+    class Grey(RollingPredictor):
+        def predict(self, clip: torch.Tensor, count: int) -> torch.Tensor:
+            return torch.zeros_like(clip[:, :1]).expand(-1, count, -1, -1, -1)
+
+    white = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
+    source = write_clip(tmp_path / "white.mp4", [white] * 6)
+    result = predict_frames(source, 2, mode="side-by-side", model=NextFrames(Grey(), "grey"))
+    left, middle, right = np.split(decoded(result.output)[0][1], 3, axis=1)
+    assert (round(left.mean()), round(right.mean())) == (255, 255)
+    assert middle.mean() == pytest.approx(127.5, abs=2)
+
+
+def test_frames_dir_counts_on_the_timeline_of_the_output(clip: Path, tmp_path: Path) -> None:
+    for mode, names in (
+        ("append", ["000020.png", "000021.png"]),
+        ("only", ["000000.png", "000001.png"]),
+    ):
+        folder = tmp_path / mode
+        predict_frames(
+            clip,
+            2,
+            mode=mode,  # type: ignore[arg-type]
+            output=tmp_path / f"{mode}.mp4",
+            frames_dir=folder,
+            model=rolling(),
+        )
+        assert sorted(path.name for path in folder.iterdir()) == names
+        second = cv2.cvtColor(cv2.imread(str(folder / names[1])), cv2.COLOR_BGR2RGB)
+        assert psnr(second.astype(np.uint8), pictures(1, first=21)[0]) > 30
+
+
+def test_gif_shows_the_context_and_then_the_prediction(clip: Path, tmp_path: Path) -> None:
+    result = predict_frames(clip, 3, output=tmp_path / "o.mp4", gif=True, model=rolling())
+    assert result.gif == tmp_path / "o.gif"
+    shown, times = decoded(result.gif)
+    assert len(shown) == 4 + 3
+    assert psnr(shown[-1], pictures(1, first=22)[0]) > 25  # 256 colours
+    assert float(times[-1]) == pytest.approx(float(6 / NTSC), abs=0.02)
+
+
+def test_folder_of_images_is_a_clip(tmp_path: Path) -> None:
+    folder = write_images(tmp_path / "shot", pictures(6))
+    result = predict_frames(folder, 2, model=rolling())
+    assert result.output == tmp_path / "shot.predicted.mp4"
+    shown, _ = decoded(result.output)
+    assert len(shown) == 8
+    assert psnr(shown[7], pictures(1, first=7)[0]) > 30
+
+
+def test_fewer_frames_than_the_context_are_enough(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "short.mp4", pictures(3))
+    network = RollingPredictor(context_frames=12)
+    result = predict_frames(source, 1, model=NextFrames(network, "rolling"))
+    assert network.lengths == [3]
+    assert result.context_frames == 3
+
+
+def test_cut_in_the_context_is_noticed_and_said(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "cut.mp4", pictures(17) + pictures(3, seed=7))
+    network = RollingPredictor()
+    result = predict_frames(source, 1, model=NextFrames(network, "rolling"))
+    assert network.lengths == [3]
+    assert result.warnings == ("scene cut at 00:00:00.680: predicted from the 3 frames after it",)
+
+
+def test_cut_before_the_last_frame_says_what_to_do(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "cut.mp4", pictures(17) + pictures(1, seed=7))
+    with pytest.raises(NotEnoughFrames, match=r"cut\.mp4.*scene cut at 0\.680 s.*--at"):
+        predict_frames(source, 1, model=rolling())
+    assert predict_frames(source, 1, at=0.66, model=rolling()).first_index == 17
+
+
+def test_long_horizon_is_predicted_in_parts_and_said(clip: Path, tmp_path: Path) -> None:
+    network = RollingPredictor()
+    model = NextFrames(network, "rolling", horizon=8)
+    result = predict_frames(clip, 20, output=tmp_path / "o.mp4", model=model)
+    assert len(network.lengths) == 3  # 8, 8 and 4 frames
+    assert psnr(decoded(result.output)[0][39], pictures(1, first=39)[0]) > 30
+    assert result.warnings == (
+        "20 frames ahead: this model was measured up to 8, later frames may be poor",
+    )
+
+
+def test_library_refuses_to_write_over_its_input(clip: Path) -> None:
+    with pytest.raises(OutputIsInput):
+        predict_frames(clip, 1, output=clip, overwrite=True, model=rolling())
+
+
+def test_dropped_streams_are_named(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "sound.mp4", pictures(25), has_audio=True)
+    assert predict_frames(source, 2, model=rolling()).dropped == ()
+    only = predict_frames(source, 2, mode="only", output=tmp_path / "o.mp4", model=rolling())
+    assert only.dropped == ("audio",)
+    assert replace(only, dropped=()).as_json()["dropped"] == []
+
+
+@pytest.mark.parametrize("mode", ["append", "only", "next", "side-by-side"])
+def test_ten_bits_stay_ten_and_are_said(tmp_path: Path, mode: Mode) -> None:
+    source = write_clip(tmp_path / "ten.mkv", pictures(12), pixel_format="yuv420p10le")
+    result = predict_frames(source, 2, mode=mode, model=rolling())
+    said = "10 bits a channel: predicted in floating point, written with 10"
+    assert said in result.warnings
+    with av.open(str(result.output)) as container:
+        assert container.streams.video[0].codec_context.pix_fmt == "yuv420p10le"
+
+
+def test_at_behind_the_end_is_said(clip: Path, tmp_path: Path) -> None:
+    result = predict_frames(clip, 1, at=60, output=tmp_path / "o.mp4", model=rolling())
+    assert result.first_index == 20
+    assert result.warnings == (
+        "--at 00:01:00.000 is behind the last frame at 00:00:00.634: nothing is cut",
+    )
+
+
+def test_at_counts_from_the_first_frame(tmp_path: Path) -> None:
+    times = [5 + Fraction(k, 25) for k in range(20)]
+    source = write_clip(tmp_path / "late.ts", pictures(20), times=times)
+    assert decoded(source)[1][0] >= 5
+    result = predict_frames(source, 1, at=0.4, mode="only", model=rolling())
+    assert psnr(decoded(result.output)[0][0], pictures(1, first=11)[0]) > 30
