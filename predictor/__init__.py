@@ -1,30 +1,79 @@
 """Predict the next frames of videos, fill holes in photographs, train the networks that do it."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 if TYPE_CHECKING:
     from os import PathLike
 
     from predictor.frame_predictor import FramePredictor
+    from predictor.inpainter import Inpainter
 
 __version__ = "0.1.0"
 
 
+@overload
 def load(
-    name_or_file: "str | PathLike[str]", device: str = "auto", precision: str = "auto"
-) -> "FramePredictor":
-    """Return the bundled model of that name, or the one in that file, ready to predict.
+    name_or_file: "str | PathLike[str]",
+    device: str = "auto",
+    precision: str = "auto",
+    *,
+    task: Literal["frames"],
+) -> "FramePredictor": ...
+
+
+@overload
+def load(
+    name_or_file: "str | PathLike[str]",
+    device: str = "auto",
+    precision: str = "auto",
+    *,
+    task: Literal["inpaint"],
+) -> "Inpainter": ...
+
+
+@overload
+def load(
+    name_or_file: "str | PathLike[str]",
+    device: str = "auto",
+    precision: str = "auto",
+    *,
+    task: None = None,
+) -> Any: ...
+
+
+def load(
+    name_or_file: "str | PathLike[str]",
+    device: str = "auto",
+    precision: str = "auto",
+    *,
+    task: str | None = None,
+) -> Any:
+    """Return the bundled model of that name, or the one in that file, ready to use.
 
     ``load("frames").predict(clip, count=8)`` takes a clip ``(N, T, 3, H, W)`` in [-1, 1] and
-    returns ``(N, 8, 3, H, W)``. `device` is ``"auto"`` (the GPU where there is one) or as PyTorch
-    names it; `precision` is ``"auto"`` (bfloat16 where it is native), ``"fp32"`` or ``"bf16"``.
-    Raises `UnknownModel`, `DamagedWeights` (a pickle too: it is never read) and `SettingsError`.
+    returns ``(N, 8, 3, H, W)``. ``load("inpaint").fill(images, masks)`` takes ``(N, 3, H, W)`` in
+    [-1, 1] and ``(N, 1, H, W)``, 1 where a pixel is missing, and returns the images filled.
+    `device` is ``"auto"`` (the GPU where there is one) or as PyTorch names it; `precision` is
+    ``"auto"`` (bfloat16 where it is native), ``"fp32"`` or ``"bf16"``. Raises `UnknownModel`, also
+    for a model that does not do the `task` asked for; `DamagedWeights` (a pickle too: it is never
+    read) and `SettingsError`.
     """
     from predictor.devices import chosen_device, uses_bfloat16
-    from predictor.frame_predictor import FramePredictor
+    from predictor.errors import UnknownModel
     from predictor.weights import find_model, load_network
 
     chosen = chosen_device(device)
     use_bfloat16 = uses_bfloat16(precision, chosen)
-    network, _ = load_network(find_model(name_or_file))
+    network, metadata = load_network(find_model(name_or_file))
+    if task is not None and metadata.task != task:
+        raise UnknownModel(
+            f"the model {name_or_file} is for `predictor {metadata.task}`, "
+            f"expected one for `predictor {task}`"
+        )
+    if metadata.task == "inpaint":
+        from predictor.inpainter import Inpainter
+
+        return Inpainter(network, chosen, use_bfloat16)
+    from predictor.frame_predictor import FramePredictor
+
     return FramePredictor(network, chosen, use_bfloat16)

@@ -136,7 +136,9 @@ def evaluate(
     if output is not None:
         require_free(output, overwrite=overwrite)
     names = [model] if against is None else [model, against]
-    models = {name: predictor.load(name, device, precision).predict for name in names}
+    models = {
+        name: predictor.load(name, device, precision, task="frames").predict for name in names
+    }
     with _progress_on_stderr("windows") as advance:
         evaluation = evaluated(
             data, models, horizon=horizon, windows_per_video=windows, progress=advance

@@ -33,6 +33,21 @@ def require_clip(clip: Tensor, name: str = "clip", channels: int | None = 3) -> 
     return _require(clip, name, "(N, T, C, H, W)", channels)
 
 
+def require_masks(masks: Tensor, images: Tensor, name: str = "masks") -> Tensor:
+    """Return `masks` unchanged if it is a float tensor ``(N, 1, H, W)`` that fits `images`.
+
+    `images` are ``(N, C, H, W)``. Raises `TensorContractError` otherwise.
+    """
+    _require(masks, name, "(N, 1, H, W)", 1)
+    expected = (images.shape[0], 1, *images.shape[-2:])
+    if tuple(masks.shape) != expected:
+        raise TensorContractError(
+            f"{name} have shape {tuple(masks.shape)}, expected {expected} for images of "
+            f"{images.shape[-1]}x{images.shape[-2]}"
+        )
+    return masks
+
+
 def _require(tensor: Tensor, name: str, layout: str, channels: int | None) -> Tensor:
     shape = tuple(tensor.shape)
     if tensor.ndim != layout.count(",") + 1:

@@ -9,7 +9,8 @@ import torch
 import predictor
 from predictor.errors import SettingsError, UnknownModel
 from predictor.frame_predictor import FramePredictor
-from predictor.weights import load_network
+from predictor.inpainter import Inpainter
+from predictor.weights import load_network, save_network
 
 
 @pytest.fixture
@@ -37,3 +38,14 @@ def test_unknown_model_and_settings_are_named(file: Path) -> None:
         predictor.load(file, device="tpu9")
     with pytest.raises(SettingsError, match="precision='fp8'"):
         predictor.load(file, precision="fp8")
+
+
+def test_a_model_does_its_own_task_only(file: Path, tmp_path: Path) -> None:
+    network, metadata = load_network(file)
+    other = tmp_path / "filler.safetensors"
+    save_network(other, "multiscale", network, metadata.provenance, task="inpaint")
+    assert isinstance(predictor.load(other, device="cpu", task="inpaint"), Inpainter)
+    assert isinstance(predictor.load(other, device="cpu"), Inpainter)
+    assert isinstance(predictor.load(file, device="cpu", task="frames"), FramePredictor)
+    with pytest.raises(UnknownModel, match=r"is for `predictor inpaint`, expected .*frames`"):
+        predictor.load(other, device="cpu", task="frames")

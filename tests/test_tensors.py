@@ -11,6 +11,7 @@ from predictor.tensors import (
     padded_to_multiple,
     require_clip,
     require_images,
+    require_masks,
     rescaled,
     shown_difference,
 )
@@ -35,6 +36,15 @@ def test_channels_of_a_clip_are_its_third_axis() -> None:
     assert require_clip(clip) is clip
     with pytest.raises(TensorContractError, match="clip has 4 channels"):
         require_clip(clip.transpose(1, 2))
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 4, 6), (2, 3, 4, 6), (2, 1, 6, 4), (2, 4, 6)])
+def test_masks_that_do_not_fit_their_images_are_refused(shape: tuple[int, ...]) -> None:
+    images = torch.zeros(2, 3, 4, 6)
+    masks = torch.zeros(2, 1, 4, 6)
+    assert require_masks(masks, images) is masks
+    with pytest.raises(TensorContractError, match="masks ha"):
+        require_masks(torch.zeros(shape), images)
 
 
 def test_a_range_is_mapped_end_to_end_and_back() -> None:

@@ -59,7 +59,7 @@ def benchmark(
     tables: list[RenderableType] = []
     if data is not None:
         names = [model] if against is None else [model, against]
-        networks = {name: predictor.load(name).predict for name in names}
+        networks = {name: predictor.load(name, task="frames").predict for name in names}
         _note(f"measuring the quality on {data}")
         evaluation = evaluated(data, networks, horizon=4)
         rows = quality_rows(evaluation, model)

@@ -78,6 +78,6 @@ def load(model: str, device: str, precision: str, threads: int | None) -> NextFr
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    network = predictor.load(model, device=device, precision=precision)
+    network = predictor.load(model, device=device, precision=precision, task="frames")
     metadata = read_metadata(find_model(model))
     return NextFrames(network, model, metadata.provenance.measured_horizon)

@@ -1,0 +1,142 @@
+"""Any image and mask in; the missing pixels filled, every other bit as it was."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from predictor.errors import TensorContractError
+from predictor.inpainter import Inpainter
+from predictor.smooth_fill import smooth_fill
+
+
+class Smooth(nn.Module):
+    """Fills smoothly in [0, 1]; remembers what it was shown."""
+
+    pixel_range = (0.0, 1.0)
+    multiple = 8
+    hole_px = 24
+    context_px = 16
+    fixed_side_px: int | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[Tensor, Tensor]] = []
+
+    def forward(self, images: Tensor, masks: Tensor) -> list[Tensor]:
+        self.seen.append((images, masks))
+        return [torch.full_like(images, 9.0), smooth_fill(images, masks)]
+
+
+class Square(Smooth):
+    """Takes squares of 32 pixels and fills the 16 in their middle."""
+
+    multiple = 32
+    hole_px = 16
+    fixed_side_px = 32
+
+
+def picture(height: int = 80, width: int = 100, seed: int = 0) -> Tensor:
+    """Return a smooth picture ``(1, 3, H, W)``, so that a good fill is near the truth."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(1, 3, 2, 3, generator=generator) * 1.6 - 0.8
+    return torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic").clamp(-1, 1)
+
+
+def mask_of(images: Tensor, *boxes: tuple[int, int, int, int]) -> Tensor:
+    masks = torch.zeros(len(images), 1, *images.shape[-2:])
+    for top, left, height, width in boxes:
+        masks[..., top : top + height, left : left + width] = 1
+    return masks
+
+
+@pytest.mark.parametrize("network", [Smooth, Square])
+@pytest.mark.parametrize("box", [(20, 30, 10, 12), (0, 0, 9, 30), (10, 20, 50, 60), (30, 99, 3, 1)])
+def test_only_missing_pixels_change_and_they_come_near_the_truth(
+    network: type[Smooth], box: tuple[int, int, int, int]
+) -> None:
+    images = picture()
+    masks = mask_of(images, box)
+    damaged = images.where(masks == 0, torch.tensor(float("nan")))  # never to be looked at
+    before = damaged.clone()
+    filled = Inpainter(network()).fill(damaged, masks)
+    assert torch.equal(filled.where(masks == 0, 0), images.where(masks == 0, 0))
+    assert torch.equal(damaged.nan_to_num(5), before.nan_to_num(5))
+    error = (filled - images).abs()[masks.expand_as(images) > 0]
+    assert error.max() < 0.5
+    assert error.mean() < 0.12
+
+
+def test_separate_holes_are_separate_crops_and_the_rest_costs_nothing() -> None:
+    network = Smooth()
+    images = picture(400, 600)
+    masks = mask_of(images, (40, 50, 10, 12), (300, 500, 20, 6))
+    Inpainter(network).fill(images, masks)
+    shapes = [tuple(seen.shape[-2:]) for seen, _ in network.seen]
+    assert shapes == [(48, 48), (56, 40)]  # holes and 16 px around them, in eights
+
+
+def test_a_wide_hole_is_shown_at_the_scale_that_the_network_bridges() -> None:
+    network = Smooth()
+    images = picture(300, 300)
+    Inpainter(network).fill(images, mask_of(images, (100, 100, 96, 96)))
+    ((seen, missing),) = network.seen
+    # four times 24 px: 96 and 2 x 16 x 4 around, a quarter of that
+    assert seen.shape[-2:] == (56, 56)
+    assert missing.sum() == pytest.approx(24 * 24, rel=0.1)
+
+
+def test_a_long_thin_hole_is_filled_at_full_resolution() -> None:
+    network = Smooth()
+    images = picture(200, 300)
+    Inpainter(network).fill(images, mask_of(images, (100, 0, 6, 300)))
+    assert network.seen[0][0].shape[-1] == 304
+
+
+def test_the_middle_of_a_fixed_square_is_the_hole() -> None:
+    network = Square()
+    images = picture()
+    Inpainter(network).fill(images, mask_of(images, (0, 0, 32, 20)))
+    ((seen, missing),) = network.seen
+    assert seen.shape[-2:] == (32, 32)
+    # twice 16 px: the square reaches beyond the corner, mirrored, and so does the hole
+    assert missing[0, 0, 8:24, 11:21].all()
+
+
+def test_the_network_is_shown_its_range_and_no_missing_pixel() -> None:
+    network = Smooth()
+    images = picture()
+    masks = mask_of(images, (20, 30, 10, 12))
+    Inpainter(network).fill(images.where(masks == 0, 1.0), masks)
+    seen, missing = network.seen[0]
+    assert seen.min() >= 0
+    assert seen.max() <= 1
+    shown = seen.masked_select(missing.expand_as(seen) > 0)
+    assert shown.unique().tolist() == [0.5]  # the middle of its range
+
+
+def test_a_batch_equals_its_items_one_by_one() -> None:
+    images = torch.cat([picture(seed=1), picture(seed=2)])
+    masks = torch.cat(
+        [mask_of(images[:1], (5, 5, 30, 30)), mask_of(images[:1], (50, 60, 8, 40), (0, 0, 3, 3))]
+    )
+    inpainter = Inpainter(Smooth())
+    apart = torch.cat(
+        [inpainter.fill(i, m) for i, m in zip(images.split(1), masks.split(1), strict=True)]
+    )
+    assert torch.equal(inpainter.fill(images, masks), apart)
+
+
+def test_type_and_an_empty_mask_are_kept() -> None:
+    images = picture().double()
+    filled = Inpainter(Smooth()).fill(images, mask_of(images))
+    assert filled.dtype == torch.float64
+    assert torch.equal(filled, images)
+    assert filled is not images
+
+
+def test_a_mask_that_leaves_nothing_and_one_that_does_not_fit_are_refused() -> None:
+    images = picture()
+    with pytest.raises(TensorContractError, match="covers its whole image"):
+        Inpainter(Smooth()).fill(images, torch.ones(1, 1, 80, 100))
+    with pytest.raises(TensorContractError, match="expected"):
+        Inpainter(Smooth()).fill(images, torch.zeros(1, 1, 80, 99))
