@@ -1,40 +1,23 @@
-"""Names of outputs, and files that appear whole or not at all.
+"""Names of outputs, and what is never written over.
 
-A file is written to a ``.partial`` neighbour, synced and renamed. An output never replaces an input
-and never replaces a file without ``overwrite``.
+An output never replaces an input, and never a file without ``overwrite``.
 """
 
 import contextlib
-import errno
 import os
 import re
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
 from predictor.errors import OutputExists, OutputIsInput, OutputNotWritten
+from predictor.whole_files import PARTIAL, require_free, whole_file, whole_folder
 
 MARKER = ".predicted"
-PARTIAL = ".partial"
 FOLDER_SUFFIX = ".mp4"
 """The container for a clip that came as a folder of images."""
 
-_REFUSALS = {
-    errno.ENOSPC: "no space left on the device",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.EFBIG: "the file is larger than allowed here",
-    errno.EROFS: "the file system is read-only",
-    errno.ENOENT: "its folder is not there or takes no files",
-    errno.EACCES: "permission denied",
-    errno.EPERM: "permission denied",
-    errno.ENAMETOOLONG: "the file name is too long",
-    errno.ENOTDIR: "a part of its path is a file, not a folder",
-    errno.EEXIST: "a part of its path is a file, not a folder",
-    errno.EIO: "the device reports an input/output error",
-}
-_ONLY_FROM_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 _NUMBERED_IMAGE = re.compile(r"\d{6,}\.png")
 
 
@@ -43,7 +26,7 @@ def is_output_name(path: Path) -> bool:
 
     A folder given as input skips such files, so that a second run does not predict predictions.
     """
-    return path.stem.endswith((MARKER, PARTIAL)) or path.suffix == PARTIAL
+    return path.stem.endswith(MARKER) or path.suffix == PARTIAL
 
 
 def output_paths(
@@ -110,10 +93,7 @@ def check_output(output: Path, inputs: Iterable[Path], overwrite: bool = False) 
     for source in inputs:
         if _is_same_file(output, source):
             raise OutputIsInput(f"{output}: the output is the input {source}; choose another -o")
-    if os.path.isdir(output):
-        raise OutputNotWritten(f"{output}: is a folder, expected the name of a file")
-    if not overwrite and os.path.lexists(output):
-        raise OutputExists(f"{output}: exists already; --overwrite replaces it")
+    require_free(output, overwrite)
 
 
 def check_output_folder(folder: Path, inputs: Iterable[Path], overwrite: bool = False) -> None:
@@ -149,98 +129,22 @@ def _is_same_file(first: Path, second: Path) -> bool:
 def atomic_output(path: Path, overwrite: bool = False) -> Iterator[Path]:
     """Yield a ``.partial`` path that becomes `path` when the block ends without an exception.
 
-    The partial keeps the extension (``clip.predicted.partial.mp4``), lies in the same folder, which
-    is made if missing, and is removed on any exception. Raises `OutputExists` without `overwrite`
-    and `OutputNotWritten` where the file system refuses.
+    As `whole_file`; raises `OutputExists` without `overwrite` also where another program wrote
+    `path` meanwhile.
     """
-    check_output(path, (), overwrite)
-    partial = path.with_name(f"{path.stem}{PARTIAL}{path.suffix}")
-    with _refusals_named(path, partial):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            partial.touch()
-            yield partial
-            _sync(partial)
-            check_output(path, (), overwrite)
-            partial.replace(path)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
-        _sync_folder(path.parent)
+    require_free(path, overwrite)
+    with whole_file(path, reads_too=True) as partial:
+        yield partial
+        require_free(path, overwrite)
 
 
 @contextlib.contextmanager
 def atomic_output_folder(folder: Path, overwrite: bool = False) -> Iterator[Path]:
     """Yield an empty ``.partial`` folder that becomes `folder` when the block ends well.
 
-    Raises as `check_output_folder` and `OutputNotWritten`; on any exception nothing is left behind
-    and an older folder is untouched.
+    As `whole_folder`, for numbered images; raises as `check_output_folder`.
     """
     check_output_folder(folder, (), overwrite)
-    partial = folder.with_name(folder.name + PARTIAL)
-    with _refusals_named(folder, partial):
-        shutil.rmtree(partial, ignore_errors=True)
-        try:
-            partial.mkdir(parents=True)
-            yield partial
-            for image in sorted(partial.iterdir()):
-                _sync(image)
-            _sync_folder(partial)
-            check_output_folder(folder, (), overwrite)
-            if os.path.isdir(folder):
-                _swap(partial, folder)
-            else:
-                partial.rename(folder)
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
-        _sync_folder(folder.parent)
-
-
-def _swap(partial: Path, folder: Path) -> None:
-    """Put `partial` in the place of `folder`, which is deleted only after."""
-    older = folder.with_name(f"{folder.name}.older{PARTIAL}")
-    folder.rename(older)
-    try:
-        partial.rename(folder)
-    except BaseException:
-        older.rename(folder)
-        raise
-    shutil.rmtree(older)
-
-
-@contextlib.contextmanager
-def _refusals_named(path: Path, partial: Path) -> Iterator[None]:
-    """Raise what the file system refused as `OutputNotWritten` with the name of the output.
-
-    An error that can come from reading, such as a missing permission, is translated only where it
-    names the output.
-    """
-    try:
-        yield
-    except OSError as error:
-        named = Path(error.filename) if isinstance(error.filename, str) else None
-        is_ours = named is not None and (named == partial or partial in named.parents)
-        is_ours = is_ours or named == path or named in path.parents
-        if error.errno in _ONLY_FROM_WRITING or (error.errno in _REFUSALS and is_ours):
-            raise OutputNotWritten(f"{path}: not written: {_REFUSALS[error.errno]}") from error
-        raise
-
-
-def _sync(path: Path) -> None:
-    """Wait until the file `path` is on the disk."""
-    handle = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Wait until the names in `folder` are on the disk, where the file system can do that."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    with whole_folder(folder, reads_too=True) as partial:
+        yield partial
+        check_output_folder(folder, (), overwrite)

@@ -131,10 +131,10 @@ def evaluate(
     from predictor.analysis.frames_report import html_report
     from predictor.analysis.frames_summary import evaluation_json
     from predictor.analysis.frames_table import evaluation_tables
-    from predictor.weights import require_free, write_whole
+    from predictor.whole_files import require_free, write_whole
 
     if output is not None:
-        require_free(output, overwrite=overwrite)
+        require_free(output, overwrite)
     names = [model] if against is None else [model, against]
     models = {
         name: predictor.load(name, device, precision, task="frames").predict for name in names

@@ -6,7 +6,6 @@ unpickles. A bundled model is a folder ``NAME`` with ``NAME.safetensors`` and th
 folders lie in ``predictor/_models`` of an installed package and in ``models`` of a checkout.
 """
 
-import contextlib
 import dataclasses
 import difflib
 import hashlib
@@ -23,8 +22,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from predictor.errors import DamagedWeights, OutputExists, OutputNotWritten, UnknownModel
+from predictor.errors import DamagedWeights, UnknownModel
 from predictor.networks import NETWORKS
+from predictor.whole_files import require_free, write_whole
 
 METADATA_KEY = "predictor"
 SUFFIX = ".safetensors"
@@ -106,7 +106,7 @@ def save_network(
     config_type, module_type = NETWORKS[network_name]
     if not isinstance(network, module_type) or not isinstance(network.config, config_type):
         raise TypeError(f"{type(network).__name__} is not the network {network_name!r}")
-    require_free(path, overwrite=overwrite)
+    require_free(path, overwrite)
     tensors = {name: _stored(name, tensor) for name, tensor in network.state_dict().items()}
     described: Any = network
     context = getattr(described, "context", None)
@@ -197,28 +197,6 @@ def find_model(name_or_file: str | os.PathLike[str]) -> Path:
     raise UnknownModel(
         f"no model {name!r}: no file of that name, bundled are {', '.join(bundled) or 'none'}{hint}"
     )
-
-
-def require_free(path: Path, *, overwrite: bool) -> None:
-    """Raise `OutputExists` if there is something at `path` that may not be replaced."""
-    if path.exists() and not overwrite:
-        raise OutputExists(f"{path} exists; --overwrite replaces it")
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write `path` in one step, and its folder if needed. Raises `OutputNotWritten`."""
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise OutputNotWritten(f"{path} was not written: {error.strerror}") from error
 
 
 def _stored(name: str, tensor: Tensor) -> Tensor:

@@ -8,7 +8,6 @@ from pipelines.frames.context import Context
 from pipelines.frames.request import FramesRequest
 from pipelines.outputs import atomic_output
 from pipelines.timecodes import clock
-from predictor.errors import OutputNotWritten
 from predictor.media.encoding import EncodingOptions, VideoWriter
 from predictor.media.video import VideoInfo
 
@@ -31,14 +30,11 @@ def new_video(
 
     Raises as `VideoWriter` and `atomic_output` do.
     """
-    with atomic_output(request.output, request.overwrite) as partial:
-        try:
-            with VideoWriter(partial, info, size, rate, encoding_options(request)) as writer:
-                yield writer
-        except OutputNotWritten as error:
-            # Nobody asked for a file of the partial's name.
-            message = str(error).replace(str(partial), str(request.output))
-            raise OutputNotWritten(message) from error
+    with (
+        atomic_output(request.output, request.overwrite) as partial,
+        VideoWriter(partial, info, size, rate, encoding_options(request)) as writer,
+    ):
+        yield writer
 
 
 def source_notes(info: VideoInfo) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictor.data.video_index import IndexedVideo
-from predictor.errors import OutputNotWritten
+from predictor.whole_files import whole_file
 
 _VERSION = 3
 _ARRAYS = ("timestamps", "motion", "cuts", "repeats")
@@ -90,11 +90,5 @@ def write_cache(cache: Path, entries: Entries) -> None:
         parts = [getattr(video, name) for video in videos]
         arrays[name] = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
         arrays[f"{name}_lengths"] = np.asarray([len(part) for part in parts], dtype=np.int64)
-    partial = cache.with_name(cache.name + ".partial")
-    try:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-        partial.replace(cache)
-    except OSError as error:
-        raise OutputNotWritten(f"{cache}: the index cannot be written: {error}") from error
+    with whole_file(cache) as partial, partial.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)

@@ -13,7 +13,8 @@ from predictor.data.indexing import Progress
 from predictor.data.packed import PackedFrames, PackedPlace
 from predictor.data.threads import in_threads
 from predictor.data.video_index import IndexedVideo, VideoIndex
-from predictor.errors import OutputNotWritten, UnreadableMedia
+from predictor.errors import OutputNotWritten
+from predictor.whole_files import whole_file, write_whole
 
 _VERSION = 1
 
@@ -50,22 +51,14 @@ def with_packed_frames(
     )
     note = path.with_name(path.name + ".json")
     if not _is_current(path, note, size, description):
-        partial = path.with_name(path.name + ".partial")
+        note.unlink(missing_ok=True)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            note.unlink(missing_ok=True)
-            _reserve(partial, size)
-            _fill(index, chosen, places, partial, workers, progress)
-            partial.replace(path)
-            note.write_text(description)
-        except UnreadableMedia:
-            raise
-        except OSError as error:
-            raise OutputNotWritten(
-                f"{path}: {size / 2**30:.1f} GiB of frames cannot be written: {error}"
-            ) from error
-        finally:
-            partial.unlink(missing_ok=True)
+            with whole_file(path) as partial:
+                _reserve(partial, size)
+                _fill(index, chosen, places, partial, workers, progress)
+        except OutputNotWritten as error:
+            raise OutputNotWritten(f"{error} ({size / 2**30:.1f} GiB of frames)") from error
+        write_whole(note, description.encode())
     return replace(index, packed=PackedFrames(path, places))
 
 

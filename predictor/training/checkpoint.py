@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from predictor.errors import DamagedCheckpoint, OutputNotWritten
+from predictor.whole_files import PARTIAL, whole_file
 
 FORMAT_VERSION = 1
 METADATA_KEY = "predictor"
@@ -56,17 +57,11 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], record: Mapping[
     Raises `OutputNotWritten`.
     """
     held = {**record, "format": FORMAT_VERSION, "crc32": _checksum(tensors)}
-    partial = path.with_name(f"{path.name}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(dict(tensors), partial, {METADATA_KEY: json.dumps(held)})
-        with partial.open("rb+") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
-        _sync_folder(path.parent)
-    except (OSError, SafetensorError) as error:
-        partial.unlink(missing_ok=True)
-        raise OutputNotWritten(f"{path} was not written: {error}") from error
+        with whole_file(path) as partial:
+            save_file(dict(tensors), partial, {METADATA_KEY: json.dumps(held)})
+    except SafetensorError as error:
+        raise OutputNotWritten(f"{path}: not written: {error}") from error
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -108,21 +103,18 @@ def keep_newest(folder: Path, count: int) -> None:
     """Delete all but the newest `count` numbered checkpoints and what a kill left half-written."""
     for path in checkpoints_newest_first(folder)[count:]:
         path.unlink()
-    for path in folder.glob("*.partial"):
+    for path in folder.glob(f"*{PARTIAL}"):
         path.unlink()
 
 
 def keep_as_best(path: Path) -> None:
     """Give the checkpoint `path` the second name under which it stays; a copy where links fail."""
-    best = path.with_name(BEST)
-    partial = best.with_name(f"{BEST}.partial")
-    partial.unlink(missing_ok=True)
-    try:
-        os.link(path, partial)
-    except OSError:  # a file system without hard links
-        shutil.copyfile(path, partial)
-    partial.replace(best)
-    _sync_folder(path.parent)
+    with whole_file(path.with_name(BEST)) as partial:
+        partial.unlink()
+        try:
+            os.link(path, partial)
+        except OSError:  # a file system without hard links
+            shutil.copyfile(path, partial)
 
 
 def _checksum(tensors: Mapping[str, Tensor]) -> int:
@@ -132,11 +124,3 @@ def _checksum(tensors: Mapping[str, Tensor]) -> int:
         content = tensors[name].contiguous().reshape(-1).view(torch.uint8)
         checksum = zlib.crc32(content.numpy().data, checksum)
     return checksum
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -48,6 +48,7 @@ from predictor.training.reports import Means, RunLog, progress_line
 from predictor.training.settings import changed_settings, require_same_run, validated_settings
 from predictor.training.state import Best, TrainingState
 from predictor.training.stream import BatchStream, on_device
+from predictor.whole_files import write_whole
 
 RUN_FILE = "run.json"
 CHECKPOINTS = "checkpoints"
@@ -361,12 +362,9 @@ def _start_from(system: System, weights: Mapping[str, Tensor]) -> None:
 
 
 def _write_run_file(run: Run) -> None:
-    run.folder.mkdir(parents=True, exist_ok=True)
     told = {
         "system": run.system_name,
         "settings": run.settings.model_dump(mode="json"),
         "data": str(run.data),
     }
-    partial = run.folder / f"{RUN_FILE}.partial"
-    partial.write_text(json.dumps(told, indent=2) + "\n")
-    partial.replace(run.folder / RUN_FILE)
+    write_whole(run.folder / RUN_FILE, (json.dumps(told, indent=2) + "\n").encode())

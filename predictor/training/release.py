@@ -19,10 +19,9 @@ from predictor.weights import (
     SUFFIX,
     Metadata,
     Provenance,
-    require_free,
     save_network,
-    write_whole,
 )
+from predictor.whole_files import require_free, write_whole
 
 CARD = "README.md"
 NOT_STATED = "not stated"
@@ -49,7 +48,7 @@ def export_run(
     """
     file, card = output / f"{output.resolve().name}{SUFFIX}", output / CARD
     for path in (file, card):
-        require_free(path, overwrite=overwrite)
+        require_free(path, overwrite)
     scores, horizon = _evaluated(evaluation) if evaluation is not None else ({}, None)
     network, run, record = trained_network(folder, systems, best=best)
     if not scores:

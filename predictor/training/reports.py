@@ -9,6 +9,8 @@ from typing import Any
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
+from predictor.whole_files import write_whole
+
 _logger = logging.getLogger(__name__)
 
 
@@ -21,11 +23,8 @@ class RunLog:
 
     def __init__(self, folder: Path, header: Mapping[str, Any], iteration: int) -> None:
         self._path = folder / "log.jsonl"
-        folder.mkdir(parents=True, exist_ok=True)
         kept = _lines_until(self._path, iteration) or [json.dumps(header)]
-        partial = self._path.with_name(f"{self._path.name}.partial")
-        partial.write_text("".join(f"{line}\n" for line in kept))
-        partial.replace(self._path)
+        write_whole(self._path, "".join(f"{line}\n" for line in kept).encode())
         self._curves = SummaryWriter(str(folder / "tensorboard"), purge_step=iteration + 1)
 
     def write(self, iteration: int, numbers: Mapping[str, float]) -> None:

@@ -109,6 +109,8 @@ def test_no_space_is_an_error_and_leaves_nothing(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(packing, "_reserve", full)
-    with pytest.raises(OutputNotWritten, match=r"GiB of frames cannot be written.*No space"):
+    with pytest.raises(
+        OutputNotWritten, match=r"frames: not written: no space left .*GiB of frames"
+    ):
         with_packed_frames(index, tmp_path / "cache" / "frames", 10**9)
     assert list((tmp_path / "cache").iterdir()) == []

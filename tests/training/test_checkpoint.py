@@ -127,7 +127,7 @@ def test_failed_write_leaves_what_was_there(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OutputNotWritten, match=r"iteration-000002.*No space left"):
+    with pytest.raises(OutputNotWritten, match=r"iteration-000002.*no space left"):
         write_checkpoint(path, {"other": torch.ones(3)}, RECORD)
     assert path.read_bytes() == before
     assert [item.name for item in tmp_path.iterdir()] == [path.name]
