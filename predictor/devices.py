@@ -46,6 +46,11 @@ def uses_bfloat16(precision: str, device: torch.device) -> bool:
     return precision == "bf16" or (precision == "auto" and _multiplies_bfloat16(device))
 
 
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Return whether `error` is a failed allocation: on a processor torch has no type for it."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
 def _multiplies_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)

@@ -13,6 +13,9 @@ from predictor.errors import TensorContractError
 IMAGE_RANGE = (-1.0, 1.0)
 """The range of public images and clips."""
 
+PSNR_CAP_DB = 60.0
+"""What scores give two equal images, instead of infinity, and all others at most."""
+
 DIFFERENCE_GAIN = 4
 """How much stronger a difference is shown than it is; see `shown_difference`."""
 

@@ -17,10 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipelines.frames.result import Comparison
-from predictor.tensors import IMAGE_RANGE
-
-PSNR_CAP_DB = 60.0
-"""Two equal frames have this instead of infinity."""
+from predictor.tensors import IMAGE_RANGE, PSNR_CAP_DB
 
 _WINDOW = 11
 _KERNEL = cv2.getGaussianKernel(_WINDOW, 1.5, cv2.CV_32F)

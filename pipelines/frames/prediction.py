@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 import predictor
+from predictor.devices import is_out_of_memory
 from predictor.errors import OutOfDeviceMemory
 from predictor.frame_predictor import FEWEST_FRAMES
 from predictor.weights import find_model, read_metadata
@@ -16,8 +17,8 @@ FRAMES_AT_ONCE = 8
 """Frames predicted before they are handed on, so that memory does not grow with the horizon."""
 
 
-class FramePredictor(Protocol):
-    """What `predictor.load` returns for the task ``frames``."""
+class PredictsFrames(Protocol):
+    """What is asked of a network here; `predictor.load` returns one for the task ``frames``."""
 
     context_frames: int
 
@@ -28,7 +29,7 @@ class FramePredictor(Protocol):
 class NextFrames:
     """Predicts on, frame after frame, from frames on the CPU to frames on the CPU."""
 
-    def __init__(self, network: FramePredictor, name: str, horizon: int | None = None) -> None:
+    def __init__(self, network: PredictsFrames, name: str, horizon: int | None = None) -> None:
         self.name = name
         self.horizon = horizon
         """Frames ahead up to which the network's quality was measured; None where unknown."""
@@ -61,8 +62,7 @@ class NextFrames:
             with torch.no_grad():
                 return self._network.predict(clip, count).float().cpu()
         except RuntimeError as error:
-            is_full = isinstance(error, torch.OutOfMemoryError)
-            if not is_full and "can't allocate memory" not in str(error):
+            if not is_out_of_memory(error):
                 raise
             height, width = clip.shape[-2:]
             raise OutOfDeviceMemory(

@@ -16,13 +16,12 @@ from predictor.errors import UnreadableMedia
 from predictor.flow import constant_velocity, dense_flow
 from predictor.metrics import moving_by_speed, psnr, sharpness, ssim
 from predictor.metrics.ssim import WINDOW as SMALLEST_SIDE_PX
-from predictor.tensors import IMAGE_RANGE
+from predictor.tensors import IMAGE_RANGE, PSNR_CAP_DB
 
 REPEAT_LAST = "repeat-last"
 CONSTANT_VELOCITY = "DIS constant velocity"
 
 CONTEXT_FRAMES = 12
-PSNR_CAP_DB = 60.0
 STILL_DB = 45.0
 """A window that repeating the last frame predicts better than this shows nothing that moves."""
 

@@ -45,11 +45,10 @@ from predictor.pyramid import pooled_at_factors
 from predictor.systems.entry import TrainingData
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings, Table
-from predictor.tensors import IMAGE_RANGE, rescaled, shown_difference
+from predictor.tensors import IMAGE_RANGE, PSNR_CAP_DB, rescaled, shown_difference
 
 _logger = logging.getLogger(__name__)
 
-PSNR_CAP_DB = 60.0
 PREVIEW_RATE_HZ = Fraction(5)
 PIXEL_LOSSES = {"lp": lp_loss, "log_lp": log_lp_loss}
 

@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 
 from predictor import __version__
-from predictor.devices import chosen_device, uses_bfloat16
+from predictor.devices import chosen_device, is_out_of_memory, uses_bfloat16
 from predictor.errors import OutOfDeviceMemory
 from predictor.systems.settings import RunSettings
 
@@ -94,8 +94,7 @@ def memory_remedy(settings: RunSettings, hardware: Hardware) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        is_full = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
-        if not is_full:
+        if not is_out_of_memory(error):
             raise
         remedy = f"lower batch_size, now {settings.batch_size}"
         if hardware.is_cuda and hardware.precision == "fp32":
