@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
-from predictor.errors import OutputExists, OutputIsInput, OutputNotWritten
+from predictor.errors import OutputExists, OutputIsInput, OutputNotWritten, SettingsError
 from predictor.whole_files import PARTIAL, require_free, whole_file, whole_folder
 
 MARKER = ".predicted"
@@ -30,51 +30,82 @@ def is_output_name(path: Path) -> bool:
 
 
 def output_paths(
-    inputs: Sequence[Path], output: Path | None = None, suffix: str | None = None
+    inputs: Sequence[Path],
+    output: Path | None = None,
+    suffix: str | None = None,
+    *,
+    is_batch: bool | None = None,
+    marker: str = MARKER,
 ) -> list[Path]:
     """Return where the result of each input goes, never the same place twice.
 
     Beside the input as ``stem.predicted.ext`` without `output`; with it, that very file for one
-    input, a file in that folder for several or where the folder exists. `suffix` replaces the
-    input's extension; folders of frames become ``.mp4``. Two inputs that would meet keep their
-    whole name (``clip.avi.predicted.gif``), then their sub-folder, then take a number.
+    input, a file in that folder for a batch or where the folder exists. `is_batch` is by default
+    whether there are several. `suffix` replaces the input's extension; folders of frames become
+    ``.mp4``.
+
+    Where names would meet in `output`, all keep the folders that they have below the inputs' common
+    one (``monday/clip.predicted.mp4``). Names of one folder that would meet still say what they
+    were (``clip-avi.predicted.gif``), then take a number.
+
+    Raises `SettingsError` where `output` is to be the folder of a batch but is a file, or is named
+    like one.
     """
-    if output is not None and len(inputs) == 1 and not os.path.isdir(output):
+    if is_batch is None:
+        is_batch = len(inputs) > 1
+    if output is not None and not is_batch and not os.path.isdir(output):
         return [output]
+    if output is not None:
+        _require_folder_name(output)
     sources = [source.absolute() for source in inputs]
-    top = Path(os.path.commonpath([source.parent for source in sources])) if sources else Path()
-    chosen = [_candidate(source, output, suffix, top, detail=0) for source in sources]
-    for detail in (1, 2):
-        uses = Counter(_identity(path) for path in chosen)
-        chosen = [
-            _candidate(source, output, suffix, top, detail) if uses[_identity(path)] > 1 else path
-            for source, path in zip(sources, chosen, strict=True)
-        ]
-    return _numbered(chosen)
+    names = [_name(source, suffix, marker) for source in sources]
+    if output is None:
+        paths = [source.parent / name for source, name in zip(sources, names, strict=True)]
+    else:
+        paths = [output / name for name in names]
+        if len({_identity(path) for path in paths}) < len(paths):
+            top = os.path.commonpath([source.parent for source in sources])
+            paths = [
+                output / source.parent.relative_to(top) / name
+                for source, name in zip(sources, names, strict=True)
+            ]
+    uses = Counter(map(_identity, paths))
+    for number, (source, path) in enumerate(zip(sources, paths, strict=True)):
+        if uses[_identity(path)] > 1 and not os.path.isdir(source):
+            stem = f"{source.stem}-{source.suffix.removeprefix('.')}".rstrip("-")
+            paths[number] = path.with_name(f"{stem}{marker}{path.suffix}")
+    return _numbered(paths, marker)
 
 
-def _candidate(
-    source: Path, output: Path | None, suffix: str | None, top: Path, detail: int
-) -> Path:
+def _require_folder_name(output: Path) -> None:
+    if os.path.isdir(output):
+        return
+    if os.path.lexists(output):
+        raise SettingsError(f"-o {output} is a file, expected a folder for several inputs")
+    from predictor.media.images import is_image_path, is_video_path
+
+    if is_video_path(output) or is_image_path(output):
+        raise SettingsError(
+            f"-o {output} is named like a file, expected a folder for several inputs"
+        )
+
+
+def _name(source: Path, suffix: str | None, marker: str) -> str:
     is_folder = os.path.isdir(source)
     extension = suffix or (FOLDER_SUFFIX if is_folder else source.suffix)
-    stem = source.name if is_folder or detail >= 1 else source.stem
-    folder = source.parent if output is None else output
-    if output is not None and detail >= 2:
-        folder = output / source.parent.relative_to(top)
-    return folder / f"{stem}{MARKER}{extension}"
+    return f"{source.name if is_folder else source.stem}{marker}{extension}"
 
 
-def _numbered(paths: list[Path]) -> list[Path]:
+def _numbered(paths: list[Path], marker: str) -> list[Path]:
     """Return `paths` with ``-2``, ``-3``, … before the marker of those that are there already."""
     unique: dict[str, Path] = {}
     for path in paths:
-        stem = path.name.removesuffix(path.suffix).removesuffix(MARKER)
+        stem = path.name.removesuffix(path.suffix).removesuffix(marker)
         candidate = path
         for number in count(2):
             if _identity(candidate) not in unique:
                 break
-            candidate = path.with_name(f"{stem}-{number}{MARKER}{path.suffix}")
+            candidate = path.with_name(f"{stem}-{number}{marker}{path.suffix}")
         unique[_identity(candidate)] = candidate
     return list(unique.values())
 

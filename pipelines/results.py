@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from predictor.errors import PredictorError
+from predictor.errors import PredictorError, SettingsError
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
@@ -70,10 +70,16 @@ class Outcome:
 
 
 def exit_code(outcomes: Sequence[Outcome], is_batch: bool) -> int:
-    """Return 0 if nothing failed, 1 for one failed input, 3 for a batch with failures."""
-    if all(outcome.error is None for outcome in outcomes):
+    """Return 0 if nothing failed, 3 for a batch with failures, 1 for one failed input.
+
+    A setting that cannot work for the one input is usage, 2.
+    """
+    errors = [outcome.error for outcome in outcomes if outcome.error is not None]
+    if not errors:
         return EXIT_DONE
-    return EXIT_PARTLY_FAILED if is_batch else EXIT_FAILED
+    if is_batch:
+        return EXIT_PARTLY_FAILED
+    return EXIT_USAGE if isinstance(errors[0], SettingsError) else EXIT_FAILED
 
 
 def document(outcomes: Sequence[Outcome], code: int, error: str | None = None) -> dict[str, Any]:

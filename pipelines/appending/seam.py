@@ -76,7 +76,9 @@ def seam_fault(source: Path, output: Path, seam: Seam, tail: TailEncoder) -> str
                 return f"a frame at {float(ours[0]):.3f} s moved to {float(theirs[0]):.3f} s"
             if not _is_equal(ours[1], theirs[1]):
                 return f"the frame at {float(ours[0]):.3f} s changed"
-    except (FFmpegError, ValueError) as error:
+    except FFmpegError as error:
+        return f"a picture there does not decode ({error.strerror})"
+    except ValueError as error:
         return f"its pictures cannot be compared: {error}"
     return None
 

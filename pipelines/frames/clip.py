@@ -10,7 +10,7 @@ from time import perf_counter
 from torch import Tensor
 
 from pipelines.appending.append import append_frames
-from pipelines.frames.context import context_of
+from pipelines.frames.context import context_of, require_not_behind
 from pipelines.frames.next_frames import every_next_frame
 from pipelines.frames.pictures import Pictures, open_pictures
 from pipelines.frames.prediction import NextFrames, load
@@ -102,9 +102,15 @@ def predicted_frames(
             f"{longest}, later frames may be poor"
         )
     if result.truncated is not None:
-        notes.append(f"used in part: {result.truncated}")
+        notes.append(f"used in part: {result.truncated}{_goes_on(result)}")
     seconds = result.seconds | {"total": perf_counter() - start}
     return replace(result, warnings=tuple(notes), seconds=seconds)
+
+
+def _goes_on(result: FramesResult) -> str:
+    if result.context_end is None:
+        return ""
+    return f"; the prediction goes on from its frame at {clock(result.context_end)}"
 
 
 def planned_frames(request: FramesRequest, model: str) -> FramesResult:
@@ -115,9 +121,12 @@ def planned_frames(request: FramesRequest, model: str) -> FramesResult:
     find_model(model)
     container_for(request.output)
     info = probe(request.input)
+    step = 1 / info.average_rate
+    if request.at is not None and info.duration_s is not None:
+        require_not_behind(info, request.at, Fraction(info.duration_s) - step, step)
     count = request.count
     if request.duration_s is not None:
-        count = frames_in(request.duration_s, 1 / info.average_rate)
+        count = frames_in(request.duration_s, step)
     if request.mode == "next":
         count = max(0, (info.frame_count or 0) - FEWEST_FRAMES)
     height, width = info.size
@@ -170,12 +179,6 @@ class _Continuation:
             yield image, first_time + number * self.step
             self._advance(number + 1, self.count)
 
-    def _end_notes(self, request: FramesRequest, reader: VideoReader) -> Iterator[str]:
-        end = self.context.times[-1] - reader.info.start_time
-        if request.at is not None and request.at > end + 2 * self.step:
-            last = clock(end)
-            yield f"--at {clock(request.at)} is behind the last frame at {last}: nothing is cut"
-
     def result(
         self, request: FramesRequest, reader: VideoReader, first_time: Fraction
     ) -> FramesResult:
@@ -189,8 +192,9 @@ class _Continuation:
             predicted_times=tuple(first_time + k * self.step for k in range(self.count)),
             predicted_count=self.count,
             context_frames=len(self.context),
+            context_end=self.context.times[-1] - reader.info.start_time,
             truncated=reader.truncated,
-            warnings=(*cut_notes(self.context), *self._end_notes(request, reader)),
+            warnings=cut_notes(self.context),
             frames_dir=request.frames_dir,
             gif=request.gif,
             seconds={

@@ -58,7 +58,8 @@ def frames(
         typer.Option(
             metavar="TIME",
             rich_help_panel=_WHAT,
-            help="Cut the source after TIME (12.5, 1:30, 00:01:30.250) and continue from there.",
+            help="Cut the source after TIME (12.5, 1:30, 00:01:30.250) and continue from there; a "
+            "TIME behind the last frame is an error.",
         ),
     ] = None,
     mode: Annotated[
@@ -83,7 +84,8 @@ def frames(
             "--output",
             rich_help_panel=_WHERE,
             show_default="IN.predicted.EXT",
-            help="A file for one input, a folder for several.",
+            help="A file for one input; for several a folder, in which inputs of one name keep "
+            "their folders.",
         ),
     ] = None,
     frames_dir: Annotated[

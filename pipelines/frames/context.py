@@ -8,11 +8,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from pipelines.results import counted
-from pipelines.timecodes import frame_step
+from pipelines.timecodes import clock, frame_step
 from predictor.data.shots import THUMBNAIL, ShotMeter
 from predictor.errors import NotEnoughFrames
 from predictor.frame_predictor import FEWEST_FRAMES
-from predictor.media.video import Frame, VideoReader
+from predictor.media.video import Frame, VideoInfo, VideoReader
 
 CONTEXT_MEMORY = 12
 """Small pictures remembered to tell a cut from a fast motion; times remembered for the rate."""
@@ -116,10 +116,27 @@ def _thumbnail(image: Tensor) -> Tensor:
 def context_of(reader: VideoReader, length: int, until: Fraction | None = None) -> Context:
     """Return the context of the frame after the last one, or after the time `until` in seconds.
 
-    Only the last frames are decoded. Raises `NotEnoughFrames` if a prediction cannot be made.
+    Only the last frames are decoded. Raises `NotEnoughFrames` if a prediction cannot be made, or
+    would be one from another moment: the last frame is shown no longer at `until`.
     """
     context = Context(length)
     for frame in reader.tail(max(CONTEXT_MEMORY, length), until):
         context.add(frame)
-    context.require_enough(str(reader.info.path))
+    info = reader.info
+    if until is not None and len(context):
+        last, step = context.times[-1], context.step(1 / info.average_rate)
+        require_not_behind(info, until - info.start_time, last - info.start_time, step)
+    context.require_enough(str(info.path))
     return context
+
+
+def require_not_behind(info: VideoInfo, at: Fraction, last: Fraction, step: Fraction) -> None:
+    """Raise `NotEnoughFrames` if the clip's last frame, at `last` s, is long over at `at` s.
+
+    Players call the end of the sound the length of a video: up to a frame of `step` s later.
+    """
+    if at > last + 2 * step:
+        raise NotEnoughFrames(
+            f"{info.path}: --at {clock(at)} is behind its last frame at {clock(last)}; "
+            "without --at the prediction continues from there"
+        )

@@ -8,7 +8,7 @@ from pathlib import Path
 from pipelines.frames.result import Mode
 from pipelines.inputs import Inputs
 from pipelines.outputs import check_output, check_output_folder, output_paths
-from predictor.errors import SettingsError
+from predictor.errors import SettingsError, UnsupportedCodec
 
 DEFAULT_COUNT = 8
 DEFAULT_MODEL = "frames"
@@ -47,6 +47,10 @@ class FramesRequest:
             raise SettingsError("mode next predicts every frame; at and duration have no meaning")
         if self.mode == "next" and self.gif is not None:
             raise SettingsError("mode next is as long as its input; gif is for a few frames")
+        if self.codec is not None:
+            from predictor.media.codecs import encoder_for
+
+            encoder_for(self.codec)
 
     @property
     def table(self) -> Path | None:
@@ -72,21 +76,32 @@ def frames_requests(
 ) -> dict[Path, FramesRequest]:
     """Return one request a clip, like `template`, with names of outputs that never meet.
 
-    For several clips `template.frames_dir` becomes a folder with one folder a clip in it.
+    For several clips `template.frames_dir` becomes a folder with one folder a clip in it. Raises
+    `SettingsError` for an `output` that cannot be what it is to be.
     """
+    if output is not None and not inputs.is_batch and not output.is_dir():
+        _require_video_name(output)
     requests = {}
     named = list(inputs.entries)
-    paths = output_paths(named, output)
-    if output is not None and inputs.is_batch and len(named) == 1:  # a folder with one video in it
-        paths = [output / path.name for path in output_paths(named)]
-    for clip, path in zip(named, paths, strict=True):
+    paths = output_paths(named, output, is_batch=inputs.is_batch)
+    frames_dirs = [template.frames_dir] * len(named)
+    if template.frames_dir is not None and inputs.is_batch:
+        images = output_paths(named, template.frames_dir, ".png", is_batch=True)
+        frames_dirs = [path.with_suffix("") for path in images]
+    for clip, path, frames_dir in zip(named, paths, frames_dirs, strict=True):
         if inputs.entries[clip] is not None:
             continue
-        frames_dir = template.frames_dir
-        if frames_dir is not None and inputs.is_batch:
-            frames_dir = frames_dir / path.name.removesuffix(path.suffix)
         gif = path.with_suffix(".gif") if with_gif else None
         if gif == path:  # the video is a GIF itself
             gif = None
         requests[clip] = replace(template, input=clip, output=path, frames_dir=frames_dir, gif=gif)
     return requests
+
+
+def _require_video_name(output: Path) -> None:
+    from predictor.media.codecs import container_for
+
+    try:
+        container_for(output)
+    except UnsupportedCodec as error:
+        raise SettingsError(f"-o {error}") from error

@@ -38,6 +38,9 @@ class FramesResult:
     """Number of the first predicted frame on the output's timeline."""
     context_frames: int = 0
     """Frames that the first prediction was made from."""
+    context_end: Fraction | None = None
+    """When the last frame of the source that the prediction was made from is shown, in seconds
+    after the source's first; None where there is no such frame: a plan, or ``next``."""
     packets_copied: bool = False
     how: str = ""
     """Whether the source's packets were copied or encoded again, and why."""
@@ -72,6 +75,7 @@ class FramesResult:
             "predicted_times_s": [float(time) for time in self.predicted_times],
             "first_index": self.first_index,
             "context_frames": self.context_frames,
+            "context_end_s": None if self.context_end is None else float(self.context_end),
             "packets_copied": self.packets_copied,
             "how": self.how,
             "truncated": self.truncated is not None,

@@ -65,6 +65,7 @@ def side_by_side(
         predicted_times=tuple(scores.times),
         predicted_count=count,
         context_frames=len(context),
+        context_end=context.times[-1] - info.start_time,
         how=f"{counted(count, 'frame')} held out: truth, prediction, "
         f"{DIFFERENCE_GAIN} x difference",
         truncated=reader.truncated,

@@ -1,5 +1,6 @@
 """Which container, encoder and pixel format a video is written with."""
 
+import difflib
 import io
 import os
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import av
 
-from predictor.errors import UnsupportedCodec
+from predictor.errors import SettingsError, UnsupportedCodec
 from predictor.media.colour import (
     LIMITED,
     UNSPECIFIED,
@@ -215,18 +216,23 @@ def codecs_of(container: str) -> frozenset[str]:
 def encoder_for(codec: str) -> Encoder:
     """Return the encoder of `codec`, which may also be an encoder's name such as ``h264_nvenc``.
 
-    Raises `UnsupportedCodec`, naming ``--codec``, if there is none in this FFmpeg.
+    Both errors name ``--codec``: `SettingsError` for a name that FFmpeg does not know,
+    `UnsupportedCodec` for a codec that cannot be written here.
     """
     by_name = {encoder.name: encoder for encoder in ENCODERS.values()}
     encoder = ENCODERS.get(codec) or by_name.get(codec) or Encoder(codec)
     try:
         found = av.Codec(encoder.name, "w")
     except ValueError as error:  # the library's error for a name that it does not know
+        if codec not in av.codecs_available:
+            near = difflib.get_close_matches(codec, [*ENCODERS, *by_name], 1)
+            hint = f"did you mean {near[0]}?" if near else "expected one such as h264"
+            raise SettingsError(f"--codec {codec} is no codec that FFmpeg knows; {hint}") from error
         raise UnsupportedCodec(
             f"{codec} cannot be encoded here; choose another with --codec, such as h264"
         ) from error
     if found.type != "video":
-        raise UnsupportedCodec(f"--codec {codec} is a codec for {found.type}, expected video")
+        raise SettingsError(f"--codec {codec} is a codec for {found.type}, expected video")
     return encoder
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import av
 import pytest
 
-from predictor.errors import UnsupportedCodec
+from predictor.errors import SettingsError, UnsupportedCodec
 from predictor.media.codecs import (
     CONTAINERS,
     ENCODERS,
@@ -58,14 +58,22 @@ def test_codecs_are_found_by_their_own_and_by_their_encoder_s_name() -> None:
     assert encoder_for("dnxhd").name == "dnxhd"  # not in the table
 
 
-@pytest.mark.parametrize("codec", ["vc1", "rv40", "nonsense"])
+@pytest.mark.parametrize("codec", ["vc1", "rv40", "vvc"])
 def test_a_codec_without_an_encoder_is_refused_naming_the_option(codec: str) -> None:
     with pytest.raises(UnsupportedCodec, match=f"{codec} cannot be encoded here.*--codec"):
         encoder_for(codec)
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"), [("h267", "did you mean h26"), ("nonsense", "such as h264")]
+)
+def test_a_name_that_is_no_codec_is_a_wrong_setting(name: str, hint: str) -> None:
+    with pytest.raises(SettingsError, match=f"--codec {name} is no codec .*{hint}"):
+        encoder_for(name)
+
+
 def test_a_codec_for_sound_is_refused() -> None:
-    with pytest.raises(UnsupportedCodec, match="is a codec for audio, expected video"):
+    with pytest.raises(SettingsError, match="is a codec for audio, expected video"):
         encoder_for("aac")
 
 

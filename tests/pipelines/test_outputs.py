@@ -11,7 +11,7 @@ from pipelines.outputs import (
     is_output_name,
     output_paths,
 )
-from predictor.errors import OutputExists, OutputIsInput, OutputNotWritten
+from predictor.errors import OutputExists, OutputIsInput, OutputNotWritten, SettingsError
 
 
 def test_the_default_output_lies_beside_the_input_with_its_extension(tmp_path: Path) -> None:
@@ -37,18 +37,53 @@ def test_equal_stems_never_collide(tmp_path: Path) -> None:
     names = ["x/clip.mp4", "y/clip.mp4", "y/Clip.mp4", "y/clip.avi", "z/other.avi"]
     outputs = output_paths([tmp_path / name for name in names], tmp_path / "out", ".gif")
     assert [str(path.relative_to(tmp_path / "out")) for path in outputs] == [
-        "x/clip.mp4.predicted.gif",
-        "y/clip.mp4.predicted.gif",
-        "y/Clip.mp4-2.predicted.gif",
-        "clip.avi.predicted.gif",
-        "other.predicted.gif",
+        "x/clip.predicted.gif",
+        "y/clip-mp4.predicted.gif",
+        "y/Clip-mp4-2.predicted.gif",
+        "y/clip-avi.predicted.gif",
+        "z/other.predicted.gif",
     ]
+
+
+def test_names_that_do_not_meet_lie_in_one_folder(tmp_path: Path) -> None:
+    outputs = output_paths([tmp_path / "x/a.mp4", tmp_path / "y/b.mp4"], tmp_path / "out")
+    assert outputs == [tmp_path / "out/a.predicted.mp4", tmp_path / "out/b.predicted.mp4"]
+
+
+def test_names_that_meet_keep_the_folders_they_came_from(tmp_path: Path) -> None:
+    names = ["trip/monday/two.mp4", "trip/tuesday/two.mp4", "trip/one.mov"]
+    outputs = output_paths([tmp_path / name for name in names], tmp_path / "out")
+    assert [str(path.relative_to(tmp_path / "out")) for path in outputs] == [
+        "monday/two.predicted.mp4",
+        "tuesday/two.predicted.mp4",
+        "one.predicted.mov",
+    ]
+
+
+@pytest.mark.parametrize("name", ["all.mp4", "all.MKV", "all.png"])
+def test_a_folder_for_several_is_not_named_like_a_file(tmp_path: Path, name: str) -> None:
+    inputs = [tmp_path / "a.mp4", tmp_path / "b.mp4"]
+    with pytest.raises(SettingsError, match=f"{name} is named like a file, expected a folder"):
+        output_paths(inputs, tmp_path / name)
+    (tmp_path / name).mkdir()
+    assert output_paths(inputs, tmp_path / name)[0] == tmp_path / name / "a.predicted.mp4"
+
+
+def test_a_folder_for_several_is_not_a_file_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "notes").touch()
+    with pytest.raises(SettingsError, match="notes is a file, expected a folder"):
+        output_paths([tmp_path / "a.mp4", tmp_path / "b.mp4"], tmp_path / "notes")
+
+
+def test_a_batch_of_one_goes_to_a_folder(tmp_path: Path) -> None:
+    outputs = output_paths([tmp_path / "a.mp4"], tmp_path / "out", is_batch=True)
+    assert outputs == [tmp_path / "out" / "a.predicted.mp4"]
 
 
 def test_a_folder_and_a_video_of_one_name_do_not_collide(tmp_path: Path) -> None:
     (tmp_path / "clip").mkdir()
     outputs = output_paths([tmp_path / "clip", tmp_path / "clip.mp4"])
-    assert outputs == [tmp_path / "clip.predicted.mp4", tmp_path / "clip.mp4.predicted.mp4"]
+    assert outputs == [tmp_path / "clip.predicted.mp4", tmp_path / "clip-mp4.predicted.mp4"]
 
 
 def test_outputs_are_known_by_their_names() -> None:

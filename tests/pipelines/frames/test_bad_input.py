@@ -13,6 +13,8 @@ from ended import Command, Ended
 from made_clips import Picture, decoded, pictures, psnr, write_clip
 from safetensors.torch import save_file
 
+from pipelines.timecodes import clock
+
 FAST_START = {"movflags": "faststart"}
 FRAGMENTED = {"movflags": "frag_keyframe+empty_moov"}
 
@@ -81,7 +83,11 @@ def test_cut_file_whose_index_survives_is_used_in_part(
     (entry,) = ended.document["results"]
     assert entry["truncated"] is True
     assert "used in part" in ended.err
-    shown, _ = decoded(Path(entry["output"]))
+    shown, times = decoded(Path(entry["output"]))
+    if mode == "append":
+        begin = times[entry["first_index"] - 1] - times[0]
+        assert entry["context_end_s"] == pytest.approx(float(begin), abs=1e-3)
+        assert f"goes on from its frame at {clock(begin)}" in ended.err
     assert abs(len(shown) - readable - 2 * (mode == "append")) <= 1
 
 
@@ -122,6 +128,22 @@ def test_fewer_frames_than_are_to_be_held_out(command: Command, tmp_path: Path) 
     clip = write_clip(tmp_path / "few.mp4", pictures(9))
     refused(command("frames", clip, "--mode", "side-by-side"), "few.mp4", "9 frames", "8")
     only_inputs_are_left(tmp_path, "few.mp4")
+
+
+@pytest.mark.parametrize("mode", ["append", "only", "side-by-side"])
+def test_moment_behind_the_end(
+    command: Command, tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.frames.clip.find_model", Path)
+    clip = write_clip(tmp_path / "short.mp4", pictures(20))
+    said = ("short.mp4", "--at 00:01:00.000 is behind its last frame at 00:00:00.760")
+    for option in ("--json", "--dry-run"):
+        ended = command("frames", clip, "--mode", mode, "--at", 60, option)
+        assert (ended.code, len(ended.err.splitlines())) == (1, 1)
+        assert all(word in ended.err for word in said)
+    only_inputs_are_left(tmp_path, "short.mp4")
+    # the video is over at 0.8 s, its sound may end a little later
+    assert command("frames", clip, "--mode", "only", "--at", 0.82, "-n", 1).code == 0
 
 
 def test_folder_with_bad_files_does_the_others(command: Command, tmp_path: Path) -> None:
@@ -191,8 +213,10 @@ def test_plot_of_next_does_not_replace_a_picture(command: Command, tmp_path: Pat
 
 def test_codec_that_cannot_be_encoded_names_the_option(command: Command, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "a.mp4", pictures(6))
-    refused(command("frames", clip, "--codec", "h267"), "h267", "--codec")
-    refused(command("frames", clip, "-o", tmp_path / "o.xyz"), "o.xyz has the suffix")
+    refused(command("frames", clip, "--codec", "vvc"), "vvc cannot be encoded here", "--codec")
+    refused(command("frames", clip, "--codec", "prores"), "mp4 cannot hold prores", "--codec")
+    refused(command("frames", clip, "--codec", "h267"), "h267", "--codec", code=2)
+    refused(command("frames", clip, "-o", tmp_path / "o.xyz"), "o.xyz has the suffix", code=2)
     only_inputs_are_left(tmp_path, "a.mp4")
 
 

@@ -80,13 +80,26 @@ def test_output_is_a_folder_for_a_batch_of_one(command: Command, tmp_path: Path)
 def test_frames_dir_of_several_inputs_has_a_folder_for_each(
     command: Command, tmp_path: Path
 ) -> None:
-    for name in "ab":
-        write_clip(
-            tmp_path / "in" / f"{name}.mp4" if False else tmp_path / f"{name}.mp4", pictures(6)
-        )
+    for name in ("a.mp4", "b.mp4"):
+        write_clip(tmp_path / name, pictures(6))
     command("frames", tmp_path / "*.mp4", "-n", 1, "--frames-dir", tmp_path / "png")
     found = sorted(str(path.relative_to(tmp_path / "png")) for path in tmp_path.glob("png/*/*"))
     assert found == ["a.predicted/000006.png", "b.predicted/000006.png"]
+
+
+def test_equal_names_of_two_folders_meet_nowhere(command: Command, tmp_path: Path) -> None:
+    for name in ("x", "y"):
+        (tmp_path / name).mkdir()
+        write_clip(tmp_path / name / "a.mp4", pictures(6))
+    where = ["-o", tmp_path / "out", "--frames-dir", tmp_path / "png"]
+    assert command("frames", tmp_path / "*" / "a.mp4", "-n", 1, *where).code == 0
+    found = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.glob("[op]*/*/*"))
+    assert found == [
+        "out/x/a.predicted.mp4",
+        "out/y/a.predicted.mp4",
+        "png/x/a.predicted",
+        "png/y/a.predicted",
+    ]
 
 
 def test_dry_run_writes_nothing(
@@ -118,8 +131,10 @@ def test_encoder_choices_reach_the_video(command: Command, clip: Path, tmp_path:
     refused = command(
         "frames", clip, "-n", 1, "-o", tmp_path / "p.mp4", "--encoder-option", "presto=slow"
     )
-    assert refused.code == 1
+    assert refused.code == 2
     assert "presto" in refused.err
+    batch = command("frames", clip, tmp_path / "absent.mp4", "--encoder-option", "presto=slow")
+    assert batch.code == 3
 
 
 @pytest.mark.parametrize(
@@ -136,6 +151,10 @@ def test_encoder_choices_reach_the_video(command: Command, clip: Path, tmp_path:
         (["frames", "x.mp4", "--mode", "next", "--gif"], "gif"),
         (["frames", "x.mp4", "--encoder-option", "slow"], "key=value"),
         (["frames", "x.mp4", "--lossless", "--crf", "3"], "lossless"),
+        (["frames", "x.mp4", "--codec", "nonsense"], "--codec"),
+        (["frames", "x.mp4", "--codec", "aac"], "audio"),
+        (["frames", "x.mp4", "-o", "y.xyz"], "-o y.xyz"),
+        (["frames", "x.mp4", "y.mp4", "-o", "all.mp4"], "all.mp4 is named like a file"),
         (["frames", "x.mp4", "--colour"], "--colour"),
         (["frame", "x.mp4"], "frame"),
     ],

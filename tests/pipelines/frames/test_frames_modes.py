@@ -252,14 +252,6 @@ def test_ten_bits_stay_ten_and_are_said(tmp_path: Path, mode: Mode) -> None:
         assert container.streams.video[0].codec_context.pix_fmt == "yuv420p10le"
 
 
-def test_at_behind_the_end_is_said(clip: Path, tmp_path: Path) -> None:
-    result = predict_frames(clip, 1, at=60, output=tmp_path / "o.mp4", model=rolling())
-    assert result.first_index == 20
-    assert result.warnings == (
-        "--at 00:01:00.000 is behind the last frame at 00:00:00.634: nothing is cut",
-    )
-
-
 def test_at_counts_from_the_first_frame(tmp_path: Path) -> None:
     times = [5 + Fraction(k, 25) for k in range(20)]
     source = write_clip(tmp_path / "late.ts", pictures(20), times=times)
