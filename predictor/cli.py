@@ -102,7 +102,10 @@ def resume(
 @app.command(rich_help_panel="Training")
 def evaluate(
     model: Annotated[str, typer.Argument(help="A bundled model's name, or a weights file.")],
-    data: Annotated[Path, typer.Argument(help="A folder of videos that it was not trained on.")],
+    data: Annotated[
+        Path,
+        typer.Argument(help="Videos that it was not trained on: a folder of them, or one file."),
+    ],
     against: Annotated[
         str | None, typer.Option(metavar="MODEL", help="A second model in the same table.")
     ] = None,

@@ -1,18 +1,32 @@
 """``predictor evaluate``: what it prints, what it writes, what it refuses."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from predictor.cli import app
 from predictor.errors import OutputExists, UnknownModel, UnusableData
 
 run = CliRunner().invoke
+
+
+def write_video(path: Path, pictures: Sequence[NDArray[np.uint8]]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    height, width = pictures[0].shape[:2]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"crf": "10"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for picture in pictures:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +91,30 @@ def test_report_is_written_and_not_overwritten(model: str, data: str, tmp_path: 
 def test_what_is_not_there_is_named(model: str, data: str, tmp_path: Path) -> None:
     assert isinstance(run(app, ["evaluate", "frams", data]).exception, UnknownModel)
     assert isinstance(run(app, ["evaluate", model, str(tmp_path)]).exception, UnusableData)
+
+
+def test_a_single_video_is_measured_like_a_folder_of_one(model: str, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (48, 160, 3), dtype=np.uint8)
+    picture = cv2.GaussianBlur(noise, (0, 0), 2)
+    views = [np.ascontiguousarray(picture[:, 2 * k :][:, :64]) for k in range(15)]
+    clip = write_video(tmp_path / "one" / "clip.mp4", views)
+    write_video(tmp_path / "one" / "other" / "clip.mp4", views[:3])
+    options = ["--horizon", "1", "--windows", "1", "--json"]
+    entries = []
+    for data in (clip, clip.parent):
+        done = run(app, ["evaluate", model, str(data), *options])
+        assert done.exit_code == 0, done.output
+        entries.append(json.loads(done.stdout)["results"][0])
+    alone, folder = entries
+    assert alone["means"] == folder["means"]
+    assert (alone["skipped"], len(folder["skipped"])) == ([], 1)
+
+
+def test_a_single_video_that_cannot_be_used_is_named(model: str, tmp_path: Path) -> None:
+    text, short = tmp_path / "notes.mp4", tmp_path / "short.mp4"
+    text.write_text("no video")
+    write_video(short, [np.zeros((48, 64, 3), np.uint8)] * 4)
+    for path in (text, short, tmp_path / "absent.mp4"):
+        error = run(app, ["evaluate", model, str(path)]).exception
+        assert isinstance(error, UnusableData)
+        assert str(error).startswith(str(path))

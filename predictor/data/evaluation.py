@@ -61,7 +61,8 @@ def evaluation_windows(
         for start in spread_starts(video, frames - 1, per_clip)
     )
     if not windows:
+        where = index.path(index.videos[0]) if len(index.videos) == 1 else index.root
         raise UnusableData(
-            f"{index.root} has no {frames} successive frames without a cut to evaluate on"
+            f"{where} has no {frames} successive frames without a cut to evaluate on"
         )
     return EvaluationWindows(index, windows, frames)

@@ -26,26 +26,26 @@ Progress = Callable[[int, int, str], None]
 
 
 def index_videos(
-    folder: Path,
+    data: Path,
     cache: Path | None = None,
     *,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> VideoIndex:
-    """Return the index of every video file and folder of frames in the tree under `folder`.
+    """Return the index of every video file and folder of frames in the tree `data`, or of one file.
 
     Each is decoded once. With `cache` (an ``.npz`` file, no pickle inside) videos whose size and
     modification time are unchanged are taken from it, and it is brought up to date, also when
     indexing is interrupted. `workers` threads decode at once, by default one a core.
 
-    Raises `UnusableData` if `folder` is missing or has no readable video, `OutputNotWritten` if
-    the cache cannot be written.
+    Raises `UnusableData` if `data` is missing or has no readable video, `OutputNotWritten` if the
+    cache cannot be written.
     """
-    if not folder.is_dir():
-        raise UnusableData(f"{folder} is not a folder")
-    names = _names(folder)
+    if not data.exists():
+        raise UnusableData(f"{data}: no such file or folder")
+    folder, names = (data, _names(data)) if data.is_dir() else (data.parent, [data.name])
     if not names:
-        raise UnusableData(f"{folder} has no video and no folder of frames in it")
+        raise UnusableData(f"{data} has no video and no folder of frames in it")
     stamps = {name: _stamp(folder / name) for name in names}
     known = read_cache(cache) if cache is not None else {}
     entries: Entries = {
@@ -67,6 +67,8 @@ def index_videos(
     skipped = tuple((e.name, e.reason) for e in found if isinstance(e, SkippedVideo))
     if not videos:
         name, reason = skipped[0]
+        if data != folder:
+            raise UnusableData(reason)
         raise UnusableData(
             f"{folder} has no readable video: {len(skipped)} tried, the first is {name}: {reason}"
         )

@@ -119,7 +119,7 @@ def test_window_starts_at_its_presentation_time(evaluation: Evaluation) -> None:
 
 def test_folder_without_a_window_is_named(tmp_path: Path) -> None:
     write_clip(tmp_path / "data" / "short", moving(0, 9))
-    with pytest.raises(UnusableData, match="data has no 20 successive frames"):
+    with pytest.raises(UnusableData, match="data/short has no 20 successive frames"):
         evaluated(tmp_path / "data", {})
 
 

@@ -84,7 +84,7 @@ def test_a_folder_without_a_readable_video_is_unusable(tmp_path: Path, name: str
 
 
 def test_a_missing_folder_is_unusable(tmp_path: Path) -> None:
-    with pytest.raises(UnusableData, match="is not a folder"):
+    with pytest.raises(UnusableData, match="no such file or folder"):
         index_videos(tmp_path / "missing")
 
 
