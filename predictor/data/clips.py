@@ -1,5 +1,6 @@
 """Training examples: short clips cut out of videos, each a pure function of three numbers."""
 
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import Annotated, Literal, NamedTuple
 
@@ -14,6 +15,8 @@ from torch.utils.data import Dataset
 from predictor.data.footage import Picture
 from predictor.data.video_index import VideoIndex
 from predictor.data.windows import window_table
+
+Evidence = Callable[[Tensor], dict[str, Tensor]]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -75,6 +78,10 @@ class ClipSettings(BaseModel):
     repeats_share: Share = 0.1
     """Largest share of clips in which footage that moves shows a frame twice."""
 
+    short_context: Share = 0.0
+    """Share of clips that begin late, as after a cut: their oldest frames repeat the first one that
+    is there. At least two frames of the context stay."""
+
     windows_per_epoch: int | None = Field(None, ge=1)
     """Clips in an epoch; by default as many as cover all footage once."""
 
@@ -95,14 +102,22 @@ class ClipSettings(BaseModel):
 class ClipDataset(Dataset[dict[str, Tensor]]):
     """Clips by ``(epoch, number)``: ``{"clip": (T, 3, h, w) float32 in [-1, 1]}``, T = frames.
 
+    `evidence` may add tensors by name that it finds in the context ``(context_frames, 3, h, w)``.
     An item depends on the videos, the settings, `seed` and its key only: not on the items asked
     for before, the worker or the process. Raises `UnusableData` if no window fits the settings.
     """
 
-    def __init__(self, index: VideoIndex, settings: ClipSettings, seed: int) -> None:
+    def __init__(
+        self,
+        index: VideoIndex,
+        settings: ClipSettings,
+        seed: int,
+        evidence: Evidence | None = None,
+    ) -> None:
         self.index = index
         self.settings = settings
         self.seed = seed
+        self.evidence = evidence
         self._table = window_table(
             index,
             settings.frames,
@@ -128,6 +143,9 @@ class ClipDataset(Dataset[dict[str, Tensor]]):
         whole = self.index.pictures(video, frames)
         if draws.reverse < self.settings.reverse:
             whole.reverse()
+        if draws.short < self.settings.short_context:
+            missing = int(draws.beginning * (self.settings.context_frames - 1))
+            whole[:missing] = [whole[missing]] * missing
         parts = self._cropped(whole, draws)
         table = _tone_table(
             1 + self.settings.gamma * (2 * draws.gamma - 1),
@@ -142,7 +160,10 @@ class ClipDataset(Dataset[dict[str, Tensor]]):
             )
             if draw < share
         ]
-        return {"clip": (clip.flip(flips) if flips else clip).contiguous()}
+        clip = (clip.flip(flips) if flips else clip).contiguous()
+        if self.evidence is None:
+            return {"clip": clip}
+        return {"clip": clip, **self.evidence(clip[: self.settings.context_frames])}
 
     def _cropped(self, whole: list[Picture], draws: "_Draws") -> list[Picture]:
         """Return the part of every picture that the draws choose, at the size of the crop."""
@@ -202,15 +223,17 @@ class _Draws(NamedTuple):
     gamma: float
     brightness: float
     choice: float
+    short: float
+    beginning: float
     places: tuple[tuple[float, float], ...]
 
     @classmethod
     def of(cls, seed: int, epoch: int, number: int, tries: int) -> "_Draws":
         digest = blake2b(f"{seed}/{epoch}/{number}".encode(), digest_size=8).digest()
         generator = torch.Generator().manual_seed(int.from_bytes(digest))
-        drawn = torch.rand(8 + 2 * tries, generator=generator, dtype=torch.float64).tolist()
-        places = tuple(zip(drawn[8::2], drawn[9::2], strict=True))
-        return cls._make([*drawn[:8], places])
+        drawn = torch.rand(10 + 2 * tries, generator=generator, dtype=torch.float64).tolist()
+        places = tuple(zip(drawn[10::2], drawn[11::2], strict=True))
+        return cls._make([*drawn[:10], places])
 
 
 def _tone_table(gamma: float, factor: float) -> NDArray[np.float32]:

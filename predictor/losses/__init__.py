@@ -10,6 +10,7 @@ from predictor.losses.adversarial import (
 from predictor.losses.gradient_difference import gradient_difference_loss
 from predictor.losses.lp import log_lp_loss, lp_loss
 from predictor.losses.reduction import Reduction, reduced
+from predictor.losses.setback import setback_loss
 
 __all__ = [
     "Reduction",
@@ -22,4 +23,5 @@ __all__ = [
     "non_saturating_generator_loss",
     "real_loss",
     "reduced",
+    "setback_loss",
 ]

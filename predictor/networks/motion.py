@@ -2,9 +2,9 @@
 
 Dense inverse search gives the motion between the context frames. A small U-Net at a quarter of
 the working resolution sees the last frames moved along it, and how wrong the same extrapolation
-was one and two frames ago; it corrects the motion and weighs three candidates for every pixel:
-the last frame moved, the frame before it moved, and the last frame as it is. A second stage at
-half resolution sees the corrected candidates, corrects once more and adds a small residual.
+was at every frame of the context; it corrects the motion and weighs three candidates for every
+pixel: the last frame moved, the frame before it moved, and the last frame as it is. A second stage
+at half resolution sees the corrected candidates, corrects once more and adds a small residual.
 Fresh weights blend the candidates by the errors that they would have made before.
 """
 
@@ -18,22 +18,22 @@ from torch.nn import functional
 
 from predictor.errors import SettingsError
 from predictor.flow import dense_flow, luma, warped
+from predictor.networks.hindsight import PLANES_A_FRAME, hindsight_trust, history_planes
 from predictor.tensors import padded_to_multiple, require_clip
 
 CANDIDATES = 3  # the last frame moved, the one before it moved, the last frame as it is
-RECENT = 0.7  # share of the error one frame ago in what hindsight says, the rest two frames ago
-WHOLE_FRAME = 0.6  # share of the whole frame's error, the rest is that of the surroundings
-ERROR_FLOOR = 1e-6  # squared luma error, in [-1, 1], below which nothing is told apart: 66 dB
 HALF_RESOLUTION_PLANES = 23  # see `_evidence`
+SEEN_FRAMES = 4  # the last frames, in full detail; the others only say how steadily it moves
 
 
 @dataclass(frozen=True)
 class MotionConfig:
     """Sizes of the default frame predictor."""
 
-    widths: tuple[int, ...] = (64, 96, 128, 128)  # channels at 1/4, 1/8, 1/16, 1/32
-    blocks: tuple[int, ...] = (2, 2, 2, 2)  # residual blocks each way at those resolutions
-    refined_width: int = 32  # channels of the second stage, at 1/2
+    context: int = 12  # frames looked at
+    widths: tuple[int, ...] = (32, 64, 128, 128)  # channels at 1/4, 1/8, 1/16, 1/32
+    blocks: tuple[int, ...] = (1, 1, 2, 2)  # residual blocks each way at those resolutions
+    refined_width: int = 24  # channels of the second stage, at 1/2
     refined_blocks: int = 2
     working_side_px: int = 560  # frames with a longer short side are estimated at half, quarter, …
 
@@ -45,16 +45,34 @@ class MotionConfig:
                 f"widths are {self.widths}, refined_width {self.refined_width}, working_side_px "
                 f"{self.working_side_px}, expected 1 or more"
             )
+        if self.context < SEEN_FRAMES:
+            raise SettingsError(f"context is {self.context}, expected {SEEN_FRAMES} or more")
+
+    @property
+    def multiple(self) -> int:
+        """What the working height and width are padded to multiples of."""
+        return int(2 ** (len(self.widths) + 1))
+
+    def divisor(self, height: int, width: int) -> int:
+        """Return by how much motion is estimated smaller than frames of that size: 1, 2, 4, …"""
+        divisor = 1
+        while min(height, width) > self.working_side_px * divisor:
+            divisor *= 2
+        return divisor
+
+    @property
+    def history_level(self) -> int:
+        """The level of the U-Net that is told the errors made so far: 1/16 where there is one."""
+        return min(2, len(self.widths) - 1)
 
 
 class MotionNetwork(nn.Module):
-    """Predict the next frame of ``(N, 4, 3, H, W)`` in [-1, 1], any size.
+    """Predict the next frame of ``(N, context, 3, H, W)`` in [-1, 1], any size.
 
     Returns the prediction of the first stage at half the working resolution and the final one at
-    ``(N, 3, H, W)``.
+    ``(N, 3, H, W)``. Where a clip is shorter, its first frame stands for those before it.
     """
 
-    context = 4
     multiple = 1
     factors = (2, 1)
     pixel_range = (-1.0, 1.0)
@@ -62,7 +80,15 @@ class MotionNetwork(nn.Module):
     def __init__(self, config: MotionConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or MotionConfig()
-        self.coarse = _UNet(4 * HALF_RESOLUTION_PLANES, config.widths, config.blocks)
+        self.context = config.context
+        told = 2 * PLANES_A_FRAME * (config.context - 2)
+        width = config.widths[config.history_level]
+        self.history = nn.Sequential(
+            nn.Conv2d(told, width, 1), nn.LeakyReLU(0.1), nn.Conv2d(width, width, 3, padding=1)
+        )
+        self.coarse = _UNet(
+            4 * HALF_RESOLUTION_PLANES, config.widths, config.blocks, config.history_level
+        )
         self.coarse_head = _zero(nn.Conv2d(config.widths[0], 4 + CANDIDATES, 3, padding=1))
         self.handed_down = nn.Conv2d(config.widths[0], config.refined_width, 1)
         self.refined_stem = nn.Conv2d(18 + CANDIDATES, config.refined_width, 3, padding=1)
@@ -74,38 +100,56 @@ class MotionNetwork(nn.Module):
             nn.Conv2d(config.refined_width, 4 + CANDIDATES + 12, 3, padding=1)
         )
 
-    def forward(self, clip: Tensor) -> list[Tensor]:
-        """Return the predictions of both stages, coarse first."""
+    @staticmethod
+    def evidence(config: MotionConfig, clip: Tensor) -> dict[str, Tensor]:
+        """Return the flows that `forward` asks for, for clips ``(..., context, 3, H, W)``.
+
+        Estimated where the clips are: in the processes that load training clips, say.
+        """
+        frames = clip.reshape(-1, *clip.shape[-4:]).unbind(1)
+        divisor = config.divisor(clip.shape[-2], clip.shape[-1])
+        flows = {
+            "flows": backward_flows(frames[-SEEN_FRAMES:], divisor),
+            "older_flows": backward_flows(frames[: 1 - SEEN_FRAMES], 2 * divisor),
+        }
+        return {
+            name: found.reshape(*clip.shape[:-4], *found.shape[1:]) for name, found in flows.items()
+        }
+
+    def forward(
+        self, clip: Tensor, flows: Tensor | None = None, older_flows: Tensor | None = None
+    ) -> list[Tensor]:
+        """Return the predictions of both stages, coarse first.
+
+        Flows go from a frame to the one before it, oldest first: between the last four frames,
+        `flows` ``(N, 3, 2, h, w)`` at the working resolution; between those before,
+        `older_flows` ``(N, context - 4, 2, h', w')`` at half of it. By default they are estimated.
+        """
         require_clip(clip)
         frames = [frame.float() for frame in clip.unbind(1)]
-        return self.from_flows(frames, backward_flows(frames, self.divisor(clip)))
+        if flows is None or older_flows is None:
+            found = self.evidence(self.config, clip.float())
+            flows, older_flows = found["flows"], found["older_flows"]
+        return self._predictions(frames, flows.unbind(1), older_flows.unbind(1))
 
-    def divisor(self, clip: Tensor) -> int:
-        """Return by how much motion is estimated smaller than the frames of `clip`: 1, 2, 4, …"""
-        divisor = 1
-        while min(clip.shape[-2:]) > self.config.working_side_px * divisor:
-            divisor *= 2
-        return divisor
-
-    def from_flows(self, frames: Sequence[Tensor], flows: Sequence[Tensor]) -> list[Tensor]:
-        """Return what `forward` returns, with the flows between neighbours known.
-
-        `frames` are four ``(N, 3, H, W)``, oldest first; `flows` three ``(N, 2, h, w)``, each
-        from a frame to the one before it, oldest first, at the working resolution.
-        """
+    def _predictions(
+        self, frames: Sequence[Tensor], flows: Sequence[Tensor], older_flows: Sequence[Tensor]
+    ) -> list[Tensor]:
         height, width = frames[-1].shape[-2:]
         working = flows[-1].shape[-2:]
+        multiple = self.config.multiple
         small = [
-            padded_to_multiple(functional.interpolate(f, working, mode="area"), 2 ** (
-                len(self.config.widths) + 1)) for f in frames
-        ]  # fmt: skip
+            padded_to_multiple(functional.interpolate(f, working, mode="area"), multiple)
+            for f in frames[-SEEN_FRAMES:]
+        ]
         padded = small[-1].shape[-2:]
-        fields = [padded_to_multiple(f, 2 ** (len(self.config.widths) + 1)) for f in flows]
+        fields = [padded_to_multiple(f, multiple) for f in flows]
         half = [functional.avg_pool2d(f, 2) for f in small]
         motion = [functional.avg_pool2d(f, 2) / 2 for f in fields]
         evidence, velocity, trust = _evidence(half, motion)
+        history = self._history(frames[:-SEEN_FRAMES], half, older_flows, motion)
 
-        features = self.coarse(functional.pixel_unshuffle(evidence, 2))
+        features = self.coarse(functional.pixel_unshuffle(evidence, 2), history)
         # corrections grow with the motion they correct: the same network serves any resolution
         reach = 1 + velocity.abs().sum(1, keepdim=True) / 4
         head = _upsampled(self.coarse_head(features).float(), 2)
@@ -148,15 +192,37 @@ class MotionNetwork(nn.Module):
             (final + at_full(residual)).clamp(-1, 1),
         ]
 
+    def _history(
+        self,
+        older: Sequence[Tensor],
+        half: Sequence[Tensor],
+        older_flows: Sequence[Tensor],
+        motion: Sequence[Tensor],
+    ) -> Tensor:
+        """Return features of the errors made so far, at the resolution of `history_level`."""
+        multiple = self.config.multiple // 2
+        grey = [luma(frame) for frame in half]
+        if older:
+            size = older_flows[0].shape[-2:]
+            reduced = (functional.interpolate(luma(f), size, mode="area") for f in older)
+            grey = [*(padded_to_multiple(f, multiple) for f in reduced), *grey]
+        fields = [*(padded_to_multiple(f, multiple) for f in older_flows), *motion]
+        told: Tensor = self.history(history_planes(grey, fields, 2 * 2**self.config.history_level))
+        return told
 
-def backward_flows(frames: Sequence[Tensor], divisor: int) -> list[Tensor]:
-    """Return the flows from each frame to the one before it, oldest pair first.
+
+def backward_flows(frames: Sequence[Tensor], divisor: int) -> Tensor:
+    """Return the flows ``(N, T - 1, 2, h, w)`` from each of T frames to the one before it.
 
     They are estimated at ``1 / divisor`` of the size of `frames`, each ``(N, 3, H, W)``.
     """
-    size = tuple(max(1, -(-side // divisor)) for side in frames[0].shape[-2:])
-    small = [functional.interpolate(f, size, mode="area") for f in frames]
-    return list(dense_flow(torch.cat(small[1:]), torch.cat(small[:-1])).chunk(len(frames) - 1))
+    height, width = (max(1, -(-side // divisor)) for side in frames[0].shape[-2:])
+    pairs = len(frames) - 1
+    if not pairs:
+        return frames[0].new_zeros(len(frames[0]), 0, 2, height, width)
+    small = [functional.interpolate(f, (height, width), mode="area") for f in frames]
+    found = dense_flow(torch.cat(small[1:]), torch.cat(small[:-1]))
+    return torch.stack(found.chunk(pairs), dim=1)
 
 
 def _evidence(half: Sequence[Tensor], motion: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
@@ -187,29 +253,7 @@ def _evidence(half: Sequence[Tensor], motion: Sequence[Tensor]) -> tuple[Tensor,
     errors = warped(errors.abs(), velocity)
     fields = torch.cat([velocity, before - velocity, before_that - before], dim=1) / 8
     planes = torch.cat([*moved, last, 4 * errors, fields], dim=1)
-    return planes, velocity, _hindsight_trust(errors)
-
-
-def _hindsight_trust(errors: Tensor) -> Tensor:
-    """Return logits ``(N, 3, h, w)`` that blend the candidates as they would have done before.
-
-    Moving the last frame and keeping it as it is are weighed by the inverse of the squared errors
-    that both made one and two frames ago, over the whole frame and near the pixel. On the
-    validation clips this blend alone is 0.65 dB ahead of always moving.
-    """
-    squares = errors.square()
-    extrapolated = RECENT * squares[:, 1:2] + (1 - RECENT) * squares[:, 2:3]
-    repeated = RECENT * squares[:, 3:4] + (1 - RECENT) * squares[:, 4:5]
-    both = torch.cat([extrapolated, repeated], dim=1)
-    height, width = both.shape[-2:]
-    near = functional.adaptive_avg_pool2d(both, (-(-height // 8), -(-width // 8)))
-    near = functional.avg_pool2d(near, 3, stride=1, padding=1, count_include_pad=False)
-    near = functional.interpolate(near, (height, width), mode="bilinear", align_corners=False)
-    whole = both.mean(dim=(2, 3), keepdim=True)
-    ratio = (WHOLE_FRAME * (whole + ERROR_FLOOR).log() + (1 - WHOLE_FRAME) * (
-        near + ERROR_FLOOR).log())  # fmt: skip
-    moves = ratio[:, 1:] - ratio[:, :1]
-    return torch.cat([moves, moves - 4, torch.zeros_like(moves)], dim=1)
+    return planes, velocity, hindsight_trust(errors[:, 1:])
 
 
 def _blend(candidates: Sequence[Tensor], weights: Tensor) -> Tensor:
@@ -243,13 +287,21 @@ class _Residual(nn.Module):
 
 
 class _UNet(nn.Module):
-    def __init__(self, planes: int, widths: Sequence[int], blocks: Sequence[int]) -> None:
+    def __init__(
+        self, planes: int, widths: Sequence[int], blocks: Sequence[int], told_level: int
+    ) -> None:
         super().__init__()
+        self.told_level = told_level
         self.stem = nn.Conv2d(planes, widths[0], 3, padding=1)
         self.down = nn.ModuleList(
             nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in itertools.pairwise(widths)
         )
         self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in itertools.pairwise(widths))
+        self.everywhere = nn.Sequential(
+            nn.Conv2d(widths[-1], widths[-1], 1),
+            nn.LeakyReLU(0.1),
+            nn.Conv2d(widths[-1], widths[-1], 1),
+        )
         self.on_the_way_down = nn.ModuleList(
             _stack(w, n) for w, n in zip(widths, blocks, strict=True)
         )
@@ -257,14 +309,16 @@ class _UNet(nn.Module):
             _stack(w, n) for w, n in zip(widths[:-1], blocks[:-1], strict=True)
         )
 
-    def forward(self, planes: Tensor) -> Tensor:
+    def forward(self, planes: Tensor, told: Tensor) -> Tensor:
+        """Return features at the resolution of `planes`; `told` joins at its own, lower one."""
         x = self.stem(planes)
         kept = []
         for level, blocks in enumerate(self.on_the_way_down):
-            x = blocks(x)
+            x = blocks(x + told if level == self.told_level else x)
             if level < len(self.down):
                 kept.append(x)
                 x = self.down[level](x)
+        x = x + self.everywhere(x.mean(dim=(2, 3), keepdim=True))
         for level in reversed(range(len(self.up))):
             x = kept[level] + _upsampled(self.up[level](x), 2)
             x = self.on_the_way_up[level](x)

@@ -4,10 +4,11 @@ Mathieu, Couprie, LeCun 2016. The generator, the discriminators and the weights 
 settings: the paper's networks and the default ones are trained by the same phases.
 """
 
+import contextlib
 import functools
 import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -36,11 +37,13 @@ from predictor.losses import (
     lp_loss,
     non_saturating_generator_loss,
     real_loss,
+    setback_loss,
 )
 from predictor.media.encoding import VideoWriter
 from predictor.media.folder import folder_info
 from predictor.media.images import write_png
 from predictor.metrics import psnr, ssim
+from predictor.networks import NETWORKS
 from predictor.pyramid import pooled_at_factors
 from predictor.systems.entry import TrainingData
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
@@ -49,6 +52,7 @@ from predictor.tensors import IMAGE_RANGE, PSNR_CAP_DB, rescaled, shown_differen
 
 _logger = logging.getLogger(__name__)
 
+LOSS_DB = 0.1
 PREVIEW_RATE_HZ = Fraction(5)
 PIXEL_LOSSES = {"lp": lp_loss, "log_lp": log_lp_loss}
 
@@ -63,6 +67,8 @@ class FrameLossSettings(Table):
     p: Literal[1, 2] = 1
     gradient_difference: float = Field(1.0, ge=0)
     gradient_difference_alpha: float = Field(1.0, ge=1)
+    setback: float = Field(0.0, ge=0)
+    """Weight of what an example loses against repeating its last frame; see `setback_loss`."""
     adversarial: float = Field(0.05, ge=0)
     """0 trains no discriminators."""
     reduction: Reduction = "mean"
@@ -82,7 +88,7 @@ class FramesSettings(RunSettings):
     generator: NetworkSettings = NetworkSettings(network="motion")
     discriminators: NetworkSettings = NetworkSettings(network="patch-discriminators")
     losses: FrameLossSettings = FrameLossSettings(
-        pixel_loss="log_lp", lp=0.04, p=2, gradient_difference=0.2, adversarial=0.002
+        pixel_loss="log_lp", lp=0.04, p=2, gradient_difference=0.2, setback=0.2, adversarial=0.002
     )
     generator_optimizer: OptimizerSettings = OptimizerSettings(
         warmup_iterations=100, weight_decay=1e-4, gradient_norm_limit=1.0
@@ -94,7 +100,7 @@ class FramesSettings(RunSettings):
     """Decay an iteration of the generator's exponential average; None keeps none."""
     shared_batches: bool = True
     """Train the generator on the clips the discriminators have just seen, not on its own."""
-    clips: ClipSettings = ClipSettings(crop=(192, 256))
+    clips: ClipSettings = ClipSettings(context_frames=12, crop=(160, 224), short_context=0.15)
     validation_share: float = Field(0.1, gt=0, lt=1)
     """Share of the videos held out, where the data has no ``val`` folder."""
     validation_windows: int = Field(2, ge=1)
@@ -105,15 +111,30 @@ class FramesSettings(RunSettings):
     """Decoded frames kept in the run's folder, at most so many 10^9 bytes, for runs that wait for
     decoding."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _context_is_what_the_generator_takes(cls, values: Any) -> Any:
+        """Put the generator's number of frames where `clips` does not say one."""
+        clips, generator = values.get("clips", {}), values.get("generator")
+        if not isinstance(generator, dict) or "context_frames" in clips:
+            return values
+        with contextlib.suppress(ValueError):  # which the field will say again
+            context = NetworkSettings.model_validate(generator).config().context
+            return {**values, "clips": {**clips, "context_frames": context}}
+        return values
+
     @model_validator(mode="after")
     def _fits(self) -> "FramesSettings":
         context = self.clips.context_frames
-        for role in ("generator", "discriminators"):
-            wanted = getattr(getattr(self, role).config(), "context", 4)
-            if wanted != context:
-                raise ValueError(
-                    f"clips.context_frames is {context}, but {role} take {wanted} frames"
-                )
+        wanted, seen = self.generator.config().context, self.discriminators.config().context
+        if wanted != context:
+            raise ValueError(
+                f"clips.context_frames is {context}, but the generator takes {wanted} frames"
+            )
+        if seen > context:
+            raise ValueError(
+                f"clips.context_frames is {context}, but the discriminators see {seen} frames"
+            )
         if any(side % 8 for side in self.clips.crop):
             raise ValueError(f"clips.crop is {self.clips.crop}, expected multiples of 8")
         patch = getattr(self.discriminators.config(), "patch_size", self.clips.crop)
@@ -197,10 +218,16 @@ def open_data(settings: FramesSettings, path: Path, run: Path | None = None) -> 
         held_out = held_out.subset(set(names[::step]))
     windows = evaluation_windows(held_out, per_clip=settings.validation_windows)
     return TrainingData(
-        train=ClipDataset(train, settings.clips, settings.seed),
+        train=ClipDataset(train, settings.clips, settings.seed, _evidence(settings.generator)),
         validation=DataLoader(windows, batch_size=1),
         skipped=[f"{name}: {reason}" for name, reason in index.skipped],
     )
+
+
+def _evidence(generator: NetworkSettings) -> Callable[[Tensor], dict[str, Tensor]] | None:
+    """Return what the generator's class finds in a clip ahead, if it does."""
+    found = getattr(NETWORKS[generator.network][1], "evidence", None)
+    return None if found is None else functools.partial(found, generator.config())
 
 
 def _log_progress(what: str, done: int, count: int, name: str) -> None:
@@ -214,9 +241,12 @@ def _generator_loss(
     """Mathieu et al. 2016, section 3.2: λp Lp + λgdl GDL + λadv adversarial, over all scales."""
     generator: Any = networks["generator"]
     context, targets = _split(generator, batch["clip"])
+    discriminators: Any = networks.get("discriminators")
     sums: dict[str, list[Tensor]] = {}
+    known = {name: tensor for name, tensor in batch.items() if name != "clip"}
     for target in targets.unbind(1):
-        predictions = generator(context)
+        predictions = generator(context, **known)
+        known = {}
         truths = pooled_at_factors(target, generator.factors)
         shares = weights.scale_weights or (1.0,) * len(truths)
         for prediction, truth, share in zip(predictions, truths, shares, strict=True):
@@ -231,8 +261,12 @@ def _generator_loss(
                 sums.setdefault("gradient_difference", []).append(
                     weights.gradient_difference * share * term
                 )
+        if weights.setback:
+            term = setback_loss(predictions[-1], target, context[:, -1])
+            sums.setdefault("setback", []).append(weights.setback * term)
         if weights.adversarial:
-            for logits in networks["discriminators"](context, predictions):
+            seen = context[:, -discriminators.context :]
+            for logits in discriminators(seen, predictions):
                 term = non_saturating_generator_loss(logits, "mean")
                 sums.setdefault("adversarial", []).append(weights.adversarial * term)
         context = torch.cat([context[:, 1:], predictions[-1][:, None]], dim=1)
@@ -245,11 +279,13 @@ def _discriminators_loss(
 ) -> PhaseLoss:
     """Mathieu et al. 2016, section 3.2: real frames against predicted ones at every scale."""
     generator: Any = networks["generator"]
-    discriminators = networks["discriminators"]
+    discriminators: Any = networks["discriminators"]
     context, targets = _split(generator, batch["clip"])
     with torch.no_grad():
-        predictions = [p.detach() for p in generator(context)]
+        known = {name: tensor for name, tensor in batch.items() if name != "clip"}
+        predictions = [p.detach() for p in generator(context, **known)]
     truths = pooled_at_factors(targets[:, 0], generator.factors)
+    context = context[:, -discriminators.context :]
     real = discriminators(context, truths)
     fake = discriminators(context, predictions)
     terms = {
@@ -277,7 +313,8 @@ def _summed(terms: Iterable[Tensor]) -> Tensor:
 def validate(networks: Networks, windows: Iterable[Batch]) -> dict[str, float]:
     """Return PSNR and SSIM of the first and the last frame predicted, and the gain over DIS.
 
-    Windows are 12 frames of context and the frames after them; PSNR is capped at 60 dB.
+    Windows are 12 frames of context and the frames after them; PSNR is capped at 60 dB. A window
+    counts as worse than repeating the last frame from 0.1 dB on.
     """
     predictor = FramePredictor(networks["generator"])
     rows: list[dict[str, float]] = []
@@ -294,6 +331,8 @@ def validate(networks: Networks, windows: Iterable[Batch]) -> dict[str, float]:
             decibels = float(_psnr(ours, truth))
             row[f"psnr_{ahead}_db"] = decibels
             row[f"gain_{ahead}_db"] = decibels - float(_psnr(classical[:, ahead - 1], truth))
+            repeated = float(_psnr(context[:, -1], truth))
+            row[f"worse_than_repeat_{ahead}_share"] = float(decibels < repeated - LOSS_DB)
             row[f"ssim_{ahead}"] = float(ssim(ours, truth, IMAGE_RANGE).mean())
         rows.append(row)
     return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]} if rows else {}

@@ -80,6 +80,29 @@ def test_reversed_clips_run_backwards(ramp: VideoIndex) -> None:
     torch.testing.assert_close(backwards, forwards.flip(0), rtol=0, atol=0)
 
 
+def test_short_contexts_repeat_the_first_frame_that_is_there(ramp: VideoIndex) -> None:
+    settings = varied(context_frames=5, target_frames=1, short_context=1)
+    short = ClipDataset(ramp, settings, seed=3)
+    whole = ClipDataset(ramp, settings.model_copy(update={"short_context": 0}), seed=3)
+    kept = set()
+    for number in range(40):
+        found, full = numbers(short[0, number]["clip"]), numbers(whole[0, number]["clip"])
+        there = [at for at in range(6) if found[at] == full[at]]
+        assert found == [full[there[0]]] * there[0] + full[there[0] :]
+        kept.add(5 - there[0])
+    assert kept == {2, 3, 4, 5}  # of the five frames of context
+
+
+def test_evidence_is_found_in_the_context_as_the_network_will_see_it(squares: VideoIndex) -> None:
+    def evidence(context: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"sum": context.sum(), "frames": torch.tensor(len(context))}
+
+    settings = varied(flip_horizontal=1, reverse=1, selection="weighted")
+    item = ClipDataset(squares, settings, seed=3, evidence=evidence)[0, 4]
+    assert item["frames"] == settings.context_frames
+    assert item["sum"] == item["clip"][: settings.context_frames].sum()
+
+
 def test_flips_mirror_the_same_clip(squares: VideoIndex) -> None:
     plain = ClipDataset(squares, PLAIN, seed=3)[1, 2]["clip"]
     across = ClipDataset(squares, varied(flip_horizontal=1), seed=3)[1, 2]["clip"]

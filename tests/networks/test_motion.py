@@ -1,5 +1,7 @@
 """The default frame predictor."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -10,15 +12,15 @@ from predictor.flow import constant_velocity
 from predictor.networks.motion import MotionConfig, MotionNetwork, backward_flows
 from predictor.pyramid import average_pooled
 
-SMALL = MotionConfig(widths=(8, 8), blocks=(1, 1), refined_width=8, refined_blocks=1)
+SMALL = MotionConfig(context=4, widths=(8, 8), blocks=(1, 1), refined_width=8, refined_blocks=1)
 
 
-def moving_clip(height: int, width: int, step: int = 2) -> Tensor:
-    """Return a smooth picture moving to the right, ``(1, 4, 3, H, W)``."""
+def moving_clip(height: int, width: int, step: int = 2, frames: int = 4) -> Tensor:
+    """Return a smooth picture moving to the right, ``(1, frames, 3, H, W)``."""
     generator = torch.Generator().manual_seed(3)
     coarse = torch.rand(1, 3, height // 8 + 2, width // 8 + 2, generator=generator) * 2 - 1
     picture = functional.interpolate(coarse, (height, width), mode="bicubic").clamp(-1, 1)
-    return torch.stack([picture.roll(step * k, dims=-1) for k in range(4)], dim=1)
+    return torch.stack([picture.roll(step * k, dims=-1) for k in range(frames)], dim=1)
 
 
 def stirred(network: MotionNetwork) -> MotionNetwork:
@@ -50,9 +52,7 @@ def test_still_clip_stays_exactly_as_it_is() -> None:
 @pytest.mark.parametrize("size", [(48, 64), (45, 61), (33, 70)])
 @pytest.mark.parametrize("side", [560, 40])
 def test_every_size_keeps_its_size(size: tuple[int, int], side: int) -> None:
-    config = MotionConfig(
-        widths=(8, 8), blocks=(1, 1), refined_width=8, refined_blocks=1, working_side_px=side
-    )
+    config = replace(SMALL, working_side_px=side)
     with torch.no_grad():
         final = stirred(MotionNetwork(config))(moving_clip(*size))[-1]
     assert final.shape[-2:] == size
@@ -67,9 +67,7 @@ def test_half_working_resolution_still_warps_full_frames() -> None:
     clip = (clip * 0.8 + torch.cat([fine.roll(2 * k, dims=-1) for k in range(4)], dim=1)).clamp(
         -1, 1
     )
-    config = MotionConfig(
-        widths=(8, 8), blocks=(1, 1), refined_width=8, refined_blocks=1, working_side_px=40
-    )
+    config = replace(SMALL, working_side_px=40)
     with torch.no_grad():
         final = MotionNetwork(config)(clip)[-1]
     truth = clip[:, -1].roll(2, dims=-1)
@@ -98,9 +96,37 @@ def test_loss_reaches_every_parameter() -> None:
 def test_flows_at_half_resolution_are_half_as_long() -> None:
     frames = list(moving_clip(128, 160, step=4).unbind(1))
     whole, half = backward_flows(frames, 1), backward_flows(frames, 2)
-    assert len(whole) == len(half) == 3
-    assert whole[-1][:, 0].median() == pytest.approx(-4, abs=0.2)
-    assert half[-1][:, 0].median() == pytest.approx(-2, abs=0.2)
+    assert whole.shape == (1, 3, 2, 128, 160)
+    assert half.shape == (1, 3, 2, 64, 80)
+    assert whole[:, -1, 0].median() == pytest.approx(-4, abs=0.2)
+    assert half[:, -1, 0].median() == pytest.approx(-2, abs=0.2)
+
+
+def test_flows_may_be_found_ahead() -> None:
+    config = replace(SMALL, context=6)
+    network = stirred(MotionNetwork(config))
+    clip = moving_clip(64, 80, frames=6)
+    found = MotionNetwork.evidence(config, clip)
+    assert found["flows"].shape == (1, 3, 2, 64, 80)
+    assert found["older_flows"].shape == (1, 2, 2, 32, 40)
+    single = MotionNetwork.evidence(config, clip[0])
+    assert torch.equal(single["older_flows"], found["older_flows"][0])
+    with torch.no_grad():
+        assert torch.equal(network(clip)[-1], network(clip, **found)[-1])
+
+
+def test_older_frames_change_the_prediction() -> None:
+    network = stirred(MotionNetwork(replace(SMALL, context=8)))
+    steady = moving_clip(64, 80, frames=8)
+    jerky = steady.clone()
+    jerky[:, 1:4] = steady[:, :1]
+    with torch.no_grad():
+        assert not torch.allclose(network(steady)[-1], network(jerky)[-1], atol=1e-3)
+
+
+def test_a_context_too_short_for_its_detail_is_refused() -> None:
+    with pytest.raises(SettingsError, match="context is 3, expected 4 or more"):
+        MotionConfig(context=3)
 
 
 def test_frames_instead_of_a_clip_are_refused() -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from predictor.errors import SettingsError
 from predictor.losses import gradient_difference_loss, lp_loss
+from predictor.losses.lp import LOG_FLOOR
 from predictor.media.images import read_image, write_png
 from predictor.media.video import open_video
 from predictor.pyramid import pooled_at_factors
@@ -55,6 +56,7 @@ def test_terms_are_the_papers_sums_over_scales() -> None:
         "lp": 1.0,
         "p": 2,
         "gradient_difference": 0.5,
+        "setback": 0.0,
         "adversarial": 0.05,
         "reduction": "sum_per_example",
     }
@@ -147,7 +149,8 @@ def test_table_in_settings_changes_only_what_it_names() -> None:
     [
         ({"generator": {"network": "motoin"}}, "no network 'motoin'"),
         ({"generator": {"network": "motion", "witdhs": [8]}}, "motion has no 'witdhs'"),
-        ({"clips": {"context_frames": 3}}, "take 4 frames"),
+        ({"clips": {"context_frames": 3}}, "the generator takes 12 frames"),
+        ({"discriminators": {"context": 13}}, "is 12, but the discriminators see 13"),
         ({"clips": {"crop": [192, 250]}}, "multiples of 8"),
         ({"discriminators": {"network": "multiscale-discriminators"}}, "patch_size is"),
         ({"loses": {}}, "did you mean 'losses'"),
@@ -162,12 +165,23 @@ def test_settings_that_cannot_work_are_refused(values: dict[str, Any], message: 
     ("values", "message"),
     [
         ({"losses": {"scale_weights": [1.0]}}, "the generator has 2 scales"),
-        ({"generator": {"network": "multiscale"}}, r"pooled by \(2, 1\), .* makes \(8, 4, 2, 1\)"),
+        (
+            {"generator": {"network": "multiscale"}},
+            r"pooled by \(2, 1\), .* makes \(8, 4, 2, 1\)",
+        ),
     ],
 )
 def test_numbers_of_scales_must_agree(values: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         build(validated_settings(FramesSettings, values))
+
+
+def test_clips_have_the_context_that_the_generator_takes() -> None:
+    assert FramesSettings().clips.context_frames == 12
+    few = {"generator": {"network": "multiscale"}, "losses": {"adversarial": 0.0}}
+    assert FramesSettings.model_validate(few).clips.context_frames == 4
+    changed = FramesSettings.model_validate({**few, "clips": {"target_frames": 2}}).clips
+    assert (changed.context_frames, changed.target_frames) == (4, 2)
 
 
 @pytest.mark.parametrize("name", ["mathieu-paper", "mathieu-official"])
@@ -183,11 +197,62 @@ def test_validation_names_gain_over_the_classical_extrapolation() -> None:
     system = system_of(adversarial=0.0)
     window = torch.rand(1, 14, 3, 40, 48) * 2 - 1
     scores = validate(system.networks, [{"clip": window}])
-    assert set(scores) == {"psnr_1_db", "gain_1_db", "ssim_1", "psnr_2_db", "gain_2_db", "ssim_2"}
+    measures = ("psnr_{}_db", "gain_{}_db", "worse_than_repeat_{}_share", "ssim_{}")
+    assert set(scores) == {measure.format(ahead) for measure in measures for ahead in (1, 2)}
     perfect = torch.zeros(1, 14, 3, 40, 48)
     for weight in system.networks["generator"].parameters():
         torch.nn.init.zeros_(weight)
-    assert validate(system.networks, [{"clip": perfect}])["psnr_1_db"] == 60.0
+    scores = validate(system.networks, [{"clip": perfect}])
+    assert scores["psnr_1_db"] == 60.0
+    assert scores["worse_than_repeat_1_share"] == 0.0
+
+
+def test_validation_counts_windows_that_repeating_predicts_better() -> None:
+    system = system_of(adversarial=0.0)
+    for weight in system.networks["generator"].parameters():
+        torch.nn.init.zeros_(weight)  # a generator that always predicts grey
+    still = torch.full((1, 14, 3, 40, 48), 0.5)
+    grey = still.clone()
+    grey[:, 12:] = 0.0
+    assert validate(system.networks, [{"clip": still}])["worse_than_repeat_1_share"] == 1.0
+    scores = validate(system.networks, [{"clip": still}, {"clip": grey}])
+    assert scores["worse_than_repeat_1_share"] == 0.5
+
+
+@torch.no_grad()
+def test_setback_counts_what_the_finest_scale_loses_against_the_last_frame() -> None:
+    system = system_of(setback=2.0, adversarial=0.0)
+    for weight in system.networks["generator"].parameters():
+        torch.nn.init.zeros_(weight)
+    clip = torch.full((1, 5, 3, 16, 16), 0.5)
+    clip[:, 4] = 0.3  # grey is 0.3 away, the last frame 0.2
+    lost = math.log((0.3**2 + LOG_FLOOR**2) / (0.2**2 + LOG_FLOOR**2))
+    terms = phase_loss(system, "generator", {"clip": clip})
+    assert terms["setback"].item() == pytest.approx(2 * lost, rel=1e-5)
+    clip[:, 4] = 0.2
+    assert phase_loss(system, "generator", {"clip": clip})["setback"].item() == 0.0
+
+
+def test_motion_found_by_the_loader_gives_the_same_loss() -> None:
+    settings = FramesSettings.model_validate(
+        {
+            "generator": {"network": "motion", "widths": [8, 8], "blocks": [1, 1]},
+            "losses": {"adversarial": 0.0},
+            "clips": {"crop": [48, 64]},
+        }
+    )
+    system = build(settings)
+    clip = clips(13).repeat(1, 1, 1, 3, 4)
+    network: Any = system.networks["generator"]
+    evidence = network.evidence(network.config, clip[:, :12])
+    with torch.no_grad():
+        alone = phase_loss(system, "generator", {"clip": clip})
+        told = phase_loss(system, "generator", {"clip": clip, **evidence})
+        wrong = phase_loss(
+            system, "generator", {"clip": clip, **{k: v + 3 for k, v in evidence.items()}}
+        )
+    assert told == alone
+    assert wrong["log_lp"] != alone["log_lp"]
 
 
 def test_preview_shows_last_frame_truth_prediction_and_difference(tmp_path: Path) -> None:
