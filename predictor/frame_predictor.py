@@ -31,6 +31,8 @@ class FramePredictor:
         self.device = torch.device(device)
         self.network: Any = network.eval().to(self.device)
         self.use_bfloat16 = use_bfloat16
+        remembers = getattr(network, "memory", None)
+        self._memory: Any = remembers() if remembers else None
 
     @torch.no_grad()
     def predict(self, clip: Tensor, count: int = 1) -> Tensor:
@@ -64,12 +66,13 @@ class FramePredictor:
 
     def _next(self, frames: list[Tensor]) -> Tensor:
         wanted = self.network.context
-        missing = [frames[0]] * (wanted - len(frames))
-        context = torch.stack([*missing, *frames[-wanted:]], dim=1)
-        context = padded_to_multiple(context, self.network.multiple)
-        context = rescaled(context, IMAGE_RANGE, self.network.pixel_range)
+        context = [*[frames[0]] * (wanted - len(frames)), *frames[-wanted:]]
         with self._precision():
-            prediction = self.network(context)[-1]
+            if self._memory is not None:
+                return self.network.next_frame(context, self._memory).float()
+            clip = padded_to_multiple(torch.stack(context, dim=1), self.network.multiple)
+            clip = rescaled(clip, IMAGE_RANGE, self.network.pixel_range)
+            prediction = self.network(clip)[-1]
         return rescaled(prediction.float(), self.network.pixel_range, IMAGE_RANGE).clamp(-1, 1)
 
     def _precision(self) -> contextlib.AbstractContextManager[None]:

@@ -17,13 +17,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from predictor.errors import SettingsError
-from predictor.flow import dense_flow, luma, warped
+from predictor.flow import luma, warped
 from predictor.networks.hindsight import PLANES_A_FRAME, hindsight_trust, history_planes
+from predictor.networks.motion_evidence import (
+    SEEN_FRAMES,
+    MotionEvidence,
+    MotionMemory,
+    evidence_in,
+)
 from predictor.tensors import padded_to_multiple, require_clip
 
 CANDIDATES = 3  # the last frame moved, the one before it moved, the last frame as it is
 HALF_RESOLUTION_PLANES = 23  # see `_evidence`
-SEEN_FRAMES = 4  # the last frames, in full detail; the others only say how steadily it moves
 
 
 @dataclass(frozen=True)
@@ -53,10 +58,10 @@ class MotionConfig:
         """What the working height and width are padded to multiples of."""
         return int(2 ** (len(self.widths) + 1))
 
-    def divisor(self, height: int, width: int) -> int:
-        """Return by how much motion is estimated smaller than frames of that size: 1, 2, 4, …"""
+    def divisor(self, frames: Tensor) -> int:
+        """Return by how much smaller than `frames` motion is estimated: 1, 2, 4, …"""
         divisor = 1
-        while min(height, width) > self.working_side_px * divisor:
+        while min(frames.shape[-2:]) > self.working_side_px * divisor:
             divisor *= 2
         return divisor
 
@@ -102,54 +107,54 @@ class MotionNetwork(nn.Module):
 
     @staticmethod
     def evidence(config: MotionConfig, clip: Tensor) -> dict[str, Tensor]:
-        """Return the flows that `forward` asks for, for clips ``(..., context, 3, H, W)``.
+        """Return the flows that `forward` asks for, for one clip ``(context, 3, H, W)``.
 
-        Estimated where the clips are: in the processes that load training clips, say.
+        They are estimated where the clip is: in the processes that load training clips, say.
         """
-        frames = clip.reshape(-1, *clip.shape[-4:]).unbind(1)
-        divisor = config.divisor(clip.shape[-2], clip.shape[-1])
-        flows = {
-            "flows": backward_flows(frames[-SEEN_FRAMES:], divisor),
-            "older_flows": backward_flows(frames[: 1 - SEEN_FRAMES], 2 * divisor),
-        }
+        found = evidence_in([frame[None] for frame in clip], config.divisor(clip))
         return {
-            name: found.reshape(*clip.shape[:-4], *found.shape[1:]) for name, found in flows.items()
+            "flows": torch.cat([*found.flows]),
+            "older_flows": torch.cat([*found.older_flows]),
         }
+
+    @staticmethod
+    def memory() -> MotionMemory:
+        """Return what spares `next_frame` work that an earlier call has done."""
+        return MotionMemory()
 
     def forward(
         self, clip: Tensor, flows: Tensor | None = None, older_flows: Tensor | None = None
     ) -> list[Tensor]:
         """Return the predictions of both stages, coarse first.
 
-        Flows go from a frame to the one before it, oldest first: between the last four frames,
-        `flows` ``(N, 3, 2, h, w)`` at the working resolution; between those before,
-        `older_flows` ``(N, context - 4, 2, h', w')`` at half of it. By default they are estimated.
+        `flows` ``(N, 3, 2, h, w)`` and `older_flows` ``(N, context - 4, 2, h / 2, w / 2)``, see
+        `MotionEvidence`, are estimated where they are not given.
         """
         require_clip(clip)
         frames = [frame.float() for frame in clip.unbind(1)]
-        if flows is None or older_flows is None:
-            found = self.evidence(self.config, clip.float())
-            flows, older_flows = found["flows"], found["older_flows"]
-        return self._predictions(frames, flows.unbind(1), older_flows.unbind(1))
+        evidence = evidence_in(
+            frames,
+            self.config.divisor(clip),
+            None if flows is None else flows.unbind(1),
+            None if older_flows is None else older_flows.unbind(1),
+        )
+        return self._predictions(frames[-2], frames[-1], evidence)
 
-    def _predictions(
-        self, frames: Sequence[Tensor], flows: Sequence[Tensor], older_flows: Sequence[Tensor]
-    ) -> list[Tensor]:
-        height, width = frames[-1].shape[-2:]
-        working = flows[-1].shape[-2:]
+    def next_frame(self, frames: Sequence[Tensor], memory: MotionMemory) -> Tensor:
+        """Return the final prediction from `context` frames, each ``(N, 3, H, W)``."""
+        frames = [frame.float() for frame in frames]
+        evidence = memory.evidence_in(frames, self.config.divisor(frames[-1]))
+        return self._predictions(frames[-2], frames[-1], evidence)[-1]
+
+    def _predictions(self, before: Tensor, last: Tensor, evidence: MotionEvidence) -> list[Tensor]:
+        """Return what `forward` returns, from the last two frames and the evidence of all."""
         multiple = self.config.multiple
-        small = [
-            padded_to_multiple(functional.interpolate(f, working, mode="area"), multiple)
-            for f in frames[-SEEN_FRAMES:]
-        ]
-        padded = small[-1].shape[-2:]
-        fields = [padded_to_multiple(f, multiple) for f in flows]
-        half = [functional.avg_pool2d(f, 2) for f in small]
-        motion = [functional.avg_pool2d(f, 2) / 2 for f in fields]
-        evidence, velocity, trust = _evidence(half, motion)
-        history = self._history(frames[:-SEEN_FRAMES], half, older_flows, motion)
+        half = [_halved(padded_to_multiple(f, multiple)) for f in evidence.small]
+        motion = [_halved(padded_to_multiple(f, multiple)) / 2 for f in evidence.flows]
+        planes, velocity, trust = _evidence(half, motion)
+        history = self._history(evidence, half, motion)
 
-        features = self.coarse(functional.pixel_unshuffle(evidence, 2), history)
+        features = self.coarse(functional.pixel_unshuffle(planes, 2), history)
         # corrections grow with the motion they correct: the same network serves any resolution
         reach = 1 + velocity.abs().sum(1, keepdim=True) / 4
         head = _upsampled(self.coarse_head(features).float(), 2)
@@ -169,60 +174,43 @@ class MotionNetwork(nn.Module):
         logits = weights.clamp_min(1e-6).log() + head[:, 4 : 4 + CANDIDATES]
         residual = functional.pixel_shuffle(head[:, 4 + CANDIDATES :], 2)
 
-        def at_full(field: Tensor) -> Tensor:
-            """Half the working resolution, padded, to the resolution of the frames."""
-            field = _upsampled(field, 2) if field.shape[-2:] != padded else field
-            field = field[..., : working[0], : working[1]]
-            if working == (height, width):
-                return field
-            return functional.interpolate(field, (height, width), mode="bilinear")
+        height, width = last.shape[-2:]
+        rows, columns = evidence.small[-1].shape[-2:]
 
-        scale = frames[-1].new_tensor([2 * width / working[1], 2 * height / working[0]])
-        scale = scale.view(1, 2, 1, 1)
+        def at_full(field: Tensor, share: int) -> Tensor:
+            """A padded field at one in `share` of the working resolution, at that of the frames."""
+            field = field.contiguous()  # else channels last, which costs more than it saves here
+            if height % rows or width % columns:
+                field = _upsampled(field, share)[..., :rows, :columns]
+                return functional.interpolate(field, (height, width), mode="bilinear")
+            return _upsampled(field, share * (height // rows))[..., :height, :width]
+
+        scale = last.new_tensor([2 * width / columns, 2 * height / rows]).view(1, 2, 1, 1)
         final = _blend(
             [
-                warped(frames[-1], at_full(last_flow) * scale),
-                warped(frames[-2], at_full(previous_flow) * scale),
-                frames[-1],
+                warped(last, at_full(last_flow * scale, 2)),
+                warped(before, at_full(previous_flow * scale, 2)),
+                last,
             ],
-            at_full(logits.softmax(1)),
+            at_full(logits.softmax(1), 2),
         )
         return [
-            coarse[..., : (working[0] + 1) // 2, : (working[1] + 1) // 2],
-            (final + at_full(residual)).clamp(-1, 1),
+            coarse[..., : (rows + 1) // 2, : (columns + 1) // 2],
+            (final + at_full(residual, 1)).clamp(-1, 1),
         ]
 
     def _history(
-        self,
-        older: Sequence[Tensor],
-        half: Sequence[Tensor],
-        older_flows: Sequence[Tensor],
-        motion: Sequence[Tensor],
+        self, evidence: MotionEvidence, half: Sequence[Tensor], motion: Sequence[Tensor]
     ) -> Tensor:
         """Return features of the errors made so far, at the resolution of `history_level`."""
         multiple = self.config.multiple // 2
-        grey = [luma(frame) for frame in half]
-        if older:
-            size = older_flows[0].shape[-2:]
-            reduced = (functional.interpolate(luma(f), size, mode="area") for f in older)
-            grey = [*(padded_to_multiple(f, multiple) for f in reduced), *grey]
-        fields = [*(padded_to_multiple(f, multiple) for f in older_flows), *motion]
-        told: Tensor = self.history(history_planes(grey, fields, 2 * 2**self.config.history_level))
+        grey = [padded_to_multiple(frame, multiple) for frame in evidence.older_grey]
+        flows = [padded_to_multiple(flow, multiple) for flow in evidence.older_flows]
+        planes = history_planes(
+            [*grey, *map(luma, half)], [*flows, *motion], 2 * 2**self.config.history_level
+        )
+        told: Tensor = self.history(planes)
         return told
-
-
-def backward_flows(frames: Sequence[Tensor], divisor: int) -> Tensor:
-    """Return the flows ``(N, T - 1, 2, h, w)`` from each of T frames to the one before it.
-
-    They are estimated at ``1 / divisor`` of the size of `frames`, each ``(N, 3, H, W)``.
-    """
-    height, width = (max(1, -(-side // divisor)) for side in frames[0].shape[-2:])
-    pairs = len(frames) - 1
-    if not pairs:
-        return frames[0].new_zeros(len(frames[0]), 0, 2, height, width)
-    small = [functional.interpolate(f, (height, width), mode="area") for f in frames]
-    found = dense_flow(torch.cat(small[1:]), torch.cat(small[:-1]))
-    return torch.stack(found.chunk(pairs), dim=1)
 
 
 def _evidence(half: Sequence[Tensor], motion: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
@@ -257,13 +245,20 @@ def _evidence(half: Sequence[Tensor], motion: Sequence[Tensor]) -> tuple[Tensor,
 
 
 def _blend(candidates: Sequence[Tensor], weights: Tensor) -> Tensor:
-    return sum(
-        (c * w for c, w in zip(candidates, weights.chunk(CANDIDATES, dim=1), strict=True)),
-        start=torch.zeros_like(candidates[0]),
-    )
+    first, *others = weights.chunk(CANDIDATES, dim=1)
+    blend = candidates[0] * first
+    for candidate, weight in zip(candidates[1:], others, strict=True):
+        blend = torch.addcmul(blend, candidate, weight)
+    return blend
+
+
+def _halved(planes: Tensor) -> Tensor:
+    return functional.avg_pool2d(planes, 2)
 
 
 def _upsampled(planes: Tensor, factor: int) -> Tensor:
+    if factor == 1:
+        return planes
     return functional.interpolate(planes, scale_factor=factor, mode="bilinear", align_corners=False)
 
 

@@ -244,7 +244,8 @@ def test_motion_found_by_the_loader_gives_the_same_loss() -> None:
     system = build(settings)
     clip = clips(13).repeat(1, 1, 1, 3, 4)
     network: Any = system.networks["generator"]
-    evidence = network.evidence(network.config, clip[:, :12])
+    found = [network.evidence(network.config, example[:12]) for example in clip]
+    evidence = {name: torch.stack([one[name] for one in found]) for name in found[0]}
     with torch.no_grad():
         alone = phase_loss(system, "generator", {"clip": clip})
         told = phase_loss(system, "generator", {"clip": clip, **evidence})
