@@ -88,7 +88,7 @@ class FramesSettings(RunSettings):
     generator: NetworkSettings = NetworkSettings(network="motion")
     discriminators: NetworkSettings = NetworkSettings(network="patch-discriminators")
     losses: FrameLossSettings = FrameLossSettings(
-        pixel_loss="log_lp", lp=0.04, p=2, gradient_difference=0.2, setback=0.2, adversarial=0.002
+        pixel_loss="log_lp", lp=0.04, p=2, gradient_difference=0.2, setback=0.02, adversarial=0.002
     )
     generator_optimizer: OptimizerSettings = OptimizerSettings(
         warmup_iterations=100, weight_decay=1e-4, gradient_norm_limit=1.0

@@ -39,7 +39,7 @@ def noted_signals() -> Iterator[StopRequest]:
             signal.signal(number, handler)
 
 
-def leave_signals_to_the_parent(worker: int) -> None:
+def leave_signals_to_the_parent() -> None:
     """Ignore SIGINT and SIGTERM in a loading process; its parent ends it once it has saved."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -4,6 +4,7 @@ import multiprocessing
 import time
 from typing import cast
 
+import cv2
 import torch
 from torch.utils.data import DataLoader, Dataset
 
@@ -85,6 +86,12 @@ def _loader(
         multiprocessing_context=context,
         prefetch_factor=2 if hardware.workers else None,
         pin_memory=hardware.is_cuda,
-        worker_init_fn=leave_signals_to_the_parent if hardware.workers else None,
+        worker_init_fn=_begin_worker if hardware.workers else None,
         generator=torch.Generator().manual_seed(derived_seed(seed, "workers")),
     )
+
+
+def _begin_worker(worker: int) -> None:
+    """Make a loading process leave signals to its parent, and OpenCV use one core of it too."""
+    leave_signals_to_the_parent()
+    cv2.setNumThreads(1)
