@@ -92,7 +92,7 @@ class MotionMemory:
         for frame in self._known:
             if frame.mark == mark and torch.equal(frame.small, small):
                 return frame
-        return _Frame(small, mark)
+        return _Frame(small.clone(), mark)  # the caller may use the storage of its frames again
 
 
 @dataclass(eq=False)

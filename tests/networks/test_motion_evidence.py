@@ -88,3 +88,16 @@ def test_memory_heeds_a_frame_that_was_left_out() -> None:
     remembered = tensors(memory.evidence_in(without, divisor=1))
     fresh = tensors(evidence_in(without, divisor=1))
     assert all(torch.equal(a, b) for a, b in zip(remembered, fresh, strict=True))
+
+
+def test_memory_knows_frames_again_whose_storage_was_used_again(searched: list[int]) -> None:
+    frames, memory = moving_frames(7), MotionMemory()
+    window = torch.stack(frames[:6])
+    memory.evidence_in([*window.unbind(0)], divisor=1)
+    assert len(searched) == 5
+    window[:-1] = window[1:].clone()  # as a sliding window in one tensor does
+    window[-1] = frames[6]
+    remembered = tensors(memory.evidence_in([*window.unbind(0)], divisor=1))
+    assert len(searched) == 7
+    fresh = tensors(evidence_in([*window.unbind(0)], divisor=1))
+    assert all(torch.equal(a, b) for a, b in zip(remembered, fresh, strict=True))
