@@ -18,6 +18,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from predictor.analysis.frames_summary import LOSS_DB
 from predictor.data import (
     ClipDataset,
     ClipSettings,
@@ -52,7 +53,6 @@ from predictor.tensors import IMAGE_RANGE, PSNR_CAP_DB, rescaled, shown_differen
 
 _logger = logging.getLogger(__name__)
 
-LOSS_DB = 0.1
 PREVIEW_RATE_HZ = Fraction(5)
 PIXEL_LOSSES = {"lp": lp_loss, "log_lp": log_lp_loss}
 
