@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from predictor.errors import SettingsError, TensorContractError
 from predictor.flow import constant_velocity
+from predictor.networks import motion
 from predictor.networks.motion import MotionConfig, MotionNetwork
 from predictor.pyramid import average_pooled
 
@@ -109,6 +110,15 @@ def test_loss_reaches_every_parameter() -> None:
     (coarse.square().mean() + final.square().mean()).backward()
     dead = [n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()]
     assert dead == []
+
+
+def test_background_that_an_object_leaves_is_not_dragged_along() -> None:
+    flow = torch.zeros(1, 2, 32, 64)
+    flow[:, 0, :, 20:40] = -8.0  # an object that moves 8 pixels to the right
+    still = [torch.zeros(1, 3, 32, 64)] * 4
+    _, velocity, _ = motion._evidence(still, [flow] * 3)
+    assert (velocity[0, 0, 16, 20:27] == 0).all()  # behind it
+    assert (velocity[0, 0, 16, 29:39] == -8).all()  # where it still is
 
 
 def test_flows_may_be_found_ahead() -> None:
