@@ -13,7 +13,7 @@ from av.container import InputContainer, OutputContainer
 from av.error import ArgumentError, InvalidDataError
 from torch import Tensor
 
-from pipelines.appending.seam import Seam, found_seam, frames_again, seam_fault
+from pipelines.appending.seam import Seam, found_seam, frames_again, hdr_at, seam_fault
 from pipelines.appending.stream_copy import (
     AnyPacket,
     OtherStreams,
@@ -26,6 +26,7 @@ from pipelines.appending.tail import NotCopyableError, TailEncoder, VideoPacket
 from predictor.media.codecs import encoder_for
 from predictor.media.colour import PictureDecoder, PictureEncoder
 from predictor.media.encoding import EncodingOptions, VideoWriter
+from predictor.media.hdr import HDR_IN_WORDS
 from predictor.media.info import VideoInfo, opened, video_stream
 from predictor.media.video import open_video, probe
 
@@ -121,7 +122,7 @@ def _copied(
     """
     with opened(info.path) as container:
         stream = video_stream(container, info.path)
-        tail = TailEncoder(stream, info.color)
+        tail = TailEncoder(stream, info.color, info.hdr)
         begin = predicted.begin()
         seam = found_seam(info.path, cut_after)
         if begin is not None and seam.last_pts * info.time_base >= begin:
@@ -153,8 +154,14 @@ def _copied(
         frames_kept=kept + len(seam.again),
         frames_added=added - len(seam.again),
         frames_encoded_again=len(seam.again),
-        dropped=tuple(copy.dropped),
+        dropped=(*copy.dropped, *_lost_hdr(info, destination, tail)),
     )
+
+
+def _lost_hdr(info: VideoInfo, destination: Path, tail: TailEncoder) -> Iterator[str]:
+    """Yield what a player that begins with the tail does not learn, from it or from its header."""
+    if info.hdr is not None and hdr_at(destination, tail.begin) != info.hdr:
+        yield f"{HDR_IN_WORDS} of the new frames"
 
 
 def _require_same_framing(
@@ -263,11 +270,12 @@ def _encoded(
             added += 1
         if others is not None:
             others.write_due(None)
+        lost = [HDR_IN_WORDS] if writer.loses_hdr else []
     return AppendReport(
         packet_copied=False,
         reason=reason,
         frames_kept=kept,
         frames_added=added,
         frames_encoded_again=kept,
-        dropped=tuple(others.dropped if others is not None else ()),
+        dropped=(*(others.dropped if others is not None else ()), *lost),
     )

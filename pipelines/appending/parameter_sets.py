@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 
 H264_SPS, H264_PPS, H264_SEI = 7, 8, 6
-HEVC_VPS, HEVC_SPS, HEVC_PPS, HEVC_SEI = 32, 33, 34, 39
+HEVC_VPS, HEVC_SPS, HEVC_PPS = 32, 33, 34
 HEVC_NUMBER = 15
 """The number that an appended HEVC tail uses: nine bits where x265's own number 0 takes one.
 
@@ -20,6 +20,7 @@ Everything behind it in a slice header moves by exactly one byte, so the coded p
 start at a byte, is moved and never parsed.
 """
 
+_USER_DATA = 5
 _START_CODE = re.compile(rb"\x00\x00\x01")
 _EMULATION = re.compile(rb"\x00\x00(?=[\x00-\x03])")
 
@@ -54,6 +55,14 @@ def h264_kind(unit: bytes) -> int:
 def hevc_kind(unit: bytes) -> int:
     """Return the type of an HEVC unit."""
     return (unit[0] >> 1) & 0x3F
+
+
+def is_h264_signature(unit: bytes) -> bool:
+    """Return whether an H.264 unit is the text by which an encoder names itself.
+
+    Decoders take from it which faults of that encoder to put up with.
+    """
+    return h264_kind(unit) == H264_SEI and unit[1] == _USER_DATA
 
 
 class AvcRecord:

@@ -15,6 +15,7 @@ from av.error import FFmpegError
 
 from pipelines.appending.stream_copy import demuxed
 from pipelines.appending.tail import NotCopyableError, TailEncoder
+from predictor.media.hdr import HdrMetadata, hdr_metadata
 from predictor.media.info import opened, video_stream
 
 _FIRST_STEP_BACK_S = 2
@@ -80,6 +81,20 @@ def seam_fault(source: Path, output: Path, seam: Seam, tail: TailEncoder) -> str
         return f"a picture there does not decode ({error.strerror})"
     except ValueError as error:
         return f"its pictures cannot be compared: {error}"
+    return None
+
+
+def hdr_at(path: Path, time: Fraction) -> HdrMetadata | None:
+    """Return what a decoder that begins with the key frame at `time` s learns of that frame."""
+    for container, stream in _readings(path, time):
+        time_base = Fraction(stream.time_base or 1)
+        has_begun = False
+        for packet in container.demux(stream):
+            begin = None if packet.pts is None else packet.pts * time_base
+            if begin is not None and packet.is_keyframe and abs(begin - time) <= time_base:
+                has_begun = True
+            for frame in packet.decode() if has_begun else []:
+                return hdr_metadata(frame)
     return None
 
 

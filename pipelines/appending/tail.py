@@ -15,8 +15,9 @@ from av.codec.context import Flags
 from av.error import FFmpegError
 
 from pipelines.appending import parameter_sets as sets
-from predictor.media.codecs import encoder_for
+from predictor.media.codecs import encoder_for, joined_options
 from predictor.media.colour import ColorTags
+from predictor.media.hdr import HdrMetadata
 
 VideoPacket: TypeAlias = "av.Packet[Any]"  # the class takes no parameter at run time
 
@@ -53,14 +54,16 @@ class _Timed:
 class TailEncoder:
     """Encodes frames as the continuation of `stream`, whose decoded frames are tagged `tags`.
 
-    `time_base` is the source's clock. `header` is what the output's stream must carry as extradata,
-    None to keep the source's. Raises
-    `NotCopyableError` where no such encoder, header or number is to be had.
+    `hdr` is repeated where the encoder can. `time_base` is the source's clock. `header` is what the
+    output's stream must carry as extradata, None to keep the source's. Raises `NotCopyableError`
+    where no such encoder, header or number is to be had.
     """
 
-    def __init__(self, stream: av.VideoStream, tags: ColorTags) -> None:
+    def __init__(
+        self, stream: av.VideoStream, tags: ColorTags, hdr: HdrMetadata | None = None
+    ) -> None:
         self._source = stream.codec_context
-        self._tags = tags
+        self._tags, self._hdr = tags, hdr
         self.time_base = Fraction(stream.time_base or Fraction(1, 90000))
         self._codec = self._source.codec.canonical_name
         self._record = self._source_record()
@@ -89,6 +92,11 @@ class TailEncoder:
         """Yield the remaining packets; the last frame is shown for `duration` s."""
         ticks = max(1, round(duration / self.time_base))
         yield from self._timed(self._encoder.encode(None), final_duration=ticks)
+
+    @property
+    def begin(self) -> Fraction:
+        """When its first frame is shown, in seconds; there must be one."""
+        return self._pts[0] * self.time_base
 
     def decoded(self) -> Iterator[tuple[av.VideoFrame, int]]:
         """Yield what a decoder of its own makes of the tail alone, with times in source units."""
@@ -121,7 +129,10 @@ class TailEncoder:
         if source.sample_aspect_ratio:
             encoder.sample_aspect_ratio = source.sample_aspect_ratio
         encoder.gop_size, encoder.max_b_frames = 600, 0
-        encoder.options = settings.options(None, lossless=False) | self._special_options()
+        options = joined_options(settings.options(None, lossless=False), self._special_options())
+        if self._hdr is not None:
+            options = joined_options(options, self._hdr.encoder_options(settings.name))
+        encoder.options = options
         if self._codec in ("h264", "hevc"):
             encoder.flags |= int(Flags.global_header)
         settings.hush()
@@ -158,7 +169,7 @@ class TailEncoder:
             ):
                 raise NotCopyableError("its HEVC parameter sets leave no number free")
             # Substreams would say where they start, which renumbering could move.
-            return {"x265-params": "bframes=0:wpp=0:info=0:log-level=none"}
+            return {"x265-params": "bframes=0:wpp=0:info=0"}
         if self._codec == "prores":
             if profile not in _PRORES_PROFILES:
                 raise NotCopyableError(
@@ -196,8 +207,7 @@ class TailEncoder:
     def _units(self, stream: bytes) -> list[bytes]:
         """Return the units of an encoded picture or header, numbered for the shared stream."""
         if self._codec == "h264":
-            found = sets.units(stream)
-            return [unit for unit in found if sets.h264_kind(unit) != sets.H264_SEI]
+            return [unit for unit in sets.units(stream) if not sets.is_h264_signature(unit)]
         return [sets.with_hevc_number(unit) for unit in sets.units(stream)]
 
     def _timed(

@@ -21,7 +21,7 @@ from pipelines.frames.video_output import (
     cut_notes,
     depth_notes,
     encoding_options,
-    lost_streams,
+    left_out,
     new_video,
     source_notes,
 )
@@ -249,7 +249,7 @@ def _only_predicted(
         result,
         warnings=(*result.warnings, *depth_notes(info, writer.bit_depth)),
         how=f"{counted(ahead.count, 'frame')} predicted from {len(ahead.context)}",
-        dropped=lost_streams(info),
+        dropped=left_out(info, writer),
     )
 
 

@@ -13,7 +13,7 @@ from pipelines.frames.plots import write_curves
 from pipelines.frames.prediction import NextFrames
 from pipelines.frames.request import FramesRequest
 from pipelines.frames.result import FramesResult
-from pipelines.frames.video_output import depth_notes, lost_streams, new_video
+from pipelines.frames.video_output import depth_notes, left_out, new_video
 from pipelines.outputs import atomic_output
 from pipelines.overlap import Stopwatch, read_ahead, write_behind
 from pipelines.progress import Advance
@@ -107,7 +107,7 @@ def every_next_frame(
         how=f"{count} of {len(scores.times)} frames predicted, {unpredicted} passed through",
         truncated=reader.truncated,
         warnings=(*_cuts(scores), *depth_notes(info, writer.bit_depth)),
-        dropped=lost_streams(info),
+        dropped=left_out(info, writer),
         frames_dir=request.frames_dir,
         table=request.table,
         plot=request.plot,

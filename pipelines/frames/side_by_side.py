@@ -12,7 +12,7 @@ from pipelines.frames.pictures import open_pictures
 from pipelines.frames.prediction import NextFrames
 from pipelines.frames.request import FramesRequest
 from pipelines.frames.result import FramesResult
-from pipelines.frames.video_output import cut_notes, depth_notes, lost_streams, new_video
+from pipelines.frames.video_output import cut_notes, depth_notes, left_out, new_video
 from pipelines.overlap import Stopwatch
 from pipelines.progress import Advance
 from pipelines.results import counted
@@ -70,7 +70,7 @@ def side_by_side(
         f"{DIFFERENCE_GAIN} x difference",
         truncated=reader.truncated,
         warnings=(*cut_notes(context), *depth_notes(info, writer.bit_depth)),
-        dropped=lost_streams(info),
+        dropped=left_out(info, writer),
         frames_dir=request.frames_dir,
         gif=request.gif,
         comparison=scores.mean(),

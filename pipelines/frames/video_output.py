@@ -9,6 +9,7 @@ from pipelines.frames.request import FramesRequest
 from pipelines.outputs import atomic_output
 from pipelines.timecodes import clock
 from predictor.media.encoding import EncodingOptions, VideoWriter
+from predictor.media.hdr import HDR_IN_WORDS
 from predictor.media.video import VideoInfo
 
 
@@ -63,11 +64,12 @@ def cut_notes(context: Context) -> tuple[str, ...]:
     return (f"scene cut at {cut}: predicted from the {len(context)} frames after it",)
 
 
-def lost_streams(info: VideoInfo) -> tuple[str, ...]:
-    """Return the streams of the source that an output on another timeline does not have."""
+def left_out(info: VideoInfo, writer: VideoWriter) -> tuple[str, ...]:
+    """Return what the source has and an output of `writer`, on another timeline, has not."""
     counts = {
         "audio": info.audio_count,
         "subtitles": info.subtitle_count,
         "chapters": info.chapter_count,
     }
-    return tuple(name for name, count in counts.items() if count)
+    lost = [name for name, count in counts.items() if count]
+    return (*lost, HDR_IN_WORDS) if writer.loses_hdr else tuple(lost)

@@ -105,9 +105,7 @@ class Encoder:
                     f"{self.name} cannot be lossless; choose a codec that can with --codec, "
                     "such as h264, hevc, vp9 or ffv1"
                 )
-            for key, value in self.lossless.items():
-                options[key] = f"{options[key]}:{value}" if key in options else value
-            return options
+            return joined_options(options, self.lossless)
         if quality is not None and self.quality is None:
             raise UnsupportedCodec(
                 f"{self.name} has no constant quality; leave out --crf or choose --codec h264"
@@ -118,6 +116,18 @@ class Encoder:
         elif level is not None:
             options[self.quality_option] = str(level)
         return options
+
+
+def joined_options(first: Mapping[str, str], then: Mapping[str, str]) -> dict[str, str]:
+    """Return both; where both have a list of an encoder's own parameters, it is one list.
+
+    ``x265-params`` and its like take ``key=value:key=value``, of which the last of a key counts.
+    """
+    joined = dict(first)
+    for key, value in then.items():
+        is_list = key.endswith("-params") and key in joined
+        joined[key] = f"{joined[key]}:{value}" if is_list else value
+    return joined
 
 
 def _quantized(name: str, *, needs_even_rate: bool = True) -> Encoder:

@@ -27,6 +27,7 @@ from predictor.media.codecs import (
     codecs_of,
     container_for,
     encoder_for,
+    joined_options,
     pixel_format_for,
     readable_tags,
     usual_codec,
@@ -73,7 +74,8 @@ class VideoWriter:
     `rate` defaults to the source's. A source codec that the container cannot hold becomes the
     container's usual one.
 
-    `codec`, `pixel_format`, `bit_depth` and `color` say what was chosen. Other streams can be
+    `codec`, `pixel_format`, `bit_depth` and `color` say what was chosen, `loses_hdr` whether the
+    source has HDR10 metadata that this encoder cannot write. Other streams can be
     added to `output` before the first picture and muxed there. Raises `UnsupportedCodec`, which
     names ``--codec``, for what cannot be encoded here, `SettingsError` for an unknown encoder
     option, `OutputNotWritten` where the file system refuses.
@@ -101,6 +103,7 @@ class VideoWriter:
                 f"{usual_codec(muxer)}, or another suffix"
             )
         self._size = size
+        self.loses_hdr = False
         self._last_tick: int | None = None
         self._palettes: PaletteReducer | None = None
         if encoder.name == "gif":
@@ -188,7 +191,11 @@ class VideoWriter:
             settings["profile"] = _PRORES_PROFILES[like.profile]
         if muxer == "avi" and self.codec in ("h264", "hevc"):
             settings["bf"] = "0"  # AVI has no presentation times to put B-frames in order
-        settings |= options.encoder_options
+        if like.hdr is not None:
+            described = like.hdr.encoder_options(encoder.name)
+            self.loses_hdr = not described
+            settings = joined_options(settings, described)
+        settings = joined_options(settings, options.encoder_options)
         stream = self.output.add_stream(encoder.name, rate=self.rate, options=settings)
         assert isinstance(stream, VideoStream)
         context = stream.codec_context

@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 
 from predictor.errors import UnreadableVideo
 from predictor.media.colour import ColorTags, bit_depth, has_alpha
+from predictor.media.hdr import HdrMetadata, hdr_metadata
 
 _SAMPLED_PACKETS = 240
 # PyAV 18 fails on tags that are not UTF-8 unless it is told; 19 has no such argument.
@@ -58,6 +59,7 @@ class VideoInfo:
     is_interlaced: bool
     has_alpha: bool
     color: ColorTags
+    hdr: HdrMetadata | None = None
     stream_index: int = 0
     audio_count: int = 0
     subtitle_count: int = 0
@@ -190,6 +192,7 @@ def file_info(path: Path) -> VideoInfo:
             color=ColorTags(
                 frame.color_range, frame.colorspace, frame.color_primaries, frame.color_trc
             ),
+            hdr=hdr_metadata(frame),
             stream_index=stream.index,
             audio_count=len(container.streams.audio),
             subtitle_count=len(container.streams.subtitles),
