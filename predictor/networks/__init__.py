@@ -4,6 +4,13 @@ from typing import Any
 
 from torch import nn
 
+from predictor.networks.context_encoder import (
+    ContextDiscriminator,
+    ContextDiscriminatorConfig,
+    ContextEncoder,
+    ContextEncoderConfig,
+)
+from predictor.networks.feature_encoder import FeatureEncoder, FeatureEncoderConfig
 from predictor.networks.motion import MotionConfig, MotionNetwork
 from predictor.networks.multiscale import (
     MultiscaleConfig,
@@ -14,6 +21,9 @@ from predictor.networks.multiscale import (
 from predictor.networks.patch import PatchDiscriminators, PatchDiscriminatorsConfig
 
 NETWORKS: dict[str, tuple[type[Any], type[nn.Module]]] = {
+    "context-discriminator": (ContextDiscriminatorConfig, ContextDiscriminator),
+    "context-encoder": (ContextEncoderConfig, ContextEncoder),
+    "feature-encoder": (FeatureEncoderConfig, FeatureEncoder),
     "motion": (MotionConfig, MotionNetwork),
     "multiscale": (MultiscaleConfig, MultiscaleGenerator),
     "multiscale-discriminators": (MultiscaleDiscriminatorsConfig, MultiscaleDiscriminators),
