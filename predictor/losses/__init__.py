@@ -7,8 +7,14 @@ from predictor.losses.adversarial import (
     non_saturating_generator_loss,
     real_loss,
 )
+from predictor.losses.feature_matching import paired_feature_loss
 from predictor.losses.gradient_difference import gradient_difference_loss
 from predictor.losses.lp import log_lp_loss, lp_loss
+from predictor.losses.masked import (
+    masked_gradient_difference_loss,
+    masked_lp_loss,
+    overlap_weights,
+)
 from predictor.losses.reduction import Reduction, reduced
 from predictor.losses.setback import setback_loss
 
@@ -19,8 +25,12 @@ __all__ = [
     "gradient_difference_loss",
     "log_lp_loss",
     "lp_loss",
+    "masked_gradient_difference_loss",
+    "masked_lp_loss",
     "minimax_generator_loss",
     "non_saturating_generator_loss",
+    "overlap_weights",
+    "paired_feature_loss",
     "real_loss",
     "reduced",
     "setback_loss",

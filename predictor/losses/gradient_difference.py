@@ -27,12 +27,13 @@ def gradient_difference_loss(
             "expected at least 2x2 for a gradient"
         )
     prediction, target = accurate_pair(prediction, target)
-    down = (_absolute_steps(prediction, -2) - _absolute_steps(target, -2)).abs()
-    right = (_absolute_steps(prediction, -1) - _absolute_steps(target, -1)).abs()
+    down = (absolute_steps(prediction, -2) - absolute_steps(target, -2)).abs()
+    right = (absolute_steps(prediction, -1) - absolute_steps(target, -1)).abs()
     if alpha != 1:
         down, right = down.pow(alpha), right.pow(alpha)
     return reduced(down, reduction) + reduced(right, reduction)
 
 
-def _absolute_steps(images: Tensor, axis: int) -> Tensor:
+def absolute_steps(images: Tensor, axis: int) -> Tensor:
+    """Return the absolute differences of neighbours along `axis`, one fewer than pixels."""
     return images.diff(dim=axis).abs()

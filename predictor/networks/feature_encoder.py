@@ -31,7 +31,6 @@ class ChannelwiseLinear(nn.Module):
 
     def __init__(self, channels: int, side: int) -> None:
         super().__init__()
-        self.side = side
         places = side * side
         self.weight = nn.Parameter(torch.empty(channels, places, places))
         self.bias = nn.Parameter(torch.zeros(channels, places))
@@ -41,7 +40,7 @@ class ChannelwiseLinear(nn.Module):
         """Return maps ``(N, C, side, side)``; map i depends on map i only."""
         flat = maps.flatten(2).transpose(0, 1)
         spread = torch.baddbmm(self.bias[:, None], flat, self.weight.to(flat.dtype))
-        return spread.transpose(0, 1).unflatten(2, (self.side, self.side))
+        return spread.transpose(0, 1).reshape(maps.shape)
 
 
 @dataclass(frozen=True)

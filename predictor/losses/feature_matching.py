@@ -1,0 +1,37 @@
+"""Matching what a discriminator sees in real images and in generated ones."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from predictor.errors import TensorContractError
+from predictor.losses.reduction import accurate_pair
+
+
+def paired_feature_loss(
+    generated: Sequence[Tensor], real: Sequence[Tensor], weights: Tensor | None = None
+) -> Tensor:
+    """Return the mean absolute difference of activations, averaged over layers, as a scalar.
+
+    Each layer is ``(N, C, h, w)``, and `generated` and `real` are of the same examples; the real
+    ones are taken as constants. `weights` ``(N, 1, H, W)`` say how much each pixel counts, averaged
+    down to each layer's size; a layer's mean is over its weights. Wang et al. 2018, eq. 4.
+
+    Raises `TensorContractError` if the layers differ in number or shape.
+    """
+    if len(generated) != len(real) or not real:
+        raise TensorContractError(
+            f"{len(generated)} generated layers and {len(real)} real ones, expected as many"
+        )
+    losses = []
+    for ours, theirs in zip(generated, real, strict=True):
+        ours, theirs = accurate_pair(ours, theirs.detach())
+        difference = (ours - theirs).abs().mean(dim=1, keepdim=True)
+        if weights is None:
+            losses.append(difference.mean())
+            continue
+        shares = functional.interpolate(weights, ours.shape[-2:], mode="area")
+        losses.append((shares * difference).sum() / shares.sum().clamp_min(1e-6))
+    return torch.stack(losses).mean()

@@ -1,0 +1,72 @@
+"""Losses of images of which some pixels count more than others: the hole, and a band around it."""
+
+from torch import Tensor
+from torch.nn import functional
+
+from predictor.errors import SettingsError, TensorContractError
+from predictor.losses.gradient_difference import absolute_steps
+from predictor.losses.reduction import Reduction, accurate_pair, reduced
+
+
+def overlap_weights(masks: Tensor, overlap_px: int | None, overlap_weight: float = 10.0) -> Tensor:
+    """Return how much each pixel ``(N, 1, H, W)`` counts: 1 in the hole, more in a band around it.
+
+    `masks` are 1 where a pixel is missing. Known pixels up to `overlap_px` from a missing one, also
+    diagonally, count `overlap_weight`, all of them where that is None; others count 0. Pathak et
+    al. 2016, section 4: a band of 7 pixels, ten times the weight; the released code has 4.
+    """
+    if overlap_px is None:
+        return masks + overlap_weight * (1 - masks)
+    if overlap_px < 0:
+        raise SettingsError(f"overlap_px is {overlap_px}, expected 0 or more, or None for all")
+    near = functional.max_pool2d(masks, 2 * overlap_px + 1, stride=1, padding=overlap_px)
+    return masks + overlap_weight * (near - masks)
+
+
+def masked_lp_loss(
+    prediction: Tensor,
+    target: Tensor,
+    weights: Tensor,
+    p: int = 2,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """Return ``weights * |prediction - target| ** p`` over images ``(N, C, H, W)`` as a scalar.
+
+    `weights` are ``(N, 1, H, W)``. ``"mean"`` is over all elements, whatever their weight, as in
+    the released code of Pathak et al. 2016; equation 1 there is ``"sum_per_example"`` with a mask
+    for weights. Raises `SettingsError` unless `p` is 1 or 2, `TensorContractError` if the shapes do
+    not fit.
+    """
+    if p not in (1, 2):
+        raise SettingsError(f"p is {p}, expected 1 or 2")
+    prediction, target = accurate_pair(prediction, target)
+    _require_weights(weights, target)
+    difference = prediction - target
+    powers = difference.abs() if p == 1 else difference.square()
+    return reduced(weights * powers, reduction)
+
+
+def masked_gradient_difference_loss(
+    prediction: Tensor, target: Tensor, weights: Tensor, reduction: Reduction = "mean"
+) -> Tensor:
+    """Return the gradient difference loss with alpha 1, differences weighted by their pixels.
+
+    A difference of two neighbours counts as the one of them with the larger of the `weights`
+    ``(N, 1, H, W)``: that across the rim of a hole counts as the hole, so a seam costs. Mathieu et
+    al. 2016, GDL. Raises `TensorContractError` if the shapes do not fit.
+    """
+    prediction, target = accurate_pair(prediction, target)
+    _require_weights(weights, target)
+    total = []
+    for axis in (-2, -1):
+        steps = (absolute_steps(prediction, axis) - absolute_steps(target, axis)).abs()
+        length = weights.shape[axis]
+        pairs = weights.narrow(axis, 0, length - 1).maximum(weights.narrow(axis, 1, length - 1))
+        total.append(reduced(pairs * steps, reduction))
+    return total[0] + total[1]
+
+
+def _require_weights(weights: Tensor, target: Tensor) -> None:
+    expected = (target.shape[0], 1, *target.shape[-2:])
+    if tuple(weights.shape) != expected:
+        raise TensorContractError(f"weights are {tuple(weights.shape)}, expected {expected}")
