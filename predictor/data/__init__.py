@@ -1,9 +1,12 @@
-"""Videos of the user's own, indexed once and cut into examples."""
+"""Videos and photographs of the user's own, indexed once and cut into examples."""
 
 from predictor.data.clips import ClipDataset, ClipSettings
 from predictor.data.evaluation import EvaluationWindows, evaluation_windows
 from predictor.data.indexing import index_videos
+from predictor.data.mask_source import MaskKind, MaskSettings, MaskSource
 from predictor.data.packing import with_packed_frames
+from predictor.data.photo_index import PhotoIndex, index_photos
+from predictor.data.photographs import HeldOutPhotos, PhotoDataset, PhotoSettings
 from predictor.data.split import split_by_file
 from predictor.data.video_index import IndexedVideo, VideoIndex
 
@@ -11,9 +14,17 @@ __all__ = [
     "ClipDataset",
     "ClipSettings",
     "EvaluationWindows",
+    "HeldOutPhotos",
     "IndexedVideo",
+    "MaskKind",
+    "MaskSettings",
+    "MaskSource",
+    "PhotoDataset",
+    "PhotoIndex",
+    "PhotoSettings",
     "VideoIndex",
     "evaluation_windows",
+    "index_photos",
     "index_videos",
     "split_by_file",
     "with_packed_frames",

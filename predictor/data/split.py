@@ -1,28 +1,49 @@
-"""Which videos are trained on and which are held out."""
+"""Which files are trained on and which are held out."""
 
+from collections.abc import Sequence
 from hashlib import blake2b
+from pathlib import Path
+from typing import ClassVar, Protocol, Self, TypeVar
 
-from predictor.data.video_index import VideoIndex
 from predictor.errors import UnusableData
 
 TRAIN_FOLDER, VALIDATION_FOLDER = "train", "val"
 
 
-def split_by_file(
-    index: VideoIndex, validation_share: float = 0.1
-) -> tuple[VideoIndex, VideoIndex]:
-    """Return the indexes to train on and to validate with; no video is in both.
+class FileIndex(Protocol):
+    """What is known of the files of a folder."""
+
+    item: ClassVar[str]
+    """What one of them is called."""
+
+    @property
+    def root(self) -> Path:
+        """The folder."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Their paths relative to `root`, with forward slashes."""
+
+    def subset(self, names: set[str]) -> Self:
+        """Return the index of only these files."""
+
+
+Index = TypeVar("Index", bound=FileIndex)
+
+
+def split_by_file(index: Index, validation_share: float = 0.1) -> tuple[Index, Index]:
+    """Return the indexes to train on and to validate with; no file is in both.
 
     A folder that holds ``train/`` and ``val/`` is split as it says: ``val/`` is held out, all else
-    is trained on. In any other each video is held out by a hash of its relative path, so that a
-    new video never moves an old one across; both sides get at least one.
+    is trained on. In any other each file is held out by a hash of its relative path, so that a
+    new file never moves an old one across; both sides get at least one.
 
-    Raises `UnusableData` if there is only one video.
+    Raises `UnusableData` if there is only one file.
     """
-    names = [video.name for video in index.videos]
+    names = index.names
     if len(names) < 2:
         raise UnusableData(
-            f"{index.root} has one readable video ({names[0]}); training needs two or more, "
+            f"{index.root} has one readable {index.item} ({names[0]}); training needs two or more, "
             "so that one can be held out"
         )
     tops = {name.split("/")[0] for name in names}

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +75,8 @@ class IndexedVideo:
 class VideoIndex:
     """All videos of a folder, sorted by name, and what could not be used."""
 
+    item: ClassVar[str] = "video"
+
     root: Path
     videos: tuple[IndexedVideo, ...]
     skipped: tuple[tuple[str, str], ...] = ()
@@ -81,6 +84,11 @@ class VideoIndex:
 
     packed: PackedFrames | None = None
     """Frames that need no decoding; see `packing`."""
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all videos."""
+        return [video.name for video in self.videos]
 
     def path(self, video: IndexedVideo) -> Path:
         """Return where `video` lies."""

@@ -10,12 +10,14 @@ from made_videos import smooth_picture
 
 from predictor.errors import OutputNotWritten, TensorContractError, UnreadableImage
 from predictor.media.images import (
+    Reduction,
     from_integers,
     from_uint8,
     image_size,
     is_image_path,
     is_video_path,
     read_image,
+    read_pixels,
     to_uint8,
     write_png,
 )
@@ -175,3 +177,18 @@ def test_suffixes_tell_pictures_from_videos() -> None:
     assert not is_image_path(Path("a.gif"))
     assert not is_video_path(Path("a.png"))
     assert not is_image_path(Path("png"))
+
+
+@pytest.mark.parametrize("reduction", [1, 2, 4, 8])
+def test_pixels_can_be_read_at_a_fraction_of_the_size(tmp_path: Path, reduction: Reduction) -> None:
+    grid = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
+    pixels = cv2.resize(grid, (96, 64), interpolation=cv2.INTER_CUBIC)
+    picture = PIL.Image.fromarray(pixels)
+    exif = picture.getexif()
+    exif[0x0112] = 6  # shown after a quarter turn clockwise
+    picture.save(tmp_path / "x.jpg", quality=98, exif=exif)
+    found = read_pixels(tmp_path / "x.jpg", reduction)
+    upright = np.rot90(pixels, -1)
+    assert found.shape == (96 // reduction, 64 // reduction, 3)
+    expected = cv2.resize(upright, found.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(found.astype(int) - expected).mean() < 4

@@ -1,0 +1,152 @@
+"""One look at every photograph of a folder, remembered in a cache."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from predictor.data.threads import in_threads
+from predictor.errors import UnreadableImage, UnusableData
+from predictor.media.images import image_size, is_image_path, read_pixels
+from predictor.whole_files import write_whole
+
+_VERSION = 1
+
+Progress = Callable[[int, int, str], None]
+"""Called with the number of photographs done, the number of all, and the name of the last."""
+
+
+@dataclass(frozen=True)
+class IndexedPhoto:
+    """One photograph."""
+
+    name: str
+    """Path relative to the indexed folder, with forward slashes."""
+
+    stamp: tuple[int, int]
+    """What changes when the file does: bytes, last modification in ns."""
+
+    size: tuple[int, int] | None
+    """``(height, width)`` upright; None where it cannot be decoded."""
+
+    reason: str | None = None
+    """Why it cannot."""
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoIndex:
+    """All photographs of a folder, sorted by name, and what could not be used."""
+
+    item: ClassVar[str] = "photograph"
+
+    root: Path
+    photos: tuple[IndexedPhoto, ...]
+    skipped: tuple[tuple[str, str], ...] = ()
+    """Name and reason of each photograph that is not among `photos`, sorted by name."""
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all photographs."""
+        return [photo.name for photo in self.photos]
+
+    def path(self, photo: IndexedPhoto) -> Path:
+        """Return where `photo` lies."""
+        return self.root / photo.name
+
+    def subset(self, names: set[str]) -> "PhotoIndex":
+        """Return the index of only these photographs."""
+        photos = tuple(photo for photo in self.photos if photo.name in names)
+        return replace(self, photos=photos, skipped=())
+
+
+def index_photos(
+    folder: Path,
+    cache: Path | None = None,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> PhotoIndex:
+    """Return the index of every picture file in the tree under `folder`.
+
+    Each is decoded once, at an eighth of its size, to see whether it can be. With `cache` (a
+    ``.json`` file) those whose size and modification time are unchanged are taken from it, and it
+    is brought up to date, also when indexing is interrupted. `workers` threads decode at once, by
+    default one a core.
+
+    Raises `UnusableData` if `folder` is missing or has no readable photograph, `OutputNotWritten`
+    if the cache cannot be written.
+    """
+    if not folder.is_dir():
+        raise UnusableData(f"{folder} is not a folder")
+    stamps = _stamps(folder)
+    if not stamps:
+        raise UnusableData(f"{folder} has no photograph in it")
+    known = _read(cache) if cache is not None else {}
+    entries = {
+        name: known[name]
+        for name, stamp in stamps.items()
+        if name in known and known[name].stamp == stamp
+    }
+    missing = [name for name in stamps if name not in entries]
+    done = len(entries)
+    try:
+        for entry in in_threads(lambda n: _entry(folder, n, stamps[n]), missing, workers):
+            entries[entry.name] = entry
+            done += 1
+            if progress is not None:
+                progress(done, len(stamps), entry.name)
+    finally:
+        if cache is not None and missing:
+            _write(cache, entries)
+    found = [entries[name] for name in sorted(entries)]
+    photos = tuple(entry for entry in found if entry.size is not None)
+    skipped = tuple((entry.name, entry.reason) for entry in found if entry.reason is not None)
+    if not photos:
+        name, reason = skipped[0]
+        raise UnusableData(
+            f"{folder} has no readable photograph: {len(skipped)} tried, the first is {name}: "
+            f"{reason}"
+        )
+    return PhotoIndex(folder, photos, skipped)
+
+
+def _stamps(folder: Path) -> dict[str, tuple[int, int]]:
+    stamps = {}
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            path = Path(parent) / name
+            if is_image_path(path) and not name.startswith("."):
+                state = path.stat()
+                stamps[path.relative_to(folder).as_posix()] = (state.st_size, state.st_mtime_ns)
+    return stamps
+
+
+def _entry(folder: Path, name: str, stamp: tuple[int, int]) -> IndexedPhoto:
+    path = folder / name
+    try:
+        read_pixels(path, reduction=8)
+        return IndexedPhoto(name, stamp, image_size(path))
+    except UnreadableImage as error:
+        return IndexedPhoto(name, stamp, None, str(error))
+
+
+def _read(cache: Path) -> dict[str, IndexedPhoto]:
+    """Return what the cache knows, by name; nothing if it is missing or not readable."""
+    try:
+        stored = json.loads(cache.read_text())
+        if stored["version"] != _VERSION:
+            return {}
+        return {
+            name: IndexedPhoto(name, tuple(stamp), None if size is None else tuple(size), reason)
+            for name, stamp, size, reason in stored["photos"]
+        }
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _write(cache: Path, entries: dict[str, IndexedPhoto]) -> None:
+    rows: list[list[Any]] = [[e.name, e.stamp, e.size, e.reason] for e in entries.values()]
+    write_whole(cache, json.dumps({"version": _VERSION, "photos": rows}).encode())
