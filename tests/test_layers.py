@@ -19,6 +19,7 @@ LAYERS = [
     ["predictor.latents"],
     ["predictor.flow"],
     ["predictor.cadence"],
+    ["predictor.classical_fill"],
     ["predictor.smooth_fill"],
     ["predictor.holes"],
     ["predictor.frame_predictor", "predictor.inpainter"],

@@ -12,6 +12,7 @@ from predictor.losses.gradient_difference import gradient_difference_loss
 from predictor.losses.lp import log_lp_loss, lp_loss
 from predictor.losses.masked import (
     masked_gradient_difference_loss,
+    masked_log_lp_loss,
     masked_lp_loss,
     overlap_weights,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "log_lp_loss",
     "lp_loss",
     "masked_gradient_difference_loss",
+    "masked_log_lp_loss",
     "masked_lp_loss",
     "minimax_generator_loss",
     "non_saturating_generator_loss",

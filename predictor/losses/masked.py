@@ -1,10 +1,12 @@
 """Losses of images of which some pixels count more than others: the hole, and a band around it."""
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
 from predictor.errors import SettingsError, TensorContractError
 from predictor.losses.gradient_difference import absolute_steps
+from predictor.losses.lp import LOG_FLOOR
 from predictor.losses.reduction import Reduction, accurate_pair, reduced
 
 
@@ -44,6 +46,24 @@ def masked_lp_loss(
     difference = prediction - target
     powers = difference.abs() if p == 1 else difference.square()
     return reduced(weights * powers, reduction)
+
+
+def masked_log_lp_loss(prediction: Tensor, target: Tensor, weights: Tensor, p: int = 2) -> Tensor:
+    """Return ``ln(weighted mean of |prediction - target| ** p)``, averaged over the examples.
+
+    The mean of an example is over its own `weights` ``(N, 1, H, W)``, so that small holes count as
+    much as large ones and easy images as hard ones, as in a mean of PSNR. Floor and errors as those
+    of `log_lp_loss`; an example of no weight costs nothing.
+    """
+    if p not in (1, 2):
+        raise SettingsError(f"p is {p}, expected 1 or 2")
+    prediction, target = accurate_pair(prediction, target)
+    _require_weights(weights, target)
+    difference = prediction - target
+    powers = difference.abs() if p == 1 else difference.square()
+    total = weights.flatten(1).sum(1)
+    means = (weights * powers).flatten(1).sum(1) / (target.shape[1] * total.clamp_min(1e-6))
+    return torch.where(total > 0, (means + LOG_FLOOR**p).log(), 0).mean()
 
 
 def masked_gradient_difference_loss(

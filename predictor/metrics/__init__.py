@@ -6,6 +6,7 @@ of this project; both ends matter, since SSIM compares brightness counted from b
 
 from predictor.metrics.moving import moving_by_flow_color, moving_by_speed
 from predictor.metrics.official import OfficialScores, official_scores
+from predictor.metrics.percent_error import percent_error
 from predictor.metrics.psnr import psnr
 from predictor.metrics.sharpness import sharpness
 from predictor.metrics.ssim import ssim
@@ -15,6 +16,7 @@ __all__ = [
     "moving_by_flow_color",
     "moving_by_speed",
     "official_scores",
+    "percent_error",
     "psnr",
     "sharpness",
     "ssim",

@@ -1,5 +1,7 @@
 """Losses of the hole and of the band around it, against loops in numpy and closed forms."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from predictor.losses import (
     gradient_difference_loss,
     lp_loss,
     masked_gradient_difference_loss,
+    masked_log_lp_loss,
     masked_lp_loss,
     overlap_weights,
 )
@@ -70,6 +73,24 @@ def test_weights_of_one_change_nothing() -> None:
     assert masked_gradient_difference_loss(prediction, target, ones).item() == pytest.approx(
         gradient_difference_loss(prediction, target).item()
     )
+
+
+def test_the_log_loss_asks_for_the_same_share_of_every_error() -> None:
+    target = torch.zeros(2, 3, 8, 8)
+    prediction = torch.full_like(target, 0.5)
+    prediction[1] = 0.05
+    weights = torch.zeros(2, 1, 8, 8)
+    weights[0, :, :4], weights[1, :, 0, 0] = 1, 1
+    prediction.requires_grad_()
+    loss = masked_log_lp_loss(prediction, target, weights)
+    floor = 3e-3**2
+    expected = (math.log(0.25 + floor) + math.log(0.0025 + floor)) / 2
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+    (slope,) = torch.autograd.grad(loss, prediction)
+    # relative change of the error, summed over the hole: the same for the large and the small hole
+    shares = (slope * prediction.detach()).flatten(1).sum(1)
+    assert shares[0].item() == pytest.approx(shares[1].item(), rel=0.01)
+    assert masked_log_lp_loss(prediction, target, torch.zeros(2, 1, 8, 8)) == 0
 
 
 def test_the_gradient_of_a_band_pixel_is_ten_times_that_of_a_hole_pixel() -> None:

@@ -1,0 +1,41 @@
+"""What OpenCV fills holes with: the bar that a trained network is measured against."""
+
+from typing import Literal
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from predictor.tensors import require_images, require_masks
+
+Method = Literal["telea", "navier-stokes"]
+
+METHODS: dict[Method, int] = {
+    "telea": cv2.INPAINT_TELEA,
+    "navier-stokes": cv2.INPAINT_NS,
+}
+"""Telea 2004 (fast marching) and Bertalmio et al. 2001, as OpenCV names them."""
+
+RADIUS_PX = 3
+"""Neighbourhood that a missing pixel is computed from; OpenCV's tutorial value."""
+
+
+def opencv_fill(images: Tensor, masks: Tensor, method: Method) -> Tensor:
+    """Return `images` ``(N, 3, H, W)`` in [-1, 1] with their missing pixels filled by OpenCV.
+
+    It works with 8 bits; known pixels are returned as they are. `masks` ``(N, 1, H, W)`` are 1
+    where a pixel is missing. Raises `TensorContractError` for masks that do not fit.
+    """
+    require_images(images)
+    require_masks(masks, images)
+    missing = (masks > 0.5).cpu()
+    filled = images.clone()
+    for image, mask, result in zip(images, missing, filled, strict=True):
+        levels = ((image.detach().float().cpu() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+        pixels = np.ascontiguousarray(levels.permute(1, 2, 0).numpy())
+        holes = mask[0].numpy().astype(np.uint8)
+        found = torch.from_numpy(cv2.inpaint(pixels, holes, RADIUS_PX, METHODS[method]))
+        values = (found.permute(2, 0, 1) / 127.5 - 1).to(result.device, result.dtype)
+        result.copy_(torch.where(mask.to(result.device), values, result))
+    return filled

@@ -1,0 +1,35 @@
+"""OpenCV's fills, called as OpenCV is called."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from predictor.classical_fill import METHODS, Method, opencv_fill
+from predictor.errors import TensorContractError
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_holes_are_filled_as_opencv_does_and_nothing_else_changes(method: Method) -> None:
+    random = np.random.default_rng(0)
+    pixels = cv2.resize(random.integers(0, 256, (5, 6, 3), np.uint8), (60, 48))
+    hole = np.zeros((48, 60), np.uint8)
+    hole[10:30, 20:35] = 1
+    images = torch.from_numpy(pixels).permute(2, 0, 1)[None] / 127.5 - 1 + 1e-4
+    masks = torch.from_numpy(hole)[None, None].float()
+    filled = opencv_fill(images, masks, method)
+    expected = cv2.inpaint(pixels, hole, 3, METHODS[method]).astype(np.float32) / 127.5 - 1
+    where = hole > 0
+    found = filled[0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(found[where], expected[where], atol=1e-6)
+    assert torch.equal(filled * (1 - masks), images * (1 - masks))
+
+
+def test_the_two_methods_differ_and_masks_must_fit() -> None:
+    images = torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(0))
+    masks = torch.zeros(1, 1, 24, 24)
+    masks[..., 6:16, 6:16] = 1
+    one, other = (opencv_fill(images, masks, method) for method in METHODS)
+    assert not torch.equal(one, other)
+    with pytest.raises(TensorContractError, match="expected"):
+        opencv_fill(images, masks[..., 1:], "telea")
