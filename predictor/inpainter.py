@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from predictor.errors import TensorContractError
 from predictor.holes import Box, Hole, holes_of
-from predictor.smooth_fill import smooth_fill
+from predictor.smooth_fill import known_means, smooth_fill
 from predictor.tensors import (
     IMAGE_RANGE,
     padded_to_multiple,
@@ -66,7 +66,7 @@ class Inpainter:
         is_missing = _taken(mask, view.box)[None].to(self.device)
         crop = _taken(image, view.box)[None].to(self.device, torch.float32)
         crop, missing = crop.masked_fill(is_missing, 0), is_missing.float()
-        small, small_missing = _shrunk(crop, missing, view.size)
+        small, small_missing = known_means(crop, missing, view.size)
         small = small * (1 - small_missing) + self._network(small, small_missing) * small_missing
         if view.size == (view.box.height, view.box.width):
             whole = small
@@ -134,13 +134,3 @@ def _mirrored(start: int, end: int, length: int) -> np.ndarray[Any, np.dtype[np.
     period = max(1, 2 * length - 2)
     places = np.arange(start, end) % period
     return np.minimum(places, period - places).clip(0, length - 1)
-
-
-def _shrunk(crop: Tensor, missing: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Return images, 0 where missing, and masks at `size`; pixels are means of what is known."""
-    if tuple(crop.shape[-2:]) == size:
-        return crop, missing
-    colours = functional.interpolate(crop, size, mode="area")
-    shares = functional.interpolate(1 - missing, size, mode="area")
-    small_missing = (shares < 0.5).to(crop.dtype)
-    return colours / shares.clamp_min(1e-6) * (1 - small_missing), small_missing

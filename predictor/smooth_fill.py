@@ -41,6 +41,21 @@ def smooth_fill(images: Tensor, masks: Tensor) -> Tensor:
     return images * known + filled * masks
 
 
+def known_means(images: Tensor, masks: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Return images and masks made smaller, ``(N, C, h, w)`` and ``(N, 1, h, w)`` for `size`.
+
+    A pixel is the mean of what is known of its area; where that is less than half, it is missing
+    and 0. Missing pixels of `images` must be finite and are not looked at.
+    """
+    known = 1 - masks
+    if tuple(images.shape[-2:]) == size:
+        return images * known, masks
+    colours = functional.interpolate(images * known, size, mode="area")
+    shares = functional.interpolate(known, size, mode="area")
+    missing = (shares < 0.5).to(masks.dtype)
+    return colours / shares.clamp_min(1e-6) * (1 - missing), missing
+
+
 def _mean_of_neighbours(planes: Tensor) -> Tensor:
     padded = functional.pad(planes, (1, 1, 1, 1), mode="replicate")
     across = padded[..., 1:-1, :-2] + padded[..., 1:-1, 2:]

@@ -1,5 +1,6 @@
 """Training examples: parts of photographs with holes in them, each a function of three numbers."""
 
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Annotated, TypedDict
 
@@ -11,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Generator, Tensor
 from torch.utils.data import Dataset
 
-from predictor.data.mask_source import MaskSource
+from predictor.data.mask_source import MaskKind, MaskSource
 from predictor.data.photo_index import IndexedPhoto, PhotoIndex
 from predictor.media.images import Reduction, from_uint8, read_pixels
 
@@ -97,7 +98,7 @@ class HeldOutPhotos(Dataset[HeldOutItem]):
     """The middle of every photograph with one mask of each source; always the same."""
 
     def __init__(
-        self, index: PhotoIndex, size: tuple[int, int], masks: dict[str, MaskSource]
+        self, index: PhotoIndex, size: tuple[int, int], masks: Mapping[MaskKind, MaskSource]
     ) -> None:
         self.index = index
         self.size = size

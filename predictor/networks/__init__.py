@@ -11,6 +11,12 @@ from predictor.networks.context_encoder import (
     ContextEncoderConfig,
 )
 from predictor.networks.feature_encoder import FeatureEncoder, FeatureEncoderConfig
+from predictor.networks.inpainting import (
+    InpaintingConfig,
+    InpaintingDiscriminator,
+    InpaintingDiscriminatorConfig,
+    InpaintingNetwork,
+)
 from predictor.networks.motion import MotionConfig, MotionNetwork
 from predictor.networks.multiscale import (
     MultiscaleConfig,
@@ -24,6 +30,8 @@ NETWORKS: dict[str, tuple[type[Any], type[nn.Module]]] = {
     "context-discriminator": (ContextDiscriminatorConfig, ContextDiscriminator),
     "context-encoder": (ContextEncoderConfig, ContextEncoder),
     "feature-encoder": (FeatureEncoderConfig, FeatureEncoder),
+    "inpainting": (InpaintingConfig, InpaintingNetwork),
+    "inpainting-discriminator": (InpaintingDiscriminatorConfig, InpaintingDiscriminator),
     "motion": (MotionConfig, MotionNetwork),
     "multiscale": (MultiscaleConfig, MultiscaleGenerator),
     "multiscale-discriminators": (MultiscaleDiscriminatorsConfig, MultiscaleDiscriminators),

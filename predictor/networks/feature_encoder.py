@@ -56,6 +56,8 @@ class FeatureEncoderConfig:
     hole_px: int = 113
     """Width of the widest hole."""
 
+    side_px: ClassVar[int] = SIDE_PX
+    painted_px: ClassVar[int] = SIDE_PX
     pixel_range: ClassVar[tuple[float, float]] = IMAGE_RANGE
 
     def __post_init__(self) -> None:

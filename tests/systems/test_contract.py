@@ -38,6 +38,14 @@ def videos(folder: Path) -> None:
             cv2.imwrite(str(clip / f"{t:06d}.png"), frame)
 
 
+def photographs(folder: Path) -> None:
+    """Make six smooth pictures, each its own."""
+    random = np.random.default_rng(0)
+    for number in range(6):
+        picture = cv2.resize(random.integers(0, 256, (6, 8, 3), np.uint8), (80, 64))
+        cv2.imwrite(str(folder / f"{number}.jpg"), picture)
+
+
 COMMON: dict[str, Any] = {
     "iterations": 4,
     "batch_size": 2,
@@ -82,6 +90,42 @@ TINY: dict[str, tuple[Callable[[Path], None], list[dict[str, Any]]]] = {
                 "generator_optimizer": {"kind": "sgd"},
                 "clips": {"crop": [32, 32]},
                 "shared_batches": False,
+                "precision": "fp32",
+            },
+        ],
+    ),
+    "inpaint": (
+        photographs,
+        [
+            {
+                "generator": {
+                    "network": "inpainting",
+                    "widths": [4, 4],
+                    "blocks": [1, 1],
+                    "fine_width": 4,
+                    "hole_px": 16,
+                    "context_px": 8,
+                },
+                "discriminator": {"network": "inpainting-discriminator", "maps": [4, 4]},
+                "losses": {"adversarial": 0.1, "feature_matching": 0.1},
+                "photos": {"crop": [32, 32]},
+                "precision": "bf16",
+            },
+            {
+                "generator": {
+                    "network": "context-encoder",
+                    "encoder_maps": [4, 4, 4],
+                    "bottleneck": 8,
+                    "decoder_maps": [4, 4],
+                    "hole_px": 12,
+                },
+                "discriminator": {"network": "context-discriminator", "maps": [4, 4]},
+                "losses": {"overlap_px": 2, "mean_over": "painted", "judged": "painted"},
+                "photos": {"crop": [32, 32]},
+                "masks": {"kinds": {"centre": 1}, "centre_share": 0.375},
+                "validation_masks": ["centre"],
+                "average_decay": None,
+                "stale_discriminator": True,
                 "precision": "fp32",
             },
         ],

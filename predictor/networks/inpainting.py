@@ -1,0 +1,152 @@
+"""The default inpainting network: a smooth fill, corrected in two stages.
+
+The coarse stage sees the image at a quarter of its size with its holes filled smoothly, and
+corrects the fill with a U-Net that goes down to a thirty-second of the image: it decides what goes
+where. The fine stage sees all known pixels, what the coarse stage painted and felt, and carries
+edges on at full size. Both work on grids of 4 and 8 pixels, where a convolution is cheap, and
+change nothing but missing pixels. With fresh weights the network returns the smooth fill.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from predictor.errors import SettingsError
+from predictor.networks.judgement import Judgement
+from predictor.networks.unet import UNet, residual_stack, upsampled, zeroed
+from predictor.smooth_fill import known_means, smooth_fill
+from predictor.tensors import IMAGE_RANGE, require_images, require_masks
+
+COARSE = 4  # the coarse stage sees images this much smaller
+_SQUARE = 2  # and works on squares of this many of its pixels
+
+
+@dataclass(frozen=True)
+class InpaintingConfig:
+    """Sizes of the default inpainting network."""
+
+    widths: tuple[int, ...] = (40, 80, 128)
+    """Channels of the coarse stage at 1/8, 1/16, 1/32."""
+
+    blocks: tuple[int, ...] = (1, 2, 2)
+    """Residual blocks each way at those sizes."""
+
+    fine_width: int = 32
+    """Channels of the fine stage, at 1/4."""
+
+    fine_blocks: int = 1
+
+    hole_px: int = 128
+    """Widest hole that it is trained to bridge; wider ones are shown to it made smaller."""
+
+    context_px: int = 64
+    """How far beyond a hole it is shown the image."""
+
+    pixel_range: ClassVar[tuple[float, float]] = IMAGE_RANGE
+
+    def __post_init__(self) -> None:
+        if len(self.widths) != len(self.blocks) or not self.widths:
+            raise SettingsError(f"{len(self.widths)} widths for {len(self.blocks)} blocks")
+        sizes = (*self.widths, self.fine_width, self.hole_px, self.context_px)
+        if min(sizes) < 1 or min(*self.blocks, self.fine_blocks) < 0:
+            raise SettingsError(f"{self}: expected sizes of 1 or more")
+
+
+class InpaintingNetwork(nn.Module):
+    """Fill the holes of images of any size that is a multiple of `multiple`."""
+
+    fixed_side_px: int | None = None
+
+    def __init__(self, config: InpaintingConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or InpaintingConfig()
+        self.pixel_range = config.pixel_range
+        self.hole_px = config.hole_px
+        self.context_px = config.context_px
+        self.multiple = COARSE * _SQUARE * 2 ** (len(config.widths) - 1)
+        first, width = config.widths[0], config.fine_width
+        self.coarse = UNet(7 * _SQUARE**2, config.widths, config.blocks)
+        self.coarse_head = zeroed(nn.Conv2d(first, 3 * _SQUARE**2, 3, padding=1))
+        self.fine_stem = nn.Conv2d(4 * COARSE**2 + 3, width, 3, padding=1)
+        self.handed_down = nn.Conv2d(first, width, 1)
+        self.fine = residual_stack(width, config.fine_blocks)
+        self.fine_head = zeroed(nn.Conv2d(width, 3 * COARSE**2, 3, padding=1))
+
+    def region(self, height: int, width: int) -> tuple[slice, slice]:
+        """Return the rows and columns that are painted: all."""
+        return slice(0, height), slice(0, width)
+
+    def forward(self, images: Tensor, masks: Tensor) -> list[Tensor]:
+        """Return what the coarse and the fine stage make of `images` ``(N, 3, H, W)``.
+
+        Both are whole images; known pixels are as they were. `masks` are ``(N, 1, H, W)``, 1 where
+        a pixel is missing, which is not looked at. Raises `TensorContractError` for masks that do
+        not fit.
+        """
+        require_images(images)
+        require_masks(masks, images)
+        images = images.float() * (1 - masks)
+        height, width = images.shape[-2:]
+        small, small_masks = known_means(images, masks, (height // COARSE, width // COARSE))
+        filled = smooth_fill(small, small_masks)
+        seen = torch.cat([small, filled, small_masks], dim=1)
+        features = self.coarse(functional.pixel_unshuffle(seen, _SQUARE))
+        correction = functional.pixel_shuffle(self.coarse_head(features).float(), _SQUARE)
+        filled = filled + correction * small_masks
+        coarse = upsampled(filled, COARSE)
+
+        squares = functional.pixel_unshuffle(torch.cat([images, masks], dim=1), COARSE)
+        planes = self.fine_stem(torch.cat([squares, filled], dim=1))
+        planes = self.fine(planes + upsampled(self.handed_down(features), _SQUARE))
+        correction = functional.pixel_shuffle(self.fine_head(planes).float(), COARSE)
+        return [images + stage * masks for stage in (coarse, coarse + correction)]
+
+
+@dataclass(frozen=True)
+class InpaintingDiscriminatorConfig:
+    """Widths of the patch discriminator."""
+
+    maps: tuple[int, ...] = (32, 64, 128)
+    """Channels of the convolutions, each of kernel 4 and stride 2."""
+
+    pixel_range: ClassVar[tuple[float, float]] = IMAGE_RANGE
+
+    def __post_init__(self) -> None:
+        if not self.maps or min(self.maps) < 1:
+            raise SettingsError(f"maps is {self.maps}, expected one or more, each 1 or more")
+
+
+class InpaintingDiscriminator(nn.Module):
+    """Judges overlapping patches of a filled image, told where the holes were.
+
+    Fully convolutional, without batch norm; a logit sees 38 × 38 pixels at the default widths.
+    Isola et al. 2017, section 3.2.2.
+    """
+
+    def __init__(self, config: InpaintingDiscriminatorConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.pixel_range = config.pixel_range
+        self.layers = nn.ModuleList()
+        channels = 4
+        for maps in config.maps:
+            convolution = nn.Conv2d(channels, maps, 4, stride=2, padding=1)
+            self.layers.append(nn.Sequential(convolution, nn.LeakyReLU(0.2)))
+            channels = maps
+        self.last = nn.Conv2d(channels, 1, 3, padding=1)
+
+    def forward(self, candidates: Tensor, images: Tensor, masks: Tensor) -> Judgement:
+        """Return the judgement on `candidates` ``(N, 3, H, W)``, logits ``(N, 1, h, w)``.
+
+        `masks` are ``(N, 1, H, W)``; `images` are not looked at.
+        """
+        require_masks(masks, candidates)
+        planes = torch.cat([candidates, masks], dim=1)
+        features = []
+        for layer in self.layers:
+            planes = layer(planes)
+            features.append(planes)
+        return Judgement(self.last(planes), tuple(features))

@@ -1,0 +1,76 @@
+"""A small U-Net and what it is made of, for networks that correct a classical estimate."""
+
+import itertools
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class UNet(nn.Module):
+    """Residual blocks on the way down and up; each width is at half the size of the one before.
+
+    Takes planes ``(N, planes, H, W)``, H and W multiples of 2 to the number of steps down, and
+    returns features ``(N, widths[0], H, W)``.
+    """
+
+    def __init__(self, planes: int, widths: Sequence[int], blocks: Sequence[int]) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(planes, widths[0], 3, padding=1)
+        self.down = nn.ModuleList(
+            nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in itertools.pairwise(widths)
+        )
+        self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in itertools.pairwise(widths))
+        self.on_the_way_down = nn.ModuleList(
+            residual_stack(w, n) for w, n in zip(widths, blocks, strict=True)
+        )
+        self.on_the_way_up = nn.ModuleList(
+            residual_stack(w, n) for w, n in zip(widths[:-1], blocks[:-1], strict=True)
+        )
+
+    def forward(self, planes: Tensor) -> Tensor:
+        """Return the features."""
+        x = self.stem(planes)
+        kept = []
+        for level, blocks in enumerate(self.on_the_way_down):
+            x = blocks(x)
+            if level < len(self.down):
+                kept.append(x)
+                x = self.down[level](x)
+        for level in reversed(range(len(self.up))):
+            x = kept[level] + upsampled(self.up[level](x), 2)
+            x = self.on_the_way_up[level](x)
+        return x
+
+
+class Residual(nn.Module):
+    """Two convolutions of 3 × 3 added to what they saw."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return features of the same shape."""
+        return x + self.second(
+            functional.leaky_relu(self.first(functional.leaky_relu(x, 0.1)), 0.1)
+        )
+
+
+def residual_stack(width: int, count: int) -> nn.Sequential:
+    """Return `count` residual blocks."""
+    return nn.Sequential(*(Residual(width) for _ in range(count)))
+
+
+def zeroed(layer: nn.Conv2d) -> nn.Conv2d:
+    """Return `layer` with weights of 0: what it corrects is left as it is until it is trained."""
+    nn.init.zeros_(layer.weight)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def upsampled(planes: Tensor, factor: int) -> Tensor:
+    """Return planes ``(N, C, H, W)`` enlarged, bilinear."""
+    return functional.interpolate(planes, scale_factor=factor, mode="bilinear", align_corners=False)
