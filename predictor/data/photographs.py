@@ -24,10 +24,10 @@ class PhotoSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    crop: tuple[int, int] = (256, 256)
+    crop: tuple[int, int] = (192, 192)
     """Height and width of an example in pixels; smaller photographs are enlarged to it."""
 
-    shown: tuple[Share, Share] = (0.7, 1.0)
+    shown: tuple[Share, Share] = (0.6, 1.0)
     """Smallest and largest part of a photograph that is shown: the side of the largest crop that
     fits is 1. What is shown is resized to the crop."""
 

@@ -39,7 +39,7 @@ class InpaintingConfig:
 
     fine_blocks: int = 1
 
-    hole_px: int = 128
+    hole_px: int = 96
     """Widest hole that it is trained to bridge; wider ones are shown to it made smaller."""
 
     context_px: int = 64

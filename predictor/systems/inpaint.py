@@ -83,10 +83,19 @@ class InpaintLossSettings(Table):
 class InpaintSettings(RunSettings):
     """A run of the system ``inpaint``; the defaults train the default network."""
 
+    iterations: int = 40_000
     generator: NetworkSettings = NetworkSettings(network="inpainting")
     discriminator: NetworkSettings = NetworkSettings(network="inpainting-discriminator")
-    losses: InpaintLossSettings = InpaintLossSettings()
-    generator_optimizer: OptimizerSettings = OptimizerSettings()
+    losses: InpaintLossSettings = InpaintLossSettings(
+        reconstruction=1.0, pixel_loss="log_lp", overlap_px=0, adversarial=0.0
+    )
+    generator_optimizer: OptimizerSettings = OptimizerSettings(
+        learning_rate=1e-3,
+        final_learning_rate=1e-5,
+        warmup_iterations=200,
+        weight_decay=1e-4,
+        gradient_norm_limit=1.0,
+    )
     discriminator_optimizer: OptimizerSettings = OptimizerSettings(
         kind="adam", learning_rate=2e-4, final_learning_rate=2e-5, betas=(0.5, 0.999)
     )
