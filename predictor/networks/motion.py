@@ -8,7 +8,6 @@ at half resolution sees the corrected candidates, corrects once more and adds a 
 Fresh weights blend the candidates by the errors that they would have made before.
 """
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,6 +24,7 @@ from predictor.networks.motion_evidence import (
     MotionMemory,
     evidence_in,
 )
+from predictor.networks.unet import UNet, residual_stack, upsampled, zeroed
 from predictor.tensors import padded_to_multiple, require_clip
 
 CANDIDATES = 3  # the last frame moved, the one before it moved, the last frame as it is
@@ -91,17 +91,19 @@ class MotionNetwork(nn.Module):
         self.history = nn.Sequential(
             nn.Conv2d(told, width, 1), nn.LeakyReLU(0.1), nn.Conv2d(width, width, 3, padding=1)
         )
-        self.coarse = _UNet(
-            4 * HALF_RESOLUTION_PLANES, config.widths, config.blocks, config.history_level
+        self.coarse = UNet(
+            4 * HALF_RESOLUTION_PLANES,
+            config.widths,
+            config.blocks,
+            told_level=config.history_level,
+            sees_everywhere=True,
         )
-        self.coarse_head = _zero(nn.Conv2d(config.widths[0], 4 + CANDIDATES, 3, padding=1))
+        self.coarse_head = zeroed(nn.Conv2d(config.widths[0], 4 + CANDIDATES, 3, padding=1))
         self.handed_down = nn.Conv2d(config.widths[0], config.refined_width, 1)
         self.refined_stem = nn.Conv2d(18 + CANDIDATES, config.refined_width, 3, padding=1)
-        self.refined = nn.Sequential(
-            *(_Residual(config.refined_width) for _ in range(config.refined_blocks))
-        )
+        self.refined = residual_stack(config.refined_width, config.refined_blocks)
         # two flow corrections, blend weights, and 2x2 RGB pixels of residual
-        self.refined_head = _zero(
+        self.refined_head = zeroed(
             nn.Conv2d(config.refined_width, 4 + CANDIDATES + 12, 3, padding=1)
         )
 
@@ -157,7 +159,7 @@ class MotionNetwork(nn.Module):
         features = self.coarse(functional.pixel_unshuffle(planes, 2), history)
         # corrections grow with the motion they correct: the same network serves any resolution
         reach = 1 + velocity.abs().sum(1, keepdim=True) / 4
-        head = _upsampled(self.coarse_head(features).float(), 2)
+        head = upsampled(self.coarse_head(features).float(), 2)
         last_flow = velocity + head[:, :2] * reach
         previous_flow = 2 * velocity + head[:, 2:4] * reach
         weights = (head[:, 4:] + trust).softmax(dim=1)
@@ -167,7 +169,7 @@ class MotionNetwork(nn.Module):
         seen = torch.cat([*candidates, coarse - candidates[0], weights,
                           (last_flow - velocity) / 4, (previous_flow - 2 * velocity) / 4,
                           velocity / 4], dim=1)  # fmt: skip
-        joined = self.refined_stem(seen) + _upsampled(self.handed_down(features), 2)
+        joined = self.refined_stem(seen) + upsampled(self.handed_down(features), 2)
         head = self.refined_head(self.refined(joined)).float()
         last_flow = last_flow + head[:, :2] * reach
         previous_flow = previous_flow + head[:, 2:4] * reach
@@ -181,9 +183,9 @@ class MotionNetwork(nn.Module):
             """A padded field at one in `share` of the working resolution, at that of the frames."""
             field = field.contiguous()  # else channels last, which costs more than it saves here
             if height % rows or width % columns:
-                field = _upsampled(field, share)[..., :rows, :columns]
+                field = upsampled(field, share)[..., :rows, :columns]
                 return functional.interpolate(field, (height, width), mode="bilinear")
-            return _upsampled(field, share * (height // rows))[..., :height, :width]
+            return upsampled(field, share * (height // rows))[..., :height, :width]
 
         scale = last.new_tensor([2 * width / columns, 2 * height / rows]).view(1, 2, 1, 1)
         final = _blend(
@@ -256,71 +258,3 @@ def _blend(candidates: Sequence[Tensor], weights: Tensor) -> Tensor:
 
 def _halved(planes: Tensor) -> Tensor:
     return functional.avg_pool2d(planes, 2)
-
-
-def _upsampled(planes: Tensor, factor: int) -> Tensor:
-    if factor == 1:
-        return planes
-    return functional.interpolate(planes, scale_factor=factor, mode="bilinear", align_corners=False)
-
-
-def _zero(layer: nn.Conv2d) -> nn.Conv2d:
-    nn.init.zeros_(layer.weight)
-    assert layer.bias is not None
-    nn.init.zeros_(layer.bias)
-    return layer
-
-
-class _Residual(nn.Module):
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(
-            functional.leaky_relu(self.first(functional.leaky_relu(x, 0.1)), 0.1)
-        )
-
-
-class _UNet(nn.Module):
-    def __init__(
-        self, planes: int, widths: Sequence[int], blocks: Sequence[int], told_level: int
-    ) -> None:
-        super().__init__()
-        self.told_level = told_level
-        self.stem = nn.Conv2d(planes, widths[0], 3, padding=1)
-        self.down = nn.ModuleList(
-            nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in itertools.pairwise(widths)
-        )
-        self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in itertools.pairwise(widths))
-        self.everywhere = nn.Sequential(
-            nn.Conv2d(widths[-1], widths[-1], 1),
-            nn.LeakyReLU(0.1),
-            nn.Conv2d(widths[-1], widths[-1], 1),
-        )
-        self.on_the_way_down = nn.ModuleList(
-            _stack(w, n) for w, n in zip(widths, blocks, strict=True)
-        )
-        self.on_the_way_up = nn.ModuleList(
-            _stack(w, n) for w, n in zip(widths[:-1], blocks[:-1], strict=True)
-        )
-
-    def forward(self, planes: Tensor, told: Tensor) -> Tensor:
-        """Return features at the resolution of `planes`; `told` joins at its own, lower one."""
-        x = self.stem(planes)
-        kept = []
-        for level, blocks in enumerate(self.on_the_way_down):
-            x = blocks(x + told if level == self.told_level else x)
-            if level < len(self.down):
-                kept.append(x)
-                x = self.down[level](x)
-        x = x + self.everywhere(x.mean(dim=(2, 3), keepdim=True))
-        for level in reversed(range(len(self.up))):
-            x = kept[level] + _upsampled(self.up[level](x), 2)
-            x = self.on_the_way_up[level](x)
-        return x
-
-
-def _stack(width: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*(_Residual(width) for _ in range(count)))

@@ -11,16 +11,33 @@ class UNet(nn.Module):
     """Residual blocks on the way down and up; each width is at half the size of the one before.
 
     Takes planes ``(N, planes, H, W)``, H and W multiples of 2 to the number of steps down, and
-    returns features ``(N, widths[0], H, W)``.
+    returns features ``(N, widths[0], H, W)``. At `told_level` (0 is the size of the planes) other
+    features may join; with `sees_everywhere` the deepest ones are told their mean over the image.
     """
 
-    def __init__(self, planes: int, widths: Sequence[int], blocks: Sequence[int]) -> None:
+    def __init__(
+        self,
+        planes: int,
+        widths: Sequence[int],
+        blocks: Sequence[int],
+        *,
+        told_level: int | None = None,
+        sees_everywhere: bool = False,
+    ) -> None:
         super().__init__()
+        self.told_level = told_level
         self.stem = nn.Conv2d(planes, widths[0], 3, padding=1)
         self.down = nn.ModuleList(
             nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in itertools.pairwise(widths)
         )
         self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in itertools.pairwise(widths))
+        self.everywhere = None
+        if sees_everywhere:
+            self.everywhere = nn.Sequential(
+                nn.Conv2d(widths[-1], widths[-1], 1),
+                nn.LeakyReLU(0.1),
+                nn.Conv2d(widths[-1], widths[-1], 1),
+            )
         self.on_the_way_down = nn.ModuleList(
             residual_stack(w, n) for w, n in zip(widths, blocks, strict=True)
         )
@@ -28,15 +45,17 @@ class UNet(nn.Module):
             residual_stack(w, n) for w, n in zip(widths[:-1], blocks[:-1], strict=True)
         )
 
-    def forward(self, planes: Tensor) -> Tensor:
-        """Return the features."""
+    def forward(self, planes: Tensor, told: Tensor | None = None) -> Tensor:
+        """Return the features; `told` ``(N, widths[told_level], h, w)`` joins at its own size."""
         x = self.stem(planes)
         kept = []
         for level, blocks in enumerate(self.on_the_way_down):
-            x = blocks(x)
+            x = blocks(x + told if told is not None and level == self.told_level else x)
             if level < len(self.down):
                 kept.append(x)
                 x = self.down[level](x)
+        if self.everywhere is not None:
+            x = x + self.everywhere(x.mean(dim=(2, 3), keepdim=True))
         for level in reversed(range(len(self.up))):
             x = kept[level] + upsampled(self.up[level](x), 2)
             x = self.on_the_way_up[level](x)
@@ -73,4 +92,6 @@ def zeroed(layer: nn.Conv2d) -> nn.Conv2d:
 
 def upsampled(planes: Tensor, factor: int) -> Tensor:
     """Return planes ``(N, C, H, W)`` enlarged, bilinear."""
+    if factor == 1:
+        return planes
     return functional.interpolate(planes, scale_factor=factor, mode="bilinear", align_corners=False)
