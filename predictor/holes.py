@@ -32,6 +32,16 @@ class Box(NamedTuple):
         """Number of columns."""
         return self.right - self.left
 
+    @property
+    def rows(self) -> slice:
+        """The rows, to index a picture with."""
+        return slice(self.top, self.bottom)
+
+    @property
+    def columns(self) -> slice:
+        """The columns, to index a picture with."""
+        return slice(self.left, self.right)
+
     def grown(self, by: int) -> "Box":
         """Return the box with `by` more pixels on every side."""
         return Box(self.top - by, self.left - by, self.bottom + by, self.right + by)

@@ -27,6 +27,8 @@ PACKAGES = {
     "pydantic": "pydantic",
     "typer": "typer",
     "PIL": "pillow",
+    "jpegio": "pyjpegio",
+    "scipy": "scipy",
     "sklearn": "scikit-learn",
     "tensorboard": "tensorboard",
 }

@@ -1,0 +1,125 @@
+"""Formats that are written whole, by Pillow: BMP, GIF, PPM, JPEG 2000, AVIF, HEIC."""
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import PIL.Image
+
+from predictor.errors import UnreadableImage
+from predictor.media.photographs.about import About, about
+from predictor.media.photographs.canvas import RasterCanvas
+from predictor.media.photographs.header import Header, decoded
+from predictor.media.photographs.orientation import UPRIGHT
+from predictor.media.photographs.photograph import Photograph
+from predictor.media.photographs.raster import (
+    deep_canvas,
+    deep_encoded,
+    picture_of,
+    raster_canvas,
+)
+
+_LOSSY_QUALITY = 90
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """How Pillow writes a format: what it can say about a picture, and what is lost."""
+
+    said: tuple[str, ...] = ()
+    info: tuple[str, ...] = ()
+    """Keys of Pillow's `info` that are options of the writer by the same name."""
+    is_lossy: bool = False
+    options: tuple[tuple[str, Any], ...] = ()
+
+
+_OTHERS = {
+    "bmp": _Writer(said=("dpi",)),
+    "gif": _Writer(
+        said=("comment",),
+        info=("transparency", "background", "version"),
+        options=(("optimize", False),),
+    ),
+    "ppm": _Writer(),
+    "jpeg2000": _Writer(options=(("irreversible", False),)),
+    "avif": _Writer(
+        said=("icc_profile", "exif", "xmp"), is_lossy=True, options=(("subsampling", "4:4:4"),)
+    ),
+    "heif": _Writer(said=("icc_profile", "exif", "xmp"), is_lossy=True),
+}
+"""Formats that are written whole as they were read."""
+
+
+def open_other(data: bytes, header: Header, name: str, quality: int | None) -> Photograph:
+    """Return the file `data` of a format that Pillow writes whole.
+
+    Raises `UnreadableImage` for a damaged file and for a format that is read only.
+    """
+    if header.format not in _OTHERS:
+        kinds = ", ".join(["jpeg", "png", "tiff", "webp", *_OTHERS])
+        raise UnreadableImage(
+            f"{name} is {header.format.upper()}, which is not written here; --format png converts "
+            f"it (written are {kinds})"
+        )
+    writer = _OTHERS[header.format]
+    canvas, said = decoded_canvas(data, header, name)
+    notes = []
+    options: dict[str, Any] = said.options(*writer.said) | dict(writer.options)
+    options |= {key: header.picture.info[key] for key in writer.info if key in header.picture.info}
+    if writer.is_lossy:
+        options["quality"] = quality or _LOSSY_QUALITY
+        kind = header.format.upper()
+        notes.append(f"{kind} is encoded again as a whole, with quality {options['quality']}")
+        if (bits := _depth(data)) > 8:
+            notes.append(f"{bits} bits a channel are written with 8")
+
+    def encoded() -> bytes:
+        if canvas.bit_depth == 16 and header.format == "ppm":
+            return deep_encoded(canvas, ".ppm")
+        return written_by_pillow(picture_of(canvas), header.format.upper(), options)
+
+    keeps = "nothing" if writer.is_lossy else "samples"
+    return Photograph(header.format, (canvas,), keeps, encoded, tuple(notes), data)  # type: ignore[arg-type] # one of the literal's
+
+
+def decoded_canvas(data: bytes, header: Header, name: str) -> tuple[RasterCanvas, About]:
+    """Return the picture of any format decoded, and what it says about itself.
+
+    Raises `UnreadableImage` for a damaged file.
+    """
+    decoded(header.picture, name)
+    said = about(header)
+    # Pillow and OpenCV turn a TIFF picture while they decode it, and no other.
+    orientation = UPRIGHT if header.format == "tiff" else header.orientation
+    if _is_deep_colour(data, header):
+        return deep_canvas(data, orientation, name), said
+    return raster_canvas(header.picture, orientation, name), said
+
+
+def _is_deep_colour(data: bytes, header: Header) -> bool:
+    """Return whether there are 16 bits in colour, where Pillow sees 8."""
+    if header.format == "png":
+        return data[24] == 16 and data[25] != 0
+    if header.format == "ppm":
+        return data[:2] == b"P6" and header.picture.mode == "RGB" and _netpbm_most(data) > 255
+    if header.format == "tiff":
+        bits = header.picture.tag_v2.get(258, (8,))  # type: ignore[attr-defined] # of a TIFF
+        return bool(header.picture.mode in ("RGB", "RGBA") and max(bits) == 16)
+    return False
+
+
+def _netpbm_most(data: bytes) -> int:
+    words = [word for line in data[:1000].split(b"\n") for word in line.split(b"#")[0].split()]
+    return int(words[3]) if len(words) > 3 and words[3].isdigit() else 255
+
+
+def _depth(data: bytes) -> int:
+    """Return the bits of a channel that a HEIF or AVIF file says; 8 if it does not."""
+    place = data.find(b"pixi")
+    return data[place + 9] if 0 <= place < len(data) - 9 and data[place + 8] else 8
+
+
+def written_by_pillow(picture: PIL.Image.Image, kind: str, options: dict[str, Any]) -> bytes:
+    stream = io.BytesIO()
+    picture.save(stream, kind, **options)
+    return stream.getvalue()

@@ -1,0 +1,137 @@
+"""What a file says it is, before its pixels are decoded: format, size, orientation, frames."""
+
+import io
+import struct
+import threading
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import PIL.Image
+from PIL import features
+
+from predictor.errors import UnreadableImage
+from predictor.media.photographs.orientation import TAG, UPRIGHT, known_orientation
+
+_HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
+_AVIF_BRANDS = (b"avif", b"avis")
+_RAW_SUFFIXES = frozenset(
+    {".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2", ".pef", ".srw", ".x3f"}
+)
+_ONE_AT_A_TIME = threading.Lock()
+DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, struct.error)
+"""What Pillow raises for damaged files."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """The opened but undecoded `picture`, with what is needed to choose how to read it."""
+
+    picture: PIL.Image.Image
+    format: str
+    """As Pillow calls it, in lower case; a JPEG with further pictures is ``jpeg``."""
+    size: tuple[int, int]
+    """Stored ``(height, width)``."""
+    orientation: int
+    frames: int
+
+
+def file_content(path: Path) -> bytes:
+    """Return the bytes of the file `path`. Raises `UnreadableImage` where there are none."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        reason = "is a link to nothing" if path.is_symlink() else "does not exist"
+        raise UnreadableImage(f"{path} {reason}") from error
+    except OSError as error:
+        raise UnreadableImage(f"{path} cannot be read: {error.strerror}") from error
+    if not data:
+        raise UnreadableImage(f"{path} is empty, expected a picture")
+    return data
+
+
+def header_of(data: bytes, path: Path, most_pixels: int) -> Header:
+    """Return what the file `data`, called `path`, says it is.
+
+    Raises `UnreadableImage` for what is no picture, for a camera's raw file, for HEIC without its
+    extra, and for more than `most_pixels`.
+    """
+    if path.suffix.lower() in _RAW_SUFFIXES:
+        raise UnreadableImage(f"{path} is a camera's raw file; develop it to TIFF or JPEG first")
+    _require_decoder(data, path)
+    picture = _opened(data, path)
+    width, height = picture.size
+    if width * height > most_pixels:
+        raise UnreadableImage(
+            f"{path} has {width}x{height} = {width * height / 1e6:.0f} megapixels, expected at "
+            f"most {most_pixels / 1e6:.0f}; --max-megapixels raises the limit"
+        )
+    kind = (picture.format or "").lower()
+    return Header(
+        picture=picture,
+        format="jpeg" if kind == "mpo" else kind,
+        size=(height, width),
+        orientation=_orientation(picture),
+        frames=1 if kind in ("mpo", "jpeg") else _frames(picture, path),
+    )
+
+
+def _orientation(picture: PIL.Image.Image) -> int:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return known_orientation(picture.getexif().get(TAG, UPRIGHT))
+        except DAMAGED:  # its metadata; the picture may be whole
+            return UPRIGHT
+
+
+def _frames(picture: PIL.Image.Image, path: Path) -> int:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return int(getattr(picture, "n_frames", 1))
+        except DAMAGED as error:
+            raise UnreadableImage(f"{path} is not a whole picture: {error}") from error
+
+
+def decoded(picture: PIL.Image.Image, name: str) -> None:
+    """Decode `picture`. Raises `UnreadableImage` if it is damaged or cut off."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            picture.load()
+    except DAMAGED as error:
+        raise UnreadableImage(f"{name} is not a whole picture: {error}") from error
+
+
+def _opened(data: bytes, path: Path) -> PIL.Image.Image:
+    # Pillow's own limit is one for the whole process, and names no remedy.
+    with _ONE_AT_A_TIME, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        limit, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None
+        try:
+            return PIL.Image.open(io.BytesIO(data))
+        except PIL.UnidentifiedImageError as error:
+            raise UnreadableImage(f"{path} is not a picture that can be decoded") from error
+        except DAMAGED as error:
+            raise UnreadableImage(f"{path} is not a whole picture: {error}") from error
+        finally:
+            PIL.Image.MAX_IMAGE_PIXELS = limit
+
+
+def _require_decoder(data: bytes, path: Path) -> None:
+    """Make HEIC readable, or raise `UnreadableImage` that names the extra."""
+    if data[4:8] != b"ftyp":
+        return
+    if data[8:12] in _AVIF_BRANDS and not features.check("avif"):
+        raise UnreadableImage(
+            f"{path} is AVIF, which this Pillow cannot read: pip install -U pillow"
+        )
+    if data[8:12] in _HEIF_BRANDS:
+        try:
+            import pillow_heif
+        except ImportError as error:
+            raise UnreadableImage(
+                f"{path} is HEIC: pip install 'predictor-pipelines[heif]' reads it"
+            ) from error
+        pillow_heif.register_heif_opener()

@@ -1,0 +1,130 @@
+"""How a strip or tile of a TIFF file is coded: compression and horizontal differences.
+
+Source: TIFF revision 6.0, sections 9 (PackBits), 13 (LZW), 14 (differencing); supplement 2 (ZIP).
+"""
+
+import io
+import struct
+import zlib
+from fractions import Fraction
+from typing import Any, cast
+
+import numpy as np
+import PIL.Image
+
+from predictor.media.photographs.colour_models import Stored
+
+NONE, LZW, ZIP, OLD_ZIP, PACKBITS = 1, 5, 8, 32946, 32773
+COMPRESSIONS = (NONE, LZW, ZIP, OLD_ZIP, PACKBITS)
+"""Those that lose nothing and are read and written here."""
+
+_PILLOW_NAMES = {LZW: "tiff_lzw", PACKBITS: "packbits"}
+_HORIZONTAL = 2
+_LEVEL = 6
+
+
+_Value = int | tuple[int, ...] | bytes | Fraction
+
+
+class DamagedStrip(Exception):
+    """A strip or tile that does not hold what it should."""
+
+
+def decoded_strip(
+    data: bytes,
+    shape: tuple[int, int, int],
+    dtype: np.dtype[np.generic],
+    compression: int,
+    predictor: int,
+) -> Stored:
+    """Return the samples ``(rows, columns, samples)`` of a strip in the machine's byte order.
+
+    Raises `DamagedStrip`.
+    """
+    size = shape[0] * shape[1] * shape[2] * dtype.itemsize
+    content = _decompressed(data, size, shape[0], compression)
+    if len(content) < size:
+        raise DamagedStrip(f"a strip has {len(content)} bytes, expected {size}")
+    samples = np.frombuffer(content[:size], dtype).reshape(shape)
+    native = cast(Stored, samples.astype(dtype.newbyteorder("=")))
+    if predictor == _HORIZONTAL:
+        native = np.cumsum(native, axis=1, dtype=native.dtype)
+    return np.asarray(native)
+
+
+def encoded_strip(
+    samples: Stored, dtype: np.dtype[np.generic], compression: int, predictor: int
+) -> bytes:
+    """Return `samples` ``(rows, columns, samples)`` coded for a file with samples of `dtype`."""
+    if predictor == _HORIZONTAL:
+        first = np.zeros_like(samples[:, :1])
+        samples = np.diff(samples, axis=1, prepend=first)  # wraps around, as it is to
+    content = np.ascontiguousarray(samples.astype(dtype)).tobytes()
+    if compression == NONE:
+        return content
+    if compression in (ZIP, OLD_ZIP):
+        return zlib.compress(content, _LEVEL)
+    rows = samples.shape[0]
+    picture = PIL.Image.frombytes("L", (len(content) // rows, rows), content)
+    stream = io.BytesIO()
+    picture.save(
+        stream, "TIFF", compression=_PILLOW_NAMES[compression], strip_size=len(content) + 1
+    )
+    written: Any = PIL.Image.open(stream)
+    ((offset,), (length,)) = (written.tag_v2[tag] for tag in (273, 279))
+    return stream.getvalue()[offset : offset + length]
+
+
+def _decompressed(data: bytes, size: int, rows: int, compression: int) -> bytes:
+    if compression == NONE:
+        return data
+    if compression in (ZIP, OLD_ZIP):
+        try:
+            return zlib.decompressobj().decompress(data, size)
+        except zlib.error as error:
+            raise DamagedStrip(f"a strip cannot be decompressed ({error})") from error
+    # Bytes are bytes: as a grey picture they go through the library whatever they mean.
+    try:
+        with PIL.Image.open(
+            io.BytesIO(one_strip_file(data, (rows, size // rows), {259: compression}))
+        ) as picture:
+            return picture.tobytes()
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DamagedStrip(f"a strip cannot be decompressed ({error})") from error
+
+
+def one_strip_file(data: bytes, size: tuple[int, int], tags: dict[int, _Value]) -> bytes:
+    """Return a TIFF file whose picture of `size` ``(height, width)`` is the one coded strip `data`.
+
+    `tags` are the others that it needs.
+    """
+    height, width = size
+    tags = {258: 8, 259: NONE, 262: 1, 277: 1} | tags
+    tags |= {256: width, 257: height, 273: 0, 278: height, 279: len(data)}
+    place = 8 + 2 + 12 * len(tags) + 4
+    rest = b""
+    entries = {}
+    for tag, value in sorted(tags.items()):
+        kind, count, coded = _coded(value)
+        if len(coded) > 4:
+            rest += b"\0" * (len(rest) % 2)
+            coded, rest = struct.pack("<I", place + len(rest)), rest + coded
+        entries[tag] = struct.pack("<HHI", tag, kind, count) + coded.ljust(4, b"\0")
+    entries[273] = struct.pack("<HHII", 273, 4, 1, place + len(rest))
+    directory = struct.pack("<H", len(entries)) + b"".join(entries.values()) + b"\0" * 4
+    return b"II*\0" + struct.pack("<I", 8) + directory + rest + data
+
+
+def _coded(value: _Value) -> tuple[int, int, bytes]:
+    """Return the type, the count and the bytes of the value of a tag."""
+    if isinstance(value, bytes):
+        return 7, len(value), value
+    if isinstance(value, Fraction):
+        return 5, 1, struct.pack("<II", value.numerator, value.denominator)
+    numbers = value if isinstance(value, tuple) else (value,)
+    is_short = max(numbers) < 1 << 16
+    return (
+        3 if is_short else 4,
+        len(numbers),
+        struct.pack(f"<{len(numbers)}{'H' if is_short else 'I'}", *numbers),
+    )

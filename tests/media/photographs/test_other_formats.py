@@ -1,0 +1,239 @@
+import io
+import struct
+from pathlib import Path
+from typing import Any, ClassVar
+
+import cv2
+import numpy as np
+import PIL.Image
+import PIL.ImageOps
+import pytest
+from made_photographs import HOLE, PROFILE, XMP, by_pillow, decoded, exif, jpeg, paint, png, smooth
+
+from predictor.errors import UnreadableImage
+from predictor.media.photographs.opening import open_photograph
+from predictor.media.photographs.photograph import Photograph, Saving
+
+SAID = {"icc_profile": PROFILE, "exif": exif(6), "xmp": XMP}
+
+
+def opened(tmp_path: Path, data: bytes, saving: Saving = Saving()) -> Photograph:  # noqa: B008 - frozen
+    path = tmp_path / "a.file"
+    path.write_bytes(data)
+    return open_photograph(path, saving)
+
+
+def rgb(channels: int = 3) -> PIL.Image.Image:
+    return PIL.Image.fromarray(smooth(channels))
+
+
+def only_the_hole_differs(data: bytes, written: bytes, box: Any = HOLE) -> bool:
+    old, new = decoded(data), decoded(written)
+    differs = old != new
+    differs = differs if differs.ndim == 2 else differs.any(2)
+    has_hole = differs[box.rows, box.columns].any()
+    differs[box.rows, box.columns] = False
+    return bool(has_hole and not differs.any())
+
+
+LOSSLESS = {
+    "BMP": lambda: by_pillow(rgb(), "BMP", dpi=(100, 100)),
+    "BMP with opacity": lambda: by_pillow(rgb(4), "BMP"),
+    "BMP grey": lambda: by_pillow(rgb(1), "BMP"),
+    "BMP palette": lambda: by_pillow(rgb().quantize(50), "BMP"),
+    "PPM": lambda: by_pillow(rgb(), "PPM"),
+    "PGM": lambda: by_pillow(rgb(1), "PPM"),
+    "PPM 16": lambda: cv2.imencode(".ppm", smooth(3, np.uint16))[1].tobytes(),
+    "GIF": lambda: by_pillow(rgb().quantize(40), "GIF", comment=b"hello"),
+    "JPEG 2000": lambda: by_pillow(rgb(), "JPEG2000"),
+    "WebP": lambda: by_pillow(rgb(), "WEBP", lossless=True, icc_profile=PROFILE, xmp=XMP),
+    "WebP with opacity": lambda: by_pillow(rgb(4), "WEBP", lossless=True, exact=True),
+}
+
+
+@pytest.mark.parametrize("kind", LOSSLESS)
+def test_known_samples_are_identical(tmp_path: Path, kind: str) -> None:
+    data = LOSSLESS[kind]()
+    photograph = opened(tmp_path, data)
+    assert photograph.keeps == "samples"
+    written = paint(photograph)
+    assert PIL.Image.open(io.BytesIO(written)).format == PIL.Image.open(io.BytesIO(data)).format
+    assert PIL.Image.open(io.BytesIO(written)).mode == PIL.Image.open(io.BytesIO(data)).mode
+    assert only_the_hole_differs(data, written)
+
+
+def test_a_gif_keeps_its_palette_comment_and_transparency(tmp_path: Path) -> None:
+    picture = rgb().quantize(40)
+    data = by_pillow(picture, "GIF", comment=b"hello", transparency=7)
+    old = PIL.Image.open(io.BytesIO(data))
+    new = PIL.Image.open(io.BytesIO(paint(opened(tmp_path, data))))
+    assert old.getpalette()[: 3 * 40] == new.getpalette()[: 3 * 40]  # type: ignore[index] # it has one
+    assert new.info["comment"] == b"hello"
+    assert new.info["transparency"] == 7
+    assert not (np.asarray(new)[HOLE.rows, HOLE.columns] == 7).any()
+
+
+class TestWebp:
+    def test_a_lossy_one_is_written_at_least_as_finely(self, tmp_path: Path) -> None:
+        pixels = smooth(3, size=(240, 320))
+        found = []
+        for quality in (10, 40, 60, 75, 80, 90, 97):
+            data = by_pillow(PIL.Image.fromarray(pixels), "WEBP", quality=quality)
+            photograph = opened(tmp_path, data)
+            assert photograph.keeps == "nothing"
+            found.append(int(photograph.notes[0].rsplit(" ", 1)[1]))
+            assert quality - 3 <= found[-1] <= 62 + quality * 2 // 5
+            assert 0.9 < len(photograph.encoded()) / len(data) < 1.6
+        assert found == sorted(set(found))
+
+    def test_its_chunks_stay(self, tmp_path: Path) -> None:
+        data = by_pillow(rgb(), "WEBP", quality=80, **SAID)
+        private = b"priv" + struct.pack("<I", 3) + b"abc\0"
+        data = data[:4] + struct.pack("<I", len(data) - 8 + len(private)) + data[8:] + private
+        written = paint(opened(tmp_path, data))
+        assert written.endswith(private)
+        picture = PIL.Image.open(io.BytesIO(written))
+        assert picture.info["icc_profile"] == PROFILE
+        assert picture.info["exif"] == PIL.Image.open(io.BytesIO(data)).info["exif"]
+        assert picture.info["xmp"] == XMP
+
+    def test_a_quality_asked_for(self, tmp_path: Path) -> None:
+        data = by_pillow(rgb(), "WEBP", quality=50)
+        small, large = (
+            len(opened(tmp_path, data, Saving(quality=quality)).encoded()) for quality in (20, 95)
+        )
+        assert small < large
+
+    def test_an_animation_is_refused(self, tmp_path: Path) -> None:
+        frames = [rgb(), PIL.Image.fromarray(smooth(3)[::-1])]
+        data = by_pillow(frames[0], "WEBP", save_all=True, append_images=frames[1:])
+        with pytest.raises(UnreadableImage, match="2 frames: it is animated"):
+            opened(tmp_path, data)
+
+    def test_a_file_cut_off_is_refused(self, tmp_path: Path) -> None:
+        data = by_pillow(rgb(), "WEBP", quality=50)
+        for keep in (0.1, 0.5, 0.95):
+            with pytest.raises(UnreadableImage, match=r"a\.file"):
+                opened(tmp_path, data[: int(len(data) * keep)])
+
+
+class TestPhonePhotographs:
+    def test_avif(self, tmp_path: Path) -> None:
+        data = by_pillow(rgb(), "AVIF", quality=90, **SAID)
+        photograph = opened(tmp_path, data)
+        assert photograph.keeps == "nothing"
+        assert "AVIF is encoded again" in photograph.notes[0]
+        written = PIL.Image.open(io.BytesIO(paint(photograph)))
+        assert written.format == "AVIF"
+        assert written.info["icc_profile"] == PROFILE
+        assert written.getexif()[0x0112] == PIL.Image.open(io.BytesIO(data)).getexif()[0x0112]
+        assert written.info["xmp"] == XMP
+
+    def test_heic(self, tmp_path: Path) -> None:
+        pillow_heif = pytest.importorskip("pillow_heif")
+        stream = io.BytesIO()
+        pillow_heif.from_pillow(rgb()).save(stream, quality=90, icc_profile=PROFILE, exif=exif(1))
+        photograph = opened(tmp_path, stream.getvalue())
+        written = paint(photograph, (0.9, -0.9, -0.9))
+        assert written[4:8] == b"ftyp"
+        again = opened(tmp_path, written).canvases[0]
+        middle = HOLE._replace(top=26, left=38, bottom=30, right=42)
+        assert (again.pixels(middle).mean((1, 2)) - again.pixels().new_tensor((0.9, -0.9, -0.9))
+                ).abs().max() < 0.15  # fmt: skip
+        assert PIL.Image.open(io.BytesIO(written)).info["icc_profile"] == PROFILE
+
+    def test_heic_without_its_extra_names_it(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(__import__("sys").modules, "pillow_heif", None)
+        with pytest.raises(UnreadableImage, match=r"predictor-pipelines\[heif\]"):
+            opened(tmp_path, b"\0\0\0\x18ftypheic" + b"\0" * 100)
+
+
+class TestConversion:
+    SOURCES: ClassVar = {
+        "jpeg": lambda: jpeg(orientation=6),
+        "grey jpeg": lambda: jpeg("L"),
+        "png": lambda: png(smooth(3), orientation=6),
+        "png with opacity": lambda: png(smooth(4)),
+        "png 16": lambda: png(smooth(1, np.uint16)),
+        "gif": lambda: by_pillow(rgb().quantize(40), "GIF", transparency=3),
+        "bmp": lambda: by_pillow(rgb(), "BMP"),
+        "black and white": lambda: png(smooth(1) > 100),
+        "tiff": lambda: by_pillow(rgb(), "TIFF", dpi=(300, 300)),
+    }  # fmt: skip
+
+    @pytest.mark.parametrize("source", SOURCES)
+    @pytest.mark.parametrize("target", ["png", "tiff", "webp"])
+    def test_known_colours_are_identical(self, tmp_path: Path, source: str, target: Any) -> None:
+        data = self.SOURCES[source]()
+        photograph = opened(tmp_path, data, Saving(target))
+        written = PIL.Image.open(io.BytesIO(paint(photograph)))
+        assert written.format == target.upper()
+        if source.split()[0] == target or (source, target) == ("black and white", "png"):
+            return
+        assert photograph.notes[0] == f"written as {target.upper()}"
+        if photograph.keeps == "nothing":
+            assert source == "png 16"
+            assert target == "webp"
+            return
+        old = PIL.ImageOps.exif_transpose(PIL.Image.open(io.BytesIO(data)))
+        new = PIL.ImageOps.exif_transpose(written)
+        if old.mode != "I;16":
+            old, new = old.convert("RGBA"), new.convert("RGBA")
+        before, after = np.array(old), np.array(new)
+        if before.ndim == 3:
+            before[before[..., 3] == 0] = 0
+            after[after[..., 3] == 0] = 0
+        differs = before != after
+        differs = differs.any(2) if differs.ndim == 3 else differs
+        assert differs[HOLE.rows, HOLE.columns].any()
+        differs[HOLE.rows, HOLE.columns] = False
+        assert not differs.any()
+
+    def test_what_it_says_about_itself_is_taken_over(self, tmp_path: Path) -> None:
+        data = jpeg(orientation=6)
+        for target in ("png", "tiff", "webp"):
+            photograph = opened(tmp_path, data, Saving(target))  # type: ignore[arg-type] # literals
+            written = PIL.Image.open(io.BytesIO(photograph.encoded()))
+            assert written.info["icc_profile"] == PROFILE
+            assert written.getexif()[0x0112] == 6
+            if target != "webp":
+                assert np.allclose([float(v) for v in written.info["dpi"]], 300, atol=0.1)
+
+    @pytest.mark.parametrize("source", SOURCES)
+    def test_jpeg_of_anything(self, tmp_path: Path, source: str) -> None:
+        data = self.SOURCES[source]()
+        if source.endswith("jpeg"):
+            return
+        photograph = opened(tmp_path, data, Saving("jpeg", 90))
+        assert photograph.keeps == "nothing"
+        written = PIL.Image.open(io.BytesIO(photograph.encoded()))
+        assert written.format == "JPEG"
+        if source == "png with opacity":
+            assert "white takes its place" in photograph.notes[-1]
+            over = PIL.Image.new("RGBA", written.size, "white")
+            over.alpha_composite(PIL.Image.open(io.BytesIO(data)))
+            error = np.abs(np.asarray(over.convert("RGB")).astype(int) - np.asarray(written))
+            assert error.mean() < 4
+
+    def test_inks_become_srgb_by_their_profile(self, tmp_path: Path) -> None:
+        photograph = opened(tmp_path, jpeg("CMYK"), Saving("png"))
+        assert photograph.notes[1] == (
+            "PNG has no CMYK: converted to sRGB without a profile of its inks"
+        )
+
+    def test_16_bit_colour_stays_16_bit_in_tiff(self, tmp_path: Path) -> None:
+        from made_photographs import deep_png
+
+        data = deep_png(3)
+        written = opened(tmp_path, data, Saving("tiff")).encoded()
+        assert np.array_equal(decoded(written), decoded(data))
+        assert decoded(written).dtype == np.uint16
+
+
+def test_a_format_that_is_only_read_is_refused(tmp_path: Path) -> None:
+    data = by_pillow(rgb(), "TGA")
+    with pytest.raises(UnreadableImage, match="TGA, which is not written here; --format png"):
+        opened(tmp_path, data)
+    assert opened(tmp_path, data, Saving("png")).encoded()[:4] == b"\x89PNG"

@@ -1,0 +1,217 @@
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+import tifffile
+from made_photographs import HEIGHT, HOLE, PROFILE, WIDTH, XMP, by_pillow, paint, smooth, tiff
+
+from predictor.errors import UnreadableImage
+from predictor.media.photographs.opening import open_photograph
+from predictor.media.photographs.photograph import Photograph
+
+KINDS: dict[str, dict[str, Any]] = {
+    "grey": {"channels": 1},
+    "grey 16": {"channels": 1, "dtype": np.uint16},
+    "RGB": {"channels": 3},
+    "RGB 16": {"channels": 3, "dtype": np.uint16},
+    "RGBA 16": {"channels": 4, "dtype": np.uint16},
+    "big-endian 16": {"channels": 3, "dtype": np.uint16, "order": ">"},
+    "ZIP": {"channels": 3, "compression": 8},
+    "ZIP 16, differences": {"channels": 3, "dtype": np.uint16, "compression": 8, "predictor": 2},
+    "ZIP, differences, big-endian": {"channels": 3, "compression": 8, "predictor": 2, "order": ">"},
+    "tiles": {"channels": 3, "tile": 16},
+    "ZIP tiles, differences": {"channels": 3, "compression": 8, "predictor": 2, "tile": 32},
+    "planar": {"channels": 3, "planar": True},
+    "planar ZIP": {"channels": 3, "planar": True, "compression": 8, "dtype": np.uint16},
+    "CMYK": {"channels": 4, "photometric": 5},
+    "white is zero": {"channels": 1, "photometric": 0},
+    "BigTIFF": {"channels": 3, "compression": 8, "big": True},
+}
+
+
+def made(kind: str, **more: Any) -> bytes:
+    options = dict(KINDS[kind]) | more
+    pixels = smooth(options.pop("channels"), options.pop("dtype", np.uint8))
+    return tiff(pixels, **options)
+
+
+def opened(tmp_path: Path, data: bytes) -> Photograph:
+    path = tmp_path / "a.tif"
+    path.write_bytes(data)
+    return open_photograph(path)
+
+
+def pages(data: bytes) -> list[np.ndarray[Any, np.dtype[Any]]]:
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        return [
+            np.moveaxis(page.asarray(), 0, 2) if page.planarconfig == 2 and page.samplesperpixel > 1
+            else page.asarray() for page in file.pages
+        ]  # fmt: skip
+
+
+def tags(data: bytes) -> list[dict[int, Any]]:
+    strips = (273, 279, 324, 325)
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        return [{t.code: t.value for t in page.tags if t.code not in strips} for page in file.pages]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_known_samples_tags_and_pages_are_identical(tmp_path: Path, kind: str) -> None:
+    data = made(kind)
+    photograph = opened(tmp_path, data)
+    assert photograph.keeps == "samples"
+    written = paint(photograph)
+    (old, old_copy), (new, new_copy) = pages(data), pages(written)
+    is_hole = np.zeros((HEIGHT, WIDTH), bool)
+    is_hole[HOLE.rows, HOLE.columns] = True
+    assert old.dtype == new.dtype
+    assert np.array_equal(old[~is_hole], new[~is_hole])
+    assert len(np.unique(new[is_hole].reshape(is_hole.sum(), -1)[:, :3], axis=0)) <= 40
+    assert not np.array_equal(old[is_hole], new[is_hole])
+    assert np.array_equal(old_copy, new_copy)
+    assert tags(data) == tags(written)
+    assert tags(written)[0][34675] == PROFILE
+    assert bytes(tags(written)[0][700]) == XMP
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_touched_strips_are_coded_anew(tmp_path: Path, kind: str) -> None:
+    data = made(kind)
+    written = paint(opened(tmp_path, data))
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        page = file.pages[0]
+        places = list(zip(page.dataoffsets, page.databytecounts, strict=True))
+    rows = 16 if "tiles" not in kind else KINDS[kind]["tile"]
+    per_row = 1 if "tiles" not in kind else -(-WIDTH // rows)
+    per_plane = -(-HEIGHT // rows) * per_row
+    for number, (place, length) in enumerate(places):
+        top = number % per_plane // per_row * rows
+        if top + rows <= HOLE.top or top >= HOLE.bottom:
+            assert data[place : place + length] == written[place : place + length]
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "packbits", "tiff_adobe_deflate", None])
+def test_what_pillow_compressed_stays_compressed_so(
+    tmp_path: Path, compression: str | None
+) -> None:
+    data = by_pillow(PIL.Image.fromarray(smooth(3)), "TIFF", compression=compression)
+    photograph = opened(tmp_path, data)
+    assert photograph.notes == ()
+    written = paint(photograph)
+    old, new = PIL.Image.open(io.BytesIO(data)), PIL.Image.open(io.BytesIO(written))
+    assert old.info["compression"] == new.info["compression"]
+    difference = (np.asarray(old) != np.asarray(new)).any(2)
+    assert difference[HOLE.rows, HOLE.columns].any()
+    difference[HOLE.rows, HOLE.columns] = False
+    assert not difference.any()
+
+
+def test_nothing_is_left_of_what_was_there(tmp_path: Path) -> None:
+    pixels = smooth(3)
+    secret = b"removed-from-the-picture!"
+    pixels[HOLE.top + 1, HOLE.left : HOLE.left + 9].flat[: len(secret)] = list(secret)
+    data = tiff(pixels)
+    assert secret in data
+    assert secret not in paint(opened(tmp_path, data))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_displayed_orientation_is_painted(tmp_path: Path, orientation: int) -> None:
+    data = made("ZIP 16, differences", orientation=orientation)
+    photograph = opened(tmp_path, data)
+    written = paint(photograph)
+    assert tags(written)[0][274] == orientation
+    assert written != data
+    again = opened(tmp_path, written).canvases[0].pixels(HOLE)
+    assert again.flatten(1).std(1).max() < 1e-6
+    with PIL.Image.open(io.BytesIO(data)) as picture:
+        shown = PIL.ImageOps.exif_transpose(picture).size
+    assert photograph.canvases[0].size == shown[::-1]
+
+
+def test_every_page_of_the_first_ones_size_can_be_painted(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    with tifffile.TiffWriter(stream) as file:
+        for number, size in enumerate([(40, 50), (40, 50), (30, 20)]):
+            file.write(smooth(3, size=size) + np.uint8(number), photometric="rgb", metadata=None)
+    data = stream.getvalue()
+    photograph = opened(tmp_path, data)
+    assert photograph.notes == ("2 of 3 pages have the size of the first and are filled",)
+    assert len(photograph.canvases) == 2
+    box = HOLE._replace(top=3, left=4, bottom=9, right=12)
+    import torch
+
+    for canvas in photograph.canvases:
+        canvas.paint(box, torch.zeros(3, 6, 8), torch.ones(1, 6, 8))
+    old, new = pages(data), pages(photograph.encoded())
+    for before, after in zip(old[:2], new[:2], strict=True):
+        assert (after[box.rows, box.columns] == 128).all()
+        assert np.array_equal(before[9:], after[9:])
+    assert np.array_equal(old[2], new[2])
+
+
+def test_a_lossy_compression_becomes_one_that_loses_nothing(tmp_path: Path) -> None:
+    options = {"compression": "jpeg", "quality": 60, "dpi": (300, 300)}
+    data = by_pillow(PIL.Image.fromarray(smooth(3)), "TIFF", **options)
+    photograph = opened(tmp_path, data)
+    assert any("jpeg compression" in note for note in photograph.notes)
+    written = paint(photograph)
+    old, new = PIL.Image.open(io.BytesIO(data)), PIL.Image.open(io.BytesIO(written))
+    assert new.info["compression"] == "tiff_adobe_deflate"
+    assert tuple(map(float, new.info["dpi"])) == (300, 300)
+    assert np.array_equal(np.asarray(old)[: HOLE.top], np.asarray(new)[: HOLE.top])
+
+
+def test_fax_pages_stay_fax_pages(tmp_path: Path) -> None:
+    data = by_pillow(PIL.Image.fromarray(smooth(1) > 128), "TIFF", compression="group4")
+    written = paint(opened(tmp_path, data), (1, 1, 1))
+    new = PIL.Image.open(io.BytesIO(written))
+    assert new.info["compression"] == "group4"
+    assert np.asarray(new)[HOLE.rows, HOLE.columns].all()
+    assert np.array_equal(
+        np.asarray(PIL.Image.open(io.BytesIO(data)))[: HOLE.top], np.asarray(new)[: HOLE.top]
+    )
+
+
+def test_a_turned_page_that_is_written_whole_is_upright(tmp_path: Path) -> None:
+    exif_tags = PIL.Image.Exif()
+    exif_tags[0x0112] = 6
+    picture = PIL.Image.fromarray(smooth(3))
+    data = by_pillow(picture, "TIFF", compression="jpeg", quality=95, exif=exif_tags)
+    photograph = opened(tmp_path, data)
+    assert photograph.canvases[0].size == (WIDTH, HEIGHT)
+    assert photograph.notes[-1] == "it is written upright"
+    written = PIL.Image.open(io.BytesIO(paint(photograph)))
+    assert written.size == (HEIGHT, WIDTH)
+    shown, before = np.asarray(written), np.asarray(PIL.Image.open(io.BytesIO(data)))
+    assert np.array_equal(shown[: HOLE.top], before[: HOLE.top])
+
+
+def test_a_palette_keeps_its_colours(tmp_path: Path) -> None:
+    data = by_pillow(PIL.Image.fromarray(smooth(3)).quantize(32), "TIFF")
+    written = paint(opened(tmp_path, data))
+    old, new = PIL.Image.open(io.BytesIO(data)), PIL.Image.open(io.BytesIO(written))
+    assert old.getpalette() == new.getpalette()
+    assert np.array_equal(np.asarray(old)[: HOLE.top], np.asarray(new)[: HOLE.top])
+
+
+def test_floats_and_raw_files_are_refused(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, np.ones((8, 8), np.float32))
+    with pytest.raises(UnreadableImage, match=r"a\.tif has samples.* expected grey, RGB"):
+        opened(tmp_path, stream.getvalue())
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, smooth(3), extratags=[(50706, 1, 4, (1, 4, 0, 0), True)])
+    with pytest.raises(UnreadableImage, match="raw file"):
+        opened(tmp_path, stream.getvalue())
+
+
+@pytest.mark.parametrize("kind", ["RGB", "ZIP", "ZIP tiles, differences"])
+def test_a_file_cut_off_is_refused(tmp_path: Path, kind: str) -> None:
+    data = made(kind)
+    for keep in (0.02, 0.3, 0.6):
+        with pytest.raises(UnreadableImage, match=r"a\.tif"):
+            opened(tmp_path, data[: int(len(data) * keep)])
