@@ -4,6 +4,7 @@ PredictorError
 ├── UnreadableMedia (OSError)         a file that cannot be decoded
 │   ├── UnreadableVideo
 │   └── UnreadableImage
+├── UnusableMask (ValueError)         a mask that is missing, does not fit, or leaves nothing
 ├── NotEnoughFrames (ValueError)      a clip too short to predict from
 ├── OutputError (OSError)             nothing is written over and nothing half-written
 │   ├── OutputExists (FileExistsError)
@@ -40,6 +41,10 @@ class UnreadableVideo(UnreadableMedia):
 
 class UnreadableImage(UnreadableMedia):
     """An image that is missing, empty or cannot be decoded."""
+
+
+class UnusableMask(PredictorError, ValueError):
+    """A mask that is missing, unreadable, of another size, or of the whole picture."""
 
 
 class NotEnoughFrames(PredictorError, ValueError):

@@ -22,7 +22,7 @@ LAYERS = [
     ["predictor.classical_fill"],
     ["predictor.smooth_fill"],
     ["predictor.holes"],
-    ["predictor.frame_predictor", "predictor.inpainter"],
+    ["predictor.frame_predictor", "predictor.inpainter", "predictor.classical_fill"],
     ["predictor.media"],
     ["predictor.losses", "predictor.metrics", "predictor.networks", "predictor.data"],
     ["predictor.weights"],
@@ -33,7 +33,7 @@ LAYERS = [
     ["predictor.cli"],
     ["pipelines"],
     ["pipelines.appending"],
-    ["pipelines.frames"],
+    ["pipelines.frames", "pipelines.inpaint"],
     ["pipelines.benchmark", "pipelines.machine"],
     ["pipelines.cli"],
 ]

@@ -1,0 +1,103 @@
+"""Masks that are picture files: one for all photographs, or a folder with one for each."""
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+import PIL.ImageOps
+
+from predictor.errors import UnreadableImage, UnusableMask
+from predictor.media.images import IMAGE_SUFFIXES
+from predictor.media.photographs.canvas import Canvas
+from predictor.media.photographs.header import decoded, file_content, header_of
+from predictor.media.photographs.photograph import MOST_PIXELS
+
+Mask = npt.NDArray[np.bool_]
+
+_SUFFIXES = sorted({*IMAGE_SUFFIXES, ".gif"})
+_WITH_OPACITY = ("RGBA", "LA", "PA")
+
+
+def read_mask(path: Path) -> Mask:
+    """Return the mask in the picture `path`, upright: white is missing, from half brightness on.
+
+    Where the picture is transparent, black lies behind it. Raises `UnusableMask`.
+    """
+    try:
+        picture = header_of(file_content(path), path, MOST_PIXELS).picture
+        decoded(picture, str(path))
+    except UnreadableImage as error:
+        raise UnusableMask(f"mask {error}") from error
+    PIL.ImageOps.exif_transpose(picture, in_place=True)
+    if picture.mode.startswith("I;16"):
+        return np.asarray(np.asarray(picture) > 0x7FFF)
+    if picture.mode in _WITH_OPACITY or "transparency" in picture.info:
+        with_opacity = picture.convert("RGBA")
+        picture = PIL.Image.new("RGBA", picture.size, "black")
+        picture.alpha_composite(with_opacity)
+    return np.asarray(np.asarray(picture.convert("L")) > 127)
+
+
+@dataclass
+class OneMask:
+    """One file for all photographs, read once."""
+
+    path: Path
+    _read: Mask | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def file(self, relative: Path) -> Path | None:
+        """Return the file."""
+        return self.path
+
+    def mask(self, relative: Path, canvas: Canvas, is_lossy: bool) -> Mask:
+        """Return the mask."""
+        with self._lock:
+            if self._read is None:
+                self._read = read_mask(self.path)
+        return self._read
+
+
+@dataclass(frozen=True)
+class FolderOfMasks:
+    """A folder with a mask for each photograph: at the same place below it, else of its stem.
+
+    For ``trip/a.jpg`` that is ``trip/a.jpg`` or ``trip/a.png`` and other pictures, then ``a.jpg``
+    or ``a.png`` in the folder itself.
+    """
+
+    folder: Path
+
+    def file(self, relative: Path) -> Path | None:
+        """Return the mask's file. Raises `UnusableMask` for none, and for several at one place."""
+        for place in dict.fromkeys((self.folder / relative, self.folder / relative.name)):
+            if place.is_file():
+                return place
+            found = self._with_stem(place)
+            if len(found) > 1:
+                names = " and ".join(path.name for path in found[:2])
+                raise UnusableMask(f"{relative}: {names} in {place.parent} could both be its mask")
+            if found:
+                return found[0]
+        stem = relative.with_suffix("")
+        raise UnusableMask(
+            f"{relative}: no mask in {self.folder} (looked for {stem}.png and others)"
+        )
+
+    def mask(self, relative: Path, canvas: Canvas, is_lossy: bool) -> Mask:
+        """Return the mask."""
+        path = self.file(relative)
+        assert path is not None
+        return read_mask(path)
+
+    def _with_stem(self, place: Path) -> list[Path]:
+        names = (f"{place.stem}{end}" for suffix in _SUFFIXES for end in (suffix, suffix.upper()))
+        found: dict[tuple[int, int], Path] = {}  # on some systems both cases name one file
+        for path in map(place.with_name, names):
+            if path.is_file():
+                about = path.stat()
+                found.setdefault((about.st_dev, about.st_ino), path)
+        return list(found.values())

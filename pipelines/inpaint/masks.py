@@ -1,0 +1,230 @@
+"""Which pixels of a photograph are missing: from files, its transparency, a colour, or a box.
+
+A mask is ``(H, W)`` bool, True where a pixel is missing, of the photograph as it is displayed.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.inpaint.mask_files import FolderOfMasks, OneMask
+from predictor.errors import SettingsError, UnusableMask
+from predictor.media.photographs.canvas import Canvas
+
+Mask = npt.NDArray[np.bool_]
+Weights = npt.NDArray[np.float32] | Mask
+
+MUCH = 0.5
+"""A mask of more than this part of the photograph is probably meant the other way round."""
+
+_LOSSY_TOLERANCE = 40
+_KINDS = "a file, a folder, alpha, color:#RRGGBB, box:X,Y,WIDTH,HEIGHT or center:PART"
+_NUMBER = r"(\d+(?:\.\d+)?)(%?)"
+_BOX = re.compile(rf"box:{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER}")
+_COLOUR = re.compile(r"color:#([0-9a-fA-F]{6})(?:,(\d+))?")
+_CENTRE = re.compile(r"center:(0?\.\d+|1(?:\.0*)?)")
+
+
+class Masks(Protocol):
+    """Where the masks of photographs come from."""
+
+    def file(self, relative: Path) -> Path | None:
+        """Return the file with the mask of the photograph `relative` below its folder, if any.
+
+        Raises `UnusableMask` where there should be one.
+        """
+
+    def mask(self, relative: Path, canvas: Canvas, is_lossy: bool) -> Mask:
+        """Return the mask of a photograph, in the size of the mask. Raises `UnusableMask`."""
+
+
+@dataclass(frozen=True)
+class MaskSettings:
+    """What is done with a mask before it is used."""
+
+    is_inverted: bool = False
+    """Black is missing instead of white."""
+    is_resized: bool = False
+    """A mask of another size is stretched, instead of being an error."""
+    dilate_px: int = 0
+    feather_px: int = 0
+
+    def __post_init__(self) -> None:
+        for name, value in (("dilate", self.dilate_px), ("feather", self.feather_px)):
+            if value < 0:
+                raise SettingsError(f"--{name} is {value} pixels, expected 0 or more")
+
+
+def parsed_masks(text: str) -> Masks:
+    """Return the masks that `text`, the value of ``--mask``, means.
+
+    Raises `SettingsError` for what means none and for a file that is not there.
+    """
+    if text == "alpha":
+        return Transparency()
+    if match := _COLOUR.fullmatch(text):
+        tolerance = None if match[2] is None else int(match[2])
+        return _Colour(tuple(bytes.fromhex(match[1])), tolerance)
+    if match := _BOX.fullmatch(text):
+        parts = [(float(match[n]), match[n + 1] == "%") for n in range(1, 8, 2)]
+        return _Rectangle(text, *parts)
+    if match := _CENTRE.fullmatch(text):
+        side = 100 * float(match[1])
+        start = (100 - side) / 2
+        return _Rectangle(text, (start, True), (start, True), (side, True), (side, True))
+    path = Path(text)
+    if path.is_dir():
+        return FolderOfMasks(path)
+    if path.exists():
+        return OneMask(path)
+    if text.split(":")[0] in ("alpha", "color", "box", "center"):
+        raise SettingsError(f"--mask is {text!r}, expected {_KINDS}")
+    raise SettingsError(f"--mask {text}: no such file or folder; expected {_KINDS}")
+
+
+def missing_pixels(
+    masks: Masks, relative: Path, canvas: Canvas, settings: MaskSettings, is_lossy: bool
+) -> tuple[Mask, tuple[str, ...]]:
+    """Return which pixels of `canvas` are missing, and warnings.
+
+    They are those of the mask before it is grown. Raises `UnusableMask` for a mask that is not
+    there, of another size, or of the whole photograph.
+    """
+    mask = masks.mask(relative, canvas, is_lossy)
+    warnings: list[str] = []
+    if mask.shape != canvas.size:
+        mask, stretched = _fitted(mask, canvas, masks.file(relative) or relative, settings)
+        warnings += stretched
+    if settings.is_inverted:
+        mask = ~mask
+    part = np.count_nonzero(mask) / mask.size
+    if part == 1:
+        raise UnusableMask(f"{relative}: the mask covers the whole picture; nothing is left of it")
+    if part > MUCH:
+        other = "without" if settings.is_inverted else "with"
+        warnings.append(
+            f"the mask covers {part:.0%} of the picture (white is what is filled); "
+            f"{other} --invert-mask it covers the rest"
+        )
+    return mask, tuple(warnings)
+
+
+def grown(mask: Mask, settings: MaskSettings) -> Weights:
+    """Return how far each pixel is to be replaced, in [0, 1]: `mask` dilated and feathered.
+
+    It is 1 up to `dilate_px` from the mask, falls over the next `feather_px`, and is 0 from there
+    on; distances are Euclidean. What is not to grow is returned as it is.
+    """
+    reach = settings.dilate_px + settings.feather_px
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not reach or not rows.size:
+        return mask
+    weight = np.zeros(mask.shape, np.float32)
+    inside = (
+        slice(max(0, rows[0] - reach), rows[-1] + reach + 1),
+        slice(max(0, columns[0] - reach), columns[-1] + reach + 1),
+    )
+    known = (~mask[inside]).astype(np.uint8)
+    distance = cv2.distanceTransform(known, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    beyond = (distance - settings.dilate_px).clip(0) / (settings.feather_px + 1)
+    weight[inside] = np.clip(1 - beyond, 0, 1) * (distance <= reach)
+    return weight
+
+
+def _fitted(
+    mask: Mask, canvas: Canvas, name: Path, settings: MaskSettings
+) -> tuple[Mask, list[str]]:
+    height, width = canvas.size
+    found = f"{mask.shape[1]}x{mask.shape[0]}"
+    if not settings.is_resized:
+        hint = "--resize-mask stretches it"
+        if mask.shape == (width, height):
+            hint = "the photograph is displayed turned, by its EXIF orientation"
+        raise UnusableMask(f"{name} is {found}, the photograph is {width}x{height}; {hint}")
+    warnings = []
+    if abs(mask.shape[1] * height / (mask.shape[0] * width) - 1) > 0.01:
+        warnings.append(f"its mask is stretched from {found} to {width}x{height}")
+    # Shrunk, a pixel is missing where anything of it is: no thin stroke is lost.
+    is_smaller = height < mask.shape[0] or width < mask.shape[1]
+    method = cv2.INTER_AREA if is_smaller else cv2.INTER_NEAREST
+    resized = cv2.resize(mask.astype(np.float32), (width, height), interpolation=method)
+    return np.asarray(resized) > 0, warnings
+
+
+@dataclass(frozen=True)
+class Transparency:
+    """What is more transparent than not is missing."""
+
+    def file(self, relative: Path) -> Path | None:
+        return None
+
+    def mask(self, relative: Path, canvas: Canvas, is_lossy: bool) -> Mask:
+        transparent = canvas.transparent()
+        if transparent is None:
+            raise UnusableMask(f"{relative} has no transparency, which --mask alpha needs")
+        return transparent
+
+
+@dataclass(frozen=True)
+class _Colour:
+    """What has a colour is missing; `tolerance` is the largest difference of a channel."""
+
+    colour: tuple[int, ...]
+    tolerance: int | None
+
+    def file(self, relative: Path) -> Path | None:
+        return None
+
+    def mask(self, relative: Path, canvas: Canvas, is_lossy: bool) -> Mask:
+        tolerance = self.tolerance
+        if tolerance is None:
+            tolerance = _LOSSY_TOLERANCE if is_lossy else 0
+        pixels = canvas.pixels()
+        wanted = pixels.new_tensor(self.colour).view(3, 1, 1) / 127.5 - 1
+        largest = (pixels - wanted).abs().amax(0) * 127.5
+        return np.asarray((largest <= tolerance + 0.5).numpy())
+
+
+_Length = tuple[float, bool]
+"""A number, and whether it is a percentage."""
+
+
+@dataclass(frozen=True)
+class _Rectangle:
+    """A box is missing: in pixels, or as part of the width and height."""
+
+    text: str
+    left: _Length
+    top: _Length
+    width: _Length
+    height: _Length
+
+    def file(self, relative: Path) -> Path | None:
+        return None
+
+    def mask(self, relative: Path, canvas: Canvas, is_lossy: bool) -> Mask:
+        height, width = canvas.size
+        left, right = _edges(self.left, self.width, width)
+        top, bottom = _edges(self.top, self.height, height)
+        if left >= width or top >= height or right <= left or bottom <= top:
+            raise UnusableMask(
+                f"{relative} is {width}x{height}, --mask {self.text} lies outside of it"
+            )
+        mask = np.zeros((height, width), bool)
+        mask[top:bottom, left:right] = True
+        return mask
+
+
+def _edges(start: _Length, length: _Length, whole: int) -> tuple[int, int]:
+    first = _pixels(start, whole)
+    return round(first), round(first + _pixels(length, whole))
+
+
+def _pixels(length: _Length, whole: int) -> float:
+    value, is_percent = length
+    return value * whole / 100 if is_percent else value
