@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from predictor.errors import SettingsError, TensorContractError
+from predictor.holes import Box, Hole
 from predictor.tensors import require_images, require_masks
 
 Method = Literal["telea", "navier-stokes"]
@@ -39,3 +41,30 @@ def opencv_fill(images: Tensor, masks: Tensor, method: Method) -> Tensor:
         values = (found.permute(2, 0, 1) / 127.5 - 1).to(result.device, result.dtype)
         result.copy_(torch.where(mask.to(result.device), values, result))
     return filled
+
+
+class ClassicalInpainter:
+    """Fills holes as `predictor.inpainter.Inpainter` does, by one of `METHODS`.
+
+    Raises `SettingsError` for another.
+    """
+
+    def __init__(self, method: str) -> None:
+        known = [name for name in METHODS if name == method]
+        if not known:
+            raise SettingsError(f"method is {method!r}, expected {' or '.join(METHODS)}")
+        self.method = known[0]
+
+    def fill(self, images: Tensor, masks: Tensor) -> Tensor:
+        """Return `images` ``(N, 3, H, W)`` in [-1, 1] with their holes filled.
+
+        As `opencv_fill`; raises `TensorContractError` also where a mask leaves nothing of an image.
+        """
+        require_masks(masks, require_images(images))
+        if (masks > 0.5).flatten(1).all(1).any():
+            raise TensorContractError("a mask covers its whole image: nothing is left to fill from")
+        return opencv_fill(images, masks, self.method)
+
+    def seen(self, hole: Hole, size: tuple[int, int]) -> Box:
+        """Return the part of an image ``(height, width)`` that filling `hole` looks at."""
+        return hole.box.grown(3 * RADIUS_PX).within(*size)

@@ -61,6 +61,10 @@ class Inpainter:
                 self._fill_hole(image, mask, hole, result)
         return filled
 
+    def seen(self, hole: Hole, size: tuple[int, int]) -> Box:
+        """Return the part of an image ``(height, width)`` that filling `hole` looks at."""
+        return self._view(hole, size).box.within(*size)
+
     def _fill_hole(self, image: Tensor, mask: Tensor, hole: Hole, result: Tensor) -> None:
         view = self._view(hole, mask.shape[-2:])
         is_missing = _taken(mask, view.box)[None].to(self.device)

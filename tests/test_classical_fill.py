@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from predictor.classical_fill import METHODS, Method, opencv_fill
-from predictor.errors import TensorContractError
+from predictor.classical_fill import METHODS, ClassicalInpainter, Method, opencv_fill
+from predictor.errors import SettingsError, TensorContractError
+from predictor.holes import holes_of
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -33,3 +34,26 @@ def test_the_two_methods_differ_and_masks_must_fit() -> None:
     assert not torch.equal(one, other)
     with pytest.raises(TensorContractError, match="expected"):
         opencv_fill(images, masks[..., 1:], "telea")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_filling_what_is_seen_of_a_hole_is_filling_it(method: Method) -> None:
+    coarse = torch.rand(1, 3, 4, 5, generator=torch.Generator().manual_seed(0)) * 1.6 - 0.8
+    images = torch.nn.functional.interpolate(coarse, (60, 70), mode="bicubic").clamp(-1, 1)
+    masks = torch.zeros(1, 1, 60, 70)
+    masks[..., 20:32, 30:41] = 1
+    filler = ClassicalInpainter(method)
+    (hole,) = holes_of(masks[0, 0].numpy() > 0)
+    seen = filler.seen(hole, (60, 70))
+    assert seen.height < 40
+    part = filler.fill(images[..., seen.rows, seen.columns], masks[..., seen.rows, seen.columns])
+    whole = filler.fill(images, masks)
+    assert torch.equal(whole, opencv_fill(images, masks, method))
+    assert (part - whole[..., seen.rows, seen.columns]).abs().max() <= 1.01 / 127.5
+
+
+def test_what_cannot_be_filled_is_refused() -> None:
+    with pytest.raises(SettingsError, match="'magic', expected telea or navier-stokes"):
+        ClassicalInpainter("magic")
+    with pytest.raises(TensorContractError, match="covers its whole image"):
+        ClassicalInpainter("telea").fill(torch.zeros(1, 3, 8, 9), torch.ones(1, 1, 8, 9))

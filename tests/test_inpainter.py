@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from predictor.errors import TensorContractError
+from predictor.holes import holes_of
 from predictor.inpainter import Inpainter
 from predictor.smooth_fill import smooth_fill
 
@@ -100,6 +101,22 @@ def test_the_middle_of_a_fixed_square_is_the_hole() -> None:
     assert seen.shape[-2:] == (32, 32)
     # twice 16 px: the square reaches beyond the corner, mirrored, and so does the hole
     assert missing[0, 0, 8:24, 11:21].all()
+
+
+@pytest.mark.parametrize("network", [Smooth, Square])
+@pytest.mark.parametrize("box", [(40, 50, 10, 12), (0, 0, 60, 50), (100, 150, 60, 50)])
+def test_filling_what_is_seen_of_a_hole_is_filling_it(
+    network: type[Smooth], box: tuple[int, int, int, int]
+) -> None:
+    images = picture(160, 200)
+    masks = mask_of(images, box)
+    inpainter = Inpainter(network())
+    (hole,) = holes_of(masks[0, 0].numpy() > 0)
+    seen = inpainter.seen(hole, (160, 200))
+    part = inpainter.fill(*(x[..., seen.rows, seen.columns].clone() for x in (images, masks)))
+    whole = inpainter.fill(images, masks)
+    assert torch.equal(part, whole[..., seen.rows, seen.columns])
+    assert seen.height < 160 or seen.width < 200 or network is Square
 
 
 def test_the_network_is_shown_its_range_and_no_missing_pixel() -> None:

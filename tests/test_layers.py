@@ -19,7 +19,6 @@ LAYERS = [
     ["predictor.latents"],
     ["predictor.flow"],
     ["predictor.cadence"],
-    ["predictor.classical_fill"],
     ["predictor.smooth_fill"],
     ["predictor.holes"],
     ["predictor.frame_predictor", "predictor.inpainter", "predictor.classical_fill"],
