@@ -5,10 +5,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pipelines.frames.clip import predict_frames as predict_frames
     from pipelines.frames.result import FramesResult as FramesResult
+    from pipelines.inpaint.photograph import FilledPhotograph as FilledPhotograph
+    from pipelines.inpaint.photograph import fill_photograph as fill_photograph
 
-__all__ = ["FramesResult", "predict_frames"]
+__all__ = ["FilledPhotograph", "FramesResult", "fill_photograph", "predict_frames"]
 
-_HOMES = {"predict_frames": "pipelines.frames.clip", "FramesResult": "pipelines.frames.result"}
+_HOMES = {
+    "predict_frames": "pipelines.frames.clip",
+    "FramesResult": "pipelines.frames.result",
+    "fill_photograph": "pipelines.inpaint.photograph",
+    "FilledPhotograph": "pipelines.inpaint.photograph",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,134 @@
+"""One photograph: opened with its mask, filled, and written whole with everything it carries."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from pipelines.inpaint.masks import (
+    Masks,
+    MaskSettings,
+    Transparency,
+    Weights,
+    grown,
+    missing_pixels,
+    parsed_masks,
+)
+from pipelines.inpaint.regions import Filler, Region, regions_of
+from pipelines.inpaint.verification import Verification, verified
+from pipelines.outputs import atomic_output, check_output
+from predictor.errors import OutputNotWritten
+from predictor.media.photographs.canvas import Canvas, RasterCanvas
+from predictor.media.photographs.jpeg import JpegCanvas
+from predictor.media.photographs.opening import open_photograph
+from predictor.media.photographs.photograph import MOST_PIXELS, Keeps, Photograph, Saving
+
+_AS_IT_IS = MaskSettings()
+_AS_IT_WAS = Saving()
+
+
+@dataclass(frozen=True)
+class FilledPhotograph:
+    """What was done to one photograph."""
+
+    input: Path
+    output: Path
+    keeps: Keeps
+    """What of the known pixels the output has exactly."""
+    filled_pixels: int
+    warnings: tuple[str, ...] = ()
+    verification: Verification | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Time spent, by what it was spent on: open, fill, write."""
+
+
+def fill_photograph(
+    path: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    mask: str | Masks,
+    filler: Filler,
+    *,
+    relative: Path | None = None,
+    mask_settings: MaskSettings = _AS_IT_IS,
+    saving: Saving = _AS_IT_WAS,
+    most_pixels: int = MOST_PIXELS,
+    verify: bool = False,
+    keep_time: bool = False,
+    overwrite: bool = False,
+) -> FilledPhotograph:
+    """Fill the holes of the photograph at `path`, write `output`, and return what was done.
+
+    `mask` is a file (white is missing), a folder with one for `relative` (by default the name of
+    the file), ``alpha``, ``color:#RRGGBB``, ``box:X,Y,W,H`` or ``center:PART``, all meant in the
+    photograph as it is displayed. With ``alpha``, what is filled becomes opaque. An empty mask
+    copies the file. `verify` reads the written file again and refuses one that does not keep what
+    it is to keep; `keep_time` gives it the source's modification time.
+
+    Raises `UnreadableImage`, `UnusableMask`, `OutputIsInput`, `OutputExists`, `OutputNotWritten`;
+    then nothing is written.
+    """
+    source, target = Path(path), Path(output)
+    check_output(target, [source], overwrite)
+    masks = parsed_masks(mask) if isinstance(mask, str) else mask
+    start = perf_counter()
+    photograph = open_photograph(source, saving, most_pixels)
+    is_lossy = photograph.format in ("jpeg", "avif", "heif") or photograph.keeps != "samples"
+    missing, warnings = missing_pixels(
+        masks, relative or Path(source.name), photograph.canvases[0], mask_settings, is_lossy
+    )
+    weight = grown(missing, mask_settings)
+    opened = perf_counter()
+    for canvas in photograph.canvases if weight.any() else ():
+        for region in regions_of(weight, filler.seen):
+            _fill(canvas, region, filler, isinstance(masks, Transparency))
+    filled = perf_counter()
+    is_copy = not weight.any() and saving.is_as_it_was
+    if not weight.any():
+        warnings += ("its mask is empty: " + ("copied unchanged" if is_copy else "not filled"),)
+    content = photograph.data if is_copy else photograph.encoded()
+    verification = _verified(photograph, content, weight, target) if verify else None
+    with atomic_output(target, overwrite) as partial:
+        partial.write_bytes(content)
+        if keep_time:
+            about = source.stat()
+            os.utime(partial, ns=(about.st_atime_ns, about.st_mtime_ns))
+    return FilledPhotograph(
+        input=source,
+        output=target,
+        keeps="samples" if is_copy else photograph.keeps,
+        filled_pixels=int(np.count_nonzero(weight)),
+        warnings=(*warnings, *(() if is_copy else photograph.notes)),
+        verification=verification,
+        seconds={
+            "open": opened - start,
+            "fill": filled - opened,
+            "write": perf_counter() - filled,
+        },
+    )
+
+
+def _fill(canvas: Canvas, region: Region, filler: Filler, makes_opaque: bool) -> None:
+    image = canvas.pixels(region.box)[None]
+    filled = filler.fill(image, region.missing)[0]
+    canvas.paint(region.box, filled, region.weight)
+    if makes_opaque:
+        canvas.make_opaque(region.box, (region.weight[0] > 0).numpy())
+
+
+def _verified(
+    photograph: Photograph, content: bytes, weight: Weights, target: Path
+) -> Verification:
+    canvas = photograph.canvases[0]
+    assert isinstance(canvas, RasterCanvas | JpegCanvas)
+    found = verified(photograph.data, content, weight > 0, canvas.orientation)
+    broken = {
+        "samples": found.changed_pixels,
+        "blocks": found.changed_blocks or 0,
+        "nothing": 0,
+    }[photograph.keeps]
+    if broken:
+        what = "known pixels" if photograph.keeps == "samples" else "blocks outside of the hole"
+        raise OutputNotWritten(f"{target}: not written: {broken} {what} would change")
+    return found

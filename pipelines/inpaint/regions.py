@@ -1,0 +1,89 @@
+"""The neighbourhoods of the holes of a photograph: all that has to be looked at to fill them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipelines.inpaint.masks import Weights
+from predictor.holes import Box, Hole, holes_of
+
+_CELL_PX = 16
+
+
+class Filler(Protocol):
+    """What fills holes: a network or a classical method."""
+
+    def fill(self, images: Tensor, masks: Tensor) -> Tensor:
+        """Return images ``(N, 3, H, W)`` in [-1, 1] with what `masks` ``(N, 1, H, W)`` call 1."""
+
+    def seen(self, hole: Hole, size: tuple[int, int]) -> Box:
+        """Return the part of an image of `size` ``(height, width)`` that filling `hole` needs."""
+
+
+Seen = Callable[[Hole, tuple[int, int]], Box]
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A part of a photograph with holes that are filled together."""
+
+    box: Box
+    """All that filling them looks at."""
+    missing: Tensor
+    """``(1, 1, h, w)``, 1 for every missing pixel of the part, of these holes or of others."""
+    weight: Tensor
+    """``(1, h, w)``, how far each pixel is replaced; 0 for the pixels of other holes."""
+
+
+def regions_of(weight: Weights, seen: Seen) -> list[Region]:
+    """Return the regions of the holes of a photograph, `weight` ``(H, W)`` above 0.
+
+    Holes whose neighbourhoods meet share a region, so that every pixel is read once. What lies
+    outside of all regions is not looked at.
+    """
+    size = (weight.shape[0], weight.shape[1])
+    holes = holes_of(weight > 0)
+    boxes = [seen(hole, size).within(*size) for hole in holes]
+    regions = []
+    for members in _meeting(boxes, size):
+        box = Box(
+            min(boxes[number].top for number in members),
+            min(boxes[number].left for number in members),
+            max(boxes[number].bottom for number in members),
+            max(boxes[number].right for number in members),
+        )
+        part = torch.from_numpy(weight[box.rows, box.columns].astype(np.float32))
+        own = torch.zeros_like(part, dtype=torch.bool)
+        for number in members:
+            hole = holes[number]
+            inside = hole.box.rows, hole.box.columns
+            rows, columns = (
+                slice(edge.start - start, edge.stop - start)
+                for edge, start in zip(inside, (box.top, box.left), strict=True)
+            )
+            own[rows, columns] |= torch.from_numpy(hole.pixels)
+        regions.append(Region(box, (part > 0).float()[None, None], (part * own)[None]))
+    return regions
+
+
+def _meeting(boxes: list[Box], size: tuple[int, int]) -> list[list[int]]:
+    """Return the numbers of the boxes in groups that do not touch each other."""
+    if len(boxes) <= 1:
+        return [[number] for number in range(len(boxes))]
+    cells = np.zeros((-(-size[0] // _CELL_PX), -(-size[1] // _CELL_PX)), np.uint8)
+    for box in boxes:
+        cells[
+            box.top // _CELL_PX : -(-box.bottom // _CELL_PX),
+            box.left // _CELL_PX : -(-box.right // _CELL_PX),
+        ] = 1
+    _, labels = cv2.connectedComponents(cells, connectivity=8)
+    groups: dict[int, list[int]] = {}
+    for number, box in enumerate(boxes):
+        label = int(np.asarray(labels)[box.top // _CELL_PX, box.left // _CELL_PX])
+        groups.setdefault(label, []).append(number)
+    return list(groups.values())

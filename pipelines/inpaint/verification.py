@@ -1,0 +1,104 @@
+"""Whether the known pixels of a written photograph are those of its source, measured from both."""
+
+import io
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+
+from pipelines.inpaint.masks import Mask
+from predictor.media.photographs.coefficients import BLOCK, Coefficients
+from predictor.media.photographs.orientation import UPRIGHT, as_stored, displayed
+from predictor.media.photographs.segments import parsed_jpeg
+
+Pixels = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was found when source and output were read again."""
+
+    known_pixels: int
+    changed_pixels: int
+    """Of the known ones; next to a hole in JPEG some differ, since they share its blocks."""
+    largest_difference: int
+    """Of a known sample, in levels of the file."""
+    kept_blocks: int | None = None
+    """JPEG: blocks of all components that no hole touches."""
+    changed_blocks: int | None = None
+    """Of those; 0 unless the picture was encoded again."""
+
+    def as_json(self) -> dict[str, int | None]:
+        """Return what `json.dump` takes."""
+        return asdict(self)
+
+
+def verified(
+    source: bytes, written: bytes, missing: Mask, orientation: int = UPRIGHT
+) -> Verification:
+    """Return how the known pixels of two files of the same stored size compare.
+
+    `missing` ``(H, W)`` is that of the displayed picture. Decoded by Pillow, or by OpenCV where
+    there are 16 bits in colour, not by the readers that made the output.
+    """
+    before, after = (_displayed(data, orientation, None) for data in (source, written))
+    if before.shape != after.shape:  # another format has other samples
+        before, after = (_displayed(data, orientation, "RGBA") for data in (source, written))
+    difference = np.abs(before.astype(np.int32) - after.astype(np.int32))
+    if difference.ndim == 3:
+        difference = difference.max(axis=2)
+    difference = difference[~missing]
+    blocks = _blocks(source, written, as_stored(missing, orientation))
+    return Verification(
+        known_pixels=int(difference.size),
+        changed_pixels=int(np.count_nonzero(difference)),
+        largest_difference=int(difference.max(initial=0)),
+        kept_blocks=None if blocks is None else blocks[0],
+        changed_blocks=None if blocks is None else blocks[1],
+    )
+
+
+def _displayed(data: bytes, orientation: int, mode: str | None) -> Pixels:
+    """Return the samples of a picture as it is displayed, converted to Pillow's `mode`, if any."""
+    with PIL.Image.open(io.BytesIO(data)) as picture:
+        is_turned = picture.format == "TIFF"  # while it is decoded, by Pillow and by OpenCV
+        pixels = np.array(picture if mode is None else picture.convert(mode))
+        if mode is None and picture.format in ("PNG", "TIFF", "PPM") and pixels.ndim == 3:
+            pixels = _with_16_bits(data, pixels)
+    return pixels if is_turned else displayed(pixels, orientation)
+
+
+def _with_16_bits(data: bytes, pixels: Pixels) -> Pixels:
+    """Return the picture with 16 bits a channel if it has them, else `pixels`."""
+    flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
+    level = cv2.utils.logging.setLogLevel(0)  # it warns of private tags
+    deep = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    cv2.utils.logging.setLogLevel(level)
+    return pixels if deep is None or deep.dtype != np.uint16 else np.asarray(deep)
+
+
+def _blocks(source: bytes, written: bytes, is_hole: Mask) -> tuple[int, int] | None:
+    """Return how many blocks no hole touches, and how many of them differ; None if not JPEG."""
+    if not (source[:2] == written[:2] == b"\xff\xd8"):
+        return None
+    files = [parsed_jpeg(data, "the picture") for data in (source, written)]
+    if files[0].components != files[1].components or not all(f.is_transcodable for f in files):
+        return None
+    before, after = (Coefficients(d, f) for d, f in zip((source, written), files, strict=True))
+    across = max(component.horizontal for component in files[0].components)
+    down = max(component.vertical for component in files[0].components)
+    kept = changed = 0
+    for number, component in enumerate(files[0].components):
+        old, new = before.blocks(number), after.blocks(number)
+        height, width = BLOCK * down // component.vertical, BLOCK * across // component.horizontal
+        rows, columns = old.shape[:2]
+        room = np.zeros((rows * height, columns * width), bool)
+        room[: is_hole.shape[0], : is_hole.shape[1]] = is_hole[: room.shape[0], : room.shape[1]]
+        touched = room.reshape(rows, height, columns, width).any(axis=(1, 3))
+        differs = (old != new).any(axis=(2, 3)) & ~touched
+        kept += int(touched.size - touched.sum())
+        changed += int(differs.sum())
+    return kept, changed
