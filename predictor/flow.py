@@ -4,6 +4,7 @@ A flow is ``(N, 2, H, W)`` float32 in pixels: ``first(x) = second(x + flow(x))``
 (to the right), channel 1 along y (down). Warps are backward: ``out(x) = images(x + flow(x))``.
 """
 
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
@@ -26,12 +27,14 @@ def luma(images: Tensor) -> Tensor:
     return (images * weights).sum(dim=1, keepdim=True)
 
 
-def dense_flow(first: Tensor, second: Tensor) -> Tensor:
+def dense_flow(first: Tensor, second: Tensor, finest_scale: int = 1) -> Tensor:
     """Return the flow ``(N, 2, H, W)`` from `first` to `second`, both ``(N, 3, H, W)`` in [-1, 1].
 
     Dense inverse search with variational refinement at OpenCV's medium preset (Kroeger et al.
     2016), on the processor whatever the device of the images. No gradient flows through it.
-    Raises `TensorContractError` when the two differ in shape.
+    Patches are searched down to ``1 / 2**finest_scale`` of the size; 0 takes four times as long as
+    the preset's 1 and is worth 0.09 dB of constant velocity on training clips. Raises
+    `TensorContractError` when the two differ in shape.
     """
     require_images(first, "first")
     if first.shape != second.shape:
@@ -44,10 +47,10 @@ def dense_flow(first: Tensor, second: Tensor) -> Tensor:
             for x in (first, second)]  # fmt: skip
     grey = [x.to(torch.uint8).cpu().numpy() for x in pair]
     if len(grey[0]) == 1:
-        flows = [_dis(grey[0][0], grey[1][0])]
+        flows = [_dis(grey[0][0], grey[1][0], finest_scale)]
     else:
         with ThreadPoolExecutor(max(1, torch.get_num_threads())) as pool:
-            flows = list(pool.map(_dis, *grey))
+            flows = list(pool.map(_dis, *grey, itertools.repeat(finest_scale)))
     stacked = torch.from_numpy(np.stack(flows)).permute(0, 3, 1, 2)[..., :height, :width]
     return stacked.contiguous().to(first.device)
 
@@ -56,9 +59,12 @@ def _grey_levels(images: Tensor) -> Tensor:
     return ((luma(images.detach().float()) + 1) * 127.5).round().clamp(0, 255)
 
 
-def _dis(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _dis(
+    first: NDArray[np.uint8], second: NDArray[np.uint8], finest_scale: int
+) -> NDArray[np.float32]:
     # one searcher a call: it keeps buffers and must not be shared between threads
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    search.setFinestScale(finest_scale)
     flow: NDArray[np.float32] = search.calc(  # type: ignore[call-overload] # its stub lacks None
         np.ascontiguousarray(first), np.ascontiguousarray(second), None
     )

@@ -81,3 +81,18 @@ def test_luma_weighs_green_most_and_keeps_white() -> None:
     assert luma(torch.ones(1, 3, 1, 1)).item() == pytest.approx(1.0)
     shares = [luma(torch.eye(3)[c].view(1, 3, 1, 1)).item() for c in range(3)]
     assert shares == pytest.approx([0.299, 0.587, 0.114])
+
+
+def test_a_finer_search_finds_the_edges_of_what_moves() -> None:
+    generator = torch.Generator().manual_seed(5)
+    texture = functional.avg_pool2d(torch.rand(1, 3, 98, 130, generator=generator), 3, stride=1)
+    first = (texture - texture.mean()) * 5  # 96 x 128, with contrast
+    second = first.clone()
+    second[..., 30:66, 42:82] = first[..., 30:66, 40:80]  # a part that moves 2 pixels right
+    truth = torch.zeros(96, 128)
+    truth[30:66, 40:80] = 2
+    errors = [
+        (dense_flow(first, second, finest_scale=scale)[0, 0] - truth)[20:76, 30:92].abs().mean()
+        for scale in (1, 0)
+    ]
+    assert errors[1] < 0.7 * errors[0]

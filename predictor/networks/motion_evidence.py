@@ -15,6 +15,7 @@ from torch.nn import functional
 from predictor.flow import dense_flow, luma
 
 SEEN_FRAMES = 4  # the last frames, in full detail; those before only say how steadily it moves
+FINEST_SCALE = 0  # motion between those frames is searched at their full size
 
 
 @dataclass(frozen=True)
@@ -52,17 +53,18 @@ def evidence_in(
     half = [_reduced(frame, 2) for frame in older]
     return MotionEvidence(
         small=seen,
-        flows=backward_flows(seen) if flows is None else flows,
+        flows=backward_flows(seen, FINEST_SCALE) if flows is None else flows,
         older_grey=[luma(frame) for frame in half[:-1]],
         older_flows=backward_flows(half) if older_flows is None else older_flows,
     )
 
 
-def backward_flows(frames: Sequence[Tensor]) -> Sequence[Tensor]:
+def backward_flows(frames: Sequence[Tensor], finest_scale: int = 1) -> Sequence[Tensor]:
     """Return the flows ``(N, 2, h, w)`` from each of T frames to the one before it, T - 1."""
     if len(frames) < 2:
         return ()
-    return dense_flow(torch.cat([*frames[1:]]), torch.cat([*frames[:-1]])).chunk(len(frames) - 1)
+    found = dense_flow(torch.cat([*frames[1:]]), torch.cat([*frames[:-1]]), finest_scale)
+    return found.chunk(len(frames) - 1)
 
 
 class MotionMemory:
@@ -110,7 +112,7 @@ class _Frame:
 
     def flow_to(self, before: "_Frame") -> Tensor:
         if self.flow is None or self.flow[0] is not before.small:
-            self.flow = (before.small, dense_flow(self.small, before.small))
+            self.flow = (before.small, dense_flow(self.small, before.small, FINEST_SCALE))
         return self.flow[1]
 
     def half_flow_to(self, before: "_Frame") -> Tensor:

@@ -54,9 +54,9 @@ def searched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     pairs: list[int] = []
     estimate = motion_evidence.dense_flow
 
-    def counted(first: Tensor, second: Tensor) -> Tensor:
+    def counted(first: Tensor, second: Tensor, finest_scale: int = 1) -> Tensor:
         pairs.append(len(first))
-        return estimate(first, second)
+        return estimate(first, second, finest_scale)
 
     monkeypatch.setattr(motion_evidence, "dense_flow", counted)
     return pairs
