@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.outputs import is_output_name
-from predictor.errors import PredictorError, UnreadableMedia
+from predictor.errors import PredictorError, SettingsError, UnreadableMedia
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,15 @@ def named_inputs(names: Sequence[str]) -> Inputs:
     """Return the clips behind `names`: files, folders of frames, folders of videos, globs.
 
     A folder whose own files are images is one clip; else each video in it is a clip, in the order
-    of their names, without this tool's earlier outputs. A clip named twice counts once.
+    of their names, without this tool's earlier outputs. A clip named twice counts once. Raises
+    `SettingsError` for an empty name: a variable of a shell that was never set.
     """
     entries: dict[Path, PredictorError | None] = {}
     seen: set[Path] = set()
     has_folder = False
     for name in names:
+        if not name:
+            raise SettingsError("an input has an empty name, expected a file or a folder")
         for path in _globbed(name):
             found, error = [path], None
             if not path.exists():

@@ -7,7 +7,7 @@ import contextlib
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -36,6 +36,7 @@ def output_paths(
     *,
     is_batch: bool | None = None,
     marker: str = MARKER,
+    distinct_stems: bool = False,
 ) -> list[Path]:
     """Return where the result of each input goes, never the same place twice.
 
@@ -46,7 +47,8 @@ def output_paths(
 
     Where names would meet in `output`, all keep the folders that they have below the inputs' common
     one (``monday/clip.predicted.mp4``). Names of one folder that would meet still say what they
-    were (``clip-avi.predicted.gif``), then take a number.
+    were (``clip-avi.predicted.gif``), then take a number. With `distinct_stems` names meet also
+    where only their suffixes differ, for outputs with others beside them (``clip.predicted.csv``).
 
     Raises `SettingsError` where `output` is to be the folder of a batch but is a file, or is named
     like one.
@@ -57,24 +59,25 @@ def output_paths(
         return [output]
     if output is not None:
         _require_folder_name(output)
+    identity = _stem_identity if distinct_stems else _identity
     sources = [source.absolute() for source in inputs]
     names = [_name(source, suffix, marker) for source in sources]
     if output is None:
         paths = [source.parent / name for source, name in zip(sources, names, strict=True)]
     else:
         paths = [output / name for name in names]
-        if len({_identity(path) for path in paths}) < len(paths):
+        if len(set(map(identity, paths))) < len(paths):
             top = os.path.commonpath([source.parent for source in sources])
             paths = [
                 output / source.parent.relative_to(top) / name
                 for source, name in zip(sources, names, strict=True)
             ]
-    uses = Counter(map(_identity, paths))
+    uses = Counter(map(identity, paths))
     for number, (source, path) in enumerate(zip(sources, paths, strict=True)):
-        if uses[_identity(path)] > 1 and not os.path.isdir(source):
+        if uses[identity(path)] > 1 and not os.path.isdir(source):
             stem = f"{source.stem}-{source.suffix.removeprefix('.')}".rstrip("-")
             paths[number] = path.with_name(f"{stem}{marker}{path.suffix}")
-    return _numbered(paths, marker)
+    return _numbered(paths, marker, identity)
 
 
 def _require_folder_name(output: Path) -> None:
@@ -96,23 +99,27 @@ def _name(source: Path, suffix: str | None, marker: str) -> str:
     return f"{source.name if is_folder else source.stem}{marker}{extension}"
 
 
-def _numbered(paths: list[Path], marker: str) -> list[Path]:
+def _numbered(paths: list[Path], marker: str, identity: Callable[[Path], str]) -> list[Path]:
     """Return `paths` with ``-2``, ``-3``, … before the marker of those that are there already."""
     unique: dict[str, Path] = {}
     for path in paths:
         stem = path.name.removesuffix(path.suffix).removesuffix(marker)
         candidate = path
         for number in count(2):
-            if _identity(candidate) not in unique:
+            if identity(candidate) not in unique:
                 break
             candidate = path.with_name(f"{stem}-{number}{marker}{path.suffix}")
-        unique[_identity(candidate)] = candidate
+        unique[identity(candidate)] = candidate
     return list(unique.values())
 
 
 def _identity(path: Path) -> str:
     """Return what two paths share where the file system ignores case."""
     return str(path.absolute()).casefold()
+
+
+def _stem_identity(path: Path) -> str:
+    return _identity(path.with_suffix(""))
 
 
 def check_output(output: Path, inputs: Iterable[Path], overwrite: bool = False) -> None:

@@ -23,7 +23,7 @@ from pipelines.appending.stream_copy import (
     is_same_container,
 )
 from pipelines.appending.tail import NotCopyableError, TailEncoder, VideoPacket
-from predictor.media.codecs import encoder_for
+from predictor.media.codecs import codecs_of, encoder_for
 from predictor.media.colour import PictureDecoder, PictureEncoder
 from predictor.media.encoding import EncodingOptions, VideoWriter
 from predictor.media.hdr import HDR_IN_WORDS
@@ -168,8 +168,12 @@ def _require_same_framing(
     container: InputContainer, output: OutputContainer, info: VideoInfo
 ) -> None:
     """Raise where the output's container stores the units of a picture in another way."""
+    if info.codec not in codecs_of(output.format.name):
+        raise NotCopyableError(f"{output.format.name} cannot store {info.codec}")
     if info.codec in ("h264", "hevc") and not is_same_container(container, output):
-        raise NotCopyableError(f"{output.format.name} stores {info.codec} in another form")
+        raise NotCopyableError(
+            f"the container {output.format.name} stores {info.codec} in another form"
+        )
 
 
 def _copied_packets(

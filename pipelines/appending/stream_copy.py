@@ -1,5 +1,6 @@
 """Copy the streams of one container into another, packet by packet and unchanged."""
 
+import io
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -7,9 +8,11 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 
 import av
 from av.container import InputContainer, OutputContainer
+from av.error import ArgumentError, FFmpegError, InvalidDataError
 from av.stream import Disposition, Stream
 
-from predictor.media.codecs import container_for
+from predictor.errors import OutputNotWritten
+from predictor.media.codecs import container_for, encoder_for, pixel_format_for, usual_codec
 from predictor.media.info import opened, video_stream
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ AnyPacket: TypeAlias = "av.Packet[Stream]"  # the class takes no parameter at ru
 
 _WITH_PICTURES = {"mp4", "mov"}
 """Containers that take a cover picture as a stream of its own."""
+_TRIAL_SIZE = (576, 720)  # every encoder takes it
 _STALE_TAGS = ("DURATION", "BPS", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES", "_STATISTICS_")
 """What matroska says about a stream's old content."""
 
@@ -79,6 +83,25 @@ def _timed(packets: list[AnyPacket], before: int | None, after: int | None) -> I
         yield packet
 
 
+def _can_store(muxer: str, stream: Stream) -> bool:
+    """Return whether the container `muxer` can hold `stream` beside a video.
+
+    Many say so only when the header is written, which is tried here in memory.
+    """
+    encoder = encoder_for(usual_codec(muxer)).name
+    try:
+        with av.open(io.BytesIO(), "w", format=muxer) as trial:
+            video = trial.add_stream(encoder, rate=25)
+            assert isinstance(video, av.VideoStream)
+            video.height, video.width = _TRIAL_SIZE
+            video.pix_fmt = pixel_format_for(encoder, muxer, "yuv420p", _TRIAL_SIZE)
+            trial.add_stream_from_template(stream, opaque=True)
+            trial.start_encoding()
+    except (FFmpegError, ValueError):
+        return False
+    return True
+
+
 def packet_seconds(packet: AnyPacket, ticks: int) -> Fraction:
     """Return `ticks` of the clock of `packet` in seconds."""
     return ticks * Fraction(packet.time_base or 0)
@@ -104,7 +127,7 @@ class StreamCopy:
         self._late: set[str] = set()
         self._dropped: list[str] = []
         skipped = {stream.index for stream in without}
-        is_same = is_same_container(source, output)
+        self._is_same = is_same_container(source, output)
         has_chapters = bool(source.chapters())
         for stream in source.streams:
             if stream.index in skipped:
@@ -113,7 +136,7 @@ class StreamCopy:
             if stream.type == "data" and has_chapters and _name(stream) == "bin_data":
                 continue
             copy = self._added(stream)
-            if copy is not None and is_same and isinstance(stream, av.VideoStream):
+            if copy is not None and self._is_same and isinstance(stream, av.VideoStream):
                 copy.codec_context.codec_tag = stream.codec_context.codec_tag
         output.metadata.update(source.metadata)
         output.set_chapters(_chapters(source.chapters(), until))
@@ -152,6 +175,9 @@ class StreamCopy:
         if is_picture(stream) and muxer not in _WITH_PICTURES:
             self._dropped.append("cover picture")
             return None
+        if not self._is_same and stream.type != "video" and not _can_store(muxer, stream):
+            self._dropped.append(f"{stream.type} ({_name(stream)}), which {muxer} cannot store")
+            return None
         try:
             copy = self._output.add_stream_from_template(stream, opaque=True)
         except ValueError:
@@ -182,6 +208,7 @@ class OtherStreams:
     def __init__(
         self, source: Path, output: OutputContainer, until: Fraction | None = None
     ) -> None:
+        self._source = source
         self._container = opened(source)
         replaced = video_stream(self._container, source)
         self._copy = StreamCopy(self._container, output, [replaced], until)
@@ -201,11 +228,21 @@ class OtherStreams:
         return self._copy.dropped
 
     def write_due(self, time: Fraction | None) -> None:
-        """Write the packets that come before `time` s, or all that remain."""
+        """Write the packets that come before `time` s, or all that remain.
+
+        Raises `OutputNotWritten` where the container refuses one.
+        """
         while self._next is not None:
             if time is not None and packet_seconds(self._next, self._next.dts or 0) > time:
                 return
-            self._copy.write(self._next)
+            kind = self._next.stream.type
+            try:
+                self._copy.write(self._next)
+            except (ArgumentError, InvalidDataError) as error:
+                raise OutputNotWritten(
+                    f"{self._source}: its {kind} cannot be stored there ({error.strerror}); "
+                    "another suffix of -o may take it"
+                ) from error
             self._next = next(self._packets, None)
 
 

@@ -91,8 +91,8 @@ def predicted_frames(
     """Do what `request` asks for and return what was done; errors as in `predict_frames`."""
     start = perf_counter()
     request.check_outputs()
-    container_for(request.output)
     with open_video(request.input, request.threads) as reader:
+        container_for(request.output)
         result = _MODES[request.mode](request, reader, network, advance)
         notes = [*source_notes(reader.info), *result.warnings]
     longest = network.horizon
@@ -119,8 +119,8 @@ def planned_frames(request: FramesRequest, model: str) -> FramesResult:
     Raises `UnreadableMedia`, `UnsupportedCodec` for an unknown suffix, and `UnknownModel`.
     """
     find_model(model)
-    container_for(request.output)
     info = probe(request.input)
+    container_for(request.output)
     step = 1 / info.average_rate
     if request.at is not None and info.duration_s is not None:
         require_not_behind(info, request.at, Fraction(info.duration_s) - step, step)

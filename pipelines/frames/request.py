@@ -83,7 +83,8 @@ def frames_requests(
         _require_video_name(output)
     requests = {}
     named = list(inputs.entries)
-    paths = output_paths(named, output, is_batch=inputs.is_batch)
+    has_others_beside = with_gif or template.mode == "next"
+    paths = output_paths(named, output, is_batch=inputs.is_batch, distinct_stems=has_others_beside)
     frames_dirs = [template.frames_dir] * len(named)
     if template.frames_dir is not None and inputs.is_batch:
         images = output_paths(named, template.frames_dir, ".png", is_batch=True)

@@ -281,7 +281,12 @@ def pixel_format_for(encoder: str, container: str, like: str, size: tuple[int, i
         offered = _RAW_FORMATS[container]
     else:
         formats = av.Codec(encoder, "w").video_formats or [av.VideoFormat(like)]
-        offered = [shape.name for shape in formats if not shape.has_palette and shape.width == 0]
+        # Those without components are names for memory on a device.
+        offered = [
+            shape.name
+            for shape in formats
+            if shape.components and not shape.has_palette and shape.width == 0
+        ]
         offered = [name for name in offered if not has_alpha(name) and bit_depth(name) >= 8]
     if encoder == "mjpeg":  # the other formats are for limited range, which JPEG has not
         offered = [name for name in offered if name.startswith("yuvj")]

@@ -219,9 +219,15 @@ class VideoWriter:
         try:
             context.open()
         except (av.FFmpegError, OSError) as error:
+            asked = " ".join(f"{key}={value}" for key, value in options.encoder_options.items())
+            refusal = f"{encoder.name} refuses {width}x{height} {self.pixel_format}"
+            if asked and _opens_plainly(context):
+                raise SettingsError(
+                    f"{refusal} with --encoder-option {asked} ({error.strerror})"
+                ) from error
             raise UnsupportedCodec(
-                f"{encoder.name} refuses {width}x{height} {self.pixel_format} with "
-                f"{settings or 'its defaults'} ({error.strerror}); choose another --codec"
+                f"{refusal} with {settings or 'its defaults'} ({error.strerror}); "
+                "choose another --codec"
             ) from error
         return stream
 
@@ -242,6 +248,19 @@ def _require_known(options: Mapping[str, str], context: av.VideoCodecContext, na
             near = difflib.get_close_matches(key, known, 1)
             hint = f", did you mean {near[0]}" if near else ""
             raise SettingsError(f"{name} has no option {key}{hint}")
+
+
+def _opens_plainly(refused: av.VideoCodecContext) -> bool:
+    """Return whether the encoder of `refused` takes such pictures without any option."""
+    plain = av.CodecContext.create(refused.codec.name, "w")
+    assert isinstance(plain, av.VideoCodecContext)
+    plain.width, plain.height, plain.pix_fmt = refused.width, refused.height, refused.pix_fmt
+    plain.time_base = refused.time_base
+    try:
+        plain.open()
+    except (av.FFmpegError, OSError):
+        return False
+    return True
 
 
 def _is_rgb(pixel_format: str) -> bool:

@@ -64,6 +64,16 @@ def test_a_codec_without_an_encoder_is_refused_naming_the_option(codec: str) -> 
         encoder_for(codec)
 
 
+def test_formats_in_the_memory_of_a_device_are_not_chosen() -> None:
+    """NVENC's list begins with plain formats and ends with those of CUDA, which have no samples."""
+    try:
+        formats = av.Codec("h264_nvenc", "w").video_formats
+    except ValueError:
+        pytest.skip("this FFmpeg was built without NVENC")
+    assert any(not shape.components for shape in formats or [])
+    assert pixel_format_for("h264_nvenc", "mp4", "yuv420p", (48, 64)) == "yuv420p"
+
+
 @pytest.mark.parametrize(
     ("name", "hint"), [("h267", "did you mean h26"), ("nonsense", "such as h264")]
 )

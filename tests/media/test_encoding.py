@@ -377,8 +377,13 @@ def test_crf_and_encoder_options_reach_the_encoder(tmp_path: Path) -> None:
         ),
         (
             EncodingOptions(encoder_options={"preset": "warp"}),
+            SettingsError,
+            "libx264 refuses 64x48 yuv420p with --encoder-option preset=warp",
+        ),
+        (
+            EncodingOptions(codec="dnxhd", encoder_options={"b": "1M"}),
             UnsupportedCodec,
-            "libx264 refuses 64x48 yuv420p with .*warp.*--codec",
+            "dnxhd refuses 64x48 .*--codec",
         ),
         (EncodingOptions(codec="mpeg4", lossless=True), UnsupportedCodec, "cannot be lossless"),
     ],
@@ -386,8 +391,9 @@ def test_crf_and_encoder_options_reach_the_encoder(tmp_path: Path) -> None:
 def test_what_cannot_be_encoded_is_one_clear_line(
     tmp_path: Path, options: EncodingOptions, error: type[Exception], message: str
 ) -> None:
+    name = "a.mov" if options.codec == "dnxhd" else "a.mp4"
     with pytest.raises(error, match=message) as caught:
-        VideoWriter(tmp_path / "a.mp4", PLAIN, SIZE, options=options)
+        VideoWriter(tmp_path / name, PLAIN, SIZE, options=options)
     assert "\n" not in str(caught.value)
 
 

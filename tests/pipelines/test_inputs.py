@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.inputs import named_inputs
+from predictor.errors import SettingsError
 
 
 def touched(folder: Path, *names: str) -> list[Path]:
@@ -64,3 +65,8 @@ def test_name_for_nothing_is_an_error_of_its_own(tmp_path: Path, name: str) -> N
     assert inputs.clips == [clip]
     assert name in str(inputs.entries[tmp_path / name])
     assert inputs.is_batch
+
+
+def test_an_empty_name_is_not_the_folder_one_stands_in() -> None:
+    with pytest.raises(SettingsError, match="empty name"):
+        named_inputs(["a.mp4", ""])

@@ -75,6 +75,14 @@ def test_a_folder_for_several_is_not_a_file_that_is_there(tmp_path: Path) -> Non
         output_paths([tmp_path / "a.mp4", tmp_path / "b.mp4"], tmp_path / "notes")
 
 
+def test_stems_differ_where_files_of_other_kinds_lie_beside(tmp_path: Path) -> None:
+    inputs = [tmp_path / "a.mp4", tmp_path / "a.mkv", tmp_path / "b.mp4"]
+    names = [path.name for path in output_paths(inputs, distinct_stems=True)]
+    assert names == ["a-mp4.predicted.mp4", "a-mkv.predicted.mkv", "b.predicted.mp4"]
+    names = [path.name for path in output_paths(inputs)]
+    assert names == ["a.predicted.mp4", "a.predicted.mkv", "b.predicted.mp4"]
+
+
 def test_a_batch_of_one_goes_to_a_folder(tmp_path: Path) -> None:
     outputs = output_paths([tmp_path / "a.mp4"], tmp_path / "out", is_batch=True)
     assert outputs == [tmp_path / "out" / "a.predicted.mp4"]

@@ -3,10 +3,12 @@ from pathlib import Path
 
 import av
 import pytest
-from encoded_clips import make_clip, packets
+from encoded_clips import image, make_clip, packets
 
 from pipelines.appending.stream_copy import OtherStreams, StreamCopy, created, demuxed
 from predictor.errors import UnsupportedCodec
+from predictor.media.encoding import VideoWriter
+from predictor.media.video import probe
 
 
 def copied(source: Path, destination: Path, until: Fraction | None = None) -> list[str]:
@@ -62,6 +64,51 @@ def test_what_a_container_cannot_store_is_said(tmp_path: Path) -> None:
     ]
     with pytest.raises(UnsupportedCodec, match=r"\.xyz"):
         created(tmp_path / "out.xyz")
+
+
+@pytest.mark.parametrize(
+    ("name", "audio", "lost"),
+    [
+        ("out.mpg", "aac", ["audio (aac), which mpeg cannot store"]),
+        ("out.mxf", "aac", ["audio (aac), which mxf cannot store"]),
+        ("out.ogv", "aac", ["audio (aac), which ogg cannot store"]),
+        ("out.mov", "flac", ["audio (flac), which mov cannot store"]),
+        ("out.ogv", "flac", []),
+        ("out.mpg", "mp2", []),
+        ("out.ts", "aac", []),
+    ],
+)
+def test_what_a_container_refuses_only_in_its_header_is_left_out(
+    tmp_path: Path, name: str, audio: str, lost: list[str]
+) -> None:
+    source = make_clip(tmp_path / "in.mkv", audio=audio)
+    info = probe(source)
+    with VideoWriter(tmp_path / name, info, info.size) as writer:
+        with OtherStreams(source, writer.output) as others:
+            for number in range(5):
+                others.write_due(Fraction(number, 25))
+                writer.write(image(number), Fraction(number, 25))
+        assert others.dropped == lost
+    with av.open(tmp_path / name) as container:
+        assert len(container.streams.audio) == (0 if lost else 1)
+        assert len(container.streams.video) == 1
+
+
+def test_subtitles_that_a_container_cannot_store_are_left_out(tmp_path: Path) -> None:
+    text = tmp_path / "in.srt"
+    text.write_text("1\n00:00:00,100 --> 00:00:00,400\nhello\n")
+    clip, source = make_clip(tmp_path / "clip.mkv"), tmp_path / "in.mkv"
+    with av.open(clip) as container, av.open(text) as words, created(source) as made:
+        copy = StreamCopy(container, made)
+        track = made.add_stream_from_template(words.streams.subtitles[0])
+        for packet in demuxed(container, container.streams.video):
+            copy.write(packet)
+        for packet in words.demux(subtitles=0):
+            if packet.size:
+                packet.stream = track
+                made.mux(packet)
+    assert copied(source, tmp_path / "out.mkv") == []
+    assert copied(source, tmp_path / "out.mp4") == ["subtitle (srt), which mp4 cannot store"]
 
 
 def test_covers_and_fonts_stay_and_statistics_do_not(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from ended import Command, Ended
-from made_clips import Picture, decoded, pictures, psnr, write_clip
+from made_clips import Picture, decoded, pictures, psnr, write_clip, write_images
 from safetensors.torch import save_file
 
 from pipelines.timecodes import clock
@@ -218,6 +218,23 @@ def test_codec_that_cannot_be_encoded_names_the_option(command: Command, tmp_pat
     refused(command("frames", clip, "--codec", "h267"), "h267", "--codec", code=2)
     refused(command("frames", clip, "-o", tmp_path / "o.xyz"), "o.xyz has the suffix", code=2)
     only_inputs_are_left(tmp_path, "a.mp4")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("notes.srt", "it is a text file"), ("one.png", "one.png is a still picture")],
+)
+def test_what_is_no_video_is_not_blamed_on_the_output(
+    command: Command, tmp_path: Path, name: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.frames.clip.find_model", Path)
+    if name == "one.png":
+        write_images(tmp_path / "png", pictures(1))
+        (tmp_path / "png" / "0000.png").rename(tmp_path / name)
+    else:
+        (tmp_path / name).write_text("not a video")
+    for option in ([], ["--dry-run"]):
+        refused(command("frames", tmp_path / name, *option), name, said)
 
 
 def test_clip_that_changes_size_midway(command: Command, tmp_path: Path) -> None:

@@ -87,6 +87,16 @@ def test_frames_dir_of_several_inputs_has_a_folder_for_each(
     assert found == ["a.predicted/000006.png", "b.predicted/000006.png"]
 
 
+def test_tables_of_one_name_do_not_replace_each_other(command: Command, tmp_path: Path) -> None:
+    for name in ("a.mp4", "a.mkv"):
+        write_clip(tmp_path / name, pictures(4))
+    ended = command("frames", tmp_path, "--mode", "next", "--overwrite")
+    assert ended.code == 0
+    names = {path.name for path in tmp_path.glob("*.csv")}
+    assert names == {"a-mp4.predicted.csv", "a-mkv.predicted.csv"}
+    assert len(set(ended.out.split())) == 6
+
+
 def test_equal_names_of_two_folders_meet_nowhere(command: Command, tmp_path: Path) -> None:
     for name in ("x", "y"):
         (tmp_path / name).mkdir()
