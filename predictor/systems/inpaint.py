@@ -8,7 +8,7 @@ import functools
 import logging
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -59,8 +59,8 @@ class InpaintLossSettings(Table):
     pixel_loss: Literal["lp", "log_lp"] = "lp"
     """``log_lp`` asks for the same share of every image's error, as a mean of PSNR does."""
     p: Literal[1, 2] = 2
-    overlap_px: int | None = Field(7, ge=0)
-    """Known pixels around the hole that are reconstructed too; None is all that is painted."""
+    overlap_px: Annotated[int, Field(ge=0)] | Literal["all"] = 7
+    """Known pixels around the hole that are reconstructed too, or all that are painted."""
     overlap_weight: float = Field(10.0, ge=0)
     """How much more than the hole they count."""
     mean_over: Literal["hole", "painted"] = "hole"
@@ -99,8 +99,8 @@ class InpaintSettings(RunSettings):
     discriminator_optimizer: OptimizerSettings = OptimizerSettings(
         kind="adam", learning_rate=2e-4, final_learning_rate=2e-5, betas=(0.5, 0.999)
     )
-    average_decay: float | None = Field(0.999, gt=0, lt=1)
-    """Decay an iteration of the generator's exponential average; None keeps none."""
+    average_decay: float = Field(0.999, ge=0, lt=1)
+    """Decay an iteration of the generator's exponential average; 0 keeps none."""
     shared_batches: bool = True
     """Train the generator on the photographs the discriminator has just seen, not on its own."""
     stale_discriminator: bool = False
@@ -266,7 +266,8 @@ def _generator_loss(
     """
     losses, shown = settings.losses, _Shown(settings, networks, batch)
     stages = networks["generator"](shown.images, shown.masks)
-    weights = overlap_weights(shown.masks, losses.overlap_px, losses.overlap_weight)[shown.region]
+    reach = None if losses.overlap_px == "all" else losses.overlap_px
+    weights = overlap_weights(shown.masks, reach, losses.overlap_weight)[shown.region]
     hole, truth = shown.masks[shown.region], shown.images[shown.region]
     painted = [stage[shown.region] for stage in stages]
     terms: dict[str, Tensor] = {}

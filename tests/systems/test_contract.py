@@ -124,7 +124,7 @@ TINY: dict[str, tuple[Callable[[Path], None], list[dict[str, Any]]]] = {
                 "photos": {"crop": [32, 32]},
                 "masks": {"kinds": {"centre": 1}, "centre_share": 0.375},
                 "validation_masks": ["centre"],
-                "average_decay": None,
+                "average_decay": 0.0,
                 "stale_discriminator": True,
                 "precision": "fp32",
             },
