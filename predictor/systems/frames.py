@@ -96,8 +96,8 @@ class FramesSettings(RunSettings):
     discriminator_optimizer: OptimizerSettings = OptimizerSettings(
         kind="adam", learning_rate=2e-4, final_learning_rate=2e-5, betas=(0.5, 0.999)
     )
-    average_decay: float | None = Field(0.999, gt=0, lt=1)
-    """Decay an iteration of the generator's exponential average; None keeps none."""
+    average_decay: float | None = Field(0.999, ge=0, lt=1)
+    """Decay an iteration of the generator's exponential average; 0 or None keeps none."""
     shared_batches: bool = True
     """Train the generator on the clips the discriminators have just seen, not on its own."""
     clips: ClipSettings = ClipSettings(context_frames=12, crop=(160, 224), short_context=0.15)

@@ -155,7 +155,8 @@ class OptimizerSettings(Table):
     momentum: float = Field(0.0, ge=0, lt=1)
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = Field(0.0, ge=0)
-    gradient_norm_limit: float | None = Field(None, gt=0)
+    gradient_norm_limit: float | None = Field(None, ge=0)
+    """Norm that a phase's gradients are scaled down to; 0 or None leaves them as they are."""
 
     def optimizer(self, iterations: int) -> Optimizer:
         """Return it for a run of that many iterations."""
@@ -172,6 +173,6 @@ class OptimizerSettings(Table):
             momentum=self.momentum,
             betas=self.betas,
             weight_decay=self.weight_decay,
-            gradient_norm_limit=self.gradient_norm_limit,
+            gradient_norm_limit=self.gradient_norm_limit or None,
             learning_rate_factor=factor,
         )

@@ -1,6 +1,7 @@
 """Every recipe that ships names a system that exists and settings that it takes."""
 
 import pytest
+from pydantic import BaseModel
 
 from predictor.errors import SettingsError
 from predictor.recipes import load_recipe, recipe_names
@@ -14,6 +15,40 @@ def test_every_recipe_fits_its_system() -> None:
         recipe = load_recipe(name)
         settings = validated_settings(SYSTEMS[recipe.system].settings, recipe.settings)
         assert settings.iterations > 0
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_recipe_inherits_nothing_that_was_tuned_for_another_network(name: str) -> None:
+    from predictor.systems import SYSTEMS
+
+    recipe = load_recipe(name)
+    kind = SYSTEMS[recipe.system].settings
+    for table, field in kind.model_fields.items():
+        tuned = field.default
+        if not isinstance(tuned, BaseModel) or table in ("generator", "discriminators"):
+            continue
+        given = recipe.settings.get(table, {})
+        plain = {key: value.default for key, value in type(tuned).model_fields.items()}
+        changed = {key for key, value in tuned if value != plain[key]}
+        if given.get("kind") == "sgd":
+            changed -= {"betas"}
+        assert changed <= set(given), table
+
+
+@pytest.mark.parametrize("name", ["mathieu-paper", "mathieu-official"])
+def test_the_recipes_of_mathieu_are_plain_descent_on_a_pixel_loss(name: str) -> None:
+    from predictor.systems import SYSTEMS
+
+    recipe = load_recipe(name)
+    settings = validated_settings(SYSTEMS[recipe.system].settings, recipe.settings)
+    assert settings.losses.pixel_loss == "lp"
+    assert not settings.average_decay
+    for phase in (settings.generator_optimizer, settings.discriminator_optimizer):
+        optimizer = phase.optimizer(settings.iterations)
+        assert (optimizer.kind, optimizer.momentum, optimizer.weight_decay) == ("sgd", 0, 0)
+        assert optimizer.gradient_norm_limit is None
+        assert optimizer.learning_rate_factor is not None
+        assert optimizer.learning_rate_factor(0) == 1
 
 
 def test_unknown_recipe_names_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
