@@ -1,4 +1,4 @@
-"""The commands around training: ``train``, ``resume``, ``evaluate`` and ``export``."""
+"""The commands around training: train, resume, evaluate, reproduce and export."""
 
 import contextlib
 import difflib
@@ -164,6 +164,74 @@ def evaluate(
     Console().print(evaluation_tables(evaluation))
     if output is not None:
         typer.echo(output)
+
+
+@app.command(rich_help_panel="Training")
+def reproduce(
+    recipe: Annotated[str, typer.Argument(help="The published result: mathieu-paper, …")],
+    model: Annotated[str, typer.Argument(help="A bundled model's name, or a weights file.")],
+    data: Annotated[Path, typer.Argument(help="The published test data, or videos of your own.")],
+    listed: Annotated[
+        Path | None,
+        typer.Option(
+            "--list", metavar="FILE", help="Only the videos it names, as UCF101's testlist01.txt."
+        ),
+    ] = None,
+    every: Annotated[int, typer.Option(min=1, help="Of those, every so many.")] = 1,
+    windows: Annotated[int, typer.Option(min=1, help="Windows of each video.")] = 1,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document instead of the table.")
+    ] = False,
+) -> None:
+    """Test a trained model as a paper tested its own; the published numbers stand beside it.
+
+    The test of mathieu-paper, had one UCF101: predictor reproduce mathieu-paper MODEL UCF-101
+    --list testlist01.txt --every 10
+    """
+    import predictor
+    from predictor.analysis.protocols import PROTOCOLS
+    from predictor.analysis.reproduction_table import reproduction_tables
+    from predictor.data.video_list import listed_videos
+    from predictor.recipes import load_recipe, published_table
+
+    chosen = load_recipe(recipe)
+    if chosen.protocol is None:
+        raise typer.BadParameter(f"recipe {recipe!r} has no protocol to test by")
+    where_published, published = published_table(chosen)
+    names = listed_videos(data, listed)[::every] if listed or every > 1 else None
+    models = {model: predictor.load(model, device, precision).predict}
+    with _progress_on_stderr("windows") as advance:
+        found = PROTOCOLS[chosen.protocol](
+            data, models, names=names, windows_per_video=windows, progress=advance
+        )
+    if as_json:
+        entry = {
+            "input": str(data),
+            "output": None,
+            "status": "done",
+            "error": None,
+            "recipe": recipe,
+            "model": model,
+            "protocol": chosen.protocol,
+            "published_data": where_published,
+            "published": [{"method": row.method, **row.scores} for row in published],
+            "measured": {
+                reading: [row.as_json() for row in rows]
+                for reading, rows in found.by_reading.items()
+            },
+            "videos": found.videos,
+            "windows": found.windows,
+            "skipped": dict(found.skipped),
+            "notes": found.notes,
+        }
+        typer.echo(json.dumps({"results": [entry], "exit_code": 0}, indent=2))
+        return
+    from rich.console import Console
+
+    rows = [(row.method, row.scores) for row in published]
+    Console().print(reproduction_tables(chosen.title, where_published, rows, found))
 
 
 @app.command(rich_help_panel="Training")

@@ -29,23 +29,28 @@ def index_videos(
     data: Path,
     cache: Path | None = None,
     *,
+    names: Sequence[str] | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> VideoIndex:
     """Return the index of every video file and folder of frames in the tree `data`, or of one file.
 
-    Each is decoded once. With `cache` (an ``.npz`` file, no pickle inside) videos whose size and
-    modification time are unchanged are taken from it, and it is brought up to date, also when
-    indexing is interrupted. `workers` threads decode at once, by default one a core.
+    With `names`, paths in `data`, only of those. Each is decoded once. With `cache` (an ``.npz``
+    file, no pickle inside) videos whose size and modification time are unchanged are taken from it,
+    and it is brought up to date, also when indexing is interrupted. `workers` threads decode at
+    once, by default one a core.
 
-    Raises `UnusableData` if `data` is missing or has no readable video, `OutputNotWritten` if the
-    cache cannot be written.
+    Raises `UnusableData` if `data` is missing, has no readable video or lacks one of `names`,
+    `OutputNotWritten` if the cache cannot be written.
     """
     if not data.exists():
         raise UnusableData(f"{data}: no such file or folder")
-    folder, names = (data, _names(data)) if data.is_dir() else (data.parent, [data.name])
-    if not names:
+    folder, there = (data, video_names(data)) if data.is_dir() else (data.parent, [data.name])
+    if not there:
         raise UnusableData(f"{data} has no video and no folder of frames in it")
+    names = there if names is None else sorted(set(names))
+    if lacking := sorted(set(names).difference(there)):
+        raise UnusableData(f"{data} lacks {len(lacking)} videos, the first is {lacking[0]}")
     stamps = {name: _stamp(folder / name) for name in names}
     known = read_cache(cache) if cache is not None else {}
     entries: Entries = {
@@ -75,7 +80,7 @@ def index_videos(
     return VideoIndex(folder, videos, skipped)
 
 
-def _names(folder: Path) -> list[str]:
+def video_names(folder: Path) -> list[str]:
     """Return the relative paths of all video files and folders of two or more images, sorted."""
     names = []
     for parent, folders, files in os.walk(folder):

@@ -23,6 +23,16 @@ class Target(BaseModel):
     """What it is measured on."""
 
 
+class PublishedRow(BaseModel):
+    """One row of a published table."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: str
+    scores: Mapping[str, tuple[float, ...]]
+    """By measure, the unit in its name; one number for each column of it."""
+
+
 class Recipe(BaseModel):
     """How a published result is trained."""
 
@@ -38,6 +48,14 @@ class Recipe(BaseModel):
     settings: Mapping[str, Any] = Field(default_factory=dict)
     """Settings of the system that are not its defaults."""
     target: Target | None = None
+    protocol: str | None = None
+    """How the result was tested: a row of `predictor.analysis.protocols.PROTOCOLS`."""
+    published: tuple[PublishedRow, ...] = ()
+    """The table that the protocol's numbers stand in."""
+    published_data: str = ""
+    """What that table was measured on, and how sure its numbers are."""
+    published_in: str | None = None
+    """The recipe that has the table, where this one has none of its own."""
 
 
 def recipe_names() -> list[str]:
@@ -55,3 +73,9 @@ def load_recipe(name: str) -> Recipe:
         raise SettingsError(f"no recipe {name!r}; {hint}")
     text = resources.files(__name__).joinpath(f"{name}.toml").read_text(encoding="utf-8")
     return Recipe.model_validate({"name": name, **tomllib.loads(text)})
+
+
+def published_table(recipe: Recipe) -> tuple[str, tuple[PublishedRow, ...]]:
+    """Return what the published numbers beside `recipe` were measured on, and their rows."""
+    source = recipe if recipe.published_in is None else load_recipe(recipe.published_in)
+    return source.published_data, source.published
