@@ -17,7 +17,6 @@ from torch import Tensor
 
 from predictor.analysis.frames_evaluation import (
     BASELINES,
-    PSNR_CAP_DB,
     Extrapolation,
     Progress,
 )
@@ -33,7 +32,7 @@ from predictor.metrics import (
     ssim,
 )
 from predictor.metrics.ssim import WINDOW as SMALLEST_SIDE_PX
-from predictor.tensors import IMAGE_RANGE
+from predictor.tensors import IMAGE_RANGE, PSNR_CAP_DB
 
 CONTEXT_FRAMES = 4
 HORIZON = 2
