@@ -27,7 +27,8 @@ from predictor.media.codecs import codecs_of, encoder_for
 from predictor.media.colour import PictureDecoder, PictureEncoder
 from predictor.media.encoding import EncodingOptions, VideoWriter
 from predictor.media.hdr import HDR_IN_WORDS
-from predictor.media.info import VideoInfo, opened, video_stream
+from predictor.media.info import VideoInfo
+from predictor.media.opening import opened, video_stream
 from predictor.media.video import open_video, probe
 
 TimedImage = tuple[Tensor, Fraction]
@@ -44,6 +45,8 @@ class AppendReport:
     frames_encoded_again: int
     """Source frames among the kept that were not copied: all, or those at a cut."""
     dropped: tuple[str, ...]
+    truncated: str | None = None
+    """What was wrong with a source that was decoded whole, in words."""
 
 
 def append_frames(
@@ -275,6 +278,7 @@ def _encoded(
         if others is not None:
             others.write_due(None)
         lost = [HDR_IN_WORDS] if writer.loses_hdr else []
+        truncated = reader.truncated
     return AppendReport(
         packet_copied=False,
         reason=reason,
@@ -282,4 +286,5 @@ def _encoded(
         frames_added=added,
         frames_encoded_again=kept,
         dropped=(*(others.dropped if others is not None else ()), *lost),
+        truncated=truncated,
     )

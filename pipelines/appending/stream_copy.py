@@ -13,7 +13,7 @@ from av.stream import Disposition, Stream
 
 from predictor.errors import OutputNotWritten
 from predictor.media.codecs import container_for, encoder_for, pixel_format_for, usual_codec
-from predictor.media.info import opened, video_stream
+from predictor.media.opening import opened, read_packets, video_stream
 
 if TYPE_CHECKING:
     from av.container.core import Chapter  # described in the stubs only
@@ -53,7 +53,7 @@ def demuxed(container: InputContainer, streams: Iterable[Stream]) -> Iterator[An
     """
     untimed: dict[int, list[AnyPacket]] = {}
     known: dict[int, int] = {}
-    for packet in container.demux(*streams):
+    for packet in read_packets(container, *streams):
         index = packet.stream.index
         if packet.size == 0 and packet.pts is None:
             continue  # the end of a stream

@@ -194,7 +194,7 @@ class _Continuation:
             context_frames=len(self.context),
             context_end=self.context.times[-1] - reader.info.start_time,
             truncated=reader.truncated,
-            warnings=cut_notes(self.context),
+            warnings=cut_notes(self.context, reader.info),
             frames_dir=request.frames_dir,
             gif=request.gif,
             seconds={
@@ -231,6 +231,7 @@ def _appended(
         packets_copied=report.packet_copied,
         how=f"{counted(report.frames_added, 'frame')} behind {report.frames_kept}, {kept}: "
         f"{report.reason}",
+        truncated=report.truncated or result.truncated,
         dropped=report.dropped,
     )
 

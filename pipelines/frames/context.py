@@ -93,15 +93,16 @@ class Context:
         """Return the time from one frame to the next: the median of the last ones, in seconds."""
         return frame_step(list(self._times), fallback)
 
-    def require_enough(self, name: str) -> None:
-        """Raise `NotEnoughFrames`, which names the clip `name`, if a prediction cannot be made."""
+    def require_enough(self, info: VideoInfo) -> None:
+        """Raise `NotEnoughFrames` if no prediction of the clip that `info` names can be made."""
         if self.is_enough:
             return
+        name = info.path
         if self.cut_time is not None:
+            cut = clock(self.cut_time - info.start_time)
             raise NotEnoughFrames(
-                f"{name}: a scene cut at {float(self.cut_time):.3f} s leaves {len(self)} frame "
-                f"after it, a prediction needs at least {FEWEST_FRAMES}; "
-                "--at TIME continues from another moment"
+                f"{name}: a scene cut at {cut} leaves {len(self)} frame after it, a prediction "
+                f"needs at least {FEWEST_FRAMES}; --at TIME continues from another moment"
             )
         raise NotEnoughFrames(
             f"{name}: has {counted(len(self), 'frame')} to predict from, "
@@ -126,7 +127,7 @@ def context_of(reader: VideoReader, length: int, until: Fraction | None = None) 
     if until is not None and len(context):
         last, step = context.times[-1], context.step(1 / info.average_rate)
         require_not_behind(info, until - info.start_time, last - info.start_time, step)
-    context.require_enough(str(info.path))
+    context.require_enough(info)
     return context
 
 

@@ -69,7 +69,7 @@ def side_by_side(
         how=f"{counted(count, 'frame')} held out: truth, prediction, "
         f"{DIFFERENCE_GAIN} x difference",
         truncated=reader.truncated,
-        warnings=(*cut_notes(context), *depth_notes(info, writer.bit_depth)),
+        warnings=(*cut_notes(context, info), *depth_notes(info, writer.bit_depth)),
         dropped=left_out(info, writer),
         frames_dir=request.frames_dir,
         gif=request.gif,
@@ -112,5 +112,5 @@ def _split(
     context = Context(length)
     for frame in frames[:-count]:
         context.add(frame)
-    context.require_enough(str(info.path))
+    context.require_enough(info)
     return context, deque(frames[-count:])

@@ -56,11 +56,11 @@ def depth_notes(info: VideoInfo, written_bits: int) -> tuple[str, ...]:
     return (f"{found}: predicted in floating point, written with {written_bits}",)
 
 
-def cut_notes(context: Context) -> tuple[str, ...]:
+def cut_notes(context: Context, info: VideoInfo) -> tuple[str, ...]:
     """Return what is to be said about a scene cut just before the prediction."""
     if context.cut_time is None or len(context) == context.length:
         return ()
-    cut = clock(context.cut_time)
+    cut = clock(context.cut_time - info.start_time)
     return (f"scene cut at {cut}: predicted from the {len(context)} frames after it",)
 
 

@@ -7,13 +7,13 @@ import math
 from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import cast
 
 import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from predictor.media.info import VideoInfo, has_presentation_times, opened
+from predictor.media.info import VideoInfo, has_presentation_times
+from predictor.media.opening import opened, read_packets
 from predictor.media.wholeness import lacks_its_end
 
 _HELD_PICTURES = 16  # damaged ones in a row, after which no sound one is waited for
@@ -59,7 +59,7 @@ class StreamDecoder:
             held.append(frame)
             if frame.is_corrupt and frame.pts is not None:
                 time = frame.pts * self._info.time_base
-                self._note("picture", f"a picture is damaged at {float(time):.3f} s")
+                self._note("picture", f"a picture is damaged at {self._told(time)}")
             elif frame.is_corrupt:
                 self._note("picture", "a picture is damaged")
             if not frame.is_corrupt or len(held) > _HELD_PICTURES:
@@ -112,7 +112,7 @@ class StreamDecoder:
         expected = _declared_end(container, stream)
         is_shared = stream.duration is None and len(container.streams) > 1
         chosen = tuple(container.streams) if is_shared else (stream,)
-        packets = cast("Iterator[av.Packet[VideoStream]]", container.demux(chosen))
+        packets = read_packets(container, *chosen)
         end, previous, largest_gap = Fraction(0), Fraction(0), 3 / self._info.average_rate
         waiting: av.Packet[VideoStream] | None = None
         while True:
@@ -142,9 +142,9 @@ class StreamDecoder:
         if waiting is None:  # the search went beyond the last packet
             return
         if expected is not None and end + tolerance < expected:
-            self._note("end", f"it ends at {float(end):.3f} s of {float(expected):.3f} s")
+            self._note("end", f"it ends at {self._told(end)} of {self._told(expected)}")
         elif lacks_its_end(self._info.path, container.format.name):
-            self._note("end", f"it was cut off at {float(end):.3f} s")
+            self._note("end", f"it was cut off at {self._told(end)}")
             if container.format.name in _UNSIZED_PACKETS:
                 waiting = None  # not every decoder notices
         if waiting is not None:
@@ -163,6 +163,10 @@ class StreamDecoder:
                 yield container, stream
             finally:
                 self._containers.discard(container)
+
+    def _told(self, time: Fraction) -> str:
+        """Return `time` as people count it: from the first picture."""
+        return f"{float(time - self._info.start_time):.3f} s"
 
     def _note(self, kind: str, finding: str) -> None:
         self._findings.setdefault(kind, finding)

@@ -144,7 +144,8 @@ class VideoReader:
     def _require_size(self, picture: av.VideoFrame, time: Fraction) -> None:
         height, width = self.info.coded_size
         if (picture.height, picture.width) != (height, width):
+            shown_s = float(time - self.info.start_time)
             raise UnreadableVideo(
                 f"{self.info.path} changes from {width}x{height} to "
-                f"{picture.width}x{picture.height} at {float(time):.3f} s, expected one size"
+                f"{picture.width}x{picture.height} at {shown_s:.3f} s, expected one size"
             )

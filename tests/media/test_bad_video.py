@@ -123,6 +123,8 @@ def test_an_mp4_cut_off_before_its_index_says_so(tmp_path: Path) -> None:
         ("hevc.ts", Recipe("libx265", {"x265-params": "lossless=1:log-level=none"})),
         ("a.avi", Recipe("mpeg4", {"flags": "+qscale", "global_quality": "236"})),
         ("a.flv", Recipe()),
+        ("a.wmv", Recipe("wmv2", {"flags": "+qscale", "global_quality": "236"})),
+        ("a.y4m", Recipe("rawvideo", {})),
         ("a.gif", Recipe("gif", {}, "gray", rate=Fraction(20))),
     ],
 )
@@ -162,13 +164,23 @@ def test_damage_in_the_middle_is_passed_over(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["a.mp4", "a.mov", "a.mkv", "a.avi", "a.ts", "a.gif", "live.mkv", "fragments.mp4"]
+    "name",
+    [
+        *("a.mp4", "a.mov", "a.mkv", "a.avi", "a.ts", "a.gif", "live.mkv", "fragments.mp4"),
+        *("a.flv", "a.wmv", "a.y4m", "gray.y4m", "deep.y4m", "full.y4m"),
+    ],
 )
 def test_whole_files_do_not_lack_their_end(tmp_path: Path, name: str) -> None:
     options = {"live": {"live": "1"}, "fragments": {"movflags": "frag_keyframe+empty_moov"}}
     recipe = Recipe(container_options=options.get(name.split(".")[0], {}))
     if name.endswith("gif"):
         recipe = Recipe("gif", {}, "gray")
+    elif name.endswith("wmv"):
+        recipe = Recipe("wmv2", {})
+    elif name.endswith("y4m"):
+        formats = {"gray": "gray", "deep": "yuv422p10le", "full": "yuv444p"}
+        pixel_format = formats.get(name.split(".")[0], "yuv420p")
+        recipe = Recipe("rawvideo", {}, pixel_format, container_options={"strict": "-1"})
     path = write_video(tmp_path / name, noisy_pictures(8), recipe)
     container = probe(path).container
     assert not lacks_its_end(path, container)
@@ -176,6 +188,36 @@ def test_whole_files_do_not_lack_their_end(tmp_path: Path, name: str) -> None:
         shorter = path.with_name("shorter")
         shorter.write_bytes(path.read_bytes()[:-30])
         assert lacks_its_end(shorter, container)
+
+
+def test_an_odd_size_of_halved_chroma_is_rounded_up(tmp_path: Path) -> None:
+    odd = [picture[:47, :63] for picture in noisy_pictures(3)]
+    path = write_video(tmp_path / "a.y4m", odd, Recipe("rawvideo", {}))
+    assert not lacks_its_end(path, "yuv4mpegpipe")
+
+
+def test_a_stream_that_appears_midway_does_not_end_the_reading(tmp_path: Path) -> None:
+    """Sound from 20 s on in an FLV whose header knows of none, as after a change of program."""
+    path = write_video(tmp_path / "a.flv", [marked_picture(k) for k in range(500)], Recipe())
+    sound = b"\x08\0\0\x04\0\x4e\x20\0\0\0\0\x2f\xff\xfb\x90"
+    path.write_bytes(path.read_bytes() + sound + len(sound).to_bytes(4, "big"))
+    with av.open(str(path)) as container, pytest.raises(IndexError):  # the premise
+        list(container.demux(video=0))
+    with open_video(path) as reader:
+        assert len(list(reader)) == 500
+        assert reader.truncated is None
+
+
+def test_times_of_damage_count_from_the_first_picture(tmp_path: Path) -> None:
+    """Players show the first picture at 0 s, whatever the file's own timeline says."""
+    recipe = Recipe(container_options={"output_ts_offset": "10"}, options={"qp": "0", "g": "10"})
+    path = cut(write_video(tmp_path / "a.ts", noisy_pictures(), recipe), 0.61)
+    with open_video(path) as reader:
+        assert reader.info.start_time == 10
+        last = list(reader)[-1].time - reader.info.start_time
+        assert reader.truncated is not None
+        told = float(reader.truncated.split("cut off at ")[1].split(" s")[0])
+    assert float(last) < told < float(last) + 0.2
 
 
 def test_a_large_box_size_is_read_as_64_bits(tmp_path: Path) -> None:

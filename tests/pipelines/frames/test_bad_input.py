@@ -308,3 +308,27 @@ def test_what_is_predicted_after_the_good_part_continues_it(
     (entry,) = ended.document["results"]
     shown, _ = decoded(Path(entry["output"]))
     assert psnr(shown[-1], np.roll(shown[-2], 2, axis=1)) > 28
+
+
+def test_damage_that_only_the_whole_reading_meets_is_said(command: Command, tmp_path: Path) -> None:
+    """The end of a Y4M is found without reading its middle, which append must encode again."""
+    clip = write_clip(tmp_path / "a.y4m", pictures(40), codec="rawvideo")
+    data = bytearray(clip.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 20_000] = bytes(20_000)
+    clip.write_bytes(data)
+    ended = command("frames", clip, "-n", 1, "--json")
+    (entry,) = ended.document["results"]
+    assert (ended.code, entry["packets_copied"], entry["truncated"]) == (0, False, True)
+    assert "used in part: it cannot be read on" in ended.err
+    assert "the prediction goes on from its frame at 00:00:01.560" in ended.err
+    assert len(decoded(Path(entry["output"]))[0]) < 30
+
+
+def test_moments_are_told_from_the_first_frame(command: Command, tmp_path: Path) -> None:
+    times = [7 + Fraction(k, 25) for k in range(40)]
+    frames = [*pictures(37), *pictures(3, seed=5)]
+    clip = write_clip(tmp_path / "late.ts", frames, times=times)
+    assert decoded(clip)[1][0] >= 7
+    ended = command("frames", clip, "-n", 1)
+    assert "scene cut at 00:00:01.480: predicted from the 3 frames after it" in ended.err
+    refused(command("frames", clip, "--at", 1.48, "--overwrite"), "scene cut at 00:00:01.480")

@@ -213,7 +213,7 @@ def test_cut_in_the_context_is_noticed_and_said(tmp_path: Path) -> None:
 
 def test_cut_before_the_last_frame_says_what_to_do(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "cut.mp4", pictures(17) + pictures(1, seed=7))
-    with pytest.raises(NotEnoughFrames, match=r"cut\.mp4.*scene cut at 0\.680 s.*--at"):
+    with pytest.raises(NotEnoughFrames, match=r"cut\.mp4.*scene cut at 00:00:00\.680.*--at"):
         predict_frames(source, 1, model=rolling())
     assert predict_frames(source, 1, at=0.66, model=rolling()).first_index == 17
 
