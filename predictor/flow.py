@@ -1,7 +1,7 @@
 """Dense motion between frames, warps along it, and the classical extrapolation built on both.
 
 A flow is ``(N, 2, H, W)`` float32 in pixels: ``first(x) = second(x + flow(x))``, channel 0 along x
-(to the right), channel 1 along y (down). Warps are backward: ``out(x) = images(x + flow(x))``.
+(to the right), channel 1 along y (down).
 """
 
 import itertools
@@ -15,7 +15,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from predictor.errors import TensorContractError
+from predictor.pyramidal_flow import pyramidal_flow
 from predictor.tensors import require_clip, require_images
+from predictor.warping import warped
+
+__all__ = ["constant_velocity", "dense_flow", "luma", "warped"]
 
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)  # BT.601, what the optical-flow literature calls grey
 SMALLEST_SIDE_PX = 32  # DIS searches 8-pixel patches over a pyramid and fails on smaller frames
@@ -30,33 +34,38 @@ def luma(images: Tensor) -> Tensor:
 def dense_flow(first: Tensor, second: Tensor, finest_scale: int = 1) -> Tensor:
     """Return the flow ``(N, 2, H, W)`` from `first` to `second`, both ``(N, 3, H, W)`` in [-1, 1].
 
-    Dense inverse search with variational refinement at OpenCV's medium preset (Kroeger et al.
-    2016), on the processor whatever the device of the images. No gradient flows through it.
-    Patches are searched down to ``1 / 2**finest_scale`` of the size; 0 takes four times as long as
-    the preset's 1 and is worth 0.09 dB of constant velocity on training clips. Raises
-    `TensorContractError` when the two differ in shape.
+    On the processor: dense inverse search with variational refinement at OpenCV's medium preset
+    (Kroeger et al. 2016), patches searched down to ``1 / 2**finest_scale`` of the size; 0 takes
+    four times as long as the preset's 1 and is worth 0.09 dB of constant velocity on training
+    clips. On any other device, where frames would have to be copied to be searched:
+    `pyramidal_flow`, always down to the full size, which was compared with the search on a
+    processor only. No gradient flows through it. Raises `TensorContractError` when the two differ
+    in shape.
     """
     require_images(first, "first")
     if first.shape != second.shape:
         raise TensorContractError(
             f"first is {tuple(first.shape)}, second is {tuple(second.shape)}, expected the same"
         )
+    grey, other = ((luma(images.detach().float()) + 1) * 127.5 for images in (first, second))
+    if first.device.type != "cpu":
+        return pyramidal_flow(grey, other)
+    return _inverse_search(grey, other, finest_scale)
+
+
+def _inverse_search(first: Tensor, second: Tensor, finest_scale: int) -> Tensor:
     height, width = first.shape[-2:]
     below, right = max(0, SMALLEST_SIDE_PX - height), max(0, SMALLEST_SIDE_PX - width)
-    pair = [functional.pad(_grey_levels(x), (0, right, 0, below), mode="replicate")[:, 0]
-            for x in (first, second)]  # fmt: skip
-    grey = [x.to(torch.uint8).cpu().numpy() for x in pair]
+    levels = [grey.round().clamp(0, 255) for grey in (first, second)]
+    pair = [functional.pad(x, (0, right, 0, below), mode="replicate")[:, 0] for x in levels]
+    grey = [x.to(torch.uint8).numpy() for x in pair]
     if len(grey[0]) == 1:
         flows = [_dis(grey[0][0], grey[1][0], finest_scale)]
     else:
         with ThreadPoolExecutor(max(1, torch.get_num_threads())) as pool:
             flows = list(pool.map(_dis, *grey, itertools.repeat(finest_scale)))
     stacked = torch.from_numpy(np.stack(flows)).permute(0, 3, 1, 2)[..., :height, :width]
-    return stacked.contiguous().to(first.device)
-
-
-def _grey_levels(images: Tensor) -> Tensor:
-    return ((luma(images.detach().float()) + 1) * 127.5).round().clamp(0, 255)
+    return stacked.contiguous()
 
 
 def _dis(
@@ -69,32 +78,6 @@ def _dis(
         np.ascontiguousarray(first), np.ascontiguousarray(second), None
     )
     return flow
-
-
-def warped(images: Tensor, flow: Tensor) -> Tensor:
-    """Return ``out(x) = images(x + flow(x))``, bilinear, edges repeated, shape of `images`.
-
-    `images` is ``(N, C, H, W)``, `flow` is ``(N, 2, H, W)`` in pixels; differentiable in both,
-    float32 whatever the autocast.
-    """
-    if images.shape[-2:] != flow.shape[-2:] or flow.shape[1] != 2:
-        raise TensorContractError(
-            f"images are {tuple(images.shape)}, flow is {tuple(flow.shape)}, "
-            "expected (N, C, H, W) and (N, 2, H, W)"
-        )
-    height, width = images.shape[-2:]
-    grid = flow.float().permute(0, 2, 3, 1) + pixel_grid(height, width, flow.device)
-    scale = grid.new_tensor([2 / max(width - 1, 1), 2 / max(height - 1, 1)])
-    return functional.grid_sample(
-        images.float(), grid * scale - 1, padding_mode="border", align_corners=True
-    )
-
-
-def pixel_grid(height: int, width: int, device: torch.device) -> Tensor:
-    """Return the coordinates ``(H, W, 2)`` of every pixel, x first, float32."""
-    rows = torch.arange(height, device=device, dtype=torch.float32)
-    columns = torch.arange(width, device=device, dtype=torch.float32)
-    return torch.stack([columns.expand(height, width), rows[:, None].expand(height, width)], dim=-1)
 
 
 def constant_velocity(clip: Tensor, count: int = 1) -> Tensor:

@@ -17,6 +17,8 @@ LAYERS = [
     ["predictor.tensors"],
     ["predictor.pyramid"],
     ["predictor.latents"],
+    ["predictor.warping"],
+    ["predictor.pyramidal_flow"],
     ["predictor.flow"],
     ["predictor.cadence"],
     ["predictor.smooth_fill"],
