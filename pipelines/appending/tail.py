@@ -51,6 +51,17 @@ class _Timed:
     is_keyframe: bool
 
 
+def padded_packet(data: bytes) -> VideoPacket:
+    """Return a packet of `data` with zeros behind it, which decoders read a little into.
+
+    ``av.Packet(data)`` refers to the bytes of Python: what lies behind them is anything, and some
+    decoders take it for the end of the picture.
+    """
+    packet = av.Packet(len(data))
+    packet.update(data)
+    return packet
+
+
 class TailEncoder:
     """Encodes frames as the continuation of `stream`, whose decoded frames are tagged `tags`.
 
@@ -109,7 +120,7 @@ class TailEncoder:
         self._tag(decoder)  # as the container does
         times = iter([packet.pts for packet in self._own_packets])
         for timed in [*self._own_packets, None]:
-            for frame in decoder.decode(av.Packet(timed.data) if timed else None):
+            for frame in decoder.decode(padded_packet(timed.data) if timed else None):
                 yield frame, next(times)
 
     def _opened(self, stream: av.VideoStream) -> av.VideoCodecContext:
@@ -232,7 +243,7 @@ class TailEncoder:
         return packet
 
     def _output_packet(self, timed: _Timed, is_first: bool) -> VideoPacket:
-        packet = av.Packet(self._in_stream_form(timed.data, is_first))
+        packet = padded_packet(self._in_stream_form(timed.data, is_first))
         packet.pts = packet.dts = timed.pts
         packet.time_base = self.time_base
         packet.is_keyframe = timed.is_keyframe

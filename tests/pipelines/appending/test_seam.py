@@ -1,3 +1,4 @@
+import ctypes
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -9,7 +10,7 @@ from encoded_clips import HEIGHT, WIDTH, image, make_clip
 from pipelines.appending import append
 from pipelines.appending.append import append_frames
 from pipelines.appending.seam import CodedPacket, Seam, found_seam, latest_seam, seam_fault
-from pipelines.appending.tail import NotCopyableError, TailEncoder
+from pipelines.appending.tail import NotCopyableError, TailEncoder, padded_packet
 from predictor.media.colour import ColorTags, PictureEncoder
 
 
@@ -103,3 +104,11 @@ def _tail(source: Path, tags: ColorTags) -> TailEncoder:
     list(tail.encoded(pictures.frame(image(30)), Fraction(24, 25)))
     list(tail.finished(Fraction(1, 25)))
     return tail
+
+
+def test_a_packet_s_bytes_are_followed_by_the_zeros_that_decoders_read() -> None:
+    for size in (1, 100, 65536):
+        packet = padded_packet(b"\xff" * size)
+        assert bytes(packet) == b"\xff" * size
+        behind = ctypes.string_at(packet.buffer_ptr + size, 64)  # AV_INPUT_BUFFER_PADDING_SIZE
+        assert behind == bytes(64)
