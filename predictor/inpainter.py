@@ -1,6 +1,7 @@
 """An inpainting network as people use it: any image, any mask, only missing pixels change."""
 
 import contextlib
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -20,17 +21,26 @@ from predictor.tensors import (
     require_masks,
     rescaled,
 )
+from predictor.texture import with_detail
+
+TILE_PX = 512
+"""Longest side of what a network is shown at once; longer holes are filled piece by piece."""
+
+ENLARGED_DETAIL = 0.7
+"""Share of the image's own detail that a fill gets which was made at a smaller size."""
 
 
 class Inpainter:
     """Fills holes in images with a generator of the system ``inpaint``.
 
     Each hole is filled from a crop around it, at the scale at which the network can bridge it, so
-    the cost is that of the holes and not that of the image. A network is called with images
-    ``(N, 3, H, W)`` in its `pixel_range` and masks ``(N, 1, H, W)``, height and width multiples of
-    its `multiple`, and returns whole images of which the last counts. It bridges holes up to
+    the cost is that of the holes and not that of the image. A fill made at a smaller size is
+    enlarged, and gets detail from its surroundings. Networks are called with images
+    ``(N, 3, H, W)`` in their `pixel_range` and masks ``(N, 1, H, W)``, height and width multiples
+    of their `multiple`, and return whole images of which the last counts. One bridges holes up to
     `hole_px` wide and looks `context_px` beyond them; one with a `fixed_side_px` takes squares of
-    that side only, the hole in the middle.
+    that side only, the hole in the middle. `detail` is the share of the image's own detail that its
+    fills want at any size.
     """
 
     def __init__(
@@ -56,37 +66,66 @@ class Inpainter:
         if missing.flatten(1).all(1).any():
             raise TensorContractError("a mask covers its whole image: nothing is left to fill from")
         filled = images.clone()
-        for image, mask, result in zip(images, missing, filled, strict=True):
+        for mask, result in zip(missing, filled, strict=True):
             for hole in holes_of(mask[0].cpu().numpy()):
-                self._fill_hole(image, mask, hole, result)
+                self._fill_hole(result, mask, hole)
         return filled
 
     def seen(self, hole: Hole, size: tuple[int, int]) -> Box:
         """Return the part of an image ``(height, width)`` that filling `hole` looks at."""
-        return self._view(hole, size).box.within(*size)
+        boxes = [view.box.within(*size) for view in self._views(hole, size)]
+        return Box(
+            min(box.top for box in boxes),
+            min(box.left for box in boxes),
+            max(box.bottom for box in boxes),
+            max(box.right for box in boxes),
+        )
 
-    def _fill_hole(self, image: Tensor, mask: Tensor, hole: Hole, result: Tensor) -> None:
-        view = self._view(hole, mask.shape[-2:])
+    def _fill_hole(self, image: Tensor, mask: Tensor, hole: Hole) -> None:
+        """Fill `hole` in `image` ``(3, H, W)``, of which `mask` ``(1, H, W)`` says what is missing.
+
+        Pieces that are filled are known to the next, so that they meet without a seam.
+        """
+        views = self._views(hole, mask.shape[-2:])
+        missing = mask.clone() if len(views) > 1 else mask
+        for view in views:
+            piece = view.piece
+            own = hole.pixels[
+                piece.top - hole.box.top : piece.bottom - hole.box.top,
+                piece.left - hole.box.left : piece.right - hole.box.left,
+            ]
+            where = torch.from_numpy(own).to(image.device)
+            part = self._filled(image, missing, view)
+            top, left = piece.top - view.box.top, piece.left - view.box.left
+            pixels = part[:, top : top + piece.height, left : left + piece.width]
+            target = image[:, piece.top : piece.bottom, piece.left : piece.right]
+            target[:, where] = pixels.to(target.device, target.dtype)[:, where]
+            if len(views) > 1:
+                missing[:, piece.top : piece.bottom, piece.left : piece.right][:, where] = False
+
+    def _filled(self, image: Tensor, mask: Tensor, view: "_View") -> Tensor:
+        """Return what `view` shows of `image`, filled, ``(3, h, w)`` in [-1, 1]."""
         is_missing = _taken(mask, view.box)[None].to(self.device)
         crop = _taken(image, view.box)[None].to(self.device, torch.float32)
         crop, missing = crop.masked_fill(is_missing, 0), is_missing.float()
         small, small_missing = known_means(crop, missing, view.size)
         small = small * (1 - small_missing) + self._network(small, small_missing) * small_missing
-        if view.size == (view.box.height, view.box.width):
-            whole = small
-        else:
+        scale = view.box.height / view.size[0]
+        detail = self.network.detail
+        if scale > 1:
             enlarged = functional.interpolate(small, crop.shape[-2:], mode="bicubic")
             # What enlarging lost at the rim of the hole is carried on inwards: no seam.
-            whole = enlarged + smooth_fill(crop - enlarged, missing)
-        box = hole.box
-        top, left = box.top - view.box.top, box.left - view.box.left
-        pixels = whole[0, :, top : top + box.height, left : left + box.width].clamp(-1, 1)
-        target = result[:, box.top : box.bottom, box.left : box.right]
-        where = torch.from_numpy(hole.pixels).to(target.device)
-        target[:, where] = pixels.to(target.device, target.dtype)[:, where]
+            small = enlarged + smooth_fill(crop - enlarged, missing)
+            detail = max(detail, ENLARGED_DETAIL)
+        filled = torch.where(is_missing, small, crop)[0].clamp(-1, 1)
+        if not detail:
+            return filled
+        pixels = np.ascontiguousarray(filled.permute(1, 2, 0).cpu().numpy())
+        pixels = with_detail(pixels, is_missing[0, 0].cpu().numpy(), detail, scale)
+        return torch.from_numpy(pixels).permute(2, 0, 1).clamp(-1, 1)
 
-    def _view(self, hole: Hole, size: tuple[int, ...]) -> "_View":
-        """Return what the network is shown of an image of `size` to fill `hole`."""
+    def _views(self, hole: Hole, size: tuple[int, ...]) -> list["_View"]:
+        """Return what the network is shown, one after the other, of an image of `size`."""
         side, hole_px = self.network.fixed_side_px, self.network.hole_px
         box = hole.box
         if side is not None:
@@ -94,10 +133,18 @@ class Inpainter:
             reach = round(side * scale)
             top = (box.top + box.bottom - reach) // 2
             left = (box.left + box.right - reach) // 2
-            return _View(Box(top, left, top + reach, left + reach), (side, side))
+            return [_View(box, Box(top, left, top + reach, left + reach), (side, side))]
         scale = max(1.0, hole.width_px / hole_px)
-        seen = box.grown(round(self.network.context_px * scale)).within(size[0], size[1])
-        return _View(seen, (math.ceil(seen.height / scale), math.ceil(seen.width / scale)))
+        context = self.network.context_px
+        views = []
+        for piece in _pieces(box, math.floor(max(context, TILE_PX - 2 * context) * scale)):
+            rows = slice(piece.top - box.top, piece.bottom - box.top)
+            columns = slice(piece.left - box.left, piece.right - box.left)
+            if hole.pixels[rows, columns].any():
+                seen = piece.grown(round(context * scale)).within(size[0], size[1])
+                shown = math.ceil(seen.height / scale), math.ceil(seen.width / scale)
+                views.append(_View(piece, seen, shown))
+        return views
 
     def _network(self, images: Tensor, masks: Tensor) -> Tensor:
         """Return what the network makes of images in [-1, 1], of any size."""
@@ -117,10 +164,24 @@ class Inpainter:
 
 @dataclass(frozen=True)
 class _View:
-    """A part of an image, and the height and width at which the network is shown it."""
+    """What the network is shown to fill a piece of a hole."""
 
+    piece: Box
     box: Box
+    """The part of the image that is shown; it holds the piece."""
     size: tuple[int, int]
+    """The height and width at which it is shown."""
+
+
+def _pieces(box: Box, longest: int) -> list[Box]:
+    """Return `box` cut into a grid of boxes of at most `longest` pixels a side, of like size."""
+    rows = np.linspace(box.top, box.bottom, -(-box.height // longest) + 1).round().astype(int)
+    columns = np.linspace(box.left, box.right, -(-box.width // longest) + 1).round().astype(int)
+    return [
+        Box(int(top), int(left), int(bottom), int(right))
+        for top, bottom in itertools.pairwise(rows)
+        for left, right in itertools.pairwise(columns)
+    ]
 
 
 def _taken(planes: Tensor, box: Box) -> Tensor:

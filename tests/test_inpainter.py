@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from predictor.errors import TensorContractError
 from predictor.holes import holes_of
-from predictor.inpainter import Inpainter
+from predictor.inpainter import TILE_PX, Inpainter
 from predictor.smooth_fill import smooth_fill
 
 
@@ -18,6 +18,7 @@ class Smooth(nn.Module):
     hole_px = 24
     context_px = 16
     fixed_side_px: int | None = None
+    detail = 0.0
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,6 +92,41 @@ def test_a_long_thin_hole_is_filled_at_full_resolution() -> None:
     images = picture(200, 300)
     Inpainter(network).fill(images, mask_of(images, (100, 0, 6, 300)))
     assert network.seen[0][0].shape[-1] == 304
+
+
+def test_a_long_hole_is_filled_piece_by_piece_without_a_seam() -> None:
+    network = Smooth()
+    images = picture(120, 3000)
+    masks = mask_of(images, (50, 0, 20, 3000))
+    filled = Inpainter(network).fill(images, masks)
+    sizes = [tuple(seen.shape[-2:]) for seen, _ in network.seen]
+    assert len(sizes) == 7
+    assert max(max(size) for size in sizes) <= TILE_PX
+    steps = filled.diff(dim=-1).abs()[..., 50:70, :]
+    assert steps.max() < 4 * images.diff(dim=-1).abs().max()
+    # a piece sees its neighbour filled: only its own part is missing there
+    assert network.seen[1][1][..., :8].sum() == 0
+    assert network.seen[0][1][..., -8:].sum() > 0
+
+
+def test_a_fill_made_smaller_gets_the_detail_of_its_surroundings() -> None:
+    generator = torch.Generator().manual_seed(1)
+    images = 0.1 * torch.randn(1, 3, 300, 300, generator=generator)
+    masks = mask_of(images, (100, 100, 96, 96))
+    filled = Inpainter(Smooth()).fill(images, masks)
+    inside = filled[..., 120:176, 120:176]
+    assert 0.04 < inside.std() < 0.1
+    small = mask_of(images, (100, 100, 20, 20))  # at full size the network's own is all there is
+    assert Inpainter(Smooth()).fill(images, small)[..., 105:115, 105:115].std() < 0.03
+
+
+def test_a_network_that_wants_detail_gets_it_at_any_size() -> None:
+    generator = torch.Generator().manual_seed(1)
+    images = 0.1 * torch.randn(1, 3, 120, 120, generator=generator)
+    masks = mask_of(images, (50, 50, 20, 20))
+    network = Smooth()
+    network.detail = 1.0
+    assert Inpainter(network).fill(images, masks)[..., 52:68, 52:68].std() > 0.06
 
 
 def test_the_middle_of_a_fixed_square_is_the_hole() -> None:

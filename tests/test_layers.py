@@ -22,6 +22,7 @@ LAYERS = [
     ["predictor.flow"],
     ["predictor.cadence"],
     ["predictor.smooth_fill"],
+    ["predictor.texture"],
     ["predictor.holes"],
     ["predictor.frame_predictor", "predictor.inpainter", "predictor.classical_fill"],
     ["predictor.media"],

@@ -90,6 +90,7 @@ class ContextEncoder(nn.Module):
         super().__init__()
         self.config = config
         self.pixel_range = config.pixel_range
+        self.detail = 0.0  # published numbers are those of the network alone
         self.fixed_side_px = self.multiple = config.side_px
         self.hole_px = config.hole_px
         self.context_px = (config.side_px - config.hole_px) // 2

@@ -77,6 +77,7 @@ class FeatureEncoder(nn.Module):
         super().__init__()
         self.config = config
         self.pixel_range = config.pixel_range
+        self.detail = 0.0  # published numbers are those of the network alone
         self.fixed_side_px = self.multiple = SIDE_PX
         self.hole_px = config.hole_px
         self.context_px = (SIDE_PX - config.hole_px) // 2

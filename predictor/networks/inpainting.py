@@ -45,14 +45,18 @@ class InpaintingConfig:
     context_px: int = 64
     """How far beyond a hole it is shown the image."""
 
+    detail: float = 0.7
+    """Share of the image's own detail that its fills get afterwards: they are right on average, and
+    smooth where that is all there is to know."""
+
     pixel_range: ClassVar[tuple[float, float]] = IMAGE_RANGE
 
     def __post_init__(self) -> None:
         if len(self.widths) != len(self.blocks) or not self.widths:
             raise SettingsError(f"{len(self.widths)} widths for {len(self.blocks)} blocks")
         sizes = (*self.widths, self.fine_width, self.hole_px, self.context_px)
-        if min(sizes) < 1 or min(*self.blocks, self.fine_blocks) < 0:
-            raise SettingsError(f"{self}: expected sizes of 1 or more")
+        if min(sizes) < 1 or min(*self.blocks, self.fine_blocks) < 0 or not 0 <= self.detail <= 1:
+            raise SettingsError(f"{self}: expected sizes of 1 or more, detail from 0 to 1")
 
 
 class InpaintingNetwork(nn.Module):
@@ -66,6 +70,7 @@ class InpaintingNetwork(nn.Module):
         self.pixel_range = config.pixel_range
         self.hole_px = config.hole_px
         self.context_px = config.context_px
+        self.detail = config.detail
         self.multiple = COARSE * _SQUARE * 2 ** (len(config.widths) - 1)
         first, width = config.widths[0], config.fine_width
         self.coarse = UNet(7 * _SQUARE**2, config.widths, config.blocks)
