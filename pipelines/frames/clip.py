@@ -1,37 +1,27 @@
 """Predict the next frames of one clip and write them as a video."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from time import perf_counter
 
-from torch import Tensor
-
-from pipelines.appending.append import append_frames
-from pipelines.frames.context import context_of, require_not_behind
+from pipelines.frames.context import require_not_behind
+from pipelines.frames.continuation import appended, only_predicted
 from pipelines.frames.next_frames import every_next_frame
-from pipelines.frames.pictures import Pictures, open_pictures
 from pipelines.frames.prediction import NextFrames, load
-from pipelines.frames.request import DEFAULT_COUNT, DEFAULT_MODEL, FramesRequest
-from pipelines.frames.result import FramesResult, Mode
+from pipelines.frames.request import DEFAULT_COUNT, DEFAULT_MODEL, FramesRequest, Mode
+from pipelines.frames.result import FramesResult
 from pipelines.frames.side_by_side import side_by_side
-from pipelines.frames.video_output import (
-    cut_notes,
-    depth_notes,
-    encoding_options,
-    left_out,
-    new_video,
-    source_notes,
-)
-from pipelines.outputs import atomic_output, output_paths
+from pipelines.frames.video_output import source_notes
+from pipelines.outputs import output_paths
 from pipelines.progress import Advance, silent
 from pipelines.results import counted
 from pipelines.timecodes import clock, frames_in
 from predictor.frame_predictor import FEWEST_FRAMES
 from predictor.media.codecs import container_for
-from predictor.media.video import VideoReader, open_video, probe
+from predictor.media.video import open_video, probe
 from predictor.weights import find_model
 
 
@@ -88,9 +78,11 @@ def predict_frames(
 def predicted_frames(
     request: FramesRequest, network: NextFrames, advance: Advance = silent
 ) -> FramesResult:
-    """Do what `request` asks for and return what was done; errors as in `predict_frames`."""
+    """Do what `request` asks for and return what was done; errors as in `predict_frames`.
+
+    That its outputs are free was checked: `FramesRequest.check_outputs`.
+    """
     start = perf_counter()
-    request.check_outputs()
     with open_video(request.input, request.threads) as reader:
         container_for(request.output)
         result = _MODES[request.mode](request, reader, network, advance)
@@ -131,132 +123,18 @@ def planned_frames(request: FramesRequest, model: str) -> FramesResult:
         count = max(0, (info.frame_count or 0) - FEWEST_FRAMES)
     height, width = info.size
     return FramesResult(
-        input=request.input,
-        output=request.output,
-        mode=request.mode,
+        request=request,
         model=model,
         size=(height, 3 * width if request.mode == "side-by-side" else width),
         predicted_count=count,
         how=f"would predict {counted(count, 'frame')} of {width}x{height}",
         warnings=tuple(source_notes(info)),
-        frames_dir=request.frames_dir,
-        gif=request.gif,
-        table=request.table,
-        plot=request.plot,
-    )
-
-
-class _Continuation:
-    """The predicted frames with their times, made one after another and shown as pictures too."""
-
-    def __init__(
-        self,
-        request: FramesRequest,
-        reader: VideoReader,
-        network: NextFrames,
-        pictures: Pictures,
-        advance: Advance,
-    ) -> None:
-        info = reader.info
-        until = None if request.at is None else info.start_time + request.at
-        start = perf_counter()
-        self.context = context_of(reader, network.context_frames, until)
-        self.decode_s = perf_counter() - start
-        self.step = self.context.step(1 / info.average_rate)
-        self.count = request.count
-        if request.duration_s is not None:
-            self.count = frames_in(request.duration_s, self.step)
-        self._network, self._pictures, self._advance = network, pictures, advance
-        self._predict_s_before = network.seconds
-
-    def images(self, first_time: Fraction) -> Iterator[tuple[Tensor, Fraction]]:
-        """Yield each predicted image and its time; the first is at `first_time` s."""
-        clip, times = self.context.clip(), self.context.times
-        for image, time in zip(clip[0], times, strict=True):
-            self._pictures.add_to_gif(image, time - times[-1])
-        for number, image in enumerate(self._network.after(clip, self.count)):
-            self._pictures.add(image, (number + 1) * self.step)
-            yield image, first_time + number * self.step
-            self._advance(number + 1, self.count)
-
-    def result(
-        self, request: FramesRequest, reader: VideoReader, first_time: Fraction
-    ) -> FramesResult:
-        """Return what is known once all frames are made."""
-        return FramesResult(
-            input=request.input,
-            output=request.output,
-            mode=request.mode,
-            model=self._network.name,
-            size=reader.info.size,
-            predicted_times=tuple(first_time + k * self.step for k in range(self.count)),
-            predicted_count=self.count,
-            context_frames=len(self.context),
-            context_end=self.context.times[-1] - reader.info.start_time,
-            truncated=reader.truncated,
-            warnings=cut_notes(self.context, reader.info),
-            frames_dir=request.frames_dir,
-            gif=request.gif,
-            seconds={
-                "decode": self.decode_s,
-                "predict": self._network.seconds - self._predict_s_before,
-            },
-        )
-
-
-def _appended(
-    request: FramesRequest, reader: VideoReader, network: NextFrames, advance: Advance
-) -> FramesResult:
-    cut_after = None if request.at is None else reader.info.start_time + request.at
-    with open_pictures(request, reader.info) as pictures:
-        ahead = _Continuation(request, reader, network, pictures, advance)
-        first_time = ahead.context.times[-1] + ahead.step
-        with atomic_output(request.output, request.overwrite) as partial:
-            report = append_frames(
-                request.input,
-                partial,
-                ahead.images(first_time),
-                encoding_options(request),
-                cut_after,
-            )
-            deep = reader.info.bit_depth > 8
-            notes = depth_notes(reader.info, probe(partial).bit_depth) if deep else ()
-            pictures.number_from(report.frames_kept)
-    kept = "copied" if report.packet_copied else "encoded again"
-    result = ahead.result(request, reader, first_time)
-    return replace(
-        result,
-        warnings=(*result.warnings, *notes),
-        first_index=report.frames_kept,
-        packets_copied=report.packet_copied,
-        how=f"{counted(report.frames_added, 'frame')} behind {report.frames_kept}, {kept}: "
-        f"{report.reason}",
-        truncated=report.truncated or result.truncated,
-        dropped=report.dropped,
-    )
-
-
-def _only_predicted(
-    request: FramesRequest, reader: VideoReader, network: NextFrames, advance: Advance
-) -> FramesResult:
-    info = reader.info
-    with open_pictures(request, reader.info) as pictures:
-        ahead = _Continuation(request, reader, network, pictures, advance)
-        with new_video(request, info, info.size, 1 / ahead.step) as writer:
-            for image, time in ahead.images(Fraction(0)):
-                writer.write(image, time)
-    result = ahead.result(request, reader, Fraction(0))
-    return replace(
-        result,
-        warnings=(*result.warnings, *depth_notes(info, writer.bit_depth)),
-        how=f"{counted(ahead.count, 'frame')} predicted from {len(ahead.context)}",
-        dropped=left_out(info, writer),
     )
 
 
 _MODES: dict[Mode, Callable[..., FramesResult]] = {
-    "append": _appended,
-    "only": _only_predicted,
+    "append": appended,
+    "only": only_predicted,
     "next": every_next_frame,
     "side-by-side": side_by_side,
 }

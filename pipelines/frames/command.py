@@ -1,6 +1,7 @@
 """`predictor frames`: its options, what it prints, and its exit code."""
 
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
@@ -10,9 +11,10 @@ from pipelines.frames.request import (
     DEFAULT_COUNT,
     DEFAULT_MODEL,
     FramesRequest,
+    Mode,
     frames_requests,
 )
-from pipelines.frames.result import FramesResult, Mode
+from pipelines.frames.result import FramesResult
 from pipelines.inputs import named_inputs
 from pipelines.jobs import outcomes
 from pipelines.progress import Advance
@@ -167,18 +169,20 @@ def frames(
     )
     named = named_inputs(inputs)
     requests = frames_requests(named, template, output, gif)
-    network: NextFrames | None = None
 
-    def predicted(request: FramesRequest, advance: Advance) -> FramesResult:
-        nonlocal network
-        from pipelines.frames.clip import predicted_frames
+    @cache
+    def network() -> "NextFrames":
         from pipelines.frames.prediction import load
 
         try:
-            network = network or load(model, device, precision, threads)
-        except SettingsError as error:  # --device or --precision
+            return load(model, device, precision, threads)
+        except SettingsError as error:  # no input of a batch can do better
             raise typer.BadParameter(one_line(error)) from error
-        return predicted_frames(request, network, advance)
+
+    def predicted(request: FramesRequest, advance: Advance) -> FramesResult:
+        from pipelines.frames.clip import predicted_frames
+
+        return predicted_frames(request, network(), advance)
 
     def planned(request: FramesRequest, advance: Advance) -> FramesResult:
         from pipelines.frames.clip import planned_frames

@@ -41,7 +41,7 @@ def every_next_frame(
     info = reader.info
     context, scores = Context(network.context_frames), FrameScores()
     decoding, encoding = Stopwatch(), Stopwatch()
-    count, seconds_before = 0, network.seconds
+    count, first_index, seconds_before = 0, 0, network.seconds
     assert request.table is not None
     assert request.plot is not None
     with contextlib.ExitStack() as stack:
@@ -71,6 +71,7 @@ def every_next_frame(
                     prediction = None
                     if context.is_enough:
                         prediction = next(network.after(context.clip(), 1))
+                        first_index = first_index if count else number
                         count += 1
                     written((frame, prediction))
                     context.add(frame)
@@ -96,21 +97,16 @@ def every_next_frame(
             )
     unpredicted = len(scores.times) - count
     return FramesResult(
-        input=request.input,
-        output=request.output,
-        mode=request.mode,
+        request=request,
         model=network.name,
         size=info.size,
         predicted_count=count,
-        first_index=2,
+        first_index=first_index,
         context_frames=context.length,
         how=f"{count} of {len(scores.times)} frames predicted, {unpredicted} passed through",
         truncated=reader.truncated,
         warnings=(*_cuts(scores), *depth_notes(info, writer.bit_depth)),
         dropped=left_out(info, writer),
-        frames_dir=request.frames_dir,
-        table=request.table,
-        plot=request.plot,
         comparison=scores.mean(),
         seconds={
             "decode": decoding.seconds,

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
-from pipelines.frames.result import Mode
 from pipelines.inputs import Inputs
 from pipelines.outputs import check_output, check_output_folder, output_paths
 from predictor.errors import SettingsError, UnsupportedCodec
+
+Mode = Literal["append", "only", "next", "side-by-side"]
 
 DEFAULT_COUNT = 8
 DEFAULT_MODEL = "frames"
@@ -54,12 +56,12 @@ class FramesRequest:
 
     @property
     def table(self) -> Path | None:
-        """Return where the CSV of a comparison goes: beside the video."""
+        """Where the CSV of a comparison goes: beside the video."""
         return self.output.with_suffix(".csv") if self.mode == "next" else None
 
     @property
     def plot(self) -> Path | None:
-        """Return where the plot of a comparison goes: beside the video."""
+        """Where the plot of a comparison goes: beside the video."""
         return self.output.with_suffix(".png") if self.mode == "next" else None
 
     def check_outputs(self) -> None:

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from math import isnan
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-Mode = Literal["append", "only", "next", "side-by-side"]
+from pipelines.frames.request import FramesRequest, Mode
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,8 @@ class Comparison:
 class FramesResult:
     """One input of `predictor frames`, done or planned."""
 
-    input: Path
-    output: Path
-    mode: Mode
+    request: FramesRequest
+    """What was asked for."""
     model: str
     size: tuple[int, int]
     """(height, width) of the output's frames."""
@@ -49,13 +48,44 @@ class FramesResult:
     warnings: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     """What the source has and the output has not."""
-    frames_dir: Path | None = None
-    gif: Path | None = None
-    table: Path | None = None
-    plot: Path | None = None
     comparison: Comparison | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     """Time spent, by what it was spent on: decode, predict, encode, total."""
+
+    @property
+    def input(self) -> Path:
+        """The clip."""
+        return self.request.input
+
+    @property
+    def output(self) -> Path:
+        """The video written."""
+        return self.request.output
+
+    @property
+    def mode(self) -> Mode:
+        """What was asked for."""
+        return self.request.mode
+
+    @property
+    def frames_dir(self) -> Path | None:
+        """The folder of numbered PNGs."""
+        return self.request.frames_dir
+
+    @property
+    def gif(self) -> Path | None:
+        """The GIF of the end."""
+        return self.request.gif
+
+    @property
+    def table(self) -> Path | None:
+        """The CSV of a comparison."""
+        return self.request.table
+
+    @property
+    def plot(self) -> Path | None:
+        """The plot of a comparison."""
+        return self.request.plot
 
     @property
     def files(self) -> list[Path]:

@@ -57,9 +57,7 @@ def side_by_side(
                 writer.write(shown, time)
             advance(number + 1, count)
     return FramesResult(
-        input=request.input,
-        output=request.output,
-        mode=request.mode,
+        request=request,
         model=network.name,
         size=(height, 3 * width),
         predicted_times=tuple(scores.times),
@@ -71,8 +69,6 @@ def side_by_side(
         truncated=reader.truncated,
         warnings=(*cut_notes(context, info), *depth_notes(info, writer.bit_depth)),
         dropped=left_out(info, writer),
-        frames_dir=request.frames_dir,
-        gif=request.gif,
         comparison=scores.mean(),
         seconds={
             "decode": decoding.seconds,

@@ -25,7 +25,7 @@ from made_clips import (
 
 from pipelines import predict_frames
 from pipelines.frames.prediction import NextFrames
-from pipelines.frames.result import Mode
+from pipelines.frames.request import Mode
 from predictor.errors import NotEnoughFrames, OutputExists, OutputIsInput
 
 NTSC = Fraction(30000, 1001)
@@ -258,3 +258,15 @@ def test_at_counts_from_the_first_frame(tmp_path: Path) -> None:
     assert decoded(source)[1][0] >= 5
     result = predict_frames(source, 1, at=0.4, mode="only", model=rolling())
     assert psnr(decoded(result.output)[0][0], pictures(1, first=11)[0]) > 30
+
+
+def test_first_predicted_frame_of_next_is_the_third_of_its_shot(tmp_path: Path) -> None:
+    for name, shots in (("whole", [12]), ("cut", [1, 11])):
+        frames = [picture for seed, count in enumerate(shots) for picture in pictures(count, seed)]
+        source = write_clip(tmp_path / f"{name}.mp4", frames)
+        result = predict_frames(source, mode="next", model=rolling())
+        assert result.table is not None
+        with result.table.open(newline="") as file:
+            empty = [row["psnr_db"] == "" for row in csv.DictReader(file)]
+        assert result.first_index == empty.index(False) == len(frames) - result.predicted_count
+        assert result.first_index == (2 if name == "whole" else 3)

@@ -1,0 +1,133 @@
+"""The frames after a moment of a clip: behind the source, or alone."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from time import perf_counter
+
+from torch import Tensor
+
+from pipelines.appending.append import append_frames
+from pipelines.frames.context import context_of
+from pipelines.frames.pictures import Pictures, open_pictures
+from pipelines.frames.prediction import NextFrames
+from pipelines.frames.request import FramesRequest
+from pipelines.frames.result import FramesResult
+from pipelines.frames.video_output import (
+    cut_notes,
+    depth_notes,
+    encoding_options,
+    left_out,
+    new_video,
+)
+from pipelines.outputs import atomic_output
+from pipelines.progress import Advance
+from pipelines.results import counted
+from pipelines.timecodes import frames_in
+from predictor.media.video import VideoReader, probe
+
+
+class Continuation:
+    """The predicted frames with their times, made one after another and shown as pictures too."""
+
+    def __init__(
+        self,
+        request: FramesRequest,
+        reader: VideoReader,
+        network: NextFrames,
+        pictures: Pictures,
+        advance: Advance,
+    ) -> None:
+        info = reader.info
+        until = None if request.at is None else info.start_time + request.at
+        start = perf_counter()
+        self.context = context_of(reader, network.context_frames, until)
+        self.decode_s = perf_counter() - start
+        self.step = self.context.step(1 / info.average_rate)
+        self.count = request.count
+        if request.duration_s is not None:
+            self.count = frames_in(request.duration_s, self.step)
+        self._network, self._pictures, self._advance = network, pictures, advance
+        self._predict_s_before = network.seconds
+
+    def images(self, first_time: Fraction) -> Iterator[tuple[Tensor, Fraction]]:
+        """Yield each predicted image and its time; the first is at `first_time` s."""
+        clip, times = self.context.clip(), self.context.times
+        for image, time in zip(clip[0], times, strict=True):
+            self._pictures.add_to_gif(image, time - times[-1])
+        for number, image in enumerate(self._network.after(clip, self.count)):
+            self._pictures.add(image, (number + 1) * self.step)
+            yield image, first_time + number * self.step
+            self._advance(number + 1, self.count)
+
+    def result(
+        self, request: FramesRequest, reader: VideoReader, first_time: Fraction
+    ) -> FramesResult:
+        """Return what is known once all frames are made."""
+        return FramesResult(
+            request=request,
+            model=self._network.name,
+            size=reader.info.size,
+            predicted_times=tuple(first_time + k * self.step for k in range(self.count)),
+            predicted_count=self.count,
+            context_frames=len(self.context),
+            context_end=self.context.times[-1] - reader.info.start_time,
+            truncated=reader.truncated,
+            warnings=cut_notes(self.context, reader.info),
+            seconds={
+                "decode": self.decode_s,
+                "predict": self._network.seconds - self._predict_s_before,
+            },
+        )
+
+
+def appended(
+    request: FramesRequest, reader: VideoReader, network: NextFrames, advance: Advance
+) -> FramesResult:
+    """Write the source, cut where `request` says so, and behind it the predicted frames."""
+    cut_after = None if request.at is None else reader.info.start_time + request.at
+    with open_pictures(request, reader.info) as pictures:
+        ahead = Continuation(request, reader, network, pictures, advance)
+        first_time = ahead.context.times[-1] + ahead.step
+        with atomic_output(request.output, request.overwrite) as partial:
+            report = append_frames(
+                request.input,
+                partial,
+                ahead.images(first_time),
+                encoding_options(request),
+                cut_after,
+            )
+            deep = reader.info.bit_depth > 8
+            notes = depth_notes(reader.info, probe(partial).bit_depth) if deep else ()
+            pictures.number_from(report.frames_kept)
+    kept = "copied" if report.packet_copied else "encoded again"
+    result = ahead.result(request, reader, first_time)
+    return replace(
+        result,
+        warnings=(*result.warnings, *notes),
+        first_index=report.frames_kept,
+        packets_copied=report.packet_copied,
+        how=f"{counted(report.frames_added, 'frame')} behind {report.frames_kept}, {kept}: "
+        f"{report.reason}",
+        truncated=report.truncated or result.truncated,
+        dropped=report.dropped,
+    )
+
+
+def only_predicted(
+    request: FramesRequest, reader: VideoReader, network: NextFrames, advance: Advance
+) -> FramesResult:
+    """Write the predicted frames alone, the first of them at 0 s."""
+    info = reader.info
+    with open_pictures(request, reader.info) as pictures:
+        ahead = Continuation(request, reader, network, pictures, advance)
+        with new_video(request, info, info.size, 1 / ahead.step) as writer:
+            for image, time in ahead.images(Fraction(0)):
+                writer.write(image, time)
+    result = ahead.result(request, reader, Fraction(0))
+    return replace(
+        result,
+        warnings=(*result.warnings, *depth_notes(info, writer.bit_depth)),
+        how=f"{counted(ahead.count, 'frame')} predicted from {len(ahead.context)}",
+        dropped=left_out(info, writer),
+    )
