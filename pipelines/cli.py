@@ -16,14 +16,15 @@ import typer
 import predictor.cli
 from pipelines.benchmark.command import benchmark
 from pipelines.frames.command import frames
+from pipelines.inpaint.command import inpaint
 from pipelines.machine.commands import doctor, models
-from pipelines.results import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, document, one_line
+from pipelines.results import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, failed_document, one_line
 from predictor import __version__
 from predictor.errors import Interrupted, PredictorError, SettingsError
 
 app = typer.Typer(
     name="predictor",
-    help="Predict the next frames of videos, and train the networks that do it.",
+    help="Predict the next frames of videos, fill holes in photographs, train the networks for it.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -49,10 +50,11 @@ def _predictor(
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
 ) -> None:
-    """Predict the next frames of videos, and train the networks that do it."""
+    """Predict the next frames of videos, fill holes in photographs, train the networks for it."""
 
 
 app.command(rich_help_panel="Files")(frames)
+app.command(rich_help_panel="Files")(inpaint)
 app.add_typer(predictor.cli.app)
 app.command(rich_help_panel="This installation")(models)
 app.command(rich_help_panel="This installation")(benchmark)
@@ -91,7 +93,7 @@ def _failed(arguments: Sequence[str], message: str, code: int) -> int:
     if message:  # none beside the help that a command without arguments prints
         typer.echo(f"predictor: {message}", err=True)
     if "--json" in arguments:
-        typer.echo(json.dumps(document([], code, message), indent=2))
+        typer.echo(json.dumps(failed_document(code, message), indent=2))
     return code
 
 

@@ -1,11 +1,11 @@
-"""One progress bar with frames a second and time left, on a terminal only."""
+"""One progress bar with speed and time left, on a terminal only."""
 
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
 Advance = Callable[[int, int | None], None]
-"""Takes how many frames are done and how many there are, None where nobody knows."""
+"""Takes how many frames or files are done and how many there are, None where nobody knows."""
 
 
 def silent(done: int, total: int | None) -> None:
@@ -13,7 +13,7 @@ def silent(done: int, total: int | None) -> None:
 
 
 @contextlib.contextmanager
-def progress_bar(label: str, is_shown: bool = True) -> Iterator[Advance]:
+def progress_bar(label: str, is_shown: bool = True, unit: str = "frames") -> Iterator[Advance]:
     """Yield what moves a bar on stderr; nothing is shown where stderr is no terminal."""
     if not (is_shown and sys.stderr.isatty()):
         yield silent
@@ -23,16 +23,16 @@ def progress_bar(label: str, is_shown: bool = True) -> Iterator[Advance]:
     from rich.progress import TimeRemainingColumn as TimeLeft
     from rich.text import Text
 
-    class FrameRate(ProgressColumn):
+    class Speed(ProgressColumn):
         def render(self, task: Task) -> Text:
             speed = task.finished_speed or task.speed
-            return Text("" if speed is None else f"{speed:.1f} frames/s")
+            return Text("" if speed is None else f"{speed:.1f} {unit}/s")
 
     bar = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.completed:.0f}/{task.total}"),
-        FrameRate(),
+        Speed(),
         TimeLeft(),
         console=Console(stderr=True),
         transient=True,

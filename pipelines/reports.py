@@ -2,78 +2,114 @@
 
 import contextlib
 import json
+import os
 import signal
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from types import FrameType
 
 import typer
 
-from pipelines.inputs import Inputs
 from pipelines.jobs import FATAL
 from pipelines.results import (
-    EXIT_FAILED,
     EXIT_INTERRUPTED,
     EXIT_TERMINATED,
     Outcome,
-    document,
-    exit_code,
+    Tally,
+    fatal_code,
     one_line,
 )
-from predictor.errors import Interrupted
 
 
 class _Terminated(KeyboardInterrupt):
     """SIGTERM, unwound like Ctrl-C so that partial outputs are removed."""
 
 
-def reported(inputs: Inputs, outcomes: Iterable[Outcome], as_json: bool, debug: bool) -> int:
+def reported(
+    outcomes: Iterable[Outcome],
+    *,
+    is_batch: bool,
+    as_json: bool,
+    debug: bool,
+    inputs: Sequence[Path] = (),
+    summary: Callable[[Tally], str] | None = None,
+) -> int:
     """Print each outcome as it comes and return the exit code of the command.
 
-    Paths go to stdout, what is to be known to stderr; with `as_json` one document goes to stdout
-    at the end, also after Ctrl-C, SIGTERM and what is `FATAL`. `debug` shows tracebacks.
+    Paths go to stdout, what is to be known to stderr; with `as_json` one document goes to stdout,
+    entry by entry, so that memory does not grow, and whole also after Ctrl-C, SIGTERM and what is
+    `FATAL`. That would meet the other `inputs` too: each gets it as its outcome. `summary` is said
+    at the end. `debug` shows tracebacks.
     """
-    done: list[Outcome] = []
-    stopped: str | None = None
+    tally, stopped = Tally(), None
+    entries = _Entries() if as_json else None
     try:
         with _terminated_like_interrupted():
             for outcome in outcomes:
-                done.append(outcome)
-                _say(outcome, as_json, debug)
-        code = exit_code(done, inputs.is_batch)
+                tally.add(outcome)
+                _say(outcome, entries, debug)
+        code = tally.exit_code(is_batch)
     except KeyboardInterrupt as stop:
         stopped = "interrupted; finished files stay, nothing half-written is left"
         code = EXIT_TERMINATED if isinstance(stop, _Terminated) else EXIT_INTERRUPTED
     except FATAL as error:
         stopped = one_line(error)
-        code = 128 + error.signal_number if isinstance(error, Interrupted) else EXIT_FAILED
-        done += [Outcome(path, error=error) for path in list(inputs.entries)[len(done) :]]
+        code = fatal_code(error)
+        if entries is not None:
+            for path in inputs[tally.count :]:
+                entries.add(Outcome(path, error=error))
         if debug:
             traceback.print_exception(error)
     if stopped is not None:
         typer.echo(f"predictor: {stopped}", err=True)
-    if as_json:
-        typer.echo(json.dumps(document(done, code, stopped), indent=2))
+    if summary is not None:
+        typer.echo(f"predictor: {summary(tally)}", err=True)
+    if entries is not None:
+        entries.close(code, stopped)
     return code
 
 
-def _say(outcome: Outcome, as_json: bool, debug: bool) -> None:
-    """Print the outcome of one clip: paths on stdout, what is to be known on stderr."""
+class _Entries:
+    """The document of ``--json`` on stdout, written as its entries come."""
+
+    def __init__(self) -> None:
+        self._is_empty = True
+
+    def add(self, outcome: Outcome) -> None:
+        entry = json.dumps(outcome.as_json(), indent=2).replace("\n", "\n    ")
+        typer.echo(f"{self._before()}    {entry}", nl=False)
+        self._is_empty = False
+
+    def close(self, code: int, error: str | None) -> None:
+        start = '{\n  "results": [' if self._is_empty else "\n  "
+        rest = f',\n  "exit_code": {code}'
+        rest += "" if error is None else f',\n  "error": {json.dumps(error)}'
+        typer.echo(f"{start}]{rest}\n}}")
+
+    def _before(self) -> str:
+        return '{\n  "results": [\n' if self._is_empty else ",\n"
+
+
+def _say(outcome: Outcome, entries: _Entries | None, debug: bool) -> None:
+    """Print the outcome of one input: paths on stdout, what is to be known on stderr."""
     if outcome.error is not None:
         typer.echo(f"predictor: {one_line(outcome.error)}", err=True)
         if debug:
             traceback.print_exception(outcome.error)
     if outcome.result is not None:
-        result, clip = outcome.result, one_line(outcome.input)
+        result, name = outcome.result, one_line(outcome.input)
         for warning in result.warnings:
-            typer.echo(f"predictor: {clip}: warning: {warning}", err=True)
+            typer.echo(f"predictor: {name}: warning: {warning}", err=True)
         if result.how:
-            typer.echo(f"predictor: {clip}: {result.how}", err=True)
+            typer.echo(f"predictor: {name}: {result.how}", err=True)
         if result.dropped:
-            typer.echo(f"predictor: {clip}: left out: {', '.join(result.dropped)}", err=True)
-        if not as_json:
+            typer.echo(f"predictor: {name}: left out: {', '.join(result.dropped)}", err=True)
+        if entries is None:
             for path in result.files:
-                typer.echo(f"{path}")
+                typer.echo(os.fsencode(path))  # a name need not be text
+    if entries is not None:
+        entries.add(outcome)
 
 
 @contextlib.contextmanager

@@ -1,11 +1,10 @@
 """What a run says about each input, for people, for programs and for the shell."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from predictor.errors import PredictorError, SettingsError
+from predictor.errors import Interrupted, PredictorError, SettingsError
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
@@ -46,6 +45,10 @@ class Outcome:
     result: Result | None = None
     error: PredictorError | None = None
     is_planned: bool = False
+    was_done_before: bool = False
+    """An earlier run of the same command did it."""
+    is_extra: bool = False
+    """Something beside the inputs: a sheet of them."""
 
     @property
     def status(self) -> str:
@@ -64,33 +67,53 @@ class Outcome:
         }
         if self.error is not None:
             entry["error"] = {"type": type(self.error).__name__, "message": one_line(self.error)}
+        if self.was_done_before:
+            entry["was_done_before"] = True
         if self.result is not None:
             entry |= self.result.as_json()
         return entry
 
 
-def exit_code(outcomes: Sequence[Outcome], is_batch: bool) -> int:
-    """Return 0 if nothing failed, 3 for a batch with failures, 1 for one failed input.
+@dataclass
+class Tally:
+    """How many inputs ended how."""
 
-    A setting that cannot work for the one input is usage, 2.
-    """
-    errors = [outcome.error for outcome in outcomes if outcome.error is not None]
-    if not errors:
-        return EXIT_DONE
-    if is_batch:
-        return EXIT_PARTLY_FAILED
-    return EXIT_USAGE if isinstance(errors[0], SettingsError) else EXIT_FAILED
+    count: int = 0
+    failed: int = 0
+    was_done_before: int = 0
+    is_usage: bool = False
+    """Whether the first error was a setting that cannot work."""
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one more."""
+        self.count += not outcome.is_extra
+        if outcome.error is not None:
+            self.is_usage = self.is_usage or (
+                not self.failed and isinstance(outcome.error, SettingsError)
+            )
+            self.failed += 1
+        self.was_done_before += outcome.was_done_before
+
+    def exit_code(self, is_batch: bool) -> int:
+        """Return 0 if nothing failed, 3 for a batch with failures, 1 for one failed input.
+
+        A setting that cannot work for the one input is usage, 2.
+        """
+        if not self.failed:
+            return EXIT_DONE
+        if is_batch:
+            return EXIT_PARTLY_FAILED
+        return EXIT_USAGE if self.is_usage else EXIT_FAILED
 
 
-def document(outcomes: Sequence[Outcome], code: int, error: str | None = None) -> dict[str, Any]:
-    """Return the one document that ``--json`` prints; `error` is one that belongs to no input."""
-    whole: dict[str, Any] = {
-        "results": [outcome.as_json() for outcome in outcomes],
-        "exit_code": code,
-    }
-    if error is not None:
-        whole["error"] = error
-    return whole
+def fatal_code(error: PredictorError) -> int:
+    """Return the exit code of a command that an error of no input ended."""
+    return 128 + error.signal_number if isinstance(error, Interrupted) else EXIT_FAILED
+
+
+def failed_document(code: int, error: str) -> dict[str, Any]:
+    """Return the document that ``--json`` prints for an error that belongs to no input."""
+    return {"results": [], "exit_code": code, "error": error}
 
 
 def counted(number: int, what: str) -> str:

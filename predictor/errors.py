@@ -20,6 +20,7 @@ PredictorError
 ├── UnusableData (ValueError)         a data set with nothing to train on
 ├── DivergenceError (ArithmeticError) a loss that is not finite
 ├── OutOfDeviceMemory (MemoryError)
+├── WorkerLost (RuntimeError)         a process that died over an input
 └── Interrupted                       SIGINT or SIGTERM, after the state was saved
 
 Leaves also inherit the built-in that a caller would expect. A message says what was found, what
@@ -105,6 +106,10 @@ class DivergenceError(PredictorError, ArithmeticError):
 
 class OutOfDeviceMemory(PredictorError, MemoryError):
     """A device without enough memory; the message names the remedy."""
+
+
+class WorkerLost(PredictorError, RuntimeError):
+    """A process that died while it worked on an input: killed, or out of memory."""
 
 
 class Interrupted(PredictorError):

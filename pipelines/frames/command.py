@@ -191,7 +191,13 @@ def frames(
 
     run = planned if dry_run else predicted
     raise typer.Exit(
-        reported(named, outcomes(named, requests, run, is_planned=dry_run), as_json, debug)
+        reported(
+            outcomes(named, requests, run, is_planned=dry_run),
+            is_batch=named.is_batch,
+            as_json=as_json,
+            debug=debug,
+            inputs=list(named.entries),
+        )
     )
 
 

@@ -55,6 +55,10 @@ class OneMask:
 
     def mask(self, relative: Path, canvas: Canvas, is_lossy: bool) -> Mask:
         """Return the mask."""
+        return self.read()
+
+    def read(self) -> Mask:
+        """Return the mask. Raises `UnusableMask`."""
         with self._lock:
             if self._read is None:
                 self._read = read_mask(self.path)

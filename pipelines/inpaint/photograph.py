@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -42,6 +43,24 @@ class FilledPhotograph:
     verification: Verification | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     """Time spent, by what it was spent on: open, fill, write."""
+    how: str = ""
+    dropped: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> list[Path]:
+        """Every path written."""
+        return [self.output]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `json.dump` takes."""
+        return {
+            "output": str(self.output),
+            "keeps": self.keeps,
+            "filled_pixels": self.filled_pixels,
+            "warnings": list(self.warnings),
+            "verification": None if self.verification is None else self.verification.as_json(),
+            "seconds": {name: round(spent, 4) for name, spent in self.seconds.items()},
+        }
 
 
 def fill_photograph(

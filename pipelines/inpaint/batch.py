@@ -1,0 +1,156 @@
+"""Any number of photographs: planned, filled in several processes, and gone on with."""
+
+import contextlib
+import itertools
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pipelines.engines import Settled, carried_out
+from pipelines.inpaint.manifest import Manifest
+from pipelines.inpaint.preview import write_preview
+from pipelines.inpaint.request import (
+    InpaintRequest,
+    InpaintSettings,
+    filled,
+    inpaint_request,
+    share_cores,
+)
+from pipelines.inpaint.sources import Source, Sources
+from pipelines.progress import progress_bar
+from pipelines.results import Outcome
+from predictor.errors import PredictorError
+
+
+@dataclass(frozen=True)
+class PlannedPhotograph:
+    """What is there: to be written, or written by an earlier run."""
+
+    output: Path
+    mask: Path | None = None
+    """The file that its mask is in, if it is in one."""
+    how: str = ""
+    warnings: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> list[Path]:
+        """The path of the output."""
+        return [self.output]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `json.dump` takes."""
+        return {
+            "output": str(self.output),
+            "mask": None if self.mask is None else str(self.mask),
+        }
+
+
+def inpainted(
+    named: Sources,
+    settings: InpaintSettings,
+    workers: int,
+    preview: int | None = None,
+    is_planned: bool = False,
+) -> Iterator[Outcome]:
+    """Yield the outcome of each photograph of `named`, which are not listed before.
+
+    Where all go to one folder, it gets the manifest. With `preview`, only so many are filled, and
+    a sheet of them is written. `is_planned` only says what would be done.
+    """
+    sources: Iterable[Source] = itertools.islice(named, preview)
+    if is_planned:
+        yield from planned_photographs(sources, settings)
+        return
+    with contextlib.ExitStack() as stack:
+        manifest = None
+        if named.manifest is not None:
+            manifest = stack.enter_context(Manifest(named.manifest))
+        advance = stack.enter_context(progress_bar("photographs", unit="photographs"))
+        if preview is not None:
+            sources = list(sources)
+        outcomes = stack.enter_context(
+            contextlib.closing(filled_photographs(sources, settings, manifest, workers))
+        )
+        shown: list[Source] = []
+        for number, outcome in enumerate(outcomes):
+            advance(number + 1, preview)
+            if isinstance(sources, list) and outcome.error is None:
+                shown.append(sources[number])
+            yield outcome
+        if shown:
+            yield _sheet(shown, settings, named)
+
+
+def _sheet(shown: list[Source], settings: InpaintSettings, named: Sources) -> Outcome:
+    path = named.beside("preview.png", shown[0].output)
+    try:
+        write_preview(path, shown, settings)
+    except PredictorError as error:
+        return Outcome(path, error=error)
+    return Outcome(path, PlannedPhotograph(path), is_extra=True)
+
+
+def planned_photographs(sources: Iterable[Source], settings: InpaintSettings) -> Iterator[Outcome]:
+    """Yield what would be done to each photograph, or why nothing would."""
+    for source in sources:
+        request = inpaint_request(source, settings)
+        try:
+            if source.error is not None:
+                raise source.error
+            request.check_outputs()
+            plan = PlannedPhotograph(source.output, request.mask_file)
+        except PredictorError as error:
+            yield Outcome(source.path, error=error)
+        else:
+            yield Outcome(source.path, plan, is_planned=True)
+
+
+def filled_photographs(
+    sources: Iterable[Source],
+    settings: InpaintSettings,
+    manifest: Manifest | None = None,
+    workers: int = 1,
+) -> Generator[Outcome, None, None]:
+    """Yield the outcome of filling each photograph, in order; one that fails stops no other.
+
+    With a `manifest`, what an earlier run did is not done again, and how each went is put down.
+    """
+    tasks = (_task(inpaint_request(source, settings), source, manifest) for source in sources)
+    every = carried_out(tasks, filled, workers, prepare=partial(share_cores, workers))
+    with contextlib.closing(every):
+        for carried in every:
+            if isinstance(carried, Settled):
+                yield carried.value
+                continue
+            request, result = carried.task, carried.result
+            if manifest is not None:
+                manifest.end(request, result, carried.seconds)
+            if isinstance(result, PredictorError):
+                yield Outcome(request.input, error=result)
+            else:
+                yield Outcome(request.input, result)
+
+
+def _task(
+    request: InpaintRequest, source: Source, manifest: Manifest | None
+) -> InpaintRequest | Settled[Outcome]:
+    """Return what is to be done for `source`, or its outcome where nothing is."""
+    try:
+        if source.error is not None:
+            raise source.error
+        if manifest is not None and manifest.is_done(request):
+            earlier = PlannedPhotograph(request.output)
+            return Settled(Outcome(request.input, earlier, was_done_before=True))
+        if manifest is not None and manifest.is_own(request):
+            request = request.may_replace()
+        request.check_outputs()
+    except PredictorError as error:
+        if manifest is not None:
+            manifest.end(request, error, 0.0)
+        return Settled(Outcome(request.input, error=error))
+    if manifest is not None:
+        manifest.begin(request)
+    return request

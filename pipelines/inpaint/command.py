@@ -1,0 +1,247 @@
+"""`predictor inpaint`: its options, what it prints, and its exit code."""
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.results import Tally, counted
+
+if TYPE_CHECKING:
+    from pipelines.inpaint.sources import Sources
+    from predictor.media.photographs.photograph import Format
+
+_WHAT, _WHERE, _HOW = "What is filled", "Where it goes", "How it runs"
+_FORMATS: dict[str, "Format"] = {
+    "keep": "keep",
+    "png": "png",
+    "jpg": "jpeg",
+    "webp": "webp",
+    "tiff": "tiff",
+}
+_SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif"}
+# fmt: off
+_FORMAT_OF: dict[str, "Format"] = {
+    ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".jpe": "jpeg", ".webp": "webp",
+    ".tif": "tiff", ".tiff": "tiff",
+}
+# fmt: on
+
+
+def inpaint(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IN...",
+            help="Photographs, folders with all below them, globs.",
+            show_default=False,
+        ),
+    ],
+    mask: Annotated[
+        str,
+        typer.Option(
+            metavar="M",
+            rich_help_panel=_WHAT,
+            show_default=False,
+            help="Where the holes are, in the picture as it is displayed; white is filled. A file "
+            "for all, a folder with a mask for each (same place, else same name), alpha "
+            "(what is transparent), color:#ff00ff, box:x,y,width,height (pixels or %), center:0.5.",
+        ),
+    ],
+    invert_mask: Annotated[
+        bool, typer.Option("--invert-mask", rich_help_panel=_WHAT, help="Fill what is black.")
+    ] = False,
+    resize_mask: Annotated[
+        bool,
+        typer.Option("--resize-mask", rich_help_panel=_WHAT, help="Stretch masks of another size."),
+    ] = False,
+    dilate: Annotated[
+        int,
+        typer.Option(metavar="PX", min=0, rich_help_panel=_WHAT, help="Fill so much around holes."),
+    ] = 0,
+    feather: Annotated[
+        int,
+        typer.Option(metavar="PX", min=0, rich_help_panel=_WHAT, help="Blend so much around them."),
+    ] = 0,
+    model: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|FILE",
+            rich_help_panel=_WHAT,
+            help="See `predictor models`; telea and navier-stokes are OpenCV's.",
+        ),
+    ] = "inpaint",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            rich_help_panel=_WHERE,
+            show_default="IN.filled.EXT, a folder IN.filled",
+            help="A file for one input; for folders and several a folder, which keeps their trees.",
+        ),
+    ] = None,
+    to_format: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="|".join(_FORMATS),
+            rich_help_panel=_WHERE,
+            help="Of the outputs; keep leaves each as it is, bit for bit outside of the holes.",
+        ),
+    ] = "keep",
+    quality: Annotated[
+        str,
+        typer.Option(
+            metavar="keep|N",
+            rich_help_panel=_WHERE,
+            help="Of lossy formats, 1 to 100; a number encodes the whole picture again.",
+        ),
+    ] = "keep",
+    keep_time: Annotated[
+        bool,
+        typer.Option("--keep-time", rich_help_panel=_WHERE, help="Keep the modification time."),
+    ] = False,
+    preview: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            rich_help_panel=_WHERE,
+            help="Fill the first N only, and write a sheet of them before and after.",
+        ),
+    ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            rich_help_panel=_WHERE,
+            help="Read each output again; one that changes what it is to keep is not written.",
+        ),
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", rich_help_panel=_WHERE, help="Replace what is there.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", rich_help_panel=_WHERE, help="Say what would be done.")
+    ] = False,
+    device: Annotated[
+        str, typer.Option(rich_help_panel=_HOW, help="auto, cpu, cuda, cuda:1, mps.")
+    ] = "auto",
+    precision: Annotated[
+        str, typer.Option(rich_help_panel=_HOW, help="auto, fp32 or bf16.")
+    ] = "auto",
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            rich_help_panel=_HOW,
+            show_default="one a processor core, one for a few photographs",
+            help="Processes, each with a photograph of its own.",
+        ),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            rich_help_panel=_HOW,
+            show_default="the cores, shared",
+            help="Processor threads of each.",
+        ),
+    ] = None,
+    max_megapixels: Annotated[
+        float,
+        typer.Option(min=0.01, rich_help_panel=_HOW, help="Larger photographs are not opened."),
+    ] = 250,
+    as_json: Annotated[
+        bool, typer.Option("--json", rich_help_panel=_HOW, help="Print one JSON document.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", rich_help_panel=_HOW, help="Show tracebacks of errors.")
+    ] = False,
+) -> None:
+    """Fill the holes of photographs, and leave everything else of the files as it is.
+
+    A folder of outputs gets a manifest, inpaint.jsonl: the same command goes on where it stopped.
+    """
+    from pipelines.inpaint.batch import inpainted
+    from pipelines.inpaint.masks import MaskSettings
+    from pipelines.inpaint.request import InpaintSettings, require_usable
+    from pipelines.inpaint.sources import named_sources
+    from pipelines.reports import reported
+    from predictor.media.photographs.photograph import Saving
+
+    form = _format(to_format)
+    named = named_sources(inputs, output, [Path(mask)], _SUFFIXES.get(form))
+    named.check()
+    settings = InpaintSettings(
+        mask=mask,
+        model=model,
+        device=device,
+        precision=precision,
+        threads=threads,
+        mask_settings=MaskSettings(invert_mask, resize_mask, dilate, feather),
+        saving=Saving(_format_of_output(named, form), _quality(quality)),
+        most_pixels=round(max_megapixels * 1e6),
+        verify=verify,
+        keep_time=keep_time,
+        overwrite=overwrite,
+    )
+    require_usable(settings)
+    code = reported(
+        inpainted(named, settings, workers or _cores(), preview=preview, is_planned=dry_run),
+        is_batch=named.is_batch,
+        as_json=as_json,
+        debug=debug,
+        summary=None if named.folder is None or dry_run else partial(_summary, named),
+    )
+    raise typer.Exit(code)
+
+
+def _format(name: str) -> "Format":
+    if name not in _FORMATS:
+        raise typer.BadParameter(f"--format is {name!r}, expected {', '.join(_FORMATS)}")
+    return _FORMATS[name]
+
+
+def _format_of_output(named: "Sources", form: "Format") -> "Format":
+    """Return the format that the one output is named after, `form` where there are others."""
+    if named.output is None or named.folder is not None:
+        return form
+    source, output = named.names[0].suffix.lower(), named.output.suffix.lower()
+    meant = _FORMAT_OF.get(output)
+    if form != "keep" and meant != form:
+        raise typer.BadParameter(f"-o {named.output} is not named like --format {form}")
+    if output == source or meant == _FORMAT_OF.get(source, ""):
+        return form
+    if meant is None:
+        raise typer.BadParameter(
+            f"-o {named.output}: expected the input's {source or 'name without a suffix'}, or "
+            f"one of {', '.join(_FORMAT_OF)}"
+        )
+    return meant
+
+
+def _quality(text: str) -> int | None:
+    if text == "keep":
+        return None
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 100):
+        raise typer.BadParameter(f"--quality is {text!r}, expected keep or 1 to 100")
+    return int(text)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _summary(named: "Sources", tally: Tally) -> str:
+    parts = [f"{tally.count - tally.failed - tally.was_done_before} filled"]
+    if tally.was_done_before:
+        parts.append(f"{tally.was_done_before} done before")
+    if tally.failed:
+        parts.append(f"{tally.failed} failed")
+    if named.others:
+        parts.append(f"{counted(named.others, 'other file')} left alone")
+    return f"{', '.join(parts)}; see {named.manifest}"

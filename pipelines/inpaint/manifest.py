@@ -1,0 +1,150 @@
+"""What was done in a folder of outputs, line by line, so that a second run goes on from there.
+
+``inpaint.jsonl`` gets one JSON object when a photograph is begun and one when it is done or failed.
+A run that is killed between an output and its line is known by the first: what lies there is its
+own, and may be replaced.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from pipelines.inpaint.photograph import FilledPhotograph
+from pipelines.inpaint.request import InpaintRequest
+from pipelines.results import one_line
+from predictor.errors import OutputNotWritten, PredictorError
+
+_DIGEST_BYTES = 12
+
+
+class Manifest:
+    """The manifest at `path`, which is added to; a context.
+
+    Of each output of earlier runs a few bytes are kept in memory. Raises `OutputNotWritten`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._done: set[bytes] = set()
+        self._begun: set[bytes] = set()
+        self._read()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("a+b")
+            self._end_cut_line()
+        except OSError as error:
+            raise OutputNotWritten(f"{path}: not written: {error.strerror}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def is_done(self, request: InpaintRequest) -> bool:
+        """Return whether an earlier run did this very request and its output is still there.
+
+        Photograph and mask are to be as large and as old as they were, the settings the same.
+        """
+        return (
+            bool(self._done)
+            and os.path.isfile(request.output)
+            and _digest(self._name(request), _facts(request)) in self._done
+        )
+
+    def is_own(self, request: InpaintRequest) -> bool:
+        """Return whether an earlier run began with the output of `request` and was stopped."""
+        return _digest(self._name(request)) in self._begun
+
+    def begin(self, request: InpaintRequest) -> None:
+        """Say that the output may appear from now on. Raises `OutputNotWritten`."""
+        self._add({"output": self._name(request), "status": "begun"})
+
+    def end(
+        self, request: InpaintRequest, result: FilledPhotograph | PredictorError, seconds: float
+    ) -> None:
+        """Say how it went. Raises `OutputNotWritten`."""
+        entry: dict[str, Any] = {
+            "input": str(request.input),
+            "output": self._name(request),
+            "status": "failed" if isinstance(result, PredictorError) else "done",
+            "milliseconds": round(1000 * seconds, 1),
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "error": None,
+        }
+        if isinstance(result, PredictorError):
+            entry["error"] = {"type": type(result).__name__, "message": one_line(result)}
+        else:
+            settings = request.settings.mask_settings
+            entry |= {"facts": _facts(request), "model": request.settings.model}
+            entry |= {"dilate_px": settings.dilate_px, "feather_px": settings.feather_px}
+            entry |= result.as_json()
+            entry["output"] = self._name(request)
+        self._add(entry)
+
+    def _name(self, request: InpaintRequest) -> str:
+        return os.path.relpath(request.output, self.path.parent)
+
+    def _add(self, entry: Mapping[str, Any]) -> None:
+        try:
+            self._file.write(json.dumps(entry).encode() + b"\n")
+            self._file.flush()
+        except OSError as error:
+            raise OutputNotWritten(f"{self.path}: not written: {error.strerror}") from error
+
+    def _read(self) -> None:
+        try:
+            with self.path.open("rb") as lines:
+                for line in lines:
+                    self._remember(line)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise OutputNotWritten(f"{self.path}: cannot be read: {error.strerror}") from error
+
+    def _remember(self, line: bytes) -> None:
+        try:
+            entry = json.loads(line)
+            name, status = entry["output"], entry["status"]
+        except (ValueError, LookupError, TypeError):  # cut off by a kill: it says nothing
+            return
+        if status == "begun":
+            self._begun.add(_digest(name))
+        elif status == "done":
+            self._begun.discard(_digest(name))
+            self._done.add(_digest(name, entry.get("facts")))
+
+    def _end_cut_line(self) -> None:
+        if self._file.tell() > 0:
+            self._file.seek(-1, os.SEEK_END)
+            if self._file.read(1) != b"\n":
+                self._file.write(b"\n")
+
+
+def _digest(*said: Any) -> bytes:
+    return hashlib.blake2b(json.dumps(said).encode(), digest_size=_DIGEST_BYTES).digest()
+
+
+def _facts(request: InpaintRequest) -> list[Any]:
+    """Return what decides whether a second run would make the same output."""
+    facts: list[Any] = [request.settings.fingerprint, *_size_and_time(request.input)]
+    mask = request.mask_file
+    return facts if mask is None else [*facts, *_size_and_time(mask)]
+
+
+def _size_and_time(path: Path) -> list[int]:
+    try:
+        about = path.stat()
+    except OSError:
+        return [-1, -1]
+    return [about.st_size, about.st_mtime_ns]

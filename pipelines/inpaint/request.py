@@ -1,0 +1,161 @@
+"""What is asked for one photograph, before anything is read, and how it is done in any process."""
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+
+import cv2
+import torch
+
+import predictor
+from pipelines.inpaint.mask_files import OneMask
+from pipelines.inpaint.masks import Masks, MaskSettings, parsed_masks
+from pipelines.inpaint.photograph import FilledPhotograph, fill_photograph
+from pipelines.inpaint.regions import Filler
+from pipelines.inpaint.sources import Source
+from pipelines.outputs import check_output
+from predictor.classical_fill import METHODS, ClassicalInpainter
+from predictor.devices import is_out_of_memory
+from predictor.errors import OutOfDeviceMemory, PredictorError
+from predictor.media.photographs.photograph import MOST_PIXELS, Saving
+from predictor.weights import find_model, read_metadata
+
+DEFAULT_MODEL = "inpaint"
+
+
+@dataclass(frozen=True)
+class InpaintSettings:
+    """What is asked for all photographs of a run."""
+
+    mask: str
+    """What `pipelines.inpaint.masks.parsed_masks` takes."""
+    model: str = DEFAULT_MODEL
+    """A released network's name or file, or a classical method: telea, navier-stokes."""
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int | None = None
+    mask_settings: MaskSettings = field(default_factory=MaskSettings)
+    saving: Saving = field(default_factory=Saving)
+    most_pixels: int = MOST_PIXELS
+    verify: bool = False
+    keep_time: bool = False
+    overwrite: bool = False
+
+    @property
+    def fingerprint(self) -> str:
+        """What two runs share that make the same outputs."""
+        asked = (self.mask, self.mask_settings, self.saving, self.precision, self.keep_time)
+        model = self.model if self.model in METHODS else _hash_of_model(self.model)
+        return hashlib.sha256(repr((*asked, model)).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class InpaintRequest:
+    """One photograph to fill."""
+
+    input: Path
+    relative: Path
+    output: Path
+    settings: InpaintSettings
+
+    def __str__(self) -> str:
+        return str(self.input)
+
+    def check_outputs(self) -> None:
+        """Raise `OutputIsInput`, `OutputExists` or `OutputNotWritten` before any work is done."""
+        check_output(self.output, [self.input], self.settings.overwrite)
+
+    @property
+    def mask_file(self) -> Path | None:
+        """The file that its mask is in, if it is in one. Raises `UnusableMask` for none."""
+        return masks_of(self.settings.mask).file(self.relative)
+
+    def may_replace(self) -> "InpaintRequest":
+        """Return the request with leave to replace its own output of a run that was stopped."""
+        return replace(self, settings=replace(self.settings, overwrite=True))
+
+
+def inpaint_request(source: Source, settings: InpaintSettings) -> InpaintRequest:
+    """Return the request for `source`."""
+    return InpaintRequest(source.path, source.relative, source.output, settings)
+
+
+def filled(request: InpaintRequest) -> FilledPhotograph:
+    """Fill one photograph; masks and the network are loaded once a process.
+
+    Raises as `fill_photograph`; a fault of this tool becomes the error of this photograph, so that
+    no other goes without.
+    """
+    settings = request.settings
+    try:
+        return fill_photograph(
+            request.input,
+            request.output,
+            masks_of(settings.mask),
+            loaded_filler(settings.model, settings.device, settings.precision, settings.threads),
+            relative=request.relative,
+            mask_settings=settings.mask_settings,
+            saving=settings.saving,
+            most_pixels=settings.most_pixels,
+            verify=settings.verify,
+            keep_time=settings.keep_time,
+            overwrite=settings.overwrite,
+        )
+    except PredictorError:
+        raise
+    except Exception as error:  # a fault of ours in one of a million photographs stops no other
+        if isinstance(error, MemoryError) or is_out_of_memory(error):
+            raise OutOfDeviceMemory(
+                f"{request.input}: not enough memory to fill it; fewer --workers need less"
+            ) from error
+        raise PredictorError(
+            f"{request.input}: {type(error).__name__}: {error} (a fault of this tool; --workers 1 "
+            "--debug shows where)"
+        ) from error
+
+
+def require_usable(settings: InpaintSettings) -> None:
+    """Raise for what no photograph could do better: the one mask's file, the model, the device.
+
+    `SettingsError`, `UnusableMask`, `UnknownModel`, `DamagedWeights`.
+    """
+    masks = masks_of(settings.mask)
+    if isinstance(masks, OneMask):
+        masks.read()
+    loaded_filler(settings.model, settings.device, settings.precision, settings.threads)
+
+
+def share_cores(workers: int) -> None:
+    """Let the libraries of this process use one of `workers` equal parts of the cores."""
+    use_threads(max(1, torch.get_num_threads() // workers))
+
+
+def use_threads(count: int) -> None:
+    """Let the libraries of this process use `count` threads each."""
+    torch.set_num_threads(count)
+    cv2.setNumThreads(count)
+
+
+@cache
+def masks_of(text: str) -> Masks:
+    """Return the masks that `text` means, read once a process. Raises `SettingsError`."""
+    return parsed_masks(text)
+
+
+@cache
+def loaded_filler(model: str, device: str, precision: str, threads: int | None) -> Filler:
+    """Return what fills holes, loaded once a process.
+
+    Raises `UnknownModel`, `DamagedWeights`, and `SettingsError` for a device that is not there.
+    """
+    if threads is not None:
+        use_threads(threads)
+    if model in METHODS:
+        return ClassicalInpainter(model)
+    return predictor.load(model, device, precision, task="inpaint")
+
+
+@cache
+def _hash_of_model(model: str) -> str:
+    return read_metadata(find_model(model)).tensors_sha256

@@ -1,0 +1,195 @@
+"""From what stands on the command line to the photographs that are meant, folder by folder.
+
+Nothing is listed before it is needed: a million photographs take the memory of the largest folder.
+"""
+
+import glob
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.outputs import output_paths
+from predictor.errors import OutputIsInput, PredictorError, SettingsError, UnreadableImage
+from predictor.media.images import IMAGE_SUFFIXES, is_video_path
+from predictor.whole_files import PARTIAL
+
+MARKER = ".filled"
+MANIFEST = "inpaint.jsonl"
+"""The name of the manifest; a folder with one in it holds outputs."""
+
+SUFFIXES = IMAGE_SUFFIXES | {".gif", ".apng", ".heic", ".heif", ".jfif"}
+"""What is taken for a picture in a folder; a file that is named is always tried."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One photograph or video, and where its result goes."""
+
+    path: Path
+    relative: Path
+    """Its place below the folder that was named: where a folder of masks has its mask."""
+    output: Path
+    error: PredictorError | None = None
+    """Why there is nothing at `path`."""
+
+    @property
+    def is_video(self) -> bool:
+        """Whether it is a video by its name; GIFs and APNGs are pictures."""
+        return is_video_path(self.path) and self.path.suffix.lower() not in (".gif", ".apng")
+
+
+@dataclass
+class Sources:
+    """What was named: files and folders, in that order."""
+
+    names: tuple[Path, ...]
+    output: Path | None
+    """The file or folder of ``-o``."""
+    left_out: tuple[Path, ...] = ()
+    """Folders and files below the inputs that are none: those of masks."""
+    suffix: str | None = None
+    """Of outputs in a format that was asked for."""
+    others: int = 0
+    """Files seen in folders that are no pictures, and are left alone."""
+
+    @property
+    def is_batch(self) -> bool:
+        """True for several names, or a folder."""
+        return len(self.names) > 1 or any(name.is_dir() for name in self.names)
+
+    @property
+    def folder(self) -> Path | None:
+        """Return the folder that all outputs are in, None where each is beside its input."""
+        if self.output is not None:
+            return self.output if self.is_batch or self.output.is_dir() else None
+        if len(self.names) == 1 and self.names[0].is_dir():
+            named = self.names[0]
+            folder = named.absolute() if named.name in ("", "..") else named
+            return folder.with_name(f"{folder.name}{MARKER}")
+        return None
+
+    @property
+    def manifest(self) -> Path | None:
+        """Return where the manifest goes: into the folder of the outputs, if there is one."""
+        return None if self.folder is None else self.folder / MANIFEST
+
+    def beside(self, suffix: str, output: Path) -> Path:
+        """Return the name of a file about the outputs, beside the manifest or the one `output`."""
+        if self.folder is None:
+            return output.with_name(f"{output.stem}.{suffix}")
+        return self.folder / f"inpaint.{suffix}"
+
+    def __iter__(self) -> Iterator[Source]:
+        """Yield every photograph once; those of a folder in the order of their names."""
+        files = [name for name in self.names if not name.is_dir()]
+        yield from self._files(files)
+        folders = [name for name in self.names if name.is_dir()]
+        places = _places(folders) if len(self.names) > 1 else [Path()] * len(folders)
+        visited: set[tuple[int, int]] = set()
+        for folder, place in zip(folders, places, strict=True):
+            yield from self._below(folder, Path(), place, visited)
+
+    def check(self) -> None:
+        """Raise `OutputIsInput` where the folder of the outputs is one of the inputs'."""
+        for name in self.names:
+            if self.folder is not None and name.is_dir() and _is_same(self.folder, name):
+                raise OutputIsInput(f"-o {self.folder} is the input folder; choose another")
+
+    def _files(self, files: Sequence[Path]) -> Iterator[Source]:
+        marker = "" if self.folder is not None else MARKER
+        outputs = output_paths(
+            files,
+            self.output if self.folder is None else self.folder,
+            self.suffix,
+            is_batch=self.folder is not None,
+            marker=marker,
+        )
+        for path, output in zip(files, outputs, strict=True):
+            error = None
+            if not os.path.lexists(path):
+                what = "matches nothing" if glob.has_magic(str(path)) else "no such file or folder"
+                error = UnreadableImage(f"{path}: {what}")
+            yield Source(path, Path(path.name), output, error)
+
+    def _below(
+        self, folder: Path, relative: Path, place: Path, visited: set[tuple[int, int]]
+    ) -> Iterator[Source]:
+        """Yield the photographs in `folder` and below it; each real folder once: links may loop."""
+        try:
+            about = folder.stat()
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError as error:
+            unreadable = UnreadableImage(f"{folder} cannot be read: {error.strerror}")
+            yield Source(folder, relative, (self.folder or folder) / place, unreadable)
+            return
+        key = (about.st_dev, about.st_ino)
+        if key in visited or any(entry.name == MANIFEST for entry in entries):
+            return
+        visited.add(key)
+        entries = [entry for entry in entries if not self._is_left_out(folder / entry.name)]
+        pictures = [folder / entry.name for entry in entries if _is_picture(entry)]
+        folders = [entry.name for entry in entries if entry.is_dir()]
+        self.others += len(entries) - len(pictures) - len(folders)
+        del entries
+        target = (self.folder or folder) / place
+        outputs = output_paths(pictures, target, self.suffix, is_batch=True, marker="")
+        for path, output in zip(pictures, outputs, strict=True):
+            yield Source(path, relative / path.name, output)
+        for name in folders:
+            yield from self._below(folder / name, relative / name, place / name, visited)
+
+    def _is_left_out(self, path: Path) -> bool:
+        if path.name.startswith(".") or path.stem.endswith(MARKER) or path.suffix == PARTIAL:
+            return True
+        others = (*self.left_out, *(() if self.folder is None else (self.folder,)))
+        return any(path.name == other.name and _is_same(path, other) for other in others)
+
+
+def named_sources(
+    names: Sequence[str],
+    output: Path | None = None,
+    left_out: Iterable[Path] = (),
+    suffix: str | None = None,
+) -> Sources:
+    """Return the photographs behind `names`: files, folders with all below them, globs.
+
+    A name given twice counts once. One folder's photographs keep their places below it; of several
+    inputs, each folder becomes one below the output's. Outputs of earlier runs, the folder of
+    outputs itself and `left_out` are no inputs. Raises `SettingsError` for an empty name.
+    """
+    found: dict[Path, Path] = {}
+    for name in names:
+        if not name:
+            raise SettingsError("an input has an empty name, expected a file or a folder")
+        for path in _globbed(name):
+            found.setdefault(path.absolute(), path)
+    return Sources(tuple(found.values()), output, tuple(left_out), suffix)
+
+
+def _globbed(name: str) -> list[Path]:
+    # A file may really be called "IMG[1].jpg": what exists is not a pattern.
+    if os.path.lexists(name) or not glob.has_magic(name):
+        return [Path(name)]
+    found = [Path(path) for path in sorted(glob.glob(name, recursive=True))]
+    return [path for path in found if not path.stem.endswith(MARKER)] or [Path(name)]
+
+
+def _is_picture(entry: "os.DirEntry[str]") -> bool:
+    return Path(entry.name).suffix.lower() in SUFFIXES and not entry.is_dir()
+
+
+def _places(folders: Sequence[Path]) -> list[Path]:
+    """Return where each folder's outputs go: below its name, or all of it where names meet."""
+    absolute = [folder.absolute() for folder in folders]
+    names = [Path(folder.name) for folder in absolute]
+    if len({str(name).casefold() for name in names}) == len(names):
+        return names
+    top = os.path.commonpath([folder.parent for folder in absolute])
+    return [folder.relative_to(top) for folder in absolute]
+
+
+def _is_same(first: Path, second: Path) -> bool:
+    if os.path.exists(first) and os.path.exists(second):
+        return os.path.samefile(first, second)
+    return os.path.realpath(first) == os.path.realpath(second)

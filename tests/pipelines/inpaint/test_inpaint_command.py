@@ -1,0 +1,184 @@
+"""`predictor inpaint`: exit codes, stdout, stderr, the JSON document and the files."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+from ended import Command
+from photo_folders import HEIGHT, WIDTH, contents, format_of, hole, photograph, pixels_of, scene
+
+BOX = ("--mask", "box:20,10,16,16", "--model", "telea")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    for number in range(3):
+        photograph(tmp_path / "photos" / f"{number}.png", number)
+    photograph(tmp_path / "photos" / "day" / "3.jpg", 3)
+    return tmp_path / "photos"
+
+
+def test_one_photograph_lies_filled_beside_its_source(command: Command, tmp_path: Path) -> None:
+    source = photograph(tmp_path / "a.png")
+    ended = command("inpaint", source, *BOX)
+    assert (ended.code, ended.err) == (0, "")
+    output = tmp_path / "a.filled.png"
+    assert ended.out.split() == [str(output)]
+    differs = (pixels_of(output) != scene()).any(axis=2)
+    assert differs[10:26, 20:36].mean() > 0.5
+    differs[10:26, 20:36] = False
+    assert not differs.any()
+
+
+def test_a_folder_keeps_its_tree_and_gets_a_manifest(command: Command, photos: Path) -> None:
+    (photos / "notes.txt").write_text("no picture")
+    ended = command("inpaint", photos, *BOX)
+    assert ended.code == 0
+    out = photos.with_name("photos.filled")
+    assert sorted(contents(out)) == ["0.png", "1.png", "2.png", "day/3.jpg"]
+    assert "4 filled, 1 other file left alone" in ended.err
+    lines = [json.loads(line) for line in (out / "inpaint.jsonl").read_text().splitlines()]
+    done = [line for line in lines if line["status"] == "done"]
+    assert [line["output"] for line in done] == ["0.png", "1.png", "2.png", "day/3.jpg"]
+    assert all(line["milliseconds"] > 0 and line["error"] is None for line in done)
+
+
+def test_the_same_command_goes_on(command: Command, photos: Path) -> None:
+    first = command("inpaint", photos, *BOX, "--preview", 2)
+    assert first.code == 0
+    out = photos.with_name("photos.filled")
+    assert sorted(contents(out)) == ["0.png", "1.png", "inpaint.preview.png"]
+    old = (out / "0.png").stat().st_mtime_ns
+    again = command("inpaint", photos, *BOX)
+    assert again.code == 0
+    assert "2 filled, 2 done before" in again.err
+    assert (out / "0.png").stat().st_mtime_ns == old
+    assert len(again.out.split()) == 4
+    other = command("inpaint", photos, *BOX, "--dilate", 1)
+    assert other.code == 3
+    assert other.err.count("exists already; --overwrite replaces it") == 4
+    assert command("inpaint", photos, *BOX, "--dilate", 1, "--overwrite").code == 0
+    assert (out / "0.png").stat().st_mtime_ns != old
+
+
+def test_several_processes_make_the_same_files(
+    command: Command, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4, 10):
+        photograph(photos / f"{number}.png", number)
+    alone = command("inpaint", photos, *BOX, "--workers", 1, "-o", photos.with_name("one"))
+    both = command("inpaint", photos, *BOX, "--workers", 2, "-o", photos.with_name("two"))
+    assert (alone.code, both.code) == (0, 0)
+    assert len(contents(photos.with_name("two"))) == 10
+    assert contents(photos.with_name("one")) == contents(photos.with_name("two"))
+
+
+def test_masks_of_a_folder_and_what_is_done_to_them(command: Command, tmp_path: Path) -> None:
+    photograph(tmp_path / "photos" / "a.png")
+    photograph(tmp_path / "photos" / "b.png", 1)
+    hole(tmp_path / "masks" / "a.png")
+    inverted = 255 - np.asarray(PIL.Image.open(hole(tmp_path / "masks" / "b.png", 4, 4)))
+    PIL.Image.fromarray(inverted).save(tmp_path / "masks" / "b.png")
+    masks = ("--mask", tmp_path / "masks", "--model", "telea")
+    ended = command("inpaint", tmp_path / "photos", *masks, "--json")
+    assert ended.code == 0
+    first, second = ended.document["results"]
+    assert (first["filled_pixels"], first["warnings"]) == (256, [])
+    assert second["filled_pixels"] == HEIGHT * WIDTH - 256
+    assert "--invert-mask" in second["warnings"][0]
+
+
+def test_json_is_one_document(command: Command, photos: Path, tmp_path: Path) -> None:
+    (photos / "bad.png").write_bytes(b"no picture")
+    ended = command("inpaint", photos, *BOX, "--json", "--preview", 5)
+    assert ended.code == 3
+    *entries, sheet = ended.document["results"]
+    assert [entry["status"] for entry in entries] == ["done"] * 3 + ["failed", "done"]
+    assert entries[3]["error"]["type"] == "UnreadableImage"
+    assert entries[0]["keeps"] == "samples"
+    assert entries[4]["keeps"] == "blocks"
+    assert Path(sheet["output"]).name == "inpaint.preview.png"
+    assert ended.document["exit_code"] == 3
+    empty = command("inpaint", photos, *BOX, "-o", photos, "--json")
+    assert empty.code == 1
+    assert empty.document["results"] == []
+
+
+def test_a_dry_run_writes_nothing(command: Command, photos: Path) -> None:
+    ended = command("inpaint", photos, *BOX, "--dry-run")
+    assert ended.code == 0
+    assert len(ended.out.split()) == 4
+    assert not photos.with_name("photos.filled").exists()
+
+
+def test_the_preview_shows_the_hole_before_and_after(command: Command, tmp_path: Path) -> None:
+    source = photograph(tmp_path / "a.png")
+    ended = command("inpaint", source, *BOX, "--preview", 1)
+    _, sheet = map(Path, ended.out.split())
+    assert sheet == tmp_path / "a.filled.preview.png"
+    pixels = pixels_of(sheet)
+    before, after = np.array_split(pixels, 2, axis=1)
+    is_magenta = [(part == (255, 0, 255)).all(axis=2).mean() for part in (before, after)]
+    assert is_magenta[0] > 0.05  # the close one is a quarter hole
+    assert is_magenta[1] == 0
+
+
+@pytest.mark.parametrize(
+    ("output", "options", "kind"),
+    [("b.png", (), "PNG"), ("b.jpeg", (), "JPEG"), ("b.tif", ("--format", "tiff"), "TIFF")],
+)
+def test_the_one_output_is_what_its_name_says(
+    command: Command, tmp_path: Path, output: str, options: tuple[str, ...], kind: str
+) -> None:
+    source = photograph(tmp_path / "a.jpg")
+    ended = command("inpaint", source, *BOX, "-o", tmp_path / output, *options)
+    assert ended.code == 0
+    assert format_of(tmp_path / output) == kind
+
+
+def test_another_format_for_a_folder(command: Command, photos: Path) -> None:
+    assert command("inpaint", photos, *BOX, "--format", "webp").code == 0
+    out = photos.with_name("photos.filled")
+    assert sorted(contents(out)) == ["0.webp", "1.webp", "2.webp", "day/3.webp"]
+    assert {format_of(path) for path in out.rglob("*.webp")} == {"WEBP"}
+
+
+def test_time_and_verification(command: Command, tmp_path: Path) -> None:
+    source = photograph(tmp_path / "a.jpg")
+    os.utime(source, ns=(10**18, 10**18))
+    ended = command("inpaint", source, *BOX, "--keep-time", "--verify", "--json")
+    (entry,) = ended.document["results"]
+    assert Path(entry["output"]).stat().st_mtime_ns == 10**18
+    assert entry["verification"]["changed_blocks"] == 0
+    assert entry["verification"]["kept_blocks"] > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--mask", "centre:0.5"), "--mask centre:0.5: no such file or folder"),
+        (("--mask", "color:red"), "expected a file, a folder, alpha"),
+        ((*BOX, "--format", "gif"), "--format is 'gif', expected keep, png"),
+        ((*BOX, "--quality", "150"), "--quality is '150', expected keep or 1 to 100"),
+        ((*BOX, "-o", "b.xyz"), "expected the input's .png, or one of .png"),
+        ((*BOX, "-o", "b.jpg", "--format", "png"), "is not named like --format png"),
+    ],
+)
+def test_what_cannot_work_is_usage(
+    command: Command, tmp_path: Path, options: tuple[str, ...], message: str
+) -> None:
+    source = photograph(tmp_path / "a.png")
+    ended = command("inpaint", source, *options)
+    assert ended.code == 2
+    assert message in ended.err
+    assert len(ended.err.splitlines()) == 1
+
+
+def test_no_model_of_that_name(command: Command, tmp_path: Path) -> None:
+    source = photograph(tmp_path / "a.png")
+    ended = command("inpaint", source, "--mask", "center:0.3", "--model", "nonsense")
+    assert ended.code == 1
+    assert "no model 'nonsense'" in ended.err

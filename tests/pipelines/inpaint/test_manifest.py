@@ -1,0 +1,127 @@
+"""What a second run of the same command knows of the first."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.inpaint.manifest import Manifest
+from pipelines.inpaint.masks import MaskSettings
+from pipelines.inpaint.photograph import FilledPhotograph
+from pipelines.inpaint.request import InpaintRequest, InpaintSettings
+from predictor.errors import OutputNotWritten, UnreadableImage
+
+
+def request(folder: Path, **settings: Any) -> InpaintRequest:
+    source = folder / "a.png"
+    if not source.exists():
+        source.write_bytes(b"picture")
+    chosen = InpaintSettings(**{"mask": "center:0.3", "model": "telea", **settings})
+    return InpaintRequest(source, Path("a.png"), folder / "out" / "a.png", chosen)
+
+
+def done(wanted: InpaintRequest, manifest: Manifest) -> None:
+    manifest.begin(wanted)
+    wanted.output.parent.mkdir(exist_ok=True)
+    wanted.output.write_bytes(b"filled")
+    manifest.end(wanted, FilledPhotograph(wanted.input, wanted.output, "samples", 5), 0.25)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "out" / "inpaint.jsonl"
+
+
+def test_what_was_done_is_known_while_nothing_changed(tmp_path: Path, path: Path) -> None:
+    wanted = request(tmp_path)
+    with Manifest(path) as manifest:
+        assert not manifest.is_done(wanted)
+        done(wanted, manifest)
+    begun, ended = map(json.loads, path.read_text().splitlines())
+    assert begun == {"output": "a.png", "status": "begun"}
+    assert (ended["input"], ended["output"]) == (str(wanted.input), "a.png")
+    assert (ended["status"], ended["milliseconds"], ended["error"]) == ("done", 250.0, None)
+    assert (ended["dilate_px"], ended["feather_px"], ended["model"]) == (0, 0, "telea")
+    with Manifest(path) as manifest:
+        assert manifest.is_done(wanted)
+        assert not manifest.is_own(wanted)  # finished: not to be replaced
+        other = request(tmp_path, mask_settings=MaskSettings(dilate_px=2))
+        assert not manifest.is_done(other)
+        assert not manifest.is_own(other)
+        os.utime(wanted.input, ns=(1, 1))
+        assert not manifest.is_done(wanted)
+
+
+def test_another_mask_in_the_same_file_is_another_request(tmp_path: Path, path: Path) -> None:
+    mask = tmp_path / "mask.png"
+    mask.write_bytes(b"picture")
+    wanted = request(tmp_path, mask=str(mask))
+    with Manifest(path) as manifest:
+        done(wanted, manifest)
+    os.utime(mask, ns=(1, 1))
+    with Manifest(path) as manifest:
+        assert not manifest.is_done(wanted)
+
+
+def test_an_output_that_is_gone_is_not_done(tmp_path: Path, path: Path) -> None:
+    wanted = request(tmp_path)
+    with Manifest(path) as manifest:
+        done(wanted, manifest)
+    wanted.output.unlink()
+    with Manifest(path) as manifest:
+        assert not manifest.is_done(wanted)
+
+
+def test_an_output_without_its_line_is_its_own(tmp_path: Path, path: Path) -> None:
+    wanted = request(tmp_path)
+    with Manifest(path) as manifest:
+        manifest.begin(wanted)
+    wanted.output.write_bytes(b"killed before the line")
+    with Manifest(path) as manifest:
+        assert manifest.is_own(wanted)
+        assert not manifest.is_done(wanted)
+
+
+def test_a_line_cut_by_a_kill_says_nothing(tmp_path: Path, path: Path) -> None:
+    wanted = request(tmp_path)
+    with Manifest(path) as manifest:
+        done(wanted, manifest)
+    path.write_bytes(path.read_bytes()[:-20])
+    with Manifest(path) as manifest:
+        assert not manifest.is_done(wanted)
+        assert manifest.is_own(wanted)
+        done(wanted, manifest)
+    with Manifest(path) as manifest:
+        assert manifest.is_done(wanted)  # the cut line has not swallowed the next
+
+
+def test_a_failure_is_put_down_and_tried_again(tmp_path: Path, path: Path) -> None:
+    wanted = request(tmp_path)
+    with Manifest(path) as manifest:
+        manifest.end(wanted, UnreadableImage("a.png is empty"), 0.0)
+    (line,) = map(json.loads, path.read_text().splitlines())
+    assert line["status"] == "failed"
+    assert line["error"] == {"type": "UnreadableImage", "message": "a.png is empty"}
+    with Manifest(path) as manifest:
+        assert not manifest.is_done(wanted)
+        assert not manifest.is_own(wanted)
+
+
+def test_a_name_that_is_no_text_is_known_again(tmp_path: Path, path: Path) -> None:
+    name = os.fsdecode(b"b\xff.png")
+    wanted = InpaintRequest(
+        tmp_path / name, Path(name), path.parent / name, request(tmp_path).settings
+    )
+    wanted.input.write_bytes(b"x")
+    with Manifest(path) as manifest:
+        done(wanted, manifest)
+    with Manifest(path) as manifest:
+        assert manifest.is_done(wanted)
+
+
+def test_a_folder_that_takes_no_files(tmp_path: Path) -> None:
+    (tmp_path / "out").write_bytes(b"a file")
+    with pytest.raises(OutputNotWritten, match="cannot be read: Not a directory"):
+        Manifest(tmp_path / "out" / "inpaint.jsonl")

@@ -1,0 +1,133 @@
+"""What names on the command line stand for, and where each result goes."""
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.inpaint.sources import Source, named_sources
+from predictor.errors import OutputIsInput, SettingsError, UnreadableImage
+
+
+def tree(folder: Path, *names: str) -> Path:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"picture")
+    return folder
+
+
+def places(sources: list[Source], top: Path) -> dict[str, str]:
+    """Return outputs by input, both below `top`."""
+    return {
+        str(source.path.relative_to(top)): str(source.output.relative_to(top)) for source in sources
+    }
+
+
+def test_a_folder_keeps_its_tree(tmp_path: Path) -> None:
+    tree(tmp_path / "photos", "b.jpg", "a.PNG", "day/two/c.webp", "notes.txt", ".hidden.jpg")
+    named = named_sources([str(tmp_path / "photos")])
+    found = list(named)
+    assert places(found, tmp_path) == {
+        "photos/a.PNG": "photos.filled/a.PNG",
+        "photos/b.jpg": "photos.filled/b.jpg",
+        "photos/day/two/c.webp": "photos.filled/day/two/c.webp",
+    }
+    assert [str(source.relative) for source in found] == ["a.PNG", "b.jpg", "day/two/c.webp"]
+    assert named.is_batch
+    assert named.others == 1
+    assert named.manifest == tmp_path / "photos.filled" / "inpaint.jsonl"
+
+
+def test_one_file_lies_beside_its_source(tmp_path: Path) -> None:
+    tree(tmp_path, "a.jpg")
+    named = named_sources([str(tmp_path / "a.jpg")])
+    assert places(list(named), tmp_path) == {"a.jpg": "a.filled.jpg"}
+    assert (named.is_batch, named.manifest) == (False, None)
+    named = named_sources([str(tmp_path / "a.jpg")], tmp_path / "new.jpg")
+    assert places(list(named), tmp_path) == {"a.jpg": "new.jpg"}
+
+
+def test_several_inputs_never_meet(tmp_path: Path) -> None:
+    tree(tmp_path, "one/day/a.jpg", "two/day/a.jpg", "x/b.jpg", "y/b.jpg", "c.jpg")
+    files = [str(tmp_path / name) for name in ("x/b.jpg", "y/b.jpg", "c.jpg", "c.jpg")]
+    named = named_sources(files, tmp_path / "out")
+    assert places(list(named), tmp_path) == {
+        "x/b.jpg": "out/x/b.jpg",
+        "y/b.jpg": "out/y/b.jpg",
+        "c.jpg": "out/c.jpg",
+    }
+    folders = [str(tmp_path / name) for name in ("one", "two")]
+    assert places(list(named_sources(folders, tmp_path / "out")), tmp_path) == {
+        "one/day/a.jpg": "out/one/day/a.jpg",
+        "two/day/a.jpg": "out/two/day/a.jpg",
+    }
+    folders = [str(tmp_path / name) for name in ("one/day", "two/day")]
+    assert places(list(named_sources(folders, tmp_path / "out")), tmp_path) == {
+        "one/day/a.jpg": "out/one/day/a.jpg",
+        "two/day/a.jpg": "out/two/day/a.jpg",
+    }
+
+
+def test_one_format_for_two_pictures_of_one_stem(tmp_path: Path) -> None:
+    tree(tmp_path / "photos", "a.jpg", "a.png", "b.jpg")
+    named = named_sources([str(tmp_path / "photos")], tmp_path / "out", suffix=".png")
+    assert places(list(named), tmp_path) == {
+        "photos/a.jpg": "out/a-jpg.png",
+        "photos/a.png": "out/a-png.png",
+        "photos/b.jpg": "out/b.png",
+    }
+
+
+def test_outputs_and_masks_below_the_input_are_no_inputs(tmp_path: Path) -> None:
+    photos = tree(
+        tmp_path,
+        "a.jpg",
+        "a.filled.jpg",
+        "b.jpg.partial",
+        "masks/a.png",
+        "logo.png",
+        "out/a.jpg",
+        "earlier/inpaint.jsonl",
+        "earlier/a.jpg",
+    )
+    for masks, expected in (
+        (photos / "masks", {"a.jpg", "logo.png"}),
+        (photos / "logo.png", {"a.jpg", "masks/a.png"}),
+    ):
+        named = named_sources([str(photos)], photos / "out", [masks])
+        assert set(places(list(named), tmp_path)) == expected
+
+
+def test_the_output_is_not_the_input(tmp_path: Path) -> None:
+    tree(tmp_path / "photos", "a.jpg")
+    (tmp_path / "link").symlink_to(tmp_path / "photos")
+    with pytest.raises(OutputIsInput, match="is the input folder"):
+        named_sources([str(tmp_path / "photos")], tmp_path / "link").check()
+
+
+def test_links_that_loop_are_followed_once(tmp_path: Path) -> None:
+    tree(tmp_path / "photos", "a.jpg", "day/b.jpg")
+    tree(tmp_path / "elsewhere", "c.jpg")
+    (tmp_path / "photos" / "day" / "up").symlink_to(tmp_path / "photos")
+    (tmp_path / "photos" / "more").symlink_to(tmp_path / "elsewhere")
+    found = places(list(named_sources([str(tmp_path / "photos")])), tmp_path)
+    assert set(found) == {"photos/a.jpg", "photos/day/b.jpg", "photos/more/c.jpg"}
+
+
+def test_globs_names_that_look_like_globs_and_nothing(tmp_path: Path) -> None:
+    tree(tmp_path, "a1.jpg", "a2.jpg", "a1.filled.jpg", "b[1].jpg")
+    named = named_sources([str(tmp_path / "a*.jpg"), str(tmp_path / "b[1].jpg")])
+    assert [source.path.name for source in named] == ["a1.jpg", "a2.jpg", "b[1].jpg"]
+    (missing,) = named_sources([str(tmp_path / "z*.jpg")])
+    assert isinstance(missing.error, UnreadableImage)
+    assert "matches nothing" in str(missing.error)
+    with pytest.raises(SettingsError, match="empty name"):
+        named_sources([""])
+
+
+def test_a_large_folder_is_not_read_before_it_is_needed(tmp_path: Path) -> None:
+    tree(tmp_path / "photos", "a/1.jpg", "b/1.jpg")
+    every = iter(named_sources([str(tmp_path / "photos")]))
+    next(every)
+    tree(tmp_path / "photos", "b/2.jpg")
+    assert [source.path.name for source in every] == ["1.jpg", "2.jpg"]
