@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from predictor.cli import app
 from predictor.errors import OutputExists, UnknownModel, UnusableData
+from predictor.weights import load_network, save_network
 
 run = CliRunner().invoke
 
@@ -91,6 +92,16 @@ def test_report_is_written_and_not_overwritten(model: str, data: str, tmp_path: 
 def test_what_is_not_there_is_named(model: str, data: str, tmp_path: Path) -> None:
     assert isinstance(run(app, ["evaluate", "frams", data]).exception, UnknownModel)
     assert isinstance(run(app, ["evaluate", model, str(tmp_path)]).exception, UnusableData)
+
+
+def test_a_task_without_an_evaluation_is_named(model: str, data: str, tmp_path: Path) -> None:
+    other = tmp_path / "other.safetensors"
+    network, told = load_network(Path(model))
+    save_network(other, told.network, network, told.provenance, task="inpaint")
+    error = run(app, ["evaluate", str(other), data]).exception
+    assert isinstance(error, UnknownModel)
+    assert f"{other} is for `predictor inpaint`, which cannot be evaluated yet" in str(error)
+    assert "what can is frames" in str(error)
 
 
 def test_a_single_video_is_measured_like_a_folder_of_one(model: str, tmp_path: Path) -> None:

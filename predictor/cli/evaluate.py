@@ -1,0 +1,65 @@
+"""``predictor evaluate``: a model measured on data that it was not trained on, by its task."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from predictor.cli.evaluate_frames import evaluate_frames
+from predictor.cli.options import AsJson, Device, Model, Precision
+
+EVALUATIONS: Mapping[str, Callable[..., None]] = {"frames": evaluate_frames}
+"""What measures a model and prints what it found, by the task in the model's file."""
+
+
+def evaluate(
+    model: Model,
+    data: Annotated[
+        Path,
+        typer.Argument(help="Videos that it was not trained on: a folder of them, or one file."),
+    ],
+    against: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="A second model in the same table.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="REPORT", help="Also write a page with curves and pictures."
+        ),
+    ] = None,
+    horizon: Annotated[int, typer.Option(min=1, help="Frames ahead.")] = 8,
+    windows: Annotated[int, typer.Option(min=1, help="Windows of each video.")] = 5,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace REPORT.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how well a model predicts, frame by frame ahead, against classical extrapolation.
+
+    PSNR, SSIM and sharpness, of all pixels and of those that move, against repeating the last frame
+    and against carrying its optical flow on.
+    """
+    from predictor.errors import UnknownModel
+    from predictor.weights import find_model, read_metadata
+    from predictor.whole_files import require_free
+
+    if output is not None:
+        require_free(output, overwrite)
+    task = read_metadata(find_model(model)).task
+    if task not in EVALUATIONS:
+        raise UnknownModel(
+            f"the model {model} is for `predictor {task}`, which cannot be evaluated yet; "
+            f"what can is {', '.join(EVALUATIONS)}"
+        )
+    EVALUATIONS[task](
+        model=model,
+        data=data,
+        against=against,
+        output=output,
+        horizon=horizon,
+        windows=windows,
+        device=device,
+        precision=precision,
+        as_json=as_json,
+    )

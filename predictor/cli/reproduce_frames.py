@@ -1,0 +1,64 @@
+"""The test of a recipe of the system ``frames``, published and measured numbers side by side."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from predictor.cli.console import print_document, progress_on_stderr
+
+if TYPE_CHECKING:
+    from predictor.recipes import Recipe
+
+
+def reproduce_frames(
+    *,
+    recipe: "Recipe",
+    model: str,
+    data: Path,
+    listed: Path | None,
+    every: int,
+    windows: int,
+    device: str,
+    precision: str,
+    as_json: bool,
+) -> None:
+    """Test the model by the protocol of `recipe`; the others are the options of the command."""
+    import predictor
+    from predictor.analysis.protocols import PROTOCOLS
+    from predictor.analysis.reproduction_table import reproduction_tables
+    from predictor.data.video_list import listed_videos
+    from predictor.recipes import published_table
+
+    assert recipe.protocol is not None
+    where_published, published = published_table(recipe)
+    names = listed_videos(data, listed)[::every] if listed or every > 1 else None
+    models = {model: predictor.load(model, device, precision).predict}
+    with progress_on_stderr("windows") as advance:
+        found = PROTOCOLS[recipe.protocol](
+            data, models, names=names, windows_per_video=windows, progress=advance
+        )
+    if as_json:
+        entry = {
+            "input": str(data),
+            "output": None,
+            "status": "done",
+            "error": None,
+            "recipe": recipe.name,
+            "model": model,
+            "protocol": recipe.protocol,
+            "published_data": where_published,
+            "published": [{"method": row.method, **row.scores} for row in published],
+            "measured": {
+                reading: [row.as_json() for row in rows]
+                for reading, rows in found.by_reading.items()
+            },
+            "videos": found.videos,
+            "windows": found.windows,
+            "skipped": dict(found.skipped),
+            "notes": found.notes,
+        }
+        print_document(entry)
+        return
+    from rich.console import Console
+
+    rows = [(row.method, row.scores) for row in published]
+    Console().print(reproduction_tables(recipe.title, where_published, rows, found))

@@ -1,0 +1,92 @@
+"""``predictor train``: a new run of a system on the user's data."""
+
+import difflib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from predictor.cli.console import is_main_rank, log_on_stderr
+
+if TYPE_CHECKING:
+    from predictor.systems.entry import SystemEntry
+    from predictor.training.estimate import Estimate
+
+SETTINGS_HELP = (
+    "Change a setting, repeatable: iterations=20000, batch_size=16, seed=1, precision=fp32, …"
+)
+
+
+def train(
+    system: Annotated[str, typer.Argument(help="What to train: frames.")],
+    data: Annotated[Path, typer.Argument(help="Your data: a folder of videos for frames.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder of the run.")],
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=SETTINGS_HELP)
+    ] = None,
+    recipe: Annotated[str | None, typer.Option(help="The settings of a published result.")] = None,
+    init_from: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Start from a released network: a name or a file."),
+    ] = None,
+    until: Annotated[
+        int | None, typer.Option(min=1, help="Stop after this many iterations; resume goes on.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print parameters, memory and time; write nothing.")
+    ] = False,
+) -> None:
+    """Train a system on your own data.
+
+    The folder of the run gets checkpoints, the best by validation among them, log.jsonl, curves for
+    TensorBoard and previews. Ctrl-C saves and stops. On several GPUs:
+    torchrun --no-python --nproc-per-node 4 predictor train …
+    """
+    from predictor.recipes import load_recipe
+    from predictor.training.estimate import estimated
+    from predictor.training.loop import train as trained
+    from predictor.training.settings import merged, parsed_overrides, validated_settings
+
+    entry = _entry(system)
+    values = parsed_overrides(overrides or [])
+    if recipe is not None:
+        chosen = load_recipe(recipe)
+        if chosen.system != system:
+            raise typer.BadParameter(f"recipe {recipe!r} is of the system {chosen.system!r}")
+        values = merged(chosen.settings, values)
+    settings = validated_settings(entry.settings, values)
+    weights = None
+    if init_from is not None:
+        from predictor.weights import find_model, load_network
+
+        weights = load_network(find_model(init_from))[0].state_dict()
+    with log_on_stderr():
+        if dry_run:
+            typer.echo(_described(estimated(system, entry, settings, data)))
+            return
+        last = trained(output, system, entry, settings, data, initial_weights=weights, until=until)
+    if is_main_rank():
+        typer.echo(last)
+
+
+def _entry(system: str) -> "SystemEntry":
+    from predictor.systems import SYSTEMS
+
+    if system not in SYSTEMS:
+        near = difflib.get_close_matches(system, SYSTEMS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(SYSTEMS)}"
+        raise typer.BadParameter(f"no system {system!r}; {hint}")
+    return SYSTEMS[system]
+
+
+def _described(estimate: "Estimate") -> str:
+    hours, seconds = divmod(round(estimate.total_time_s), 3600)
+    lines = [f"parameters   {name} {count:,}" for name, count in estimate.parameters.items()]
+    lines += [
+        f"examples     {estimate.examples:,} an epoch, {len(estimate.skipped)} inputs skipped",
+        f"device       {estimate.device}, {estimate.precision}",
+        f"memory       {estimate.peak_memory_mib:,.0f} MiB at the peak",
+        f"time         {estimate.time_per_iteration_s:.3g} s an iteration, "
+        f"{hours} h {seconds // 60} min in all",
+    ]
+    return "\n".join(lines)
