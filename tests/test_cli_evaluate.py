@@ -97,10 +97,10 @@ def test_what_is_not_there_is_named(model: str, data: str, tmp_path: Path) -> No
 def test_a_task_without_an_evaluation_is_named(model: str, data: str, tmp_path: Path) -> None:
     other = tmp_path / "other.safetensors"
     network, told = load_network(Path(model))
-    save_network(other, told.network, network, told.provenance, task="inpaint")
+    save_network(other, told.network, network, told.provenance, task="classify")
     error = run(app, ["evaluate", str(other), data]).exception
     assert isinstance(error, UnknownModel)
-    assert f"{other} is for `predictor inpaint`, which cannot be evaluated yet" in str(error)
+    assert f"{other} is for `predictor classify`, which cannot be evaluated yet" in str(error)
     assert "what can is frames" in str(error)
 
 

@@ -1,12 +1,7 @@
 """An evaluation as one HTML file: numbers, curves, the best and the worst to look at."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from html import escape
-from math import isnan
-
-import cv2
-from torch import Tensor
 
 from predictor import __version__
 from predictor.analysis.charts import COLOURS, Curve, bar_chart, legend, line_chart
@@ -23,43 +18,18 @@ from predictor.analysis.frames_evaluation import (
 )
 from predictor.analysis.frames_summary import (
     LOSS_DB,
-    Mean,
     VideoGain,
     gain_over_baselines,
     mean_over_videos,
     share_worse,
     video_gains,
 )
-from predictor.media.images import to_uint8
+from predictor.analysis.intervals import Mean
+from predictor.analysis.page import figure, mean_cell, page, table_row
 from predictor.tensors import DIFFERENCE_GAIN, shown_difference
 
 SHOWN_VIDEOS = 3
 """How many of the best and how many of the worst videos are shown."""
-
-_PICTURE_WIDTH_PX = 300
-
-_STYLE = """
-:root { color-scheme: light; }
-body { font: 15px/1.5 system-ui, sans-serif; color: #1f2328; background: #fff;
-       max-width: 1240px; margin: 2.5rem auto; padding: 0 1.5rem; }
-h1 { font-size: 1.6rem; margin: 0 0 .25rem; } h2 { font-size: 1.15rem; margin: 2.5rem 0 .5rem; }
-h3 { font-size: 1rem; margin: 1.5rem 0 .25rem; font-weight: 600; overflow-wrap: anywhere; }
-p { margin: .4rem 0; } .note { color: #59636e; }
-table { border-collapse: collapse; margin: .75rem 0; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .8rem; text-align: right; border-bottom: 1px solid #e4e8ec; }
-th { font-weight: 600; color: #59636e; } td:first-child, th:first-child { text-align: left; }
-tr.own td { font-weight: 600; } small { color: #59636e; font-weight: 400; display: block; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(340px, 1fr)); gap: 1rem; }
-svg { width: 100%; height: auto; } svg .title { font-size: 13px; font-weight: 600; }
-svg .tick { font-size: 11px; fill: #59636e; } svg .grid { stroke: #e4e8ec; }
-svg .axis { stroke: #1f2328; }
-.legend span { margin-right: 1.4rem; }
-.legend i { display: inline-block; width: .8em; height: .8em; border-radius: 2px;
-            margin-right: .4em; }
-.pictures { display: grid; grid-template-columns: repeat(6, 1fr); gap: .35rem; }
-figure { margin: 0; } figure img { width: 100%; display: block; border-radius: 3px; }
-figcaption { font-size: 12px; color: #59636e; }
-"""
 
 
 def html_report(evaluation: Evaluation, models: Mapping[str, Extrapolation]) -> str:
@@ -100,12 +70,7 @@ def html_report(evaluation: Evaluation, models: Mapping[str, Extrapolation]) -> 
         *_looks(evaluation, models, gains),
         _apart(evaluation, own),
     ]
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>"
-        f"<body>{''.join(sections)}</body></html>\n"
-    )
+    return page(title, sections)
 
 
 def _colours(methods: Sequence[str]) -> dict[str, str]:
@@ -124,26 +89,16 @@ def _facts(evaluation: Evaluation) -> str:
 
 def _psnr_table(evaluation: Evaluation, models: Mapping[str, Extrapolation]) -> str:
     steps = range(1, evaluation.horizon + 1)
-    rows = [_row(("", *(f"frame {step}" for step in steps)), "th")]
+    rows = [table_row(("", *(f"frame {step}" for step in steps)), "th")]
     for name in evaluation.methods:
         means = [mean_over_videos(evaluation, name, "psnr_db", step) for step in steps]
         own = ' class="own"' if name in models else ""
-        rows.append(_row((escape(name), *map(_cell, means)), "td", own))
+        rows.append(table_row((escape(name), *map(mean_cell, means)), "td", own))
     for name in models:
         gained = [gain_over_baselines(evaluation, name, step) for step in steps]
-        cells = [_cell(mean, sign="+") for mean in gained]
-        rows.append(_row((f"{escape(name)}, gain over the better baseline", *cells), "td"))
+        cells = [mean_cell(mean, sign="+") for mean in gained]
+        rows.append(table_row((f"{escape(name)}, gain over the better baseline", *cells), "td"))
     return f"<table>{''.join(rows)}</table>"
-
-
-def _row(cells: Sequence[str], tag: str, attributes: str = "") -> str:
-    return f"<tr{attributes}>{''.join(f'<{tag}>{cell}</{tag}>' for cell in cells)}</tr>"
-
-
-def _cell(mean: Mean, sign: str = "") -> str:
-    if isnan(mean.value):
-        return ""
-    return f"{mean.value:{sign}.2f}<small>{mean.low:{sign}.2f} … {mean.high:{sign}.2f}</small>"
 
 
 def _share_line(evaluation: Evaluation, models: Mapping[str, Extrapolation]) -> str:
@@ -206,12 +161,12 @@ def _look(
     for step in sorted({1, (evaluation.horizon + 1) // 2, evaluation.horizon}):
         truth, ours, theirs = (x[0, step - 1] for x in (targets, predicted, classical))
         figures += [
-            _figure(context[0, -1], "last frame seen"),
-            _figure(truth, f"frame {step}, as it came"),
-            _figure(ours, f"{own}, {_psnr(scored, own, step)}"),
-            _figure(theirs, f"{CONSTANT_VELOCITY}, {_psnr(scored, CONSTANT_VELOCITY, step)}"),
-            _figure(shown_difference(ours, truth), f"error of {own}, {DIFFERENCE_GAIN}x"),
-            _figure(
+            figure(context[0, -1], "last frame seen"),
+            figure(truth, f"frame {step}, as it came"),
+            figure(ours, f"{own}, {_psnr(scored, own, step)}"),
+            figure(theirs, f"{CONSTANT_VELOCITY}, {_psnr(scored, CONSTANT_VELOCITY, step)}"),
+            figure(shown_difference(ours, truth), f"error of {own}, {DIFFERENCE_GAIN}x"),
+            figure(
                 shown_difference(theirs, truth), f"error of {CONSTANT_VELOCITY}, {DIFFERENCE_GAIN}x"
             ),
         ]
@@ -231,21 +186,6 @@ def _lead(scored: WindowScores, method: str) -> float:
 def _psnr(scored: WindowScores, method: str, step: int) -> str:
     value = scored.scores[method]["psnr_db"][step - 1]
     return f"{value:.2f} dB"
-
-
-def _figure(image: Tensor, caption: str) -> str:
-    pixels = cv2.cvtColor(to_uint8(image), cv2.COLOR_RGB2BGR)
-    height, width = pixels.shape[:2]
-    if width > _PICTURE_WIDTH_PX:
-        size = (_PICTURE_WIDTH_PX, max(1, round(height * _PICTURE_WIDTH_PX / width)))
-        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    _, encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 88])
-    data = base64.b64encode(encoded.tobytes()).decode()
-    name = escape(caption)
-    return (
-        f'<figure><img src="data:image/jpeg;base64,{data}" alt="{name}">'
-        f"<figcaption>{name}</figcaption></figure>"
-    )
 
 
 def _apart(evaluation: Evaluation, own: str) -> str:

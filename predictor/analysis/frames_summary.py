@@ -1,6 +1,6 @@
 """The numbers of an evaluation: means with intervals, gains over the baselines, shares."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,22 +14,10 @@ from predictor.analysis.frames_evaluation import (
     Evaluation,
     WindowScores,
 )
+from predictor.analysis.intervals import Mean, bootstrapped, number_json
 
-RESAMPLES = 2000
 LOSS_DB = 0.1
 """A window counts as worse than repeating the last frame from this much PSNR on."""
-
-
-@dataclass(frozen=True)
-class Mean:
-    """A mean over videos with its bootstrap 95 % interval; NaN where nothing was measured."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
 
 
 @dataclass(frozen=True)
@@ -47,7 +35,7 @@ def mean_over_videos(evaluation: Evaluation, method: str, measure: str, step: in
     Still windows are left out, and so are windows without a value (nothing moves).
     """
     table = _per_video(evaluation.moving, [method], measure, step)
-    return _bootstrapped(table, lambda rows: rows[..., 0].mean(axis=-1))
+    return bootstrapped(table, lambda rows: rows[..., 0].mean(axis=-1))
 
 
 def gain_over_baselines(
@@ -55,7 +43,7 @@ def gain_over_baselines(
 ) -> Mean:
     """Return the mean of `method` less the largest of the baselines' means, videos paired."""
     table = _per_video(evaluation.moving, [method, *BASELINES], measure, step)
-    return _bootstrapped(
+    return bootstrapped(
         table, lambda rows: rows[..., 0].mean(axis=-1) - rows[..., 1:].mean(axis=-2).max(axis=-1)
     )
 
@@ -95,20 +83,19 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
         "means": {
             method: {
                 measure: [
-                    _mean_json(mean_over_videos(evaluation, method, measure, step))
-                    for step in steps
+                    mean_over_videos(evaluation, method, measure, step).as_json() for step in steps
                 ]
                 for measure in MEASURES
             }
             for method in evaluation.methods
         },
         "gain_psnr_db": {
-            method: [_mean_json(gain_over_baselines(evaluation, method, step)) for step in steps]
+            method: [gain_over_baselines(evaluation, method, step).as_json() for step in steps]
             for method in evaluation.methods
             if method not in BASELINES
         },
         "share_worse_than_repeat_last": {
-            method: [_number(share_worse(evaluation, method, step)) for step in steps]
+            method: [number_json(share_worse(evaluation, method, step)) for step in steps]
             for method in evaluation.methods
             if method != REPEAT_LAST
         },
@@ -149,22 +136,3 @@ def _per_video(
         if len(values):
             rows.append(values.mean(axis=0))
     return np.array(rows).reshape(len(rows), len(methods))
-
-
-def _bootstrapped(
-    table: NDArray[np.float64], statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]]
-) -> Mean:
-    """Return `statistic` of ``(videos, methods)`` with its interval over videos drawn anew."""
-    if not len(table):
-        return Mean(float("nan"), float("nan"), float("nan"))
-    draws = np.random.default_rng(0).integers(len(table), size=(RESAMPLES, len(table)))
-    low, high = np.percentile(statistic(table[draws]), [2.5, 97.5])
-    return Mean(float(statistic(table)), float(low), float(high))
-
-
-def _mean_json(mean: Mean) -> dict[str, float | None]:
-    return {"mean": _number(mean.value), "low": _number(mean.low), "high": _number(mean.high)}
-
-
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else round(value, 4)

@@ -7,11 +7,11 @@ from rich.text import Text
 from predictor.analysis.frames_evaluation import BASELINES, MEASURES, REPEAT_LAST, Evaluation
 from predictor.analysis.frames_summary import (
     LOSS_DB,
-    Mean,
     gain_over_baselines,
     mean_over_videos,
     share_worse,
 )
+from predictor.analysis.intervals import Mean
 
 _DIGITS = {"ssim": 3, "moving_ssim": 3}
 

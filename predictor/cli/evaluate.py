@@ -7,9 +7,13 @@ from typing import Annotated
 import typer
 
 from predictor.cli.evaluate_frames import evaluate_frames
+from predictor.cli.evaluate_inpaint import evaluate_inpaint
 from predictor.cli.options import AsJson, Device, Model, Precision
 
-EVALUATIONS: Mapping[str, Callable[..., None]] = {"frames": evaluate_frames}
+EVALUATIONS: Mapping[str, Callable[..., None]] = {
+    "frames": evaluate_frames,
+    "inpaint": evaluate_inpaint,
+}
 """What measures a model and prints what it found, by the task in the model's file."""
 
 
@@ -17,7 +21,9 @@ def evaluate(
     model: Model,
     data: Annotated[
         Path,
-        typer.Argument(help="Videos that it was not trained on: a folder of them, or one file."),
+        typer.Argument(
+            help="What it was not trained on: videos, a folder of them or one file; photographs."
+        ),
     ],
     against: Annotated[
         str | None, typer.Option(metavar="MODEL", help="A second model in the same table.")
@@ -28,17 +34,18 @@ def evaluate(
             "--output", "-o", metavar="REPORT", help="Also write a page with curves and pictures."
         ),
     ] = None,
-    horizon: Annotated[int, typer.Option(min=1, help="Frames ahead.")] = 8,
-    windows: Annotated[int, typer.Option(min=1, help="Windows of each video.")] = 5,
+    horizon: Annotated[int, typer.Option(min=1, help="Videos: frames ahead.")] = 8,
+    windows: Annotated[int, typer.Option(min=1, help="Videos: windows of each.")] = 5,
     device: Device = "auto",
     precision: Precision = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace REPORT.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure how well a model predicts, frame by frame ahead, against classical extrapolation.
+    """Measure how well a model does what it is for, against what needs no training.
 
-    PSNR, SSIM and sharpness, of all pixels and of those that move, against repeating the last frame
-    and against carrying its optical flow on.
+    Frames: PSNR, SSIM and sharpness, of all pixels and of those that move, frame by frame ahead,
+    against repeating the last frame and against carrying its optical flow on. Inpainting: PSNR, L1,
+    L2 and a perceptual distance against Telea's, Navier-Stokes and biharmonic fills.
     """
     from predictor.errors import UnknownModel
     from predictor.weights import find_model, read_metadata

@@ -141,13 +141,17 @@ To be written: what it does badly, seen in the report of `predictor evaluate`.
 """
 
 
-def _evaluated(path: Path) -> tuple[dict[str, float], int]:
-    """Return the scores in the document of an evaluation, and how far ahead it looked."""
+def _evaluated(path: Path) -> tuple[dict[str, float], int | None]:
+    """Return the scores in the document of an evaluation, and how many frames ahead it looked."""
+    scores: dict[str, float | None] = {}
     try:
         found = json.loads(path.read_text())["results"][0]
+        if "scores" in found:
+            return {
+                name: value for name, value in found["scores"].items() if value is not None
+            }, None
         horizon = int(found["horizon"])
         model = next(iter(found["gain_psnr_db"]))
-        scores: dict[str, float | None] = {}
         for step in sorted({1, min(4, horizon), horizon}):
             means = {name: rows[step - 1]["mean"] for name, rows in found["means"][model].items()}
             scores[f"psnr_frame_{step}_db"] = means["psnr_db"]

@@ -1,0 +1,48 @@
+"""Means with the interval that they may lie in, by drawing what they are of anew."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean with its bootstrap 95 % interval; NaN where nothing was measured."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
+
+    def as_json(self) -> dict[str, float | None]:
+        """Return what `json.dump` takes; NaN becomes None."""
+        return {
+            "mean": number_json(self.value),
+            "low": number_json(self.low),
+            "high": number_json(self.high),
+        }
+
+
+def bootstrapped(
+    table: NDArray[np.float64], statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+) -> Mean:
+    """Return `statistic` of ``(cases, methods)`` with its interval over cases drawn anew.
+
+    `statistic` takes ``(…, cases, methods)`` and returns one number for each table.
+    """
+    if not len(table):
+        return Mean(float("nan"), float("nan"), float("nan"))
+    draws = np.random.default_rng(0).integers(len(table), size=(RESAMPLES, len(table)))
+    low, high = np.percentile(statistic(table[draws]), [2.5, 97.5])
+    return Mean(float(statistic(table)), float(low), float(high))
+
+
+def number_json(value: float) -> float | None:
+    """Return `value` with four digits behind the point, None for NaN."""
+    return None if np.isnan(value) else round(value, 4)
