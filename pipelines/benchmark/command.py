@@ -3,22 +3,87 @@
 import json
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
     from rich.console import RenderableType
+
+    from pipelines.benchmark.rows import Row
+
+    _Quality = tuple[RenderableType, list[Row], dict[str, Any]]
+
+
+def _frames_quality(data: Path, names: "Sequence[str]") -> "_Quality":
+    import predictor
+    from pipelines.benchmark.frames import quality_rows
+    from predictor.analysis.frames_evaluation import evaluated
+    from predictor.analysis.frames_summary import evaluation_json
+    from predictor.analysis.frames_table import evaluation_tables
+
+    networks = {name: predictor.load(name, task="frames").predict for name in names}
+    evaluation = evaluated(data, networks, horizon=4)
+    rows = quality_rows(evaluation, names[0])
+    return evaluation_tables(evaluation), rows, evaluation_json(evaluation)
+
+
+def _frames_speed(model: str, is_quick: bool, threads: int | None) -> "Iterator[Row]":
+    from pipelines.benchmark.frames import speed_rows
+
+    lengths = {"next_s": 2, "long_s": 60} if is_quick else {}
+    return speed_rows(model, **lengths, threads=threads)
+
+
+def _inpaint_quality(data: Path, names: "Sequence[str]") -> "_Quality":
+    import predictor
+    from pipelines.benchmark.inpaint import quality_rows
+    from predictor.analysis.inpaint_evaluation import evaluated
+    from predictor.analysis.inpaint_summary import inpaint_json
+    from predictor.analysis.inpaint_table import inpaint_table
+
+    networks = {name: predictor.load(name, task="inpaint").fill for name in names}
+    evaluation = evaluated(data, networks)
+    rows = quality_rows(evaluation, names[0])
+    return inpaint_table(evaluation), rows, inpaint_json(evaluation)
+
+
+def _inpaint_speed(model: str, is_quick: bool, threads: int | None) -> "Iterator[Row]":
+    from pipelines.benchmark.inpaint import speed_rows
+
+    return speed_rows(model, photographs=40 if is_quick else 200, workers=threads or 2)
+
+
+@dataclass(frozen=True)
+class _Benchmark:
+    """What measures the numbers promised of a task."""
+
+    quality: "Callable[[Path, Sequence[str]], _Quality]"
+    speed: "Callable[[str, bool, int | None], Iterator[Row]]"
+
+
+TASKS = {
+    "frames": _Benchmark(_frames_quality, _frames_speed),
+    "inpaint": _Benchmark(_inpaint_quality, _inpaint_speed),
+}
 
 
 def benchmark(
-    task: Annotated[str, typer.Argument(help="What to measure: frames.")],
+    task: Annotated[str, typer.Argument(help=f"What to measure: {', '.join(TASKS)}.")],
     data: Annotated[
         Path | None,
-        typer.Argument(help="A folder of videos for the quality; without it only speed."),
+        typer.Argument(
+            help="A folder of videos or photographs for the quality; without it only speed."
+        ),
     ] = None,
-    model: Annotated[str, typer.Option(metavar="NAME|FILE", help="What is measured.")] = "frames",
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE", show_default="the task's", help="What is measured."),
+    ] = None,
     against: Annotated[
         str | None, typer.Option(metavar="MODEL", help="A second model in the quality table.")
     ] = None,
@@ -26,7 +91,8 @@ def benchmark(
         bool, typer.Option("--quality-only", help="Leave out the speed, half an hour of work.")
     ] = False,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Short clips: 2 s for 60 s, 1 min for 10 min.")
+        bool,
+        typer.Option("--quick", help="Short clips: 2 s for 60 s, 1 min for 10 min; few pictures."),
     ] = False,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Processor threads; two for the numbers promised.")
@@ -37,39 +103,31 @@ def benchmark(
 ) -> None:
     """Measure the promised numbers here and now, each beside its bar.
 
-    Quality on the videos in DATA, 12 + 4 frames a window; speed on clips that are made for it, on
-    the processor whatever the device.
+    Quality on DATA, which the model was not trained on; speed on clips and photographs that are
+    made for it, on the processor whatever the device.
     """
-    if task != "frames":
-        raise typer.BadParameter(f"no benchmark {task!r}; known is frames")
+    if task not in TASKS:
+        raise typer.BadParameter(f"no benchmark {task!r}; known are {', '.join(TASKS)}")
     if quality_only and data is None:
-        raise typer.BadParameter("--quality-only needs DATA, a folder of videos")
-    import predictor
-    from pipelines.benchmark.frames import quality_rows, speed_rows
+        raise typer.BadParameter("--quality-only needs DATA, a folder")
     from pipelines.benchmark.rows import benchmark_table
-    from predictor.analysis.frames_evaluation import evaluated
-    from predictor.analysis.frames_summary import evaluation_json
-    from predictor.analysis.frames_table import evaluation_tables
 
     if threads is not None:
         import torch
 
         torch.set_num_threads(threads)
+    model = model or task
     entry: dict[str, Any] = {"task": task, "model": model, "cpus": os.cpu_count()}
     tables: list[RenderableType] = []
     if data is not None:
-        names = [model] if against is None else [model, against]
-        networks = {name: predictor.load(name, task="frames").predict for name in names}
         _note(f"measuring the quality on {data}")
-        evaluation = evaluated(data, networks, horizon=4)
-        rows = quality_rows(evaluation, model)
-        tables += [evaluation_tables(evaluation), benchmark_table("Quality", rows)]
-        entry |= {"quality": [row.as_json() for row in rows]}
-        entry |= {"evaluation": evaluation_json(evaluation)}
+        names = [model] if against is None else [model, against]
+        table, rows, evaluation = TASKS[task].quality(data, names)
+        tables += [table, benchmark_table("Quality", rows)]
+        entry |= {"quality": [row.as_json() for row in rows], "evaluation": evaluation}
     if not quality_only:
         rows = []
-        lengths = {"next_s": 2, "long_s": 60} if quick else {}
-        for row in speed_rows(model, **lengths, threads=threads):
+        for row in TASKS[task].speed(model, quick, threads):
             _note(f"{row.what}: {row.value:.3g} {row.unit}")
             rows.append(row)
         tables.append(benchmark_table("Speed, on the processor", rows))

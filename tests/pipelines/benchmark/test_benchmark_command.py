@@ -68,7 +68,7 @@ def test_speed_is_measured_without_data(
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["inpaint"], "no benchmark 'inpaint'"), (["frames", "--quality-only"], "needs DATA")],
+    [(["music"], "no benchmark 'music'"), (["frames", "--quality-only"], "needs DATA")],
 )
 def test_what_cannot_be_measured_is_a_usage_error(arguments: list[str], message: str) -> None:
     done = run(app, arguments)
