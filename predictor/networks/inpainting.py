@@ -34,7 +34,7 @@ class InpaintingConfig:
     blocks: tuple[int, ...] = (1, 2, 2)
     """Residual blocks each way at those sizes."""
 
-    fine_width: int = 32
+    fine_width: int = 64
     """Channels of the fine stage, at 1/4."""
 
     fine_blocks: int = 1
