@@ -19,10 +19,11 @@ class MaskSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kinds: dict[MaskKind, Annotated[float, Field(ge=0)]] = {
-        "strokes": 0.4,
-        "blobs": 0.15,
-        "boxes": 0.15,
-        "centre": 0.3,
+        "strokes": 0.35,
+        "scratches": 0.15,
+        "blobs": 0.12,
+        "boxes": 0.13,
+        "centre": 0.25,
     }
     """How often each kind is drawn, relative to the others; see `drawn_mask`. ``files`` are your
     own, from `folder`."""

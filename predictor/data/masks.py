@@ -1,5 +1,6 @@
 """Shapes of holes drawn at random; each is a function of its generator and of nothing else."""
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Literal
@@ -13,7 +14,7 @@ from torch.nn import functional
 
 from predictor.errors import SettingsError
 
-ShapeKind = Literal["centre", "blocks", "regions", "strokes", "blobs", "boxes"]
+ShapeKind = Literal["centre", "blocks", "regions", "strokes", "scratches", "blobs", "boxes"]
 Area = tuple[float, float]
 
 REGION_GRID_PX = 1 / 0.06
@@ -42,8 +43,8 @@ def drawn_mask(
     ``centre``: a square in the middle, its side `centre_share` of the shorter side, whatever
     `area`. The others cover a share of the image within `area`: ``blocks`` squares of one size that
     overlap, and ``regions`` smooth random noise below a level (both Pathak et al. 2016, the second
-    as their code has it); ``strokes`` the walks of a brush; ``blobs`` the highest parts of a smooth
-    random field; ``boxes`` rectangles of any format. Raises `SettingsError` where no shape of that
+    as their code has it); ``strokes`` the walks of a brush, ``scratches`` those of a thin one;
+    ``blobs`` the highest parts of a smooth random field; ``boxes`` rectangles of any format. Raises `SettingsError` where no shape of that
     kind and area is found.
     """
     if kind == "centre":
@@ -124,12 +125,13 @@ def _fill(canvas: _Canvas, height: int, width: int, draw: _Draw) -> None:
     canvas[max(0, top) : max(0, top + height), max(0, left) : max(0, left + width)] = 1
 
 
-def _strokes(canvas: _Canvas, share: float, draw: _Draw) -> None:
+def _strokes(brush: tuple[float, float], canvas: _Canvas, share: float, draw: _Draw) -> None:
+    """Paint walks whose width lies between two shares of the image's shorter side."""
     height, width = canvas.shape
     side = min(height, width)
     while canvas.mean() < share:
         x, y, angle = draw(0, width), draw(0, height), draw(0, 2 * math.pi)
-        brush_px = math.exp(draw(math.log(0.02), math.log(0.16))) * side
+        brush_px = math.exp(draw(*map(math.log, brush))) * side
         for _ in range(round(draw(1, 8))):
             angle += draw(-1.2, 1.2)
             step = draw(0.05, 0.3) * side
@@ -144,5 +146,6 @@ def _strokes(canvas: _Canvas, share: float, draw: _Draw) -> None:
 _PAINTERS: dict[str, Callable[[_Canvas, float, _Draw], None]] = {
     "blocks": _blocks,
     "boxes": _boxes,
-    "strokes": _strokes,
+    "strokes": functools.partial(_strokes, (0.02, 0.16)),
+    "scratches": functools.partial(_strokes, (0.005, 0.02)),
 }

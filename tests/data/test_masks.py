@@ -9,7 +9,7 @@ from predictor.data.masks import ShapeKind, drawn_mask
 from predictor.errors import SettingsError
 
 SIZE = (96, 128)
-DRAWN: list[ShapeKind] = ["blocks", "regions", "strokes", "blobs", "boxes"]
+DRAWN: list[ShapeKind] = ["blocks", "regions", "strokes", "scratches", "blobs", "boxes"]
 
 
 def several(kind: ShapeKind, count: int, area: tuple[float, float], seed: int = 0) -> list[Tensor]:
@@ -47,6 +47,12 @@ def test_holes_lie_everywhere(kind: ShapeKind) -> None:
     quarters = [part.mean().item() for half in often.chunk(2, 0) for part in half.chunk(2, 1)]
     assert max(quarters) < 2 * min(quarters)
     assert often.min() > 0
+
+
+def test_scratches_are_thin() -> None:
+    for mask in several("scratches", 20, (0.02, 0.1)):
+        inner = -torch.nn.functional.max_pool2d(-mask[None], 5, stride=1, padding=2)
+        assert inner.mean() < 0.1 * mask.mean()  # little is further than two pixels from an edge
 
 
 def test_the_centre_of_the_code_is_rows_36_to_91() -> None:
