@@ -1,8 +1,16 @@
-"""Videos and photographs of the user's own, indexed once and cut into examples."""
+"""Videos, photographs and small pictures of the user's own, looked at once, cut into examples."""
 
 from predictor.data.clips import ClipDataset, ClipSettings
 from predictor.data.evaluation import EvaluationWindows, evaluation_windows
+from predictor.data.image_formats import open_images
 from predictor.data.indexing import index_videos
+from predictor.data.labelled_images import (
+    HeldOutImages,
+    ImageDataset,
+    ImageSettings,
+    SplitImages,
+    split_images,
+)
 from predictor.data.mask_source import MaskKind, MaskSettings, MaskSource
 from predictor.data.packing import with_packed_frames
 from predictor.data.photo_index import PhotoIndex, index_photos
@@ -14,7 +22,10 @@ __all__ = [
     "ClipDataset",
     "ClipSettings",
     "EvaluationWindows",
+    "HeldOutImages",
     "HeldOutPhotos",
+    "ImageDataset",
+    "ImageSettings",
     "IndexedVideo",
     "MaskKind",
     "MaskSettings",
@@ -22,10 +33,13 @@ __all__ = [
     "PhotoDataset",
     "PhotoIndex",
     "PhotoSettings",
+    "SplitImages",
     "VideoIndex",
     "evaluation_windows",
     "index_photos",
     "index_videos",
+    "open_images",
     "split_by_file",
+    "split_images",
     "with_packed_frames",
 ]

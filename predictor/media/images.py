@@ -66,6 +66,19 @@ def read_pixels(path: Path, reduction: Reduction = 1) -> npt.NDArray[np.uint8]:
     return cast(npt.NDArray[np.uint8], _decoded(path, _REDUCED[reduction]))
 
 
+def small_picture(content: bytes, path: Path, channels: Literal[1, 3]) -> npt.NDArray[np.uint8]:
+    """Return the picture in `content`, the bytes of the file `path`, as uint8 ``(H, W, channels)``.
+
+    Upright; RGB, or grey of which the luma of a colour picture becomes; 16 bits become eight, alpha
+    is dropped. Raises `UnreadableImage` as `read_image` does.
+    """
+    if channels == 1:
+        grey = _decoded_bytes(content, path, cv2.IMREAD_GRAYSCALE)
+        return cast(npt.NDArray[np.uint8], grey[..., None])
+    pixels = _decoded_bytes(content, path, cv2.IMREAD_COLOR)
+    return cast(npt.NDArray[np.uint8], cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
+
+
 def image_size(path: Path) -> tuple[int, int]:
     """Return the upright ``(height, width)`` of the picture at `path` from its header alone."""
     try:
@@ -128,6 +141,11 @@ def _decoded(path: Path, flags: int = _AS_STORED) -> _Pixels:
         raise UnreadableImage(f"{path} does not exist") from error
     except OSError as error:
         raise UnreadableImage(f"{path} cannot be read: {error.strerror}") from error
+    return cast(_Pixels, cv2.cvtColor(_decoded_bytes(data, path, flags), cv2.COLOR_BGR2RGB))
+
+
+def _decoded_bytes(data: bytes, path: Path, flags: int) -> _Pixels:
+    """Return the picture in `data` as OpenCV has it: BGR ``(H, W, 3)`` or grey ``(H, W)``."""
     if not data:
         raise UnreadableImage(f"{path} is empty, expected a picture")
     if not data[-16:].endswith((_PNG_END, _JPEG_END)):
@@ -139,7 +157,7 @@ def _decoded(path: Path, flags: int = _AS_STORED) -> _Pixels:
         raise UnreadableImage(f"{path} is not a picture that can be decoded")
     if pixels.dtype not in (np.uint8, np.uint16):
         raise UnreadableImage(f"{path} has {pixels.dtype} pixels, expected 8 or 16 bits")
-    return cast(_Pixels, cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
+    return cast(_Pixels, pixels)
 
 
 def _require_whole(path: Path, data: bytes) -> None:

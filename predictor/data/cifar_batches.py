@@ -1,0 +1,71 @@
+"""The batches of CIFAR-10 and CIFAR-100, in their binary version, in a folder or in their archive.
+
+The version for Python is pickles, which run code when they are read: it is refused by name.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from predictor.data.image_parts import TEST, TRAIN, ImageCollection, ImagePart, array_part
+from predictor.errors import UnusableData
+
+_PIXELS = 3 * 32 * 32
+_TEN = {TRAIN: [f"data_batch_{number}.bin" for number in range(1, 6)], TEST: ["test_batch.bin"]}
+_HUNDRED = {TRAIN: ["train.bin"], TEST: ["test.bin"]}
+_PICKLED = {"data_batch_1", "test_batch"}
+
+ReadFile = Callable[[str], bytes]
+
+
+def is_cifar(path: Path, names: Sequence[str]) -> bool:
+    """Return whether the files of these names are batches of CIFAR.
+
+    Raises `UnusableData` if they are those that are pickled.
+    """
+    plain = {PurePosixPath(name).name for name in names}
+    if _PICKLED & plain:
+        raise UnusableData(
+            f"{path} has CIFAR's batches for Python: pickles, which run code when they are read; "
+            "they were not read. Take the binary version (cifar-10-binary.tar.gz), or class "
+            "folders of pictures"
+        )
+    return _TEN[TRAIN][0] in plain or set(_HUNDRED[TRAIN] + _HUNDRED[TEST]) <= plain
+
+
+def cifar_batches(path: Path, names: Sequence[str], read: ReadFile, stamp: str) -> ImageCollection:
+    """Return the pictures of the batches among `names`; CIFAR-100 by its hundred fine classes.
+
+    Batches that are missing are left out, so that one alone can be tried. Raises `UnusableData`
+    for one that is cut short.
+    """
+    where = {PurePosixPath(name).name: name for name in names}
+    is_ten = _TEN[TRAIN][0] in where
+    parts = {}
+    for part, files in (_TEN if is_ten else _HUNDRED).items():
+        found = [where[file] for file in files if file in where]
+        if found:
+            parts[part] = _part(path, found, read, label_bytes=1 if is_ten else 2)
+    meta = where.get("batches.meta.txt" if is_ten else "fine_label_names.txt")
+    class_names = None
+    if meta is not None:
+        class_names = tuple(read(meta).decode("utf-8", "replace").split())
+    return ImageCollection(path, parts, stamp, class_names)
+
+
+def _part(path: Path, names: Sequence[str], read: ReadFile, label_bytes: int) -> ImagePart:
+    width = label_bytes + _PIXELS
+    rows = []
+    for name in names:
+        data = np.frombuffer(read(name), np.uint8)
+        if data.size == 0 or data.size % width:
+            raise UnusableData(
+                f"{name} in {path} has {data.size} bytes, expected a multiple of {width}: it is "
+                "cut short or no batch of CIFAR"
+            )
+        rows.append(data.reshape(-1, width))
+    batch = np.concatenate(rows)
+    labels = batch[:, label_bytes - 1]
+    name = names[0] if len(names) == 1 else f"{names[0]}…"
+    return array_part(name, batch[:, label_bytes:].reshape(-1, 3, 32, 32), labels)

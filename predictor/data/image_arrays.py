@@ -1,0 +1,193 @@
+"""Pictures in arrays: NPZ, the IDX files of MNIST and its kin, the MAT files of SVHN."""
+
+import gzip
+import re
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from predictor.data.image_parts import TEST, TRAIN, VALIDATION, ImageCollection, array_part
+from predictor.data.image_stamps import stamp_of
+from predictor.errors import UnusableData
+
+_IDX_DTYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
+_IDX_NAME = re.compile(r"(?P<kind>images|labels)[-.]idx[13]-ubyte(\.gz)?$")
+
+_NPZ_KEYS = {
+    TRAIN: ("x_train", "train_images", "train_x", "images", "x", "X", "arr_0"),
+    VALIDATION: ("x_val", "val_images", "val_x", "x_valid", "valid_images"),
+    TEST: ("x_test", "test_images", "test_x"),
+}
+_NPZ_LABELS = {
+    "x": "y", "X": "y", "images": "labels", "arr_0": "arr_1",
+    "x_train": "y_train", "train_images": "train_labels", "train_x": "train_y",
+    "x_val": "y_val", "val_images": "val_labels", "val_x": "val_y",
+    "x_valid": "y_valid", "valid_images": "valid_labels",
+    "x_test": "y_test", "test_images": "test_labels", "test_x": "test_y",
+}  # fmt: skip
+
+_SVHN_TEN = 10
+"""What the digit zero is called there."""
+
+
+def images_in_npz(path: Path) -> ImageCollection:
+    """Return the pictures of an NPZ file, in the keys of Keras (``x_train``) or of MedMNIST.
+
+    One array alone is ``images``, ``x`` or ``arr_0``. Raises `UnusableData` for what is damaged,
+    has no such key, or would have to be unpickled.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            arrays = {key: stored[key] for key in stored if key in _KNOWN_KEYS}
+            keys = list(stored)
+    except ValueError as error:
+        raise UnusableData(
+            f"{path} holds Python objects, which run code when they are read, or is damaged; "
+            f"it was not read ({error})"
+        ) from error
+    except (OSError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise UnusableData(f"{path} is damaged or no NPZ file: {error}") from error
+    parts = {}
+    for part, candidates in _NPZ_KEYS.items():
+        key = next((key for key in candidates if key in arrays), None)
+        if key is not None:
+            parts[part] = array_part(key, arrays[key], arrays.get(_NPZ_LABELS[key]))
+    if TRAIN not in parts:
+        raise UnusableData(
+            f"{path} has {', '.join(keys) or 'nothing'}; expected x_train and y_train, "
+            "train_images and train_labels, or images and labels"
+        )
+    return ImageCollection(path, parts, stamp_of([path]))
+
+
+_KNOWN_KEYS = {*_NPZ_LABELS, *_NPZ_LABELS.values()}
+
+
+def idx_files(folder: Path) -> list[Path]:
+    """Return the IDX files directly in `folder`, by name; one that is there twice, packed, once."""
+    found = {path.name.removesuffix(".gz"): path for path in _sorted_files(folder)}
+    return [path for name, path in found.items() if _IDX_NAME.search(name)]
+
+
+def images_in_idx(path: Path, files: Sequence[Path]) -> ImageCollection:
+    """Return the pictures of IDX files, as MNIST comes, also packed with gzip.
+
+    ``t10k`` or ``test`` in a name makes it the test part, anything else is trained on; the labels
+    of ``…images-idx3-ubyte`` are ``…labels-idx1-ubyte``. Raises `UnusableData` for files that are
+    cut short, or where two sets lie in one folder.
+    """
+    by_name = {_plain(file.name): file for file in files}
+    parts, used = {}, []
+    chosen: dict[str, Path] = {}
+    for name, file in by_name.items():
+        if "labels-idx1" in name:
+            continue
+        part = TEST if re.search("t10k|test", name) else TRAIN
+        if part in chosen:
+            raise UnusableData(
+                f"{path} has two sets: {chosen[part].name} and {file.name}; name one of them"
+            )
+        chosen[part] = file
+        beside = by_name.get(name.replace("images-idx3", "labels-idx1"))
+        labels = None if beside is None else _idx_array(beside)
+        parts[part] = array_part(file.name, _idx_array(file), labels)
+        used += [file, *([beside] if beside else [])]
+    if TRAIN not in parts and len(parts) == 1:
+        parts = {TRAIN: parts[TEST]}
+    if not parts:
+        raise UnusableData(f"{path} has labels and no pictures")
+    return ImageCollection(path, parts, stamp_of(used))
+
+
+def idx_partners(path: Path) -> list[Path]:
+    """Return an IDX file of pictures and, if it is there, that of its labels."""
+    wanted = _plain(path.name).replace("images-idx3", "labels-idx1")
+    labels = [file for file in idx_files(path.parent) if _plain(file.name) == wanted]
+    return [path, *(file for file in labels if file != path)]
+
+
+def _plain(name: str) -> str:
+    """Return ``train-images.idx3-ubyte.gz`` as ``train-images-idx3-ubyte``."""
+    return name.removesuffix(".gz").replace(".idx", "-idx")
+
+
+def is_idx_name(name: str) -> bool:
+    """Return whether a file of that name is one of IDX."""
+    return _IDX_NAME.search(name) is not None
+
+
+def _idx_array(path: Path) -> NDArray[Any]:
+    """Return the array in `path`; http://yann.lecun.com/exdb/mnist has the format."""
+    try:
+        data = path.read_bytes()
+        if path.suffix == ".gz":
+            data = gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UnusableData(f"{path} is cut short or damaged: {error}") from error
+    if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in _IDX_DTYPES:
+        raise UnusableData(
+            f"{path} is not an IDX file: it begins with {data[:4].hex() or 'nothing'}"
+        )
+    axes, dtype = data[3], np.dtype(_IDX_DTYPES[data[2]])
+    start = 4 + 4 * axes
+    shape = tuple(int(size) for size in np.frombuffer(data[4:start], ">u4"))
+    expected = start + dtype.itemsize * int(np.prod(shape, dtype=np.int64))
+    if len(shape) != axes or len(data) != expected:
+        raise UnusableData(
+            f"{path} has {len(data)} bytes, expected {expected} for {shape}: it is cut short or "
+            "damaged"
+        )
+    return np.frombuffer(data, dtype, offset=start).reshape(shape)
+
+
+def mat_files(folder: Path) -> list[Path]:
+    """Return the MAT files directly in `folder`, by name."""
+    return [path for path in _sorted_files(folder) if path.suffix == ".mat"]
+
+
+def images_in_mat(path: Path, files: Sequence[Path]) -> ImageCollection:
+    """Return the pictures of the MAT files of SVHN: ``X`` (32, 32, 3, N) and ``y`` from 1 to 10.
+
+    ``test`` in a name makes it the test part; ``extra`` is a part of its own, which nothing is
+    trained on; label 10 is the digit 0. Raises `UnusableData` for others and for what is cut short.
+    """
+    parts = {}
+    for file in files:
+        kinds = [kind for kind in (TEST, "extra") if kind in file.name]
+        part = kinds[0] if kinds and len(files) > 1 else TRAIN
+        if part in parts:
+            raise UnusableData(f"{path} has two MAT files of the part {part!r}, one is {file.name}")
+        parts[part] = _mat_part(file)
+    if TRAIN not in parts:
+        raise UnusableData(f"{path} has only {', '.join(parts)} of SVHN, no train_32x32.mat")
+    return ImageCollection(path, parts, stamp_of(files))
+
+
+def _mat_part(path: Path) -> Any:
+    from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
+
+    try:
+        stored: Mapping[str, Any] = loadmat(path, variable_names=["X", "y"])
+    except NotImplementedError as error:
+        raise UnusableData(f"{path} is a MAT file of version 7.3, expected 5, as SVHN's") from error
+    except (OSError, ValueError, TypeError, EOFError, zlib.error, MatReadError) as error:
+        raise UnusableData(f"{path} is cut short, damaged or no MAT file: {error}") from error
+    if "X" not in stored or stored["X"].ndim != 4:
+        raise UnusableData(f"{path} has no pictures X (H, W, 3, N), as the MAT files of SVHN have")
+    labels = stored.get("y")
+    if labels is not None:
+        labels = labels.reshape(-1)
+        if not np.issubdtype(labels.dtype, np.integer) or not np.isin(labels, range(11)).all():
+            raise UnusableData(f"{path} has labels y that are not whole numbers from 1 to 10")
+        labels = labels.astype(np.int64) % _SVHN_TEN
+    return array_part(path.name, np.moveaxis(stored["X"], 3, 0), labels)
+
+
+def _sorted_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_file())

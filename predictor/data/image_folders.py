@@ -1,0 +1,154 @@
+"""Pictures in files: class folders, official parts, or all in one place; also inside an archive.
+
+``DATA/train/cat/1.png`` is a picture of class ``cat`` in the part ``train``; the parts are
+``train``, ``val`` and ``test``, and without a folder ``train`` everything is trained on. A part in
+which every picture lies in a folder is labelled, by the first folder below it, in sorted order; a
+part with a picture of its own is not.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from predictor.data.image_parts import (
+    TEST,
+    TRAIN,
+    VALIDATION,
+    Channels,
+    ImageCollection,
+    ImagePart,
+    Pixels,
+)
+from predictor.data.image_stamps import stamp_of
+from predictor.data.threads import in_threads
+from predictor.errors import UnreadableImage, UnusableData
+from predictor.media.images import is_image_path, small_picture
+
+ReadBytes = Callable[[Sequence[str]], Iterator[bytes | UnreadableImage]]
+"""The content of the files of these names, in their order."""
+
+_AT_ONCE = 256
+"""Files read before their pictures are decoded in threads."""
+
+
+def images_in_folder(folder: Path) -> ImageCollection:
+    """Return the pictures in the tree under `folder`; hidden files and folders are left out.
+
+    Raises `UnusableData` if there is none.
+    """
+    names, folders = [], []
+    for parent, below, files in os.walk(folder):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        folders += [(Path(parent) / name).relative_to(folder).as_posix() for name in below]
+        for name in files:
+            path = Path(parent) / name
+            if is_image_path(path) and not name.startswith("."):
+                names.append(path.relative_to(folder).as_posix())
+    names.sort()
+
+    def contents(wanted: Sequence[str]) -> Iterator[bytes | UnreadableImage]:
+        for name in wanted:
+            try:
+                yield (folder / name).read_bytes()
+            except OSError as error:
+                yield UnreadableImage(f"{folder / name} cannot be read: {error.strerror}")
+
+    stamp = stamp_of([folder / name for name in names], names)
+    return collected(folder, names, folders, contents, stamp)
+
+
+def collected(
+    path: Path, names: Sequence[str], folders: Sequence[str], contents: ReadBytes, stamp: str
+) -> ImageCollection:
+    """Return the collection of the picture files `names`, sorted into parts and classes.
+
+    Each part keeps their order. `folders` are those that the names may lie in, to see which are
+    empty. Raises `UnusableData` if there is no name.
+    """
+    if not names:
+        raise UnusableData(f"{path} has no picture in it")
+    tops = {name.split("/")[0] for name in names if "/" in name}
+    prefixes = {part: f"{part}/" for part in (TRAIN, VALIDATION, TEST) if part in tops}
+    if TRAIN not in prefixes:
+        prefixes = {TRAIN: ""}
+    below = {
+        part: [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+        for part, prefix in prefixes.items()
+    }
+    is_labelled = all("/" in name for part in below.values() for name in part)
+    used: set[str] = set()
+    for part in below.values():
+        used |= {name.split("/")[0] for name in part}
+    class_names = tuple(sorted(used)) if is_labelled else None
+    parts = {
+        part: _part(path, prefix, below[part], class_names, contents)
+        for part, prefix in prefixes.items()
+    }
+    empty = [
+        f"{prefix}{name}"
+        for part, prefix in prefixes.items()
+        for name in _class_folders(folders, prefix)
+        if not any(picture.startswith(f"{name}/") for picture in below[part])
+    ]
+    unused = [name for name in names if not name.startswith(tuple(prefixes.values()))]
+    skipped = [f"{path / name} lies beside {TRAIN}/, not in it" for name in sorted(unused)]
+    return ImageCollection(
+        path,
+        parts,
+        stamp,
+        class_names,
+        tuple(empty) if is_labelled else (),
+        tuple(skipped),
+    )
+
+
+def _class_folders(folders: Sequence[str], prefix: str) -> list[str]:
+    below = [name.removeprefix(prefix) for name in folders if name.startswith(prefix)]
+    return sorted(name for name in below if name and "/" not in name)
+
+
+def _part(
+    path: Path,
+    prefix: str,
+    below: Sequence[str],
+    class_names: tuple[str, ...] | None,
+    contents: ReadBytes,
+) -> ImagePart:
+    names = [f"{prefix}{name}" for name in below]
+    labels = None
+    if class_names is not None:
+        number = {name: label for label, name in enumerate(class_names)}
+        labels = np.array([number[name.split("/")[0]] for name in below], dtype=np.int64)
+
+    def pictures(channels: Channels) -> Iterator[Pixels | UnreadableImage]:
+        def decoded(item: tuple[str, bytes | UnreadableImage]) -> Pixels | UnreadableImage:
+            name, content = item
+            if isinstance(content, UnreadableImage):
+                return content
+            try:
+                return small_picture(content, path / name, channels)
+            except UnreadableImage as error:
+                return error
+
+        waiting: list[tuple[str, bytes | UnreadableImage]] = []
+        for item in zip(names, contents(names), strict=True):
+            waiting.append(item)
+            if len(waiting) == _AT_ONCE:
+                yield from in_threads(decoded, waiting)
+                waiting = []
+        yield from in_threads(decoded, waiting)
+
+    return ImagePart(names, labels, pictures)
+
+
+def common_folder(names: Sequence[str]) -> str:
+    """Return the folder, with its slash, that all `names` lie in, as most archives have one.
+
+    Never that of a part; empty where there is none.
+    """
+    tops = {name.split("/")[0] if "/" in name else "" for name in names}
+    top = tops.pop() if len(tops) == 1 else ""
+    deep = all(len(PurePosixPath(name).parts) > 2 for name in names)
+    return f"{top}/" if top and top != TRAIN and deep else ""

@@ -1,0 +1,60 @@
+"""Sets of small pictures by what lies at a path."""
+
+from pathlib import Path
+
+from predictor.data.cifar_batches import cifar_batches, is_cifar
+from predictor.data.image_archives import (
+    ARCHIVE_SUFFIXES,
+    archived_images,
+)
+from predictor.data.image_arrays import (
+    idx_files,
+    idx_partners,
+    images_in_idx,
+    images_in_mat,
+    images_in_npz,
+    is_idx_name,
+    mat_files,
+)
+from predictor.data.image_folders import images_in_folder
+from predictor.data.image_parts import ImageCollection
+from predictor.data.image_stamps import stamp_of
+from predictor.errors import UnusableData
+
+EXPECTED = (
+    "a folder of pictures or of class folders, a tar archive of them, NPZ, the IDX files of MNIST, "
+    "the MAT files of SVHN, or the binary batches of CIFAR"
+)
+
+
+def open_images(path: Path) -> ImageCollection:
+    """Return the pictures at `path`, in any format that `EXPECTED` names.
+
+    Nothing is unpickled. Raises `UnusableData` that names the file and what is wrong with it.
+    """
+    if path.is_dir():
+        return _in_folder(path)
+    if not path.exists():
+        raise UnusableData(f"{path} does not exist; expected {EXPECTED}")
+    name = path.name.lower()
+    if name.endswith(ARCHIVE_SUFFIXES):
+        return archived_images(path)
+    if name.endswith(".npz"):
+        return images_in_npz(path)
+    if name.endswith(".mat"):
+        return images_in_mat(path, [path])
+    if is_idx_name(path.name):
+        return images_in_idx(path, idx_partners(path))
+    raise UnusableData(f"{path} is none of these: {EXPECTED}")
+
+
+def _in_folder(folder: Path) -> ImageCollection:
+    files = sorted(file for file in folder.iterdir() if file.is_file())
+    names = [file.name for file in files]
+    if found := idx_files(folder):
+        return images_in_idx(folder, found)
+    if is_cifar(folder, names):
+        return cifar_batches(folder, names, lambda n: (folder / n).read_bytes(), stamp_of(files))
+    if found := mat_files(folder):
+        return images_in_mat(folder, found)
+    return images_in_folder(folder)

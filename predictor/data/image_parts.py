@@ -1,0 +1,142 @@
+"""What a set of small pictures consists of, whatever format it comes in."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from predictor.errors import UnreadableImage, UnusableData
+
+Pixels = NDArray[np.uint8]
+"""One picture, ``(H, W, C)``, RGB or grey."""
+
+Channels = Literal[1, 3]
+
+TRAIN, VALIDATION, TEST = "train", "val", "test"
+"""The names of official parts: in folders, in archives and in the keys of arrays."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImagePart:
+    """One official part of a set: its pictures in order."""
+
+    names: Sequence[str]
+    """What each picture is called, for messages and for the split."""
+    labels: NDArray[np.int64] | None
+    """The class of each picture from 0 on; None where there are none."""
+    pictures: Callable[[Channels], Iterator[Pixels | UnreadableImage]]
+    """The pictures with that many channels, or why one cannot be read; one for each name."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImageCollection:
+    """The pictures at a path, by official part."""
+
+    path: Path
+    parts: Mapping[str, ImagePart]
+    stamp: str
+    """What changes when the pictures may have."""
+    class_names: tuple[str, ...] | None = None
+    """The names of the classes by number, where the format has them."""
+    empty_classes: tuple[str, ...] = ()
+    """Class folders without a picture."""
+    skipped: tuple[str, ...] = field(default=())
+    """What lies there and is not used, one line each."""
+
+    def part(self, name: str) -> ImagePart:
+        """Return the part of that name; raises `UnusableData` if there is none."""
+        if name not in self.parts:
+            found = ", ".join(self.parts) or "nothing"
+            raise UnusableData(f"{self.path} has no part {name!r}, only {found}")
+        return self.parts[name]
+
+    def require_labels(self, classes: int) -> None:
+        """Raise `UnusableData` unless every picture has a label below `classes`."""
+        if self.empty_classes:
+            raise UnusableData(
+                f"{self.path} has a class without a picture: {self.empty_classes[0]}; "
+                "put some there or delete the folder"
+            )
+        for part in self.parts.values():
+            if part.labels is None:
+                raise UnusableData(
+                    f"{self.path} has no labels (first picture: {part.names[0]}); expected class "
+                    "folders, or labels beside the pictures"
+                )
+            wrong = np.flatnonzero(part.labels >= classes)
+            if wrong.size:
+                row = int(wrong[0])
+                raise UnusableData(
+                    f"{part.names[row]} in {self.path} has label {part.labels[row]}, "
+                    f"expected 0 to {classes - 1} (classes={classes})"
+                )
+
+
+def array_part(
+    name: str, images: NDArray[Any], labels: NDArray[Any] | None, first_label: int = 0
+) -> ImagePart:
+    """Return a part made of arrays; `name` is what they are called in messages.
+
+    `images` are uint8 ``(N, H, W)``, ``(N, H, W, C)`` or ``(N, C, H, W)``, grey or RGB; `labels`
+    are whole numbers ``(N,)`` or ``(N, 1)``, counted from `first_label`. Raises
+    `UnusableData` for others.
+    """
+    images = _channels_last(name, images)
+    names = [f"{name}[{row}]" for row in range(len(images))]
+    if not names:
+        raise UnusableData(f"{name} has no pictures")
+
+    def pictures(channels: Channels) -> Iterator[Pixels | UnreadableImage]:
+        return (with_channels(image, channels) for image in images)
+
+    return ImagePart(names, _checked_labels(name, labels, len(names), first_label), pictures)
+
+
+def with_channels(pixels: Pixels, channels: Channels) -> Pixels:
+    """Return the picture ``(H, W, 1 or 3)`` with that many channels.
+
+    Grey is repeated; of colour its luma is taken (ITU-R BT.601).
+    """
+    if pixels.shape[2] == channels:
+        return pixels
+    if channels == 3:
+        return np.repeat(pixels, 3, axis=2)
+    grey = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY)
+    return np.asarray(grey, dtype=np.uint8)[..., None]
+
+
+def _channels_last(name: str, images: NDArray[Any]) -> Pixels:
+    if images.dtype != np.uint8:
+        raise UnusableData(f"{name} holds {images.dtype}, expected pictures of uint8")
+    if images.ndim == 3:
+        return images[..., None]
+    if images.ndim == 4 and images.shape[3] in (1, 3):
+        return images
+    if images.ndim == 4 and images.shape[1] in (1, 3):
+        return images.transpose(0, 2, 3, 1)
+    raise UnusableData(
+        f"{name} has shape {images.shape}, expected (N, H, W), (N, H, W, C) or (N, C, H, W) with "
+        "one channel or three"
+    )
+
+
+def _checked_labels(
+    name: str, labels: NDArray[Any] | None, count: int, first_label: int
+) -> NDArray[np.int64] | None:
+    if labels is None:
+        return None
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.shape != (count,):
+        raise UnusableData(f"{name} has {count} pictures and labels of shape {labels.shape}")
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise UnusableData(f"the labels of {name} are {labels.dtype}, expected whole numbers")
+    whole = labels.astype(np.int64) - first_label
+    if whole.min() < 0:
+        row = int(whole.argmin())
+        raise UnusableData(f"{name}[{row}] has label {labels[row]}, expected {first_label} or more")
+    return whole

@@ -1,0 +1,210 @@
+"""Small pictures with or without labels as training examples, each a function of three numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from torch import Generator, Tensor
+from torch.utils.data import Dataset
+
+from predictor.data.image_formats import open_images
+from predictor.data.image_packing import Fit, PackedImages, cropped, packed_images
+from predictor.data.image_parts import TRAIN, VALIDATION, ImageCollection
+from predictor.errors import UnusableData
+
+
+class ImageSettings(BaseModel):
+    """What an example is, and which pictures are held out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size: tuple[int, int] = (32, 32)
+    """Height and width of an example; pictures of other sizes are resized to cover it."""
+
+    channels: Literal[1, 3] = 3
+    """Grey, or RGB: colour pictures are made grey, grey ones repeated."""
+
+    short_side: int | None = Field(None, ge=1)
+    """What the shorter side of every picture is resized to before it is cropped; None: as little
+    as covers `size`."""
+
+    crop: Literal["centre", "random"] = "centre"
+    """Where an example is cut out; held-out pictures are always cut in the middle."""
+
+    flip_horizontal: float = Field(0.0, ge=0, le=1)
+    """Share of the examples that are mirrored."""
+
+    validation_share: float = Field(0.1, gt=0, lt=1)
+    """Share of the pictures held out, where the data have no part ``val``."""
+
+    validation_count: int | None = Field(None, ge=1)
+    """Pictures held out, instead of a share."""
+
+    validation_rows: Literal["spread", "last"] = "spread"
+    """Which: chosen by a hash of their names, or the last ones (as papers split MNIST)."""
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> "ImageSettings":
+        if min(self.size) < 1:
+            raise ValueError(f"size is {self.size}, expected a height and width of at least 1")
+        if self.short_side is not None and self.short_side < min(self.size):
+            raise ValueError(f"short_side is {self.short_side}, less than size {self.size}")
+        return self
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """``(C, H, W)`` of an example."""
+        return (self.channels, *self.size)
+
+    def fit(self, is_training: bool) -> Fit:
+        """Return how pictures are kept for training or for measuring."""
+        keeps_all = is_training and self.crop == "random"
+        return Fit(self.size, self.channels, self.short_side, keeps_all)
+
+
+class ImageDataset(Dataset[dict[str, Tensor]]):
+    """Examples by ``(epoch, number)``: ``image`` ``(C, H, W)`` in [-1, 1], ``label`` of int64.
+
+    There is no ``label`` where the data have none. An item depends on the pictures, the settings,
+    `seed` and its key only: not on the items asked for before or the process.
+    """
+
+    def __init__(
+        self, packed: PackedImages, rows: Sequence[int], settings: ImageSettings, seed: int
+    ) -> None:
+        self.packed = packed
+        self.rows = np.asarray(rows)
+        self.settings = settings
+        self.seed = seed
+
+    def __len__(self) -> int:
+        """Return the number of examples in an epoch: one of each picture."""
+        return len(self.rows)
+
+    def __getitem__(self, key: tuple[int, int]) -> dict[str, Tensor]:
+        """Return the example of picture ``number`` in ``epoch``."""
+        row = int(self.rows[key[1]])
+        pixels = self.packed.picture(row)
+        settings = self.settings
+        if settings.crop == "random" or settings.flip_horizontal:
+            down, right, flip = torch.rand(
+                3, generator=self._generator(key), dtype=torch.float64
+            ).tolist()
+            place = (down, right) if settings.crop == "random" else (0.5, 0.5)
+            pixels = cropped(pixels, settings.size, place)
+            if flip < settings.flip_horizontal:
+                pixels = pixels[:, ::-1]
+        return _example(self.packed, row, pixels)
+
+    def _generator(self, key: tuple[int, int]) -> Generator:
+        digest = blake2b(f"{self.seed}/{key[0]}/{key[1]}".encode(), digest_size=8).digest()
+        return Generator().manual_seed(int.from_bytes(digest))
+
+
+class HeldOutImages(Dataset[dict[str, Tensor]]):
+    """The middle of pictures, always the same, in their order; items as those of `ImageDataset`."""
+
+    def __init__(self, packed: PackedImages, rows: Sequence[int], size: tuple[int, int]) -> None:
+        self.packed = packed
+        self.rows = np.asarray(rows)
+        self.size = size
+
+    def __len__(self) -> int:
+        """Return the number of pictures."""
+        return len(self.rows)
+
+    def __getitem__(self, number: int) -> dict[str, Tensor]:
+        """Return one item; raises `IndexError` beyond the last."""
+        row = int(self.rows[number])
+        pixels = cropped(self.packed.picture(row), self.size, (0.5, 0.5))
+        return _example(self.packed, row, pixels)
+
+
+def _example(packed: PackedImages, row: int, pixels: np.ndarray) -> dict[str, Tensor]:
+    planes = np.ascontiguousarray(pixels.transpose(2, 0, 1)).astype(np.float32)
+    planes *= np.float32(2 / 255)
+    planes -= 1
+    example = {"image": torch.from_numpy(planes)}
+    if packed.labels is not None:
+        example["label"] = torch.tensor(packed.labels[row])
+    return example
+
+
+@dataclass(frozen=True)
+class SplitImages:
+    """The pictures of a run."""
+
+    train: ImageDataset
+    held_out: HeldOutImages
+    collection: ImageCollection
+    skipped: list[str]
+    """What could not be used, one line each."""
+
+
+def split_images(
+    path: Path,
+    settings: ImageSettings,
+    seed: int,
+    cache: Path | None = None,
+    *,
+    classes: int | None = None,
+    batch_size: int = 1,
+) -> SplitImages:
+    """Return the pictures at `path` to train on and those held out; no picture is in both.
+
+    A part ``test`` is in neither. Where there is a part ``val`` it is held out whole, else a share
+    of the part ``train``. With `cache` the decoded pictures are kept in that folder. With `classes`
+    every picture must have a label below it. Raises `UnusableData`, also for fewer pictures than
+    `batch_size`; `OutputNotWritten`.
+    """
+    collection = open_images(path)
+    if classes is not None:
+        collection.require_labels(classes)
+    packed, skipped = packed_images(collection, TRAIN, settings.fit(is_training=True), cache)
+    if VALIDATION in collection.parts:
+        rows = np.arange(len(packed))
+        fit = settings.fit(is_training=False)
+        packed_held_out, more = packed_images(collection, VALIDATION, fit, cache)
+        held_out_rows, skipped = np.arange(len(packed_held_out)), skipped + more
+    else:
+        packed_held_out = packed
+        rows, held_out_rows = _split(path, packed.names, settings)
+    if len(rows) < batch_size:
+        raise UnusableData(
+            f"{path} has {len(rows)} pictures to train on, fewer than a batch "
+            f"(batch_size={batch_size})"
+        )
+    return SplitImages(
+        ImageDataset(packed, rows.tolist(), settings, seed),
+        HeldOutImages(packed_held_out, held_out_rows.tolist(), settings.size),
+        collection,
+        [*collection.skipped, *skipped],
+    )
+
+
+def _split(
+    path: Path, names: Sequence[str], settings: ImageSettings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows to train on and those held out, both in order; each has at least one."""
+    if len(names) < 2:
+        raise UnusableData(
+            f"{path} has one readable picture ({names[0]}); training needs two or more, so that "
+            "one can be held out"
+        )
+    count = settings.validation_count or round(settings.validation_share * len(names))
+    if settings.validation_count is not None and count >= len(names):
+        raise UnusableData(
+            f"{path} has {len(names)} pictures, too few to hold {count} out "
+            "(images.validation_count)"
+        )
+    count = min(max(count, 1), len(names) - 1)
+    order = np.arange(len(names))
+    if settings.validation_rows == "spread":
+        hashes = [blake2b(name.encode(), digest_size=8).digest() for name in names]
+        order = np.array(sorted(range(len(names)), key=lambda row: hashes[row], reverse=True))
+    return np.sort(order[:-count]), np.sort(order[-count:])

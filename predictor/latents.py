@@ -1,0 +1,99 @@
+"""Latent vectors: what generators turn into pictures, one seed a picture, and the ways between two.
+
+A picture that is asked for by its number looks the same whatever else is asked for with it.
+"""
+
+import math
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import Literal, assert_never
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional
+
+Distribution = Literal["uniform", "unit_uniform", "normal"]
+"""Of every entry: U(-1, 1) (Radford et al. 2016); U(-√3, √3), whose variance is 1 (the code of
+Goodfellow et al. 2014); N(0, 1)."""
+
+
+def drawn_latents(
+    distribution: Distribution,
+    shape: tuple[int, ...],
+    device: torch.device | str = "cpu",
+    generator: Generator | None = None,
+) -> Tensor:
+    """Return independent entries as a float32 tensor of `shape` on `device`.
+
+    Drawn from `generator`, or in a training iteration from the global state that the loop seeds.
+    """
+    match distribution:
+        case "normal":
+            return torch.randn(shape, generator=generator, device=device)
+        case "uniform":
+            half_width = 1.0
+        case "unit_uniform":
+            half_width = math.sqrt(3.0)
+        case _:
+            assert_never(distribution)
+    drawn = torch.rand(shape, generator=generator, device=device)
+    return (2 * drawn - 1) * half_width
+
+
+def picture_generator(seed: int, number: int, purpose: str = "latent") -> Generator:
+    """Return the generator, on the CPU, of all that is drawn for the picture `number`."""
+    digest = blake2b(f"{seed}/{number}/{purpose}".encode(), digest_size=8).digest()
+    return Generator().manual_seed(int.from_bytes(digest) >> 1)
+
+
+def picture_latents(
+    distribution: Distribution, shape: tuple[int, ...], seed: int, numbers: Iterable[int]
+) -> Tensor:
+    """Return the latents ``(N, *shape)`` of the pictures of these `numbers`, on the CPU.
+
+    A row depends on `seed` and on its own number alone.
+    """
+    rows = [
+        drawn_latents(distribution, shape, generator=picture_generator(seed, number))
+        for number in numbers
+    ]
+    return torch.stack(rows) if rows else torch.empty(0, *shape)
+
+
+def linear_interpolation(start: Tensor, end: Tensor, steps: int) -> Tensor:
+    """Return `steps` points ``(steps, ...)`` evenly on the line from `start` to `end`, both in it.
+
+    Radford et al. 2016, section 6.1. One step is `start`.
+    """
+    shares = _shares(start, steps)
+    # Not start + share * (end - start): the last point must be `end` to the bit.
+    return (1 - shares) * start + shares * end
+
+
+def spherical_interpolation(start: Tensor, end: Tensor, steps: int) -> Tensor:
+    """Return `steps` points ``(steps, ...)`` at even angles from `start` to `end`, both in it.
+
+    For normal latents, whose length hardly varies: a straight line would pass through lengths that
+    the generator never saw (White 2016, eq. 1). Vectors of nearly one direction are joined by a
+    line, and so are opposite ones, between which no way is the shortest.
+    """
+    first, last = (
+        functional.normalize(start.flatten(), dim=0),
+        functional.normalize(end.flatten(), dim=0),
+    )
+    angle = torch.acos((first * last).sum().double().clamp(-1, 1))
+    if float(angle.sin()) < 1e-4:
+        return linear_interpolation(start, end, steps)
+    shares = _shares(start, steps).double()
+    before, after = ((1 - shares) * angle).sin() / angle.sin(), (shares * angle).sin() / angle.sin()
+    points = (before * start + after * end).to(start.dtype)
+    points[0] = start
+    if steps > 1:
+        points[-1] = end
+    return points
+
+
+def _shares(like: Tensor, steps: int) -> Tensor:
+    """Return 0 to 1 in `steps` as a column that multiplies `like`."""
+    shares = torch.linspace(0, 1, steps, dtype=like.dtype, device=like.device)
+    return shares.reshape(-1, *[1] * like.ndim)

@@ -1,0 +1,324 @@
+"""Every format yields the pictures and labels that were written, and bad files are named."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_images import (
+    Bomb,
+    cifar_batch,
+    noise,
+    pickled_bomb,
+    png_bytes,
+    write_idx,
+    write_mat,
+    write_png,
+    write_tar,
+)
+from numpy.typing import NDArray
+
+from predictor.data.image_formats import open_images
+from predictor.data.image_parts import Channels, ImageCollection, with_channels
+from predictor.errors import UnreadableImage, UnusableData
+
+IMAGES, LABELS = noise(6), np.array([1, 0, 2, 1, 0, 2])
+MORE, MORE_LABELS = noise(3, seed=1), np.array([2, 1, 0])
+
+
+def pictures_of(
+    collection: ImageCollection, part: str = "train", channels: Channels = 3
+) -> list[NDArray[np.uint8]]:
+    found = list(collection.part(part).pictures(channels))
+    assert not any(isinstance(picture, UnreadableImage) for picture in found)
+    return found  # type: ignore[return-value] # checked above
+
+
+def keras(path: Path) -> Path:
+    file = path / "data.npz"
+    np.savez_compressed(
+        file, x_train=IMAGES, y_train=LABELS[:, None], x_test=MORE, y_test=MORE_LABELS
+    )
+    return file
+
+
+def medmnist(path: Path) -> Path:
+    file = path / "data.npz"
+    np.savez(
+        file,
+        train_images=IMAGES.transpose(0, 3, 1, 2),
+        train_labels=LABELS,
+        test_images=MORE,
+        test_labels=MORE_LABELS,
+    )
+    return file
+
+
+def svhn(path: Path) -> Path:
+    # ten is zero there
+    write_mat(path / "train_32x32.mat", IMAGES, np.where(LABELS == 0, 10, LABELS))
+    write_mat(path / "test_32x32.mat", MORE, np.where(MORE_LABELS == 0, 10, MORE_LABELS))
+    return path
+
+
+def class_folders(path: Path) -> Path:
+    for part, images, labels in (("train", IMAGES, LABELS), ("test", MORE, MORE_LABELS)):
+        for row, (image, label) in enumerate(zip(images, labels, strict=True)):
+            write_png(path / part / "abc"[label] / f"{row}.png", image)
+    return path
+
+
+def class_folder_archive(path: Path) -> Path:
+    files: dict[str, bytes | None] = {"root/README.md": b"no picture"}
+    for part, images, labels in (("train", IMAGES, LABELS), ("test", MORE, MORE_LABELS)):
+        for row, (image, label) in enumerate(zip(images, labels, strict=True)):
+            files[f"root/{part}/{'abc'[label]}/{row}.png"] = png_bytes(image)
+    file = path / "data.tar.xz"
+    write_tar(file, files)
+    return file
+
+
+@pytest.mark.parametrize("make", [keras, medmnist, svhn, class_folders, class_folder_archive])
+def test_pictures_labels_and_official_parts_come_back(
+    make: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    collection = open_images(make(tmp_path))
+    assert set(collection.parts) == {"train", "test"}
+    for part, images, labels in (("train", IMAGES, LABELS), ("test", MORE, MORE_LABELS)):
+        found, found_labels = pictures_of(collection, part), collection.part(part).labels
+        assert found_labels is not None
+        pairs = {(label, image.tobytes()) for label, image in zip(labels, images, strict=True)}
+        assert pairs == {
+            (label, image.tobytes()) for label, image in zip(found_labels, found, strict=True)
+        }
+    collection.require_labels(3)
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+@pytest.mark.parametrize("separator", ["-", "."])
+def test_idx_is_read_packed_or_not(suffix: str, separator: str, tmp_path: Path) -> None:
+    grey = noise(5, (8, 8))
+    for part, rows in (("train", 5), ("t10k", 2)):
+        write_idx(tmp_path / f"{part}-images{separator}idx3-ubyte{suffix}", grey[:rows])
+        write_idx(tmp_path / f"{part}-labels{separator}idx1-ubyte{suffix}", np.arange(rows))
+    collection = open_images(tmp_path)
+    assert np.array_equal(pictures_of(collection, "train", 1), grey[..., None])
+    assert np.array_equal(collection.part("test").labels, [0, 1])
+    alone = open_images(tmp_path / f"t10k-images{separator}idx3-ubyte{suffix}")
+    assert np.array_equal(pictures_of(alone, "train", 1), grey[:2, ..., None])
+    assert np.array_equal(alone.part("train").labels, [0, 1])
+
+
+def cifar_files() -> dict[str, bytes]:
+    ten = noise(10, (32, 32, 3))
+    files = {f"data_batch_{k}.bin": cifar_batch(ten[k - 1 : k], np.array([k])) for k in range(1, 6)}
+    return {
+        "batches.meta.txt": b"airplane\nautomobile\n\n",
+        **files,
+        "test_batch.bin": cifar_batch(ten[5:], np.arange(5)),
+    }
+
+
+@pytest.mark.parametrize("is_archive", [True, False])
+def test_binary_batches_of_cifar(is_archive: bool, tmp_path: Path) -> None:
+    files = cifar_files()
+    if is_archive:
+        path = tmp_path / "cifar-10-binary.tar.gz"
+        write_tar(path, {f"cifar-10-batches-bin/{name}": data for name, data in files.items()})
+    else:
+        path = tmp_path
+        for name, data in files.items():
+            (path / name).write_bytes(data)
+    collection = open_images(path)
+    ten = noise(10, (32, 32, 3))
+    assert np.array_equal(pictures_of(collection), ten[:5])
+    assert np.array_equal(pictures_of(collection, "test"), ten[5:])
+    assert np.array_equal(collection.part("train").labels, [1, 2, 3, 4, 5])
+    assert collection.class_names == ("airplane", "automobile")
+
+
+def test_cifar_100_has_its_fine_labels(tmp_path: Path) -> None:
+    images = noise(2, (32, 32, 3))
+    for name in ("train.bin", "test.bin"):
+        (tmp_path / name).write_bytes(cifar_batch(images, np.array([3, 4]), np.array([70, 99])))
+    collection = open_images(tmp_path)
+    assert np.array_equal(collection.part("train").labels, [70, 99])
+    assert np.array_equal(pictures_of(collection), images)
+
+
+def test_pictures_in_one_place_have_no_labels(tmp_path: Path) -> None:
+    write_png(tmp_path / "a.png", IMAGES[0])
+    write_png(tmp_path / "more" / "b.png", IMAGES[1])
+    collection = open_images(tmp_path)
+    assert collection.part("train").labels is None
+    assert list(collection.part("train").names) == ["a.png", "more/b.png"]
+    with pytest.raises(UnusableData, match=r"has no labels \(first picture: a\.png\)"):
+        collection.require_labels(2)
+
+
+def test_classes_are_counted_over_all_parts(tmp_path: Path) -> None:
+    for name in ("train/b/1.png", "train/c/1.png", "val/a/1.png", "val/c/1.png", "loose/1.png"):
+        write_png(tmp_path / name, IMAGES[0])
+    collection = open_images(tmp_path)
+    assert collection.class_names == ("a", "b", "c")
+    assert np.array_equal(collection.part("train").labels, [1, 2])
+    assert np.array_equal(collection.part("val").labels, [0, 2])
+    assert collection.skipped == (f"{tmp_path}/loose/1.png lies beside train/, not in it",)
+
+
+@pytest.mark.parametrize("is_archive", [True, False])
+def test_empty_class_folder_is_named_where_labels_count(is_archive: bool, tmp_path: Path) -> None:
+    if is_archive:
+        path = tmp_path / "data.tar"
+        write_tar(path, {"train/cat/1.png": png_bytes(IMAGES[0]), "train/dog": None})
+    else:
+        path = tmp_path
+        write_png(path / "train/cat/1.png", IMAGES[0])
+        (path / "train/dog").mkdir()
+    with pytest.raises(UnusableData, match="class without a picture: train/dog"):
+        open_images(path).require_labels(2)
+
+
+def test_label_out_of_range_names_the_picture(tmp_path: Path) -> None:
+    collection = open_images(keras(tmp_path))
+    with pytest.raises(
+        UnusableData, match=r"x_train\[2\] in .* label 2, expected 0 to 1 \(classes=2\)"
+    ):
+        collection.require_labels(2)
+
+
+def cut(path: Path) -> Path:
+    path.write_bytes(path.read_bytes()[:-40])
+    return path
+
+
+def cut_npz(folder: Path) -> Path:
+    return cut(keras(folder))
+
+
+def cut_idx(folder: Path) -> Path:
+    write_idx(folder / "train-images-idx3-ubyte", noise(5, (8, 8)))
+    return cut(folder / "train-images-idx3-ubyte")
+
+
+def cut_packed_idx(folder: Path) -> Path:
+    write_idx(folder / "train-images-idx3-ubyte.gz", noise(5, (8, 8)))
+    return cut(folder / "train-images-idx3-ubyte.gz")
+
+
+def cut_mat(folder: Path) -> Path:
+    return cut(svhn(folder) / "train_32x32.mat")
+
+
+def cut_archive(folder: Path) -> Path:
+    path = class_folder_archive(folder)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    return path
+
+
+def cut_batch(folder: Path) -> Path:
+    for name, data in cifar_files().items():
+        (folder / name).write_bytes(data)
+    cut(folder / "data_batch_3.bin")
+    return folder
+
+
+def no_picture(folder: Path) -> Path:
+    (folder / "notes.txt").write_text("none")
+    return folder
+
+
+def wrong_keys(folder: Path) -> Path:
+    np.savez(folder / "d.npz", pictures=IMAGES)
+    return folder / "d.npz"
+
+
+def floats(folder: Path) -> Path:
+    np.savez(folder / "d.npz", images=IMAGES / 255)
+    return folder / "d.npz"
+
+
+def four_channels(folder: Path) -> Path:
+    np.savez(folder / "d.npz", images=noise(2, (8, 8, 4)))
+    return folder / "d.npz"
+
+
+def too_few_labels(folder: Path) -> Path:
+    np.savez(folder / "d.npz", images=IMAGES, labels=LABELS[:-1])
+    return folder / "d.npz"
+
+
+def negative_label(folder: Path) -> Path:
+    np.savez(folder / "d.npz", images=IMAGES, labels=LABELS - 1)
+    return folder / "d.npz"
+
+
+def two_sets(folder: Path) -> Path:
+    for name in ("digits-train", "letters-train"):
+        write_idx(folder / f"{name}-images-idx3-ubyte", noise(2, (8, 8)))
+    return folder
+
+
+def only_extra(folder: Path) -> Path:
+    for name in ("test", "extra"):
+        write_mat(folder / f"{name}_32x32.mat", IMAGES, LABELS + 1)
+    return folder
+
+
+def mat_of_something_else(folder: Path) -> Path:
+    from scipy.io import savemat
+
+    savemat(folder / "d.mat", {"signal": np.arange(3)})
+    return folder / "d.mat"
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (cut_npz, r"data\.npz is damaged or no NPZ file"),
+        (cut_idx, r"has 296 bytes, expected 336 for \(5, 8, 8\)"),
+        (cut_packed_idx, r"idx3-ubyte\.gz is cut short or damaged"),
+        (cut_mat, r"train_32x32\.mat is cut short"),
+        (cut_archive, r"data\.tar\.xz is damaged, cut short"),
+        (cut_batch, r"data_batch_3\.bin in .* has 3033 bytes, expected a multiple of 3073"),
+        (no_picture, "has no picture in it"),
+        (wrong_keys, "has pictures; expected x_train and y_train"),
+        (floats, "images holds float64, expected pictures of uint8"),
+        (four_channels, r"images has shape \(2, 8, 8, 4\)"),
+        (too_few_labels, r"has 6 pictures and labels of shape \(5,\)"),
+        (negative_label, r"images\[1\] has label -1, expected 0 or more"),
+        (two_sets, "two sets: digits-train-images-idx3-ubyte and letters-train"),
+        (only_extra, r"only extra, test of SVHN, no train_32x32\.mat"),
+        (mat_of_something_else, r"no pictures X \(H, W, 3, N\)"),
+        (lambda folder: folder / "absent", "absent does not exist; expected a folder of pictures"),
+    ],
+)
+def test_bad_file_is_named(make: Callable[[Path], Path], said: str, tmp_path: Path) -> None:
+    with pytest.raises(UnusableData, match=said):
+        open_images(make(tmp_path))
+
+
+def test_nothing_is_unpickled(tmp_path: Path) -> None:
+    batches = tmp_path / "cifar-10-batches-py"
+    batches.mkdir()
+    (batches / "data_batch_1").write_bytes(pickled_bomb())
+    archive = tmp_path / "cifar-10-python.tar.gz"
+    write_tar(archive, {"cifar-10-batches-py/data_batch_1": pickled_bomb()})
+    for path in (batches, archive):
+        with pytest.raises(UnusableData, match=r"pickles, which run code.*binary version"):
+            open_images(path)
+    np.savez(tmp_path / "bomb.npz", images=np.array([Bomb()], dtype=object))
+    with pytest.raises(UnusableData, match="which run code when they are read"):
+        open_images(tmp_path / "bomb.npz")
+
+
+def test_grey_is_the_luma_of_colour_in_files_as_in_arrays(tmp_path: Path) -> None:
+    write_png(tmp_path / "a.png", IMAGES[0])
+    write_png(tmp_path / "b.png", IMAGES[1][..., 0])
+    (colour, grey) = pictures_of(open_images(tmp_path), channels=1)
+    expected = IMAGES[0] @ np.array([0.299, 0.587, 0.114])
+    assert np.abs(colour[..., 0] - expected).max() <= 1
+    assert np.abs(with_channels(IMAGES[0], 1)[..., 0] - expected).max() <= 1
+    assert np.array_equal(grey[..., 0], IMAGES[1][..., 0])
+    (_, repeated) = pictures_of(open_images(tmp_path), channels=3)
+    assert np.array_equal(repeated, IMAGES[1][..., :1].repeat(3, axis=2))
