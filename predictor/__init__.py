@@ -65,6 +65,10 @@ def load(
     chosen = chosen_device(device)
     use_bfloat16 = uses_bfloat16(precision, chosen)
     network, metadata = load_network(find_model(name_or_file))
+    if metadata.part is not None:
+        raise UnknownModel(
+            f"{name_or_file} is the {metadata.part} of a model, expected the network that is run"
+        )
     if task is not None and metadata.task != task:
         raise UnknownModel(
             f"the model {name_or_file} is for `predictor {metadata.task}`, "

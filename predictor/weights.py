@@ -2,8 +2,9 @@
 
 The file holds the tensors in float16 and, in its header, one JSON string: which network it is and
 its config, the contract of the tensors that it takes, and where it came from. Reading it never
-unpickles. A bundled model is a folder ``NAME`` with ``NAME.safetensors`` and the model card; the
-folders lie in ``predictor/_models`` of an installed package and in ``models`` of a checkout.
+unpickles. A model is a folder ``NAME`` with ``NAME.safetensors``, what is released beside it, such
+as ``NAME.discriminator.safetensors``, and the model card; the folders of bundled models lie in
+``predictor/_models`` of an installed package and in ``models`` of a checkout.
 """
 
 import dataclasses
@@ -81,7 +82,9 @@ class Metadata(BaseModel):
     """Row of `predictor.networks.NETWORKS`."""
     config: dict[str, Any]
     task: str
-    """What it does, as the command that uses it is called: ``"frames"``."""
+    """What it does, by the name of the system that trained it: ``"frames"``."""
+    part: str | None = None
+    """Which network of the model it is, ``"discriminator"``; None for the one that people run."""
     contract: TensorContract
     provenance: Provenance
     tensors_sha256: str
@@ -95,13 +98,15 @@ def save_network(
     provenance: Provenance,
     *,
     task: str = "frames",
+    part: str | None = None,
     overwrite: bool = False,
 ) -> Metadata:
     """Write `network` to `path` and return what was written beside its tensors.
 
-    The network carries `config` (the dataclass that `NETWORKS` names), `pixel_range`, `multiple`
-    and, for clips, `context`. Floating tensors are stored as float16. Raises `OutputExists`,
-    `OutputNotWritten`, and `DamagedWeights` for values that are not finite in float16.
+    The network carries `config` (the dataclass that `NETWORKS` names), `pixel_range`, `multiple`,
+    for clips `context`, and `layout` if it does not take pictures of any size. Floating tensors are
+    stored as float16. Raises `OutputExists`, `OutputNotWritten`, and `DamagedWeights` for values
+    that are not finite in float16.
     """
     config_type, module_type = NETWORKS[network_name]
     if not isinstance(network, module_type) or not isinstance(network.config, config_type):
@@ -110,12 +115,14 @@ def save_network(
     tensors = {name: _stored(name, tensor) for name, tensor in network.state_dict().items()}
     described: Any = network
     context = getattr(described, "context", None)
+    usual = "(N, 3, H, W)" if context is None else "(N, T, 3, H, W)"
     metadata = Metadata(
         network=network_name,
         config=json.loads(json.dumps(dataclasses.asdict(network.config))),  # lists, as read back
         task=task,
+        part=part,
         contract=TensorContract(
-            layout="(N, 3, H, W)" if context is None else "(N, T, 3, H, W)",
+            layout=getattr(described, "layout", None) or usual,
             pixel_range=described.pixel_range,
             context=context,
             multiple=described.multiple,
@@ -190,13 +197,29 @@ def find_model(name_or_file: str | os.PathLike[str]) -> Path:
     path = Path(name)
     if path.is_file():
         return path
-    if path.is_dir() and len(files := sorted(path.glob(f"*{SUFFIX}"))) == 1:
-        return files[0]
+    if path.is_dir():
+        stems = [file.stem for file in path.glob(f"*{SUFFIX}")]
+        heads = [stem for stem in stems if not any(stem.startswith(f"{o}.") for o in stems)]
+        if len(heads) == 1:
+            return path / f"{heads[0]}{SUFFIX}"
     near = difflib.get_close_matches(name, bundled, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise UnknownModel(
         f"no model {name!r}: no file of that name, bundled are {', '.join(bundled) or 'none'}{hint}"
     )
+
+
+def companion_file(model: Path, part: str) -> Path:
+    """Return where the network `part` of a model lies, given the file of the one people run."""
+    return model.with_name(f"{model.stem}.{part}{SUFFIX}")
+
+
+def find_companion(model: Path, part: str) -> Path:
+    """Return the file of the network `part` of a model; raises `UnknownModel` if it has none."""
+    path = companion_file(model, part)
+    if not path.is_file():
+        raise UnknownModel(f"{model} was released without its {part}: there is no {path.name}")
+    return path
 
 
 def _stored(name: str, tensor: Tensor) -> Tensor:

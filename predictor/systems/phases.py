@@ -3,9 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from predictor.systems.entry import TrainingDataset
 
 Batch = Mapping[str, Tensor]
 """One minibatch by field name; the first axis of every tensor counts the examples."""
@@ -43,6 +46,8 @@ class Optimizer:
     gradient_norm_limit: float | None = None
     learning_rate_factor: Callable[[int], float] | None = None
     """Factor on `learning_rate` at an iteration (0-based); None keeps it constant."""
+    momentum_at: Callable[[int], float] | None = None
+    """Momentum of sgd at an iteration (0-based); None keeps `momentum`."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,9 @@ class System:
     `validate` returns named numbers, units in the names, for networks in evaluation mode (the
     averages where kept); `best_by` names the one that chooses the best checkpoint and whether
     ``"max"`` or ``"min"`` is best. `preview` writes pictures into a folder. `release` names the
-    network that people run.
+    network that people run, `companions` those that are released beside it, each in a file of its
+    own. `prepare` sets what depends on the training data, such as a bias or a mean, once before the
+    first iteration.
     """
 
     networks: Mapping[str, nn.Module]
@@ -87,6 +94,8 @@ class System:
     preview: Callable[[Networks, Batch, Path], None]
     averages: Mapping[str, float] = field(default_factory=dict)
     update: Literal["in_turn", "together"] = "in_turn"
+    companions: tuple[str, ...] = ()
+    prepare: "Callable[[Networks, TrainingDataset], None] | None" = None
 
     def __post_init__(self) -> None:
         names = [phase.name for phase in self.phases]
@@ -97,7 +106,7 @@ class System:
         updated = [phase.network for phase in self.phases]
         if len(set(updated)) != len(updated):
             raise ValueError(f"two phases update one network: {updated}")
-        for name in (*updated, *self.averages, self.release):
+        for name in (*updated, *self.averages, self.release, *self.companions):
             if name not in self.networks:
                 raise ValueError(f"no network {name!r}; there are {sorted(self.networks)}")
         seen: set[str] = set()

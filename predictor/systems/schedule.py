@@ -31,6 +31,25 @@ def steps(boundaries: Sequence[int], factor: float) -> Schedule:
     return lambda iteration: factor ** sum(boundary <= iteration for boundary in boundaries)
 
 
+def exponential(divisor: float, every: int = 1, least: float = 0.0) -> Schedule:
+    """Return 1, divided by `divisor` after every so many iterations, never below `least`."""
+    return lambda iteration: max(least, divisor ** -(iteration // every))
+
+
+def ramp(start: float, end: float, between: tuple[int, int], every: int = 1) -> Schedule:
+    """Return `start` until the first of two epochs and `end` from the second, a line between.
+
+    An epoch is `every` iterations, over which the value stays.
+    """
+    first, last = between
+
+    def value(iteration: int) -> float:
+        share = (iteration // every - first) / max(1, last - first)
+        return start + (end - start) * min(1.0, max(0.0, share))
+
+    return value
+
+
 def warmed_up(schedule: Schedule, iterations: int) -> Schedule:
     """Return `schedule` times a rise to 1 over the first `iterations`; the first step is not 0."""
     return lambda iteration: schedule(iteration) * min(1.0, (iteration + 1) / max(1, iterations))

@@ -145,14 +145,26 @@ class NetworkSettings(BaseModel):
 
 
 class OptimizerSettings(Table):
-    """One phase's optimizer; its learning rate falls from the first to the last iteration."""
+    """One phase's optimizer; its learning rate falls from the first to the last iteration.
+
+    With ``decay="exponential"`` it is divided by `divisor` after every `divide_every` iterations
+    until it is `final_learning_rate`, however long the run.
+    """
 
     kind: Literal["adam", "adamw", "sgd"] = "adamw"
     learning_rate: float = Field(4e-4, gt=0)
     final_learning_rate: float = Field(4e-6, ge=0)
-    decay: Literal["linear", "cosine"] = "cosine"
+    decay: Literal["linear", "cosine", "exponential"] = "cosine"
+    divisor: float = Field(1.0, ge=1)
+    divide_every: int = Field(1, ge=1)
+    """Iterations."""
     warmup_iterations: int = Field(0, ge=0)
     momentum: float = Field(0.0, ge=0, lt=1)
+    final_momentum: float | None = Field(None, ge=0, lt=1)
+    """Where the momentum of sgd goes; None: it stays."""
+    momentum_epochs: tuple[int, int] = (0, 1)
+    """From which epoch to which, of `epoch_iterations` each; it stays within an epoch."""
+    epoch_iterations: int = Field(1, ge=1)
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = Field(0.0, ge=0)
     gradient_norm_limit: float | None = Field(None, ge=0)
@@ -163,6 +175,8 @@ class OptimizerSettings(Table):
         end = self.final_learning_rate / self.learning_rate
         if self.decay == "cosine":
             factor = schedule.cosine(iterations, end)
+        elif self.decay == "exponential":
+            factor = schedule.exponential(self.divisor, self.divide_every, end)
         else:
             factor = schedule.linear(iterations, end=end)
         if self.warmup_iterations:
@@ -175,4 +189,12 @@ class OptimizerSettings(Table):
             weight_decay=self.weight_decay,
             gradient_norm_limit=self.gradient_norm_limit or None,
             learning_rate_factor=factor,
+            momentum_at=self._momentum_at(),
+        )
+
+    def _momentum_at(self) -> schedule.Schedule | None:
+        if self.final_momentum is None:
+            return None
+        return schedule.ramp(
+            self.momentum, self.final_momentum, self.momentum_epochs, self.epoch_iterations
         )

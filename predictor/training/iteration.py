@@ -124,6 +124,8 @@ def _update(phase: Phase, state: TrainingState, measured: dict[str, Tensor | flo
     optimizer = state.optimizers[phase.name]
     for group in optimizer.param_groups:
         group["lr"] = rate
+        if phase.optimizer.momentum_at is not None:
+            group["momentum"] = phase.optimizer.momentum_at(state.iteration)
     optimizer.step()
     optimizer.zero_grad()
     measured[f"learning_rate/{phase.name}"] = rate

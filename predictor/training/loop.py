@@ -20,7 +20,7 @@ from predictor.errors import (
     SettingsError,
     UnknownRun,
 )
-from predictor.systems.entry import SystemEntry, TrainingData
+from predictor.systems.entry import SystemEntry, TrainingData, TrainingDataset
 from predictor.systems.phases import System
 from predictor.systems.settings import RunSettings
 from predictor.training.checkpoint import (
@@ -145,7 +145,9 @@ def _run(
         for line in data.skipped:
             _logger.warning("skipped: %s", line)
         with memory_remedy(run.settings, hardware):
-            state = built_state(run, hardware, initial_weights)
+            is_begun = bool(checkpoints_newest_first(run.checkpoints))
+            examples = None if is_begun else data.train
+            state = built_state(run, hardware, initial_weights, examples)
             facts = {**hardware.facts(), "ranks": ranks.size, "examples": len(data.train)}
             drawn = 0 if is_new else _restore(run, state, facts)
             stream = BatchStream(data.train, run.settings, hardware, ranks, drawn)
@@ -161,11 +163,20 @@ def _run(
 
 
 def built_state(
-    run: Run, hardware: Hardware, initial_weights: Mapping[str, Tensor] | None = None
+    run: Run,
+    hardware: Hardware,
+    initial_weights: Mapping[str, Tensor] | None = None,
+    examples: TrainingDataset | None = None,
 ) -> TrainingState:
-    """Return the state before the first iteration; the weights depend on the seed alone."""
+    """Return the state before the first iteration.
+
+    The weights depend on the seed alone, and on `examples` where the system prepares its networks
+    for them.
+    """
     torch.manual_seed(derived_seed(run.settings.seed, "build"))
     system = run.entry.build(run.settings)
+    if examples is not None and system.prepare is not None:
+        system.prepare(system.networks, examples)
     if initial_weights is not None:
         _start_from(system, initial_weights)
     return TrainingState(system, hardware)

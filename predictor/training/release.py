@@ -1,9 +1,9 @@
-"""What a run leaves for everybody: a weights file that says where it came from, and its card."""
+"""What a run leaves for everybody: weights files that say where they came from, and their card."""
 
 import json
 import shlex
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,12 @@ from predictor.errors import SettingsError
 from predictor.networks import NETWORKS
 from predictor.systems.entry import SystemEntry
 from predictor.training.loop import Run
-from predictor.training.result import trained_network
+from predictor.training.result import trained_networks
 from predictor.weights import (
     SUFFIX,
     Metadata,
     Provenance,
+    companion_file,
     save_network,
 )
 from predictor.whole_files import require_free, write_whole
@@ -39,9 +40,10 @@ def export_run(
     best: bool = True,
     overwrite: bool = False,
 ) -> Path:
-    """Write the released network of the run in `folder` and its card into `output`.
+    """Write the released networks of the run in `folder` and their card into `output`.
 
-    The file is named after the folder `output`; its path is returned. `data` says what it was
+    The file of the network that people run is named after the folder `output`; its path is
+    returned. Those released beside it have their names in theirs. `data` says what it was
     trained on and under which terms; `evaluation` is the document of ``predictor evaluate --json``
     that the scores are taken from, without it they are the best validation of the run. Raises
     `OutputExists`, `OutputNotWritten`, and `SettingsError` for what is no run or no evaluation.
@@ -50,7 +52,11 @@ def export_run(
     for path in (file, card):
         require_free(path, overwrite)
     scores, horizon = _evaluated(evaluation) if evaluation is not None else ({}, None)
-    network, run, record = trained_network(folder, systems, best=best)
+    networks, run, record = trained_networks(folder, systems, best=best)
+    (network, *_), (_, *companions) = networks.values(), networks
+    beside = [companion_file(file, part) for part in companions]
+    for path in beside:
+        require_free(path, overwrite)
     if not scores:
         scores = _validated(run, record["iteration"])
     facts = record["facts"]
@@ -66,11 +72,25 @@ def export_run(
         scores=scores,
         measured_horizon=horizon,
     )
-    name = registered_name(network)
+    for part, path in zip(companions, beside, strict=True):
+        save_network(
+            path,
+            registered_name(networks[part]),
+            networks[part],
+            provenance,
+            task=run.system_name,
+            part=part,
+            overwrite=overwrite,
+        )
     metadata = save_network(
-        file, name, network, provenance, task=run.system_name, overwrite=overwrite
+        file,
+        registered_name(network),
+        network,
+        provenance,
+        task=run.system_name,
+        overwrite=overwrite,
     )
-    write_whole(card, model_card(file, metadata, run).encode())
+    write_whole(card, model_card(file, metadata, run, beside).encode())
     return file
 
 
@@ -92,30 +112,54 @@ def training_command(run: Run) -> str:
     return shlex.join(words)
 
 
-def model_card(file: Path, metadata: Metadata, run: Run) -> str:
-    """Return the card as Markdown; what only a person can write is marked ``To be written``."""
+_USAGE = {
+    "frames": "predictor frames in.mp4 --model {name}",
+    "inpaint": 'predictor.load("{name}").fill(images, masks)',
+}
+"""How a model is used, by its task; any other is sampled."""
+
+_SAMPLED = "predictor sample {name} -o samples.png"
+
+
+def model_card(file: Path, metadata: Metadata, run: Run, beside: Sequence[Path] = ()) -> str:
+    """Return the card as Markdown; what only a person can write is marked ``To be written``.
+
+    `beside` are the files of the networks that are released with the one in `file`.
+    """
     origin, contract = metadata.provenance, metadata.contract
     hours, seconds = divmod(round(origin.training_time_s), 3600)
     allowed = "allowed" if origin.commercial_use else "not allowed, or not known to be"
     horizon = origin.measured_horizon
     reach = f"Measured up to {horizon} frames ahead." if horizon else "From validation in the run."
     scores = "\n".join(f"| {name} | {value:g} |" for name, value in origin.scores.items())
+    usage = _USAGE.get(metadata.task, _SAMPLED).format(name=file.stem)
+    low, high = contract.pixel_range
+    colours = "RGB, " if "3, H, W" in contract.layout else ""
+    rows = {
+        "network": f"`{metadata.network}`",
+        "layout": f"`{contract.layout}`, {colours}{low:g} to {high:g}",
+    }
+    if contract.context is not None:
+        rows["frames it looks at"] = str(contract.context)
+    if contract.multiple > 1:
+        rows["height and width"] = (
+            f"multiples of {contract.multiple} (padded and cropped by the tool)"
+        )
+    for path in (file, *beside):
+        rows[f"`{path.name}`"] = f"{path.stat().st_size / 1e6:.2f} MB, float16"
+    contract_rows = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
     return f"""# {file.stem}
 
 To be written: one paragraph, what it does and for whom.
 
 ```
-predictor {metadata.task} in.mp4 --model {file.stem}
+{usage}
 ```
 
 ## Contract
 | | |
 |---|---|
-| network | `{metadata.network}` |
-| layout | `{contract.layout}`, RGB, {contract.pixel_range[0]:g} to {contract.pixel_range[1]:g} |
-| frames it looks at | {contract.context} |
-| height and width | multiples of {contract.multiple} (padded and cropped by the tool) |
-| file | {file.stat().st_size / 1e6:.2f} MB, float16 |
+{contract_rows}
 
 ## Training
 | | |

@@ -2,7 +2,15 @@
 
 import pytest
 
-from predictor.systems.schedule import constant, cosine, linear, steps, warmed_up
+from predictor.systems.schedule import (
+    constant,
+    cosine,
+    exponential,
+    linear,
+    ramp,
+    steps,
+    warmed_up,
+)
 
 
 def test_linear_and_cosine_at_their_quarters() -> None:
@@ -17,6 +25,22 @@ def test_linear_and_cosine_at_their_quarters() -> None:
 def test_steps_count_the_boundary_itself() -> None:
     factor = steps([10, 20], 0.5)
     assert [factor(i) for i in (0, 9, 10, 19, 20, 99)] == [1, 1, 0.5, 0.5, 0.25, 0.25]
+
+
+def test_exponential_divides_down_to_the_floor() -> None:
+    """Goodfellow et al. 2014, code: lr = max(lr0 · 1.000004^-n, 1e-6)."""
+    factor = exponential(1.000004, least=1e-6 / 0.1)
+    for n in (0, 1, 1000, 250_000):
+        assert 0.1 * factor(n) == pytest.approx(0.1 * 1.000004**-n, rel=1e-12)
+    assert 0.1 * factor(4_000_000) == pytest.approx(1e-6)
+    assert [exponential(2.0, every=3)(i) for i in (2, 3, 5, 6)] == [1, 0.5, 0.5, 0.25]
+
+
+def test_ramp_stays_within_an_epoch() -> None:
+    momentum = ramp(0.5, 0.7, (1, 250), every=500)
+    assert [momentum(i) for i in (0, 999)] == [0.5, 0.5]
+    assert momentum(1000) == momentum(1499) == pytest.approx(0.5 + 0.2 / 249)
+    assert momentum(250 * 500) == momentum(10**7) == pytest.approx(0.7)
 
 
 def test_warm_up_multiplies_and_starts_above_zero() -> None:

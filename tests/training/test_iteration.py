@@ -175,6 +175,17 @@ def test_weights_that_were_frozen_stay_frozen() -> None:
     assert changed == [False, False, True, True]
 
 
+def test_momentum_follows_its_schedule() -> None:
+    optimizer = Optimizer("sgd", RATE, momentum_at=lambda iteration: (0.0, 0.5, 0.25)[iteration])
+    state = state_of(phase("a", optimizer=optimizer))
+    velocity, expected = 0.0, 2.0
+    for momentum in (0.0, 0.5, 0.25):
+        run_iteration(state, stream(1.0), 0, CPU)
+        velocity = momentum * velocity + 3  # the gradient of a is b
+        expected -= RATE * velocity
+        assert weights(state)[0] == pytest.approx(expected)
+
+
 def test_learning_rate_follows_its_factor_from_iteration_zero() -> None:
     optimizer = Optimizer("sgd", RATE, learning_rate_factor=lambda iteration: 0.5**iteration)
     state = state_of(phase("a", optimizer=optimizer))

@@ -22,12 +22,17 @@ from predictor.errors import (
     SettingsError,
     UnusableData,
 )
-from predictor.systems.entry import SystemEntry, TrainingData
+from predictor.systems.entry import SystemEntry, TrainingData, TrainingDataset
 from predictor.systems.phases import Networks, System
-from predictor.training.checkpoint import BEST, checkpoints_newest_first, read_checkpoint
+from predictor.training.checkpoint import (
+    BEST,
+    checkpoint_path,
+    checkpoints_newest_first,
+    read_checkpoint,
+)
 from predictor.training.lock import sole_writer
 from predictor.training.loop import resume, train
-from predictor.training.result import trained_network
+from predictor.training.result import trained_networks
 
 
 def assert_same_state(first: Path, second: Path) -> None:
@@ -141,14 +146,43 @@ def test_best_by_validation_is_kept_and_handed_out(tmp_path: Path) -> None:
     assert best.record["iteration"] == 6
     assert read_checkpoint(last).record["best"] == {"value": 1.0, "iteration": 6}
 
-    network, run, record = trained_network(tmp_path, {"toy": falling})
+    networks, run, record = trained_networks(tmp_path, {"toy": falling})
     assert record["iteration"] == 6
     assert run.settings == values
-    for name, tensor in network.state_dict().items():
+    assert list(networks) == ["generator"]
+    for name, tensor in networks["generator"].state_dict().items():
         assert torch.equal(tensor, best.tensors[f"averages/generator/{name}"])
-    newest, _, record = trained_network(tmp_path, {"toy": falling}, best=False)
+    newest, _, record = trained_networks(tmp_path, {"toy": falling}, best=False)
     assert record["iteration"] == 12
-    assert not newest.training
+    assert not newest["generator"].training
+
+
+def test_networks_are_prepared_for_the_data_once_before_the_first_iteration(
+    tmp_path: Path,
+) -> None:
+    calls = []
+
+    def prepare(networks: Networks, examples: TrainingDataset) -> None:
+        calls.append(len(examples))
+        networks["generator"].get_parameter("0.bias").data.fill_(examples[(0, 1)]["x"].mean())
+
+    def prepared(chosen: ToySettings) -> System:
+        return replace(build(chosen), prepare=prepare)
+
+    systems = {"toy": replace(ENTRY, build=prepared)}
+    last = train(tmp_path, "toy", systems["toy"], settings(), tmp_path, until=1)
+    first = read_checkpoint(checkpoint_path(last.parent, 0)).tensors
+    expected = open_data(settings(), tmp_path).train[(0, 1)]["x"].mean()
+    for kept in ("networks", "averages"):
+        assert torch.equal(first[f"{kept}/generator/0.bias"], expected.expand(8))
+    resume(tmp_path, systems, until=2)
+    assert calls == [10]
+    for path in last.parent.iterdir():
+        path.unlink()  # as if killed before the first one was written
+    resume(tmp_path, systems, until=1)
+    assert calls == [10, 10]
+    again = read_checkpoint(checkpoint_path(last.parent, 0)).tensors
+    assert torch.equal(again["networks/generator/0.bias"], expected.expand(8))
 
 
 def test_validation_sees_averages_where_kept(tmp_path: Path) -> None:

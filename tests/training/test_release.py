@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from predictor.errors import OutputExists, SettingsError, UnknownRun
+import predictor
+from predictor.errors import OutputExists, SettingsError, UnknownModel, UnknownRun
 from predictor.networks import NETWORKS
 from predictor.systems.entry import SystemEntry, TrainingData
 from predictor.systems.phases import Batch, Networks, Optimizer, Phase, PhaseLoss, System
@@ -18,7 +20,7 @@ from predictor.training.checkpoint import read_checkpoint
 from predictor.training.loop import opened_run, train
 from predictor.training.release import export_run, training_command
 from predictor.training.settings import parsed_overrides
-from predictor.weights import load_network
+from predictor.weights import find_companion, find_model, load_network
 
 CONFIG, MODULE = NETWORKS["multiscale"]
 
@@ -98,6 +100,47 @@ def test_best_average_is_exported_in_half_precision(run: Path, tmp_path: Path) -
         best.tensors["averages/generator/scales.0.0.weight"],
         best.tensors["networks/generator/scales.0.0.weight"],
     )
+
+
+def test_what_is_released_beside_it_has_a_file_of_its_own(tmp_path: Path) -> None:
+    def pair(settings: Settings) -> System:
+        system = build(settings)
+        judge = MODULE(CONFIG(context=2, maps=((3,),), kernels=((3, 3),)))
+        return replace(
+            system,
+            networks={**system.networks, "discriminator": judge},
+            companions=("discriminator",),
+        )
+
+    systems = {"frames": replace(SYSTEMS["frames"], build=pair)}
+    folder, output = tmp_path / "runs", tmp_path / "mine"
+    settings = Settings.model_validate(VALUES)
+    train(folder, "frames", systems["frames"], settings, tmp_path / "clips")
+    file = export_run(folder, output, systems)
+    beside = output / "mine.discriminator.safetensors"
+    assert find_model(output) == file
+    assert find_companion(file, "discriminator") == beside
+    assert {path.name for path in output.iterdir()} == {file.name, beside.name, "README.md"}
+    assert "| `mine.discriminator.safetensors` | 0.00 MB" in (output / "README.md").read_text()
+    network, metadata = load_network(beside)
+    assert (metadata.task, metadata.part) == ("frames", "discriminator")
+    best = read_checkpoint(folder / "checkpoints" / "best.safetensors")
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(tensor, best.tensors[f"networks/discriminator/{name}"].half().float())
+    with pytest.raises(UnknownModel, match="is the discriminator of a model"):
+        predictor.load(beside)
+    beside.write_text("mine")
+    file.unlink()
+    (output / "README.md").unlink()
+    with pytest.raises(OutputExists, match=r"mine\.discriminator"):
+        export_run(folder, output, systems)
+    assert [path.name for path in output.iterdir()] == [beside.name]
+
+
+def test_a_model_without_the_network_asked_for_says_so(run: Path, tmp_path: Path) -> None:
+    file = export_run(run, tmp_path / "mine", SYSTEMS)
+    with pytest.raises(UnknownModel, match=r"without its discriminator: there is no mine\.disc"):
+        find_companion(file, "discriminator")
 
 
 def test_newest_is_exported_on_request(run: Path, tmp_path: Path) -> None:
