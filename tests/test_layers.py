@@ -24,7 +24,12 @@ LAYERS = [
     ["predictor.smooth_fill"],
     ["predictor.texture"],
     ["predictor.holes"],
-    ["predictor.frame_predictor", "predictor.inpainter", "predictor.classical_fill"],
+    [
+        "predictor.frame_predictor",
+        "predictor.image_sampler",
+        "predictor.inpainter",
+        "predictor.classical_fill",
+    ],
     ["predictor.media"],
     ["predictor.losses", "predictor.metrics", "predictor.networks", "predictor.data"],
     ["predictor.weights"],

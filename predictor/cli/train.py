@@ -18,8 +18,12 @@ SETTINGS_HELP = (
 
 
 def train(
-    system: Annotated[str, typer.Argument(help="What to train: frames.")],
-    data: Annotated[Path, typer.Argument(help="Your data: a folder of videos for frames.")],
+    system: Annotated[
+        str, typer.Argument(help="What to train: frames, inpaint, gan, conditional-gan.")
+    ],
+    data: Annotated[
+        Path, typer.Argument(help="Your data: a folder of videos for frames, of pictures else.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder of the run.")],
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=SETTINGS_HELP)

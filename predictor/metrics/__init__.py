@@ -6,16 +6,20 @@ of this project; both ends matter, since SSIM compares brightness counted from b
 
 from predictor.metrics.moving import moving_by_flow_color, moving_by_speed
 from predictor.metrics.official import OfficialScores, official_scores
+from predictor.metrics.parzen import SIGMAS, log_mean_exp, parzen_log_likelihood
 from predictor.metrics.percent_error import percent_error
 from predictor.metrics.psnr import psnr
 from predictor.metrics.sharpness import sharpness
 from predictor.metrics.ssim import ssim
 
 __all__ = [
+    "SIGMAS",
     "OfficialScores",
+    "log_mean_exp",
     "moving_by_flow_color",
     "moving_by_speed",
     "official_scores",
+    "parzen_log_likelihood",
     "percent_error",
     "psnr",
     "sharpness",

@@ -10,12 +10,19 @@ from predictor.networks.context_encoder import (
     ContextEncoder,
     ContextEncoderConfig,
 )
+from predictor.networks.dense_discriminator import DenseDiscriminator, DenseDiscriminatorConfig
+from predictor.networks.dense_generator import DenseGenerator, DenseGeneratorConfig
 from predictor.networks.feature_encoder import FeatureEncoder, FeatureEncoderConfig
 from predictor.networks.inpainting import (
     InpaintingConfig,
     InpaintingDiscriminator,
     InpaintingDiscriminatorConfig,
     InpaintingNetwork,
+)
+from predictor.networks.labelled_convolutions import (
+    LabelledConvolutionsConfig,
+    LabelledDiscriminator,
+    LabelledGenerator,
 )
 from predictor.networks.motion import MotionConfig, MotionNetwork
 from predictor.networks.multiscale import (
@@ -29,9 +36,13 @@ from predictor.networks.patch import PatchDiscriminators, PatchDiscriminatorsCon
 NETWORKS: dict[str, tuple[type[Any], type[nn.Module]]] = {
     "context-discriminator": (ContextDiscriminatorConfig, ContextDiscriminator),
     "context-encoder": (ContextEncoderConfig, ContextEncoder),
+    "dense-discriminator": (DenseDiscriminatorConfig, DenseDiscriminator),
+    "dense-generator": (DenseGeneratorConfig, DenseGenerator),
     "feature-encoder": (FeatureEncoderConfig, FeatureEncoder),
     "inpainting": (InpaintingConfig, InpaintingNetwork),
     "inpainting-discriminator": (InpaintingDiscriminatorConfig, InpaintingDiscriminator),
+    "labelled-discriminator": (LabelledConvolutionsConfig, LabelledDiscriminator),
+    "labelled-generator": (LabelledConvolutionsConfig, LabelledGenerator),
     "motion": (MotionConfig, MotionNetwork),
     "multiscale": (MultiscaleConfig, MultiscaleGenerator),
     "multiscale-discriminators": (MultiscaleDiscriminatorsConfig, MultiscaleDiscriminators),

@@ -1,10 +1,14 @@
 """Adversarial systems: one method a file, each as networks and phases."""
 
-from predictor.systems import frames, inpaint
+from predictor.systems import conditional_gan, frames, gan, inpaint
 from predictor.systems.entry import SystemEntry
 
 SYSTEMS: dict[str, SystemEntry] = {
+    "conditional-gan": SystemEntry(
+        conditional_gan.ConditionalGanSettings, gan.build, gan.open_data
+    ),
     "frames": SystemEntry(frames.FramesSettings, frames.build, frames.open_data),
+    "gan": SystemEntry(gan.GanSettings, gan.build, gan.open_data),
     "inpaint": SystemEntry(inpaint.InpaintSettings, inpaint.build, inpaint.open_data),
 }
 """What can be trained, by the name that the command line takes."""

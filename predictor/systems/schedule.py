@@ -50,6 +50,11 @@ def ramp(start: float, end: float, between: tuple[int, int], every: int = 1) -> 
     return value
 
 
+def delayed(schedule: Schedule, iterations: int) -> Schedule:
+    """Return `schedule` that begins only after so many iterations, at its start until then."""
+    return lambda iteration: schedule(max(0, iteration - iterations))
+
+
 def warmed_up(schedule: Schedule, iterations: int) -> Schedule:
     """Return `schedule` times a rise to 1 over the first `iterations`; the first step is not 0."""
     return lambda iteration: schedule(iteration) * min(1.0, (iteration + 1) / max(1, iterations))

@@ -159,6 +159,8 @@ class OptimizerSettings(Table):
     divide_every: int = Field(1, ge=1)
     """Iterations."""
     warmup_iterations: int = Field(0, ge=0)
+    constant_share: float = Field(0.0, ge=0, lt=1)
+    """Share of the iterations before a linear or cosine fall begins."""
     momentum: float = Field(0.0, ge=0, lt=1)
     final_momentum: float | None = Field(None, ge=0, lt=1)
     """Where the momentum of sgd goes; None: it stays."""
@@ -173,12 +175,15 @@ class OptimizerSettings(Table):
     def optimizer(self, iterations: int) -> Optimizer:
         """Return it for a run of that many iterations."""
         end = self.final_learning_rate / self.learning_rate
+        level = round(self.constant_share * iterations)
         if self.decay == "cosine":
-            factor = schedule.cosine(iterations, end)
+            factor = schedule.cosine(iterations - level, end)
         elif self.decay == "exponential":
             factor = schedule.exponential(self.divisor, self.divide_every, end)
         else:
-            factor = schedule.linear(iterations, end=end)
+            factor = schedule.linear(iterations - level, end=end)
+        if level and self.decay != "exponential":
+            factor = schedule.delayed(factor, level)
         if self.warmup_iterations:
             factor = schedule.warmed_up(factor, self.warmup_iterations)
         return Optimizer(

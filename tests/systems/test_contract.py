@@ -46,6 +46,16 @@ def photographs(folder: Path) -> None:
         cv2.imwrite(str(folder / f"{number}.jpg"), picture)
 
 
+def labelled_images(folder: Path) -> None:
+    """Make twelve pictures of three classes, each of a brightness of its own."""
+    random = np.random.default_rng(0)
+    for number in range(12):
+        path = folder / "abc"[number % 3] / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        noise = random.integers(0, 64, (8, 8), np.uint8)
+        cv2.imwrite(str(path), noise + 64 * (number % 3))
+
+
 COMMON: dict[str, Any] = {
     "iterations": 4,
     "batch_size": 2,
@@ -58,7 +68,82 @@ COMMON: dict[str, Any] = {
     "threads": 1,
 }
 
+SMALL_IMAGES: dict[str, Any] = {
+    "images": {"size": [8, 8], "channels": 1},
+    "validation_samples": 8,
+    "precision": "fp32",
+}
+
 TINY: dict[str, tuple[Callable[[Path], None], list[dict[str, Any]]]] = {
+    "gan": (
+        labelled_images,
+        [
+            {
+                **SMALL_IMAGES,
+                "generator": {"network": "dense-generator", "latent": 4, "hidden": [8, 6]},
+                "discriminator": {"network": "dense-discriminator", "hidden": [6, 4]},
+                "schedule": "simultaneous",
+                "generator_optimizer": {"final_momentum": 0.7, "momentum_epochs": [0, 3]},
+            },
+            {
+                **SMALL_IMAGES,
+                "generator": {
+                    "network": "dense-generator",
+                    "latent": 4,
+                    "hidden": [8],
+                    "activations": ["sigmoid"],
+                    "maps": 2,
+                    "kernel": 5,
+                    "stride": 3,
+                    "units": "standardized",
+                },
+                "discriminator": {
+                    "network": "dense-discriminator",
+                    "convolutions": [{"channels": 3, "kernel": 3, "padding": 1, "pool": 3}],
+                    "hidden": [4],
+                    "units": "standardized",
+                },
+                "generator_loss": "minimax",
+                "discriminator_steps": 2,
+                "average_decay": 0.5,
+                "precision": "bf16",
+            },
+        ],
+    ),
+    "conditional-gan": (
+        labelled_images,
+        [
+            {
+                **SMALL_IMAGES,
+                "classes": 3,
+                "generator": {
+                    "network": "labelled-generator",
+                    "latent": 4,
+                    "dense": 6,
+                    "maps": [4, 3],
+                },
+                "discriminator": {
+                    "network": "labelled-discriminator",
+                    "latent": 4,
+                    "dense": 6,
+                    "maps": [4, 3],
+                },
+                "batch_size": 4,
+            },
+            {
+                **SMALL_IMAGES,
+                "classes": 3,
+                "generator": {"network": "dense-generator", "latent": 4, "hidden": [8, 6]},
+                "discriminator": {
+                    "network": "dense-discriminator",
+                    "hidden": [6, 4],
+                    "pieces": 1,
+                    "input_dropout": 0.0,
+                },
+                "shown": "halves",
+            },
+        ],
+    ),
     "frames": (
         videos,
         [

@@ -176,11 +176,12 @@ def test_weights_that_were_frozen_stay_frozen() -> None:
 
 
 def test_momentum_follows_its_schedule() -> None:
-    optimizer = Optimizer("sgd", RATE, momentum_at=lambda iteration: (0.0, 0.5, 0.25)[iteration])
+    optimizer = Optimizer("sgd", RATE, momentum_at=lambda iteration: (0.5, 0.25, 0.75)[iteration])
     state = state_of(phase("a", optimizer=optimizer))
     velocity, expected = 0.0, 2.0
-    for momentum in (0.0, 0.5, 0.25):
-        run_iteration(state, stream(1.0), 0, CPU)
+    draw = stream(1.0, 1.0, 1.0)
+    for momentum in (0.5, 0.25, 0.75):
+        run_iteration(state, draw, 0, CPU)
         velocity = momentum * velocity + 3  # the gradient of a is b
         expected -= RATE * velocity
         assert weights(state)[0] == pytest.approx(expected)

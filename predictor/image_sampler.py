@@ -1,0 +1,122 @@
+"""A generator as people use it: numbers of pictures in, pictures out."""
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from predictor.errors import TensorContractError, UnknownModel
+from predictor.latents import Distribution, picture_latents
+
+BATCH = 100
+"""Pictures generated at once."""
+
+
+class ImageSampler:
+    """Pictures of a generator of latents; every picture has a seed and a number of its own.
+
+    The generator has `latent_width`, `distribution`, `classes` (None for none) and `units`; it
+    returns pictures in its units for latents ``(N, latent_width)`` and labels. Batch normalization
+    uses its running statistics, so a picture does not depend on the others.
+    """
+
+    def __init__(
+        self, network: nn.Module, device: torch.device | str = "cpu", use_bfloat16: bool = False
+    ) -> None:
+        self.device = torch.device(device)
+        self.network: Any = network.eval().to(self.device)
+        self.use_bfloat16 = use_bfloat16
+
+    @property
+    def latent_width(self) -> int:
+        """Numbers in a latent vector."""
+        return int(self.network.latent_width)
+
+    @property
+    def distribution(self) -> Distribution:
+        """What latents are drawn from."""
+        return self.network.distribution
+
+    @property
+    def classes(self) -> int | None:
+        """How many classes can be asked for; None where none can."""
+        return self.network.classes
+
+    def latents(self, seed: int, numbers: Iterable[int]) -> Tensor:
+        """Return the latents ``(N, L)`` of the pictures of these `numbers`, on the CPU."""
+        return picture_latents(self.distribution, (self.latent_width,), seed, numbers)
+
+    def images(self, latents: Tensor, labels: Sequence[int] | None = None) -> Tensor:
+        """Return the pictures ``(N, C, H, W)`` in [-1, 1] of `latents` ``(N, L)``, on the CPU.
+
+        Errors as in `values`.
+        """
+        return self.network.units.decoded(self.values(latents, labels).to(self.device)).cpu()
+
+    @torch.no_grad()
+    def values(self, latents: Tensor, labels: Sequence[int] | None = None) -> Tensor:
+        """Return the pictures ``(N, C, H, W)`` in the units of the network, on the CPU.
+
+        Raises `UnknownModel` for labels where the model has no classes, and where they are missing,
+        and `TensorContractError` for latents of another width.
+        """
+        if latents.ndim != 2 or latents.shape[1] != self.latent_width:
+            raise TensorContractError(
+                f"latents have shape {tuple(latents.shape)}, expected (N, {self.latent_width})"
+            )
+        found = [
+            self._batch(part, chosen)
+            for part, chosen in zip(
+                torch.split(latents, BATCH), self._labels(len(latents), labels), strict=True
+            )
+        ]
+        return torch.cat(found)
+
+    def sampled(
+        self, count: int, seed: int = 0, labels: Sequence[int] | None = None, first: int = 0
+    ) -> Tensor:
+        """Return `count` pictures ``(count, C, H, W)`` in [-1, 1], of the numbers from `first` on.
+
+        Without `labels` a model with classes shows them in turn, as `labels` has them.
+        """
+        numbers = range(first, first + count)
+        labels = self.labels(numbers) if labels is None else labels
+        return self.images(self.latents(seed, numbers), labels)
+
+    def labels(self, numbers: Iterable[int]) -> list[int] | None:
+        """Return the classes of the pictures of these numbers, in turn; None where there are none.
+
+        Picture 7 of 10 classes is of class 7, picture 17 too.
+        """
+        return None if self.classes is None else [number % self.classes for number in numbers]
+
+    def _batch(self, latents: Tensor, labels: Tensor | None) -> Tensor:
+        if labels is not None:
+            labels = labels.to(self.device)
+        with self._precision():
+            pictures = self.network(latents.to(self.device), labels)
+        return pictures.float().cpu()
+
+    def _labels(self, count: int, labels: Sequence[int] | None) -> Iterator[Tensor | None]:
+        if self.classes is None:
+            if labels is not None:
+                raise UnknownModel("the model was trained without labels: it has no classes")
+            yield from [None] * -(-count // BATCH)
+            return
+        if labels is None:
+            raise UnknownModel(f"the model has {self.classes} classes: say of which, for each")
+        wrong = [label for label in labels if not 0 <= label < self.classes]
+        if wrong or len(labels) != count:
+            raise UnknownModel(
+                f"class {wrong[0]}: the model has 0 to {self.classes - 1}"
+                if wrong
+                else f"{len(labels)} labels for {count} pictures"
+            )
+        yield from torch.split(torch.tensor(labels, dtype=torch.int64), BATCH)
+
+    def _precision(self) -> contextlib.AbstractContextManager[None]:
+        if self.use_bfloat16:
+            return torch.autocast(self.device.type, torch.bfloat16)
+        return contextlib.nullcontext()

@@ -1,0 +1,151 @@
+"""Discriminators of maxout or rectified units, with convolutions before them or none.
+
+Goodfellow et al. 2014 (code: ``mnist.yaml``, ``cifar10_fully_connected.yaml``,
+``cifar10_convolutional.yaml``) and the baselines of Denton et al. 2015 (code: ``train_cifar.lua``,
+``train_cifar_classcond.lua``).
+"""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from predictor.errors import SettingsError
+from predictor.networks.initialization import Initialization, initialize
+from predictor.networks.label_input import with_labels
+from predictor.networks.maxout import MaxoutConvolution, MaxoutLinear
+from predictor.networks.pixel_units import PixelUnits, Units
+from predictor.tensors import IMAGE_RANGE
+
+
+@dataclass(frozen=True)
+class PooledConvolution:
+    """A maxout convolution and the max pooling after it."""
+
+    channels: int
+    kernel: int
+    padding: int
+    pool: int
+    """Side of a pooling window, in pixels; a window that reaches over the edge counts too."""
+    stride: int = 2
+    pieces: int = 2
+
+
+CIFAR_CONVOLUTIONS = (
+    PooledConvolution(32, 8, 4, 4),
+    PooledConvolution(32, 8, 3, 4),
+    PooledConvolution(192, 5, 3, 2),
+)
+"""``cifar10_convolutional.yaml``."""
+
+
+@dataclass(frozen=True)
+class DenseDiscriminatorConfig:
+    """The layers; the defaults are the MNIST discriminator of Goodfellow et al. 2014."""
+
+    shape: tuple[int, int, int] = (1, 28, 28)
+    """``(C, H, W)`` of a picture."""
+
+    classes: int | None = None
+    """Classes whose one-hot label stands behind the pixels; None for no labels."""
+
+    convolutions: tuple[PooledConvolution, ...] = ()
+    """Before the hidden layers."""
+
+    hidden: tuple[int, ...] = (240, 240)
+    """Units of the hidden layers."""
+
+    pieces: int = 5
+    """Of every maxout unit; 1 is a rectified unit instead."""
+
+    input_dropout: float = 0.2
+    """Share of the inputs of the first layer that are left out."""
+
+    dropout: float = 0.5
+    """Share of the inputs of every other layer that are left out."""
+
+    units: Units = "unit"
+    """What the pictures are in."""
+
+    initialization: Initialization = "uniform"
+    scale: float = 0.005
+    """Of the first weights."""
+
+    def __post_init__(self) -> None:
+        if not self.hidden or min(*self.hidden, self.pieces, *self.shape) < 1 or self.classes == 0:
+            raise SettingsError(
+                f"hidden {self.hidden}, pieces {self.pieces}, shape {self.shape}, classes "
+                f"{self.classes}: expected at least 1 of each"
+            )
+        if not (0 <= self.input_dropout < 1 and 0 <= self.dropout < 1):
+            raise SettingsError("input_dropout and dropout must be at least 0 and below 1")
+        if self.classes is not None and self.convolutions:
+            raise SettingsError(
+                "labels stand behind pixels: with classes there are no convolutions"
+            )
+        self.features()
+
+    def features(self) -> int:
+        """Return how many numbers reach the first hidden layer, labels left out."""
+        channels, *sides = self.shape
+        for layer in self.convolutions:
+            channels = layer.channels
+            sides = [side + 2 * layer.padding - layer.kernel + 1 for side in sides]
+            if min(sides) < layer.pool:
+                raise SettingsError(f"{layer} does not fit pictures of {self.shape}")
+            sides = [-(-(side - layer.pool) // layer.stride) + 1 for side in sides]
+        return channels * sides[0] * sides[1]
+
+
+class DenseDiscriminator(nn.Module):
+    """Judges whole pictures; dropout is on in training, in the generator's phase too."""
+
+    multiple = 1
+    pixel_range = IMAGE_RANGE
+
+    def __init__(self, config: DenseDiscriminatorConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.classes = config.classes
+        channels, height, width = config.shape
+        self.layout = f"(N, {channels}, {height}, {width}) to (N, 1)"
+        self.units = PixelUnits(config.units, config.shape)
+        self.convolutions = nn.Sequential()
+        for layer in config.convolutions:
+            self.convolutions.extend(
+                [
+                    self._dropout(is_first=not self.convolutions),
+                    MaxoutConvolution(
+                        channels, layer.channels, layer.pieces, layer.kernel, layer.padding
+                    ),
+                    nn.MaxPool2d(layer.pool, layer.stride, ceil_mode=True),
+                ]
+            )
+            channels = layer.channels
+        inputs = config.features() + (config.classes or 0)
+        self.hidden = nn.Sequential()
+        for outputs in config.hidden:
+            is_first = not self.convolutions and not self.hidden
+            self.hidden.append(self._dropout(is_first))
+            if config.pieces == 1:
+                self.hidden.extend([nn.Linear(inputs, outputs), nn.ReLU()])
+            else:
+                self.hidden.append(MaxoutLinear(inputs, outputs, config.pieces))
+            inputs = outputs
+        self.last = nn.Sequential(self._dropout(is_first=False), nn.Linear(inputs, 1))
+        initialize(self.modules(), config.initialization, config.scale)
+
+    def _dropout(self, is_first: bool) -> nn.Module:
+        return nn.Dropout(self.config.input_dropout if is_first else self.config.dropout)
+
+    def prepare(self, mean: Tensor, deviation: Tensor) -> None:
+        """Take in the mean and deviation ``(C, H, W)`` of the training pictures, in [-1, 1]."""
+        self.units.prepare(mean, deviation)
+
+    def forward(self, pictures: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return logits ``(N, 1)``, high where a picture looks real.
+
+        `pictures` are ``(N, C, H, W)`` in the units of the config; `labels` int64 ``(N,)`` where
+        there are classes. Raises `TensorContractError`.
+        """
+        features = self.convolutions(pictures).flatten(1)
+        return self.last(self.hidden(with_labels(features, labels, self.classes)))

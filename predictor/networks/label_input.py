@@ -1,0 +1,33 @@
+"""Class labels as inputs of a network: a one-hot row, or a plane a class."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from predictor.errors import TensorContractError
+
+
+def with_labels(features: Tensor, labels: Tensor | None, classes: int | None) -> Tensor:
+    """Return features ``(N, C)`` or ``(N, C, H, W)`` with the labels behind them, one-hot.
+
+    On planes every class is a plane, of ones in the plane of the label. `classes` of None is a
+    network without labels, which returns the features. Raises `TensorContractError` where labels
+    are missing, too many, or not below `classes`.
+    """
+    if classes is None:
+        if labels is not None:
+            raise TensorContractError("labels were given to a network without classes")
+        return features
+    if labels is None:
+        raise TensorContractError(f"the network needs labels, of {classes} classes")
+    if labels.shape != features.shape[:1] or labels.dtype != torch.int64:
+        raise TensorContractError(
+            f"labels are {labels.dtype} {tuple(labels.shape)}, expected int64 "
+            f"{tuple(features.shape[:1])}"
+        )
+    if labels.is_cpu and len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+        raise TensorContractError(f"labels are not all within 0 to {classes - 1}")
+    rows = functional.one_hot(labels, classes).to(features.dtype)
+    if features.ndim == 4:
+        rows = rows[:, :, None, None].expand(-1, -1, *features.shape[-2:])
+    return torch.cat((features, rows), dim=1)

@@ -1,0 +1,80 @@
+"""Sampling: a picture is a function of its number, whatever the batch; classes are checked."""
+
+import pytest
+import torch
+
+from predictor import image_sampler
+from predictor.errors import TensorContractError, UnknownModel
+from predictor.image_sampler import ImageSampler
+from predictor.networks.dense_generator import DenseGenerator, DenseGeneratorConfig
+from predictor.networks.labelled_convolutions import (
+    LabelledConvolutionsConfig,
+    LabelledGenerator,
+)
+
+
+def labelled() -> ImageSampler:
+    torch.manual_seed(0)
+    config = LabelledConvolutionsConfig(shape=(1, 8, 8), classes=3, dense=8, maps=(4, 4), scale=0.5)
+    return ImageSampler(LabelledGenerator(config))
+
+
+def unlabelled() -> ImageSampler:
+    torch.manual_seed(0)
+    shape = (3, 6, 5)
+    return ImageSampler(
+        DenseGenerator(
+            DenseGeneratorConfig(shape, latent=7, hidden=(8,), activations=("relu",), scale=0.5)
+        )
+    )
+
+
+@pytest.mark.parametrize("sampler", [labelled, unlabelled])
+def test_a_picture_is_the_same_in_any_batch(
+    sampler: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen: ImageSampler = sampler()  # type: ignore[operator] # a function
+    everything = chosen.sampled(12, seed=4)
+    monkeypatch.setattr(image_sampler, "BATCH", 5)
+    assert torch.allclose(chosen.sampled(12, seed=4), everything, atol=1e-6)
+    assert torch.allclose(chosen.sampled(1, seed=4, first=7), everything[7:8], atol=1e-6)
+    assert not torch.allclose(chosen.sampled(12, seed=5), everything, atol=1e-3)
+    assert -1 <= everything.min() <= everything.max() <= 1
+    assert everything.std() > 0.01
+
+
+def test_classes_come_in_turn_or_as_asked() -> None:
+    sampler = labelled()
+    latents = sampler.latents(0, range(6))
+    turns = sampler.images(latents, [0, 1, 2, 0, 1, 2])
+    assert torch.equal(sampler.sampled(6), turns)
+    assert torch.equal(sampler.sampled(6, labels=[2] * 6), sampler.images(latents, [2] * 6))
+
+
+def test_units_become_the_public_range() -> None:
+    sampler = unlabelled()
+    values = sampler.values(sampler.latents(0, range(3)))
+    assert torch.allclose(sampler.sampled(3), 2 * values - 1, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (None, "has 3 classes: say of which"),
+        ([0, 3], "class 3: the model has 0 to 2"),
+        ([-1, 0], "class -1"),
+        ([0], "1 labels for 2 pictures"),
+    ],
+)
+def test_wrong_classes(labels: list[int] | None, said: str) -> None:
+    sampler = labelled()
+    with pytest.raises(UnknownModel, match=said):
+        sampler.images(sampler.latents(0, range(2)), labels)
+
+
+def test_classes_of_a_model_without() -> None:
+    sampler = unlabelled()
+    with pytest.raises(UnknownModel, match="trained without labels"):
+        sampler.sampled(2, labels=[0, 1])
+    with pytest.raises(TensorContractError, match=r"expected \(N, 7\)"):
+        sampler.images(torch.zeros(2, 8))
