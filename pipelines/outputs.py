@@ -11,8 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
-from predictor.errors import OutputExists, OutputIsInput, OutputNotWritten, SettingsError
-from predictor.whole_files import PARTIAL, require_free, whole_file, whole_folder
+from predictor.errors import OutputIsInput, SettingsError
+from predictor.whole_files import (
+    PARTIAL,
+    require_free,
+    require_free_folder,
+    whole_file,
+    whole_folder,
+)
 
 MARKER = ".predicted"
 FOLDER_SUFFIX = ".mp4"
@@ -145,16 +151,7 @@ def check_output_folder(folder: Path, inputs: Iterable[Path], overwrite: bool = 
             raise OutputIsInput(
                 f"{folder}: the output is the input {source}; choose another folder"
             )
-    if not os.path.lexists(folder):
-        return
-    if not os.path.isdir(folder):
-        raise OutputNotWritten(f"{folder}: is a file, expected the name of a folder")
-    names = [entry.name for entry in folder.iterdir()]
-    others = [name for name in names if not _NUMBERED_IMAGE.fullmatch(name)]
-    if others:
-        raise OutputExists(f"{folder}: holds other files ({min(others)}); choose another folder")
-    if names and not overwrite:
-        raise OutputExists(f"{folder}: holds images already; --overwrite replaces them")
+    require_free_folder(folder, overwrite, _NUMBERED_IMAGE)
 
 
 def _is_same_file(first: Path, second: Path) -> bool:

@@ -52,7 +52,8 @@ def load(
 
     ``load("frames").predict(clip, count=8)`` takes a clip ``(N, T, 3, H, W)`` in [-1, 1] and
     returns ``(N, 8, 3, H, W)``. ``load("inpaint").fill(images, masks)`` takes ``(N, 3, H, W)`` in
-    [-1, 1] and ``(N, 1, H, W)``, 1 where a pixel is missing, and returns the images filled.
+    [-1, 1] and ``(N, 1, H, W)``, 1 where a pixel is missing, and returns the images filled. A model
+    that generates pictures is an `ImageSampler`: ``load("models/mine").sampled(64, seed=0)``.
     `device` is ``"auto"`` (the GPU where there is one) or as PyTorch names it; `precision` is
     ``"auto"`` (bfloat16 where it is native), ``"fp32"`` or ``"bf16"``. Raises `UnknownModel`, also
     for a model that does not do the `task` asked for; `DamagedWeights` (a pickle too: it is never
@@ -74,6 +75,10 @@ def load(
             f"the model {name_or_file} is for `predictor {metadata.task}`, "
             f"expected one for `predictor {task}`"
         )
+    if hasattr(network, "latent_width"):
+        from predictor.image_sampler import ImageSampler
+
+        return ImageSampler(network, chosen, use_bfloat16)
     if metadata.task == "inpaint":
         from predictor.inpainter import Inpainter
 

@@ -7,6 +7,7 @@ the file system refuses is said with the name that was asked for.
 import contextlib
 import errno
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +43,26 @@ def require_free(path: Path, overwrite: bool) -> None:
         raise OutputNotWritten(f"{path}: is a folder, expected the name of a file")
     if not overwrite and os.path.lexists(path):
         raise OutputExists(f"{path}: exists already; --overwrite replaces it")
+
+
+def require_free_folder(folder: Path, overwrite: bool, replaceable: re.Pattern[str]) -> None:
+    """Raise if a new folder in the place of `folder` would lose something.
+
+    What is in it may be replaced with `overwrite` if the path of everything there, relative to it,
+    matches `replaceable`; an empty folder is free. Raises `OutputExists`, and `OutputNotWritten`
+    where a file has its name.
+    """
+    if not os.path.lexists(folder):
+        return
+    if not os.path.isdir(folder):
+        raise OutputNotWritten(f"{folder}: is a file, expected the name of a folder")
+    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*")]
+    above = {name.rpartition("/")[0] for name in names}
+    others = [n for n in names if n not in above and not replaceable.fullmatch(n)]
+    if others:
+        raise OutputExists(f"{folder}: holds other files ({min(others)}); choose another folder")
+    if names and not overwrite:
+        raise OutputExists(f"{folder}: holds images already; --overwrite replaces them")
 
 
 @contextlib.contextmanager
@@ -84,8 +105,8 @@ def whole_folder(folder: Path, *, reads_too: bool = False) -> Iterator[Path]:
         try:
             partial.mkdir(parents=True)
             yield partial
-            for file in sorted(partial.iterdir()):
-                _sync(file)
+            for path in sorted(partial.rglob("*")):
+                (_sync_folder if path.is_dir() else _sync)(path)
             _sync_folder(partial)
             if os.path.isdir(folder):
                 _swap(partial, folder)

@@ -1,4 +1,4 @@
-"""The commands around training, one a file: train, resume, evaluate, reproduce and export."""
+"""The commands around training, one a file: train, resume, sample, evaluate, …."""
 
 import typer
 
@@ -6,9 +6,10 @@ from predictor.cli.evaluate import evaluate
 from predictor.cli.export import export
 from predictor.cli.reproduce import reproduce
 from predictor.cli.resume import resume
+from predictor.cli.sample import sample
 from predictor.cli.train import train
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
-for _command in (train, resume, evaluate, reproduce, export):
+for _command in (train, resume, sample, evaluate, reproduce, export):
     app.command(rich_help_panel="Training")(_command)

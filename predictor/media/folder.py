@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -44,13 +45,21 @@ def folder_info(folder: Path, rate: Fraction) -> VideoInfo:
         raise UnreadableVideo(f"{folder} is a folder without pictures, expected PNG or JPEG files")
     height, width = read_image(paths[0]).shape[1:]
     depth, has_alpha = _stored_depth(paths[0])
+    info = pictures_info(folder, (height, width), rate, len(paths))
+    pixel_format = "gbrp" if depth == 8 else "gbrp16le"
+    return replace(info, pixel_format=pixel_format, bit_depth=depth, has_alpha=has_alpha)
+
+
+def pictures_info(path: Path, size: tuple[int, int], rate: Fraction, count: int) -> VideoInfo:
+    """Return what `count` RGB pictures of `size` are as a clip of `rate` pictures a second."""
+    height, width = size
     return VideoInfo(
-        path=folder,
+        path=path,
         container="images",
         codec="images",
         profile=None,
-        pixel_format="gbrp" if depth == 8 else "gbrp16le",
-        bit_depth=depth,
+        pixel_format="gbrp",
+        bit_depth=8,
         width=width,
         height=height,
         rotation_deg=0,
@@ -59,11 +68,11 @@ def folder_info(folder: Path, rate: Fraction) -> VideoInfo:
         average_rate=rate,
         time_base=1 / rate,
         start_time=Fraction(0),
-        duration_s=float(len(paths) / rate),
-        frame_count=len(paths),
+        duration_s=float(count / rate),
+        frame_count=count,
         is_variable_rate=False,
         is_interlaced=False,
-        has_alpha=has_alpha,
+        has_alpha=False,
         color=ColorTags(),
     )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from predictor.analysis.sheets import sheet
 from predictor.image_sampler import ImageSampler
 from predictor.media.images import write_png
 from predictor.metrics import SIGMAS, parzen_log_likelihood
@@ -19,19 +20,12 @@ PREVIEW_COUNT = 100
 COLUMNS = 10
 
 
-def write_sheet(path: Path, images: Tensor, columns: int = COLUMNS) -> None:
-    """Write pictures ``(N, C, H, W)`` in [-1, 1] as one PNG, row by row."""
-    from torchvision.utils import make_grid  # seconds to import, and only runs look at previews
-
-    write_png(path, make_grid(images, nrow=columns, padding=2, pad_value=1.0))
-
-
 def write_preview(generator: nn.Module, device: torch.device, folder: Path) -> None:
     """Write ``samples.png``: a hundred pictures, always of the same latents, a class a column."""
     sampler = ImageSampler(generator, device)
     count = PREVIEW_COUNT
     columns = sampler.classes if sampler.classes and sampler.classes <= 20 else COLUMNS
-    write_sheet(folder / "samples.png", sampler.sampled(count, PREVIEW_SEED), columns)
+    write_png(folder / "samples.png", sheet(sampler.sampled(count, PREVIEW_SEED), columns))
 
 
 def parzen_validation(

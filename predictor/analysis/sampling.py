@@ -1,0 +1,205 @@
+"""What `predictor sample` writes: sheets, folders and videos of generated pictures."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from predictor.analysis.latent_arithmetic import (
+    arithmetic,
+    parsed_terms,
+    require_on_sheet,
+    with_neighbours,
+)
+from predictor.analysis.latent_series import Way, closed_walk, interpolations
+from predictor.analysis.sheets import enlarged, numbered_sheet, sheet
+from predictor.errors import SettingsError, UnknownModel
+from predictor.image_sampler import BATCH, ImageSampler
+from predictor.media.encoding import VideoWriter
+from predictor.media.folder import pictures_info
+from predictor.media.images import write_png
+from predictor.whole_files import require_free, require_free_folder, whole_file, whole_folder
+
+SHEET_COLUMNS = 8
+VIDEO_WIDTH_PX = 256
+"""Pictures of a video are enlarged to at least this width, to an even number of pixels."""
+
+_OWN_FILES = re.compile(r"(\d+/)?\d{6}\.png")
+
+
+@dataclass(frozen=True)
+class SampleRequest:
+    """What is to be written where."""
+
+    output: Path
+    kind: str
+    """``sheet``, ``images``, ``pick-sheet``, ``arithmetic``, ``interpolate`` or ``walk``."""
+    count: int
+    """Pictures, of each class where there are `classes`; in a series those passed through."""
+    classes: tuple[int, ...] | None = None
+    seed: int = 0
+    arithmetic: str = ""
+    steps: int = 10
+    """Of a row from one picture to the next, or frames of a video."""
+    way: str = "auto"
+    rate: float = 30.0
+    overwrite: bool = False
+
+
+def write_samples(sampler: ImageSampler, request: SampleRequest) -> None:
+    """Write what `request` asks for, whole or not at all.
+
+    Raises `UnknownModel` for classes that the model has not, `SettingsError` for a sum that is none
+    or names a picture that is not there, `OutputExists`, `OutputNotWritten`.
+    """
+    _require_classes(sampler, request)
+    if request.kind == "images":
+        require_free_folder(request.output, request.overwrite, _OWN_FILES)
+        _write_images(sampler, request)
+        return
+    require_free(request.output, request.overwrite)
+    if request.kind == "walk":
+        _write_walk(sampler, request)
+        return
+    picture = _SHEETS[request.kind](sampler, request)
+    with whole_file(request.output) as partial:
+        write_png(partial, picture)
+
+
+def _require_classes(sampler: ImageSampler, request: SampleRequest) -> None:
+    if request.classes is None:
+        return
+    if sampler.classes is None:
+        raise UnknownModel("--classes: the model was trained without labels, it has no classes")
+    for label in request.classes:
+        if not 0 <= label < sampler.classes:
+            raise UnknownModel(
+                f"--classes: there is no class {label}, the model has 0 to {sampler.classes - 1}"
+            )
+    if len(request.classes) > 1 and request.kind not in ("sheet", "images"):
+        raise SettingsError(f"--classes with --{request.kind}: choose one class")
+
+
+def _numbered(sampler: ImageSampler, request: SampleRequest) -> tuple[Tensor, list[int] | None]:
+    """Return the latents of the pictures from number 0 on, and their classes."""
+    numbers = range(request.count)
+    labels = sampler.labels(numbers)
+    if request.classes is not None:
+        labels = [request.classes[0]] * request.count
+    return sampler.latents(request.seed, numbers), labels
+
+
+def _by_class(sampler: ImageSampler, request: SampleRequest) -> list[Tensor]:
+    """Return the pictures of each class that is asked for: number 7 of any has latent 7."""
+    assert request.classes is not None
+    latents = sampler.latents(request.seed, range(request.count))
+    return [sampler.images(latents, [label] * request.count) for label in request.classes]
+
+
+def _plain_sheet(sampler: ImageSampler, request: SampleRequest) -> Tensor:
+    if request.classes is not None:  # a row a class
+        return sheet(torch.cat(_by_class(sampler, request)), request.count)
+    columns = SHEET_COLUMNS
+    if sampler.classes is not None and sampler.classes <= 2 * SHEET_COLUMNS:
+        columns = sampler.classes
+    return sheet(sampler.images(*_numbered(sampler, request)), columns)
+
+
+def _pick_sheet(sampler: ImageSampler, request: SampleRequest) -> Tensor:
+    images = sampler.images(*_numbered(sampler, request))
+    return numbered_sheet(images, range(request.count), SHEET_COLUMNS)
+
+
+def _arithmetic_sheet(sampler: ImageSampler, request: SampleRequest) -> Tensor:
+    """Return a row for each term, its mean last, and below them the result and its neighbours."""
+    terms = parsed_terms(request.arithmetic)
+    require_on_sheet(terms, request.count)
+    latents, labels = _numbered(sampler, request)
+    columns = max(3, *(len(term.numbers) + 1 for term in terms))
+    rows = []
+    for term in terms:
+        chosen = list(term.numbers)
+        own = torch.cat((latents[chosen], latents[chosen].mean(0, keepdim=True)))
+        classes = None if labels is None else [*(labels[n] for n in chosen), labels[chosen[0]]]
+        rows.append(_padded(sampler.images(own, classes), columns))
+    around = with_neighbours(arithmetic(latents, terms), request.seed)
+    label = None if labels is None else [labels[terms[0].numbers[0]]] * len(around)
+    for row in torch.split(sampler.images(around, label), 3):
+        rows.append(_padded(row, columns))
+    return sheet(torch.cat(rows), columns)
+
+
+def _padded(row: Tensor, columns: int) -> Tensor:
+    """Return a row filled up with white pictures."""
+    white = row.new_ones(columns - len(row), *row.shape[1:])
+    return torch.cat((row, white))
+
+
+def _interpolation_sheet(sampler: ImageSampler, request: SampleRequest) -> Tensor:
+    latents, labels = _numbered(sampler, request)
+    if len(latents) < 2:
+        raise SettingsError(f"--interpolate needs two pictures or more, -n is {request.count}")
+    way = cast(Way, request.way)
+    rows = interpolations(latents, request.steps, way, sampler.distribution)
+    return sheet(sampler.images(rows.flatten(0, 1), _held(labels, request.steps)), request.steps)
+
+
+def _held(labels: Sequence[int] | None, steps: int) -> list[int] | None:
+    """Return the class of every step: that of the picture that a row begins with."""
+    return None if labels is None else [label for label in labels[:-1] for _ in range(steps)]
+
+
+def _write_images(sampler: ImageSampler, request: SampleRequest) -> None:
+    with whole_folder(request.output) as partial:
+        if request.classes is None:
+            _write_numbered(partial, sampler.images(*_numbered(sampler, request)))
+            return
+        for label, images in zip(request.classes, _by_class(sampler, request), strict=True):
+            (partial / str(label)).mkdir()
+            _write_numbered(partial / str(label), images)
+
+
+def _write_numbered(folder: Path, images: Tensor) -> None:
+    for number, image in enumerate(images):
+        write_png(folder / f"{number:06d}.png", image.expand(3, -1, -1))
+
+
+def _write_walk(sampler: ImageSampler, request: SampleRequest) -> None:
+    latents, labels = _numbered(sampler, request)
+    if len(latents) < 2:
+        raise SettingsError(f"--walk needs two pictures or more, -n is {request.count}")
+    way = cast(Way, request.way)
+    steps = closed_walk(latents, request.steps, way, sampler.distribution)
+    held = None if labels is None else [label for label in labels for _ in range(request.steps)]
+    rate = Fraction(request.rate).limit_denominator(1001)
+    first = _video_pictures(sampler.images(steps[:1], held and held[:1]))
+    size = (first.shape[2], first.shape[3])
+    info = pictures_info(request.output, size, rate, len(steps))
+    with (
+        whole_file(request.output) as partial,
+        VideoWriter(partial, info, size, rate) as writer,
+    ):
+        for start in range(0, len(steps), BATCH):
+            part = steps[start : start + BATCH]
+            images = sampler.images(part, held and held[start : start + BATCH])
+            for number, image in enumerate(_video_pictures(images), start):
+                writer.write(image, number / rate)
+
+
+def _video_pictures(images: Tensor) -> Tensor:
+    pictures = enlarged(images.expand(-1, 3, -1, -1), VIDEO_WIDTH_PX)
+    height, width = pictures.shape[-2:]
+    return pictures[..., : height - height % 2, : width - width % 2]
+
+
+_SHEETS = {
+    "sheet": _plain_sheet,
+    "pick-sheet": _pick_sheet,
+    "arithmetic": _arithmetic_sheet,
+    "interpolate": _interpolation_sheet,
+}
