@@ -44,8 +44,8 @@ def drawn_mask(
     `area`. The others cover a share of the image within `area`: ``blocks`` squares of one size that
     overlap, and ``regions`` smooth random noise below a level (both Pathak et al. 2016, the second
     as their code has it); ``strokes`` the walks of a brush, ``scratches`` those of a thin one;
-    ``blobs`` the highest parts of a smooth random field; ``boxes`` rectangles of any format. Raises `SettingsError` where no shape of that
-    kind and area is found.
+    ``blobs`` the highest parts of a smooth random field; ``boxes`` rectangles of any format. Raises
+    `SettingsError` where no shape of that kind and area is found.
     """
     if kind == "centre":
         return torch.from_numpy(_centre(size, centre_share))[None].float()
