@@ -94,6 +94,12 @@ def test_what_is_not_there_is_named(model: str, data: str, tmp_path: Path) -> No
     assert isinstance(run(app, ["evaluate", model, str(tmp_path)]).exception, UnusableData)
 
 
+def test_a_model_is_not_measured_against_itself(model: str, data: str) -> None:
+    done = run(app, ["evaluate", model, data, "--against", model])
+    assert done.exit_code == 2
+    assert "--against names the model itself" in done.stderr
+
+
 def test_a_task_without_an_evaluation_is_named(model: str, data: str, tmp_path: Path) -> None:
     other = tmp_path / "other.safetensors"
     network, told = load_network(Path(model))

@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+import PIL.Image
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -12,7 +13,8 @@ sys.path.insert(0, str(Path(__file__).parent / "training"))
 from toy import SYSTEMS, build, settings
 
 from predictor.cli import app
-from predictor.errors import OutputExists, SettingsError, UnknownModel, UnknownRun
+from predictor.errors import OutputExists, SettingsError, UnknownModel, UnknownRun, UnusableData
+from predictor.systems import SYSTEMS as ALL_SYSTEMS
 from predictor.training.checkpoint import read_checkpoint
 
 run = CliRunner().invoke
@@ -68,6 +70,21 @@ def test_wrong_settings_are_named(tmp_path: Path, arguments: list[str], message:
     assert isinstance(done.exception, SettingsError)
     assert message in str(done.exception)
     assert not (tmp_path / "run").exists()
+
+
+def test_masks_are_a_setting_of_systems_that_have_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = run(app, ["train", "toy", ".", "-o", str(tmp_path / "run"), "--masks", str(tmp_path)])
+    assert isinstance(done.exception, SettingsError)
+    assert "unknown setting 'masks'" in str(done.exception)
+    monkeypatch.setattr("predictor.systems.SYSTEMS", ALL_SYSTEMS)
+    PIL.Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
+    PIL.Image.new("RGB", (64, 64)).save(tmp_path / "b.png")
+    missing = ["train", "inpaint", str(tmp_path), "-o", str(tmp_path / "run"), "--masks", "none"]
+    done = run(app, missing)
+    assert isinstance(done.exception, UnusableData)
+    assert "none" in str(done.exception)
 
 
 def test_unknown_system_is_a_usage_error(tmp_path: Path) -> None:

@@ -53,6 +53,8 @@ def evaluate(
 
     if output is not None:
         require_free(output, overwrite)
+    if against == model:
+        raise typer.BadParameter("--against names the model itself, expected another")
     task = read_metadata(find_model(model)).task
     if task not in EVALUATIONS:
         raise UnknownModel(

@@ -33,6 +33,10 @@ def train(
         str | None,
         typer.Option(metavar="MODEL", help="Start from a released network: a name or a file."),
     ] = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="inpaint: your own mask shapes, half of what is drawn."),
+    ] = None,
     until: Annotated[
         int | None, typer.Option(min=1, help="Stop after this many iterations; resume goes on.")
     ] = None,
@@ -53,22 +57,35 @@ def train(
 
     entry = _entry(system)
     values = parsed_overrides(overrides or [])
+    if masks is not None:
+        values = merged(values, {"masks": {"folder": str(masks)}})
     if recipe is not None:
         chosen = load_recipe(recipe)
         if chosen.system != system:
             raise typer.BadParameter(f"recipe {recipe!r} is of the system {chosen.system!r}")
         values = merged(chosen.settings, values)
     settings = validated_settings(entry.settings, values)
-    weights = None
+    weights, begun_from = None, None
     if init_from is not None:
-        from predictor.weights import find_model, load_network
+        from predictor.weights import bundled_models, find_model, load_network
 
-        weights = load_network(find_model(init_from))[0].state_dict()
+        file = find_model(init_from)
+        weights = load_network(file)[0].state_dict()
+        begun_from = init_from if init_from in bundled_models() else file.name
     with log_on_stderr():
         if dry_run:
             typer.echo(_described(estimated(system, entry, settings, data)))
             return
-        last = trained(output, system, entry, settings, data, initial_weights=weights, until=until)
+        last = trained(
+            output,
+            system,
+            entry,
+            settings,
+            data,
+            initial_weights=weights,
+            begun_from=begun_from,
+            until=until,
+        )
     if is_main_rank():
         typer.echo(last)
 

@@ -1,12 +1,11 @@
 """The one training loop: iterations, and what is done between them."""
 
 import contextlib
-import json
 import logging
 import signal
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from predictor.errors import (
     Interrupted,
     OutputExists,
     SettingsError,
-    UnknownRun,
 )
 from predictor.systems.entry import SystemEntry, TrainingData, TrainingDataset
 from predictor.systems.phases import System
@@ -45,31 +43,12 @@ from predictor.training.iteration import run_iteration
 from predictor.training.lock import sole_writer
 from predictor.training.order import derived_seed
 from predictor.training.reports import Means, RunLog, progress_line
+from predictor.training.run import RUN_FILE, Run, opened_run, write_run_file
 from predictor.training.settings import changed_settings, require_same_run, validated_settings
 from predictor.training.state import Best, TrainingState
 from predictor.training.stream import BatchStream, on_device
-from predictor.whole_files import write_whole
-
-RUN_FILE = "run.json"
-CHECKPOINTS = "checkpoints"
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a run folder is told once: its system, settings and data."""
-
-    folder: Path
-    system_name: str
-    entry: SystemEntry
-    settings: RunSettings
-    data: Path
-
-    @property
-    def checkpoints(self) -> Path:
-        """The folder of the checkpoints."""
-        return self.folder / CHECKPOINTS
 
 
 def train(
@@ -80,15 +59,17 @@ def train(
     data: Path,
     *,
     initial_weights: Mapping[str, Tensor] | None = None,
+    begun_from: str | None = None,
     until: int | None = None,
 ) -> Path:
     """Train from fresh weights in the new run folder `folder` and return the last checkpoint.
 
-    `initial_weights` is the state of a network like the one that the system releases. `until` stops
+    `initial_weights` is the state of a network like the one that the system releases, which
+    `begun_from` names for the card of what comes of the run. `until` stops
     after that many iterations, as if interrupted. Raises `OutputExists` for a folder with a run,
     `Interrupted` on a signal, after saving; and `DivergenceError`, `OutOfDeviceMemory`.
     """
-    run = Run(folder, system_name, entry, settings, data.absolute())
+    run = Run(folder, system_name, entry, settings, data.absolute(), begun_from)
     if (folder / RUN_FILE).exists():
         raise OutputExists(f"{folder} holds a run; continue it with: predictor resume {folder}")
     return _run(run, initial_weights, until, is_new=True)
@@ -109,30 +90,8 @@ def resume(
     """
     run = opened_run(folder, systems)
     if changes:
-        run = Run(
-            run.folder,
-            run.system_name,
-            run.entry,
-            changed_settings(run.settings, changes),
-            run.data,
-        )
+        run = replace(run, settings=changed_settings(run.settings, changes))
     return _run(run, None, until, is_new=False)
-
-
-def opened_run(folder: Path, systems: Mapping[str, SystemEntry]) -> Run:
-    """Return the run in `folder`; raises `SettingsError` if there is none that fits `systems`."""
-    path = folder / RUN_FILE
-    try:
-        told = json.loads(path.read_text())
-        system_name, values, data = told["system"], told["settings"], Path(told["data"])
-    except FileNotFoundError as error:
-        raise UnknownRun(f"{folder} is not a run: it has no {RUN_FILE}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise SettingsError(f"{path} is damaged: {error}") from error
-    if system_name not in systems:
-        raise SettingsError(f"{path}: no system {system_name!r}; known are {', '.join(systems)}")
-    entry = systems[system_name]
-    return Run(folder, system_name, entry, validated_settings(entry.settings, values), data)
 
 
 def _run(
@@ -157,7 +116,7 @@ def _run(
                 noted_signals() as request,
             ):
                 if is_new and ranks.is_main:
-                    _write_run_file(run)
+                    write_run_file(run)
                 loop = _Loop(run, hardware, ranks, request, data, state, facts)
                 return loop.advance(stream, until)
 
@@ -370,12 +329,3 @@ def _start_from(system: System, weights: Mapping[str, Tensor]) -> None:
                 f"{expected.get(name)} in the network {system.release!r} of these settings"
             )
     network.load_state_dict(dict(weights))
-
-
-def _write_run_file(run: Run) -> None:
-    told = {
-        "system": run.system_name,
-        "settings": run.settings.model_dump(mode="json"),
-        "data": str(run.data),
-    }
-    write_whole(run.folder / RUN_FILE, (json.dumps(told, indent=2) + "\n").encode())

@@ -13,8 +13,8 @@ from predictor import __version__
 from predictor.errors import SettingsError
 from predictor.networks import NETWORKS
 from predictor.systems.entry import SystemEntry
-from predictor.training.loop import Run
 from predictor.training.result import trained_networks
+from predictor.training.run import Run
 from predictor.weights import (
     SUFFIX,
     Metadata,
@@ -107,6 +107,8 @@ def training_command(run: Run) -> str:
     values = run.settings.model_dump(mode="json")
     defaults = type(run.settings)().model_dump(mode="json")
     words = ["predictor", "train", run.system_name, run.data.name, "-o", run.folder.name]
+    if run.begun_from is not None:
+        words += ["--init-from", run.begun_from]
     for key, value in _changes(values, defaults):
         words += ["--set", f"{key}={json.dumps(value, separators=(',', ':'))}"]
     return shlex.join(words)

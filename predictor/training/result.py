@@ -14,7 +14,7 @@ from predictor.training.checkpoint import (
     checkpoints_newest_first,
     read_checkpoint,
 )
-from predictor.training.loop import Run, opened_run
+from predictor.training.run import Run, opened_run
 
 
 def trained_networks(

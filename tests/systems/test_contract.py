@@ -20,7 +20,8 @@ from predictor.training.checkpoint import BEST, read_checkpoint
 from predictor.training.distributed import Ranks
 from predictor.training.hardware import hardware_for
 from predictor.training.iteration import run_iteration
-from predictor.training.loop import Run, built_state, resume, train
+from predictor.training.loop import built_state, resume, train
+from predictor.training.run import Run
 from predictor.training.settings import merged, validated_settings
 from predictor.training.state import TrainingState
 from predictor.training.stream import BatchStream, on_device

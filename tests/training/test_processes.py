@@ -22,7 +22,8 @@ from predictor.training.checkpoint import checkpoints_newest_first, read_checkpo
 from predictor.training.distributed import joined_ranks
 from predictor.training.hardware import hardware_for
 from predictor.training.iteration import run_iteration
-from predictor.training.loop import Run, built_state, resume, train
+from predictor.training.loop import built_state, resume, train
+from predictor.training.run import Run
 from predictor.training.stream import BatchStream
 
 FLOAT64 = {"is_float64": True, "has_noise": False, "batch_size": 8}

@@ -17,8 +17,9 @@ from predictor.systems.entry import SystemEntry, TrainingData
 from predictor.systems.phases import Batch, Networks, Optimizer, Phase, PhaseLoss, System
 from predictor.systems.settings import RunSettings
 from predictor.training.checkpoint import read_checkpoint
-from predictor.training.loop import opened_run, train
+from predictor.training.loop import train
 from predictor.training.release import export_run, training_command
+from predictor.training.run import opened_run
 from predictor.training.settings import parsed_overrides
 from predictor.weights import find_companion, find_model, load_network
 
@@ -100,6 +101,24 @@ def test_best_average_is_exported_in_half_precision(run: Path, tmp_path: Path) -
         best.tensors["averages/generator/scales.0.0.weight"],
         best.tensors["networks/generator/scales.0.0.weight"],
     )
+
+
+def test_the_command_says_what_the_run_began_with(run: Path, tmp_path: Path) -> None:
+    donor = read_checkpoint(run / "checkpoints" / "best.safetensors").tensors
+    prefix = "networks/generator/"
+    weights = {n.removeprefix(prefix): t for n, t in donor.items() if n.startswith(prefix)}
+    folder = tmp_path / "second"
+    train(
+        folder,
+        "frames",
+        SYSTEMS["frames"],
+        Settings.model_validate(VALUES),
+        tmp_path / "my clips",
+        initial_weights=weights,
+        begun_from="first.safetensors",
+    )
+    assert "--init-from first.safetensors" in training_command(opened_run(folder, SYSTEMS))
+    assert "--init-from" not in training_command(opened_run(run, SYSTEMS))
 
 
 def test_what_is_released_beside_it_has_a_file_of_its_own(tmp_path: Path) -> None:

@@ -1,0 +1,61 @@
+"""What a run folder is told once, in ``run.json``: its system, settings and data."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from predictor.errors import SettingsError, UnknownRun
+from predictor.systems.entry import SystemEntry
+from predictor.systems.settings import RunSettings
+from predictor.training.settings import validated_settings
+from predictor.whole_files import write_whole
+
+RUN_FILE = "run.json"
+CHECKPOINTS = "checkpoints"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder and what it was told."""
+
+    folder: Path
+    system_name: str
+    entry: SystemEntry
+    settings: RunSettings
+    data: Path
+    begun_from: str | None = None
+    """The released network whose weights it began with, as it was named."""
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the checkpoints."""
+        return self.folder / CHECKPOINTS
+
+
+def opened_run(folder: Path, systems: Mapping[str, SystemEntry]) -> Run:
+    """Return the run in `folder`; raises `SettingsError` if there is none that fits `systems`."""
+    path = folder / RUN_FILE
+    try:
+        told = json.loads(path.read_text())
+        system_name, values, data = told["system"], told["settings"], Path(told["data"])
+    except FileNotFoundError as error:
+        raise UnknownRun(f"{folder} is not a run: it has no {RUN_FILE}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise SettingsError(f"{path} is damaged: {error}") from error
+    if system_name not in systems:
+        raise SettingsError(f"{path}: no system {system_name!r}; known are {', '.join(systems)}")
+    entry = systems[system_name]
+    settings = validated_settings(entry.settings, values)
+    return Run(folder, system_name, entry, settings, data, told.get("begun_from"))
+
+
+def write_run_file(run: Run) -> None:
+    """Write ``run.json`` into the folder of `run`."""
+    told = {
+        "system": run.system_name,
+        "settings": run.settings.model_dump(mode="json"),
+        "data": str(run.data),
+        "begun_from": run.begun_from,
+    }
+    write_whole(run.folder / RUN_FILE, (json.dumps(told, indent=2) + "\n").encode())
