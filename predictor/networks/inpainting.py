@@ -45,7 +45,7 @@ class InpaintingConfig:
     context_px: int = 64
     """How far beyond a hole it is shown the image."""
 
-    detail: float = 0.7
+    detail: float = 0.6
     """Share of the image's own detail that its fills get afterwards: they are right on average, and
     smooth where that is all there is to know."""
 
