@@ -12,14 +12,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from predictor.errors import TensorContractError
 from predictor.pyramidal_flow import pyramidal_flow
 from predictor.tensors import require_clip, require_images
 from predictor.warping import warped
 
-__all__ = ["constant_velocity", "dense_flow", "luma", "warped"]
+__all__ = ["constant_velocity", "dense_flow", "luma", "searched_flow", "warped"]
 
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)  # BT.601, what the optical-flow literature calls grey
 SMALLEST_SIDE_PX = 32  # DIS searches 8-pixel patches over a pyramid and fails on smaller frames
@@ -54,30 +53,31 @@ def dense_flow(first: Tensor, second: Tensor, finest_scale: int = 1) -> Tensor:
 
 
 def _inverse_search(first: Tensor, second: Tensor, finest_scale: int) -> Tensor:
-    height, width = first.shape[-2:]
-    below, right = max(0, SMALLEST_SIDE_PX - height), max(0, SMALLEST_SIDE_PX - width)
-    levels = [grey.round().clamp(0, 255) for grey in (first, second)]
-    pair = [functional.pad(x, (0, right, 0, below), mode="replicate")[:, 0] for x in levels]
-    grey = [x.to(torch.uint8).numpy() for x in pair]
-    if len(grey[0]) == 1:
-        flows = [_dis(grey[0][0], grey[1][0], finest_scale)]
+    levels = [grey.round().clamp(0, 255).to(torch.uint8)[:, 0].numpy() for grey in (first, second)]
+    if len(first) == 1:
+        flows = [searched_flow(levels[0][0], levels[1][0], finest_scale)]
     else:
         with ThreadPoolExecutor(max(1, torch.get_num_threads())) as pool:
-            flows = list(pool.map(_dis, *grey, itertools.repeat(finest_scale)))
-    stacked = torch.from_numpy(np.stack(flows)).permute(0, 3, 1, 2)[..., :height, :width]
-    return stacked.contiguous()
+            flows = list(pool.map(searched_flow, *levels, itertools.repeat(finest_scale)))
+    return torch.from_numpy(np.stack(flows)).permute(0, 3, 1, 2).contiguous()
 
 
-def _dis(
-    first: NDArray[np.uint8], second: NDArray[np.uint8], finest_scale: int
+def searched_flow(
+    first: NDArray[np.uint8], second: NDArray[np.uint8], finest_scale: int = 1
 ) -> NDArray[np.float32]:
+    """Return the flow ``(H, W, 2)`` between grey pictures ``(H, W)`` of any size.
+
+    By dense inverse search, as `dense_flow` on the processor.
+    """
     # one searcher a call: it keeps buffers and must not be shared between threads
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     search.setFinestScale(finest_scale)
-    flow: NDArray[np.float32] = search.calc(  # type: ignore[call-overload] # its stub lacks None
-        np.ascontiguousarray(first), np.ascontiguousarray(second), None
-    )
-    return flow
+    height, width = first.shape
+    below, right = max(0, SMALLEST_SIDE_PX - height), max(0, SMALLEST_SIDE_PX - width)
+    edge = cv2.BORDER_REPLICATE
+    pair = [cv2.copyMakeBorder(grey, 0, below, 0, right, edge) for grey in (first, second)]
+    flow: NDArray[np.float32] = search.calc(*pair, None)  # type: ignore[call-overload] # its stub lacks None
+    return flow[:height, :width]
 
 
 def constant_velocity(clip: Tensor, count: int = 1) -> Tensor:

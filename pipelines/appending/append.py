@@ -1,6 +1,5 @@
 """The source's video with predicted frames behind it, copied wherever that is exact."""
 
-import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,10 +12,10 @@ from av.container import InputContainer, OutputContainer
 from av.error import ArgumentError, InvalidDataError
 from torch import Tensor
 
+from pipelines.appending.reencoding import Reencoding
 from pipelines.appending.seam import Seam, found_seam, frames_again, hdr_at, seam_fault
 from pipelines.appending.stream_copy import (
     AnyPacket,
-    OtherStreams,
     StreamCopy,
     created,
     demuxed,
@@ -25,7 +24,7 @@ from pipelines.appending.stream_copy import (
 from pipelines.appending.tail import NotCopyableError, TailEncoder, VideoPacket
 from predictor.media.codecs import codecs_of, encoder_for
 from predictor.media.colour import PictureDecoder, PictureEncoder
-from predictor.media.encoding import EncodingOptions, VideoWriter
+from predictor.media.encoding import EncodingOptions
 from predictor.media.hdr import HDR_IN_WORDS
 from predictor.media.info import VideoInfo
 from predictor.media.opening import opened, video_stream
@@ -257,27 +256,18 @@ def _encoded(
     """Encode source and predicted frames as one video and copy the other streams beside it."""
     until = None if cut_after is None else predicted.begin()
     kept = added = 0
-    with contextlib.ExitStack() as stack:
-        reader = stack.enter_context(open_video(info.path, info=info))
-        writer = stack.enter_context(
-            VideoWriter(destination, info, info.size, info.average_rate, options)
-        )
-        others: OtherStreams | None = None
-        if not info.path.is_dir():
-            others = stack.enter_context(OtherStreams(info.path, writer.output, until))
+    with (
+        open_video(info.path, info=info) as reader,
+        Reencoding(info, destination, options, until) as video,
+    ):
         for frame in reader:
             if cut_after is not None and frame.time > cut_after:
                 break
-            if others is not None:
-                others.write_due(frame.time)
-            writer.write(frame.image, frame.time, frame.duration)
+            video.write(frame.image, frame.time, frame.duration)
             kept += 1
         for image, time in predicted:
-            writer.write(image, time)
+            video.write(image, time)
             added += 1
-        if others is not None:
-            others.write_due(None)
-        lost = [HDR_IN_WORDS] if writer.loses_hdr else []
         truncated = reader.truncated
     return AppendReport(
         packet_copied=False,
@@ -285,6 +275,6 @@ def _encoded(
         frames_kept=kept,
         frames_added=added,
         frames_encoded_again=kept,
-        dropped=(*(others.dropped if others is not None else ()), *lost),
+        dropped=video.dropped,
         truncated=truncated,
     )

@@ -40,7 +40,7 @@ _MATRIX_NAMES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 8
 # Bicubic, because chroma that goes up and down again loses 5 levels on average with bilinear
 # and half a level with bicubic.
 _RESAMPLING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND
-_Plane = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+Plane = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 
 @dataclass(frozen=True)
@@ -127,13 +127,13 @@ def _to_codes(matrix: int, color_range: int, depth: int) -> npt.NDArray[np.float
     return np.column_stack([inverse, -inverse @ forward[:, 3]])
 
 
-def _planes(frame: av.VideoFrame) -> list[_Plane]:
+def sample_planes(frame: av.VideoFrame) -> list[Plane]:
     """Return writable views ``(H, W)`` of the planes of a planar frame."""
     kind = np.uint8 if bit_depth(frame.format.name) <= 8 else np.uint16
     views = []
     for plane in frame.planes:
         rows = np.frombuffer(memoryview(plane), kind).reshape(plane.height, -1)
-        views.append(cast(_Plane, rows[:, : plane.width]))
+        views.append(cast(Plane, rows[:, : plane.width]))
     return views
 
 
@@ -178,7 +178,7 @@ class PictureDecoder:
                     interpolation=_RESAMPLING,
                 )
         depth = bit_depth(planar)
-        planes = _planes(frame)
+        planes = sample_planes(frame)
         rgb = np.empty((3, frame.height, frame.width), np.float32)
         if planar.startswith("gbrp"):
             for target, plane in zip(rgb, (planes[2], planes[0], planes[1]), strict=True):
@@ -233,7 +233,7 @@ class PictureEncoder:
         height, width = self._size
         rgb = image.detach().to("cpu", torch.float32).numpy()
         picture = self._staging or av.VideoFrame(width, height, self._planar)
-        self._fill(_planes(picture), rgb)
+        self._fill(sample_planes(picture), rgb)
         if self._staging is not None:
             color_range = FULL if self._planar.startswith("gbrp") else self._range
             picture = self._reformatter.reformat(
@@ -251,7 +251,7 @@ class PictureEncoder:
         picture.color_trc = self._tags.transfer
         return picture
 
-    def _fill(self, planes: list[_Plane], rgb: npt.NDArray[np.float32]) -> None:
+    def _fill(self, planes: list[Plane], rgb: npt.NDArray[np.float32]) -> None:
         if self._planar.startswith("gbrp"):
             half = (2**self._depth - 1) / 2
             for plane, channel in zip(planes, (1, 2, 0), strict=True):

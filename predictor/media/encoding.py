@@ -3,7 +3,7 @@
 import contextlib
 import difflib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -147,18 +147,27 @@ class VideoWriter:
             with contextlib.suppress(av.FFmpegError, OSError):
                 self.output.close()
 
-    def write(self, image: Tensor, time: Fraction, duration: Fraction | None = None) -> None:
+    def write(
+        self,
+        image: Tensor,
+        time: Fraction,
+        duration: Fraction | None = None,
+        retouch: Callable[[av.VideoFrame], None] | None = None,
+    ) -> None:
         """Write `image` ``(3, H, W)`` in [-1, 1], to be shown at `time` seconds.
 
         Times must rise. They are kept exactly where the container's clock can (Matroska's has
         milliseconds, GIF's hundredths; AVI, Y4M and old MPEG have whole pictures). `duration`
-        matters for the last picture alone.
+        matters for the last picture alone. `retouch` may change the samples of the frame, in
+        `pixel_format`, before it is encoded.
         """
         if tuple(image.shape) != (3, *self._size):
             raise TensorContractError(
                 f"a picture has shape {tuple(image.shape)}, expected {(3, *self._size)}"
             )
         frame = self._pictures.frame(image)
+        if retouch is not None:
+            retouch(frame)
         clock = Fraction(self._stream.codec_context.time_base)
         tick = round(time / clock)
         if self._last_tick is not None and tick <= self._last_tick:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 
+import av
 from torch import Tensor
 
 
@@ -20,6 +21,8 @@ class Frame:
     time: Fraction
     duration: Fraction | None
     _picture: Callable[[], Tensor] = field(repr=False)
+    coded: av.VideoFrame | None = field(default=None, repr=False)
+    """The picture as it was decoded, not turned; None for one of a folder."""
 
     @cached_property
     def image(self) -> Tensor:

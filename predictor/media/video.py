@@ -139,7 +139,7 @@ class VideoReader:
             last = shown
             self._require_size(picture, shown)
             duration = picture.duration * self.info.time_base if picture.duration else None
-            yield Frame(shown, duration, partial(self._pictures.tensor, picture))
+            yield Frame(shown, duration, partial(self._pictures.tensor, picture), picture)
 
     def _require_size(self, picture: av.VideoFrame, time: Fraction) -> None:
         height, width = self.info.coded_size

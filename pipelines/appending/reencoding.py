@@ -1,0 +1,77 @@
+"""A video encoded anew, with everything else that its source carries copied beside it."""
+
+import contextlib
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+from torch import Tensor
+
+from pipelines.appending.stream_copy import OtherStreams
+from predictor.media.encoding import EncodingOptions, VideoWriter
+from predictor.media.hdr import HDR_IN_WORDS
+from predictor.media.info import VideoInfo
+
+
+class Reencoding:
+    """Writes `destination` like the source that `info` names; a context manager.
+
+    Pictures are encoded as `options` say, by default as the source is, at a quality that looks
+    lossless; audio, subtitles, chapters and the like are copied, up to `until` s. `destination` is
+    to come from `atomic_output`. Raises as `VideoWriter` and `OtherStreams` do.
+    """
+
+    def __init__(
+        self,
+        info: VideoInfo,
+        destination: Path,
+        options: EncodingOptions | None = None,
+        until: Fraction | None = None,
+    ) -> None:
+        with contextlib.ExitStack() as made:
+            self.writer = made.enter_context(
+                VideoWriter(destination, info, info.size, info.average_rate, options)
+            )
+            self._others: OtherStreams | None = None
+            if not info.path.is_dir():
+                self._others = made.enter_context(
+                    OtherStreams(info.path, self.writer.output, until)
+                )
+            self._stack = made.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self._stack.__exit__(kind, error, traceback)
+            return
+        with self._stack:
+            if self._others is not None:
+                self._others.write_due(None)
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """What the source has and `destination` has not, in words."""
+        others = () if self._others is None else tuple(self._others.dropped)
+        return (*others, HDR_IN_WORDS) if self.writer.loses_hdr else others
+
+    def write(
+        self,
+        image: Tensor,
+        time: Fraction,
+        duration: Fraction | None = None,
+        retouch: Callable[[av.VideoFrame], None] | None = None,
+    ) -> None:
+        """Write a picture as `VideoWriter.write` does, and what comes before it."""
+        if self._others is not None:
+            self._others.write_due(time)
+        self.writer.write(image, time, duration, retouch)
