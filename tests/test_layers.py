@@ -32,6 +32,7 @@ LAYERS = [
     ],
     ["predictor.media"],
     ["predictor.losses", "predictor.metrics", "predictor.networks", "predictor.data"],
+    ["predictor.video_fill"],
     ["predictor.weights"],
     ["predictor.analysis"],
     ["predictor.systems"],

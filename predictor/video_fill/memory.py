@@ -1,0 +1,101 @@
+"""The frames around the one that is being filled that are worth remembering, and the way to them.
+
+A second reading of the clip runs ahead. Of what it sees, a frame is kept whenever a hole has moved
+on by a part of its size: so few frames show all that a slow or a fast pan ever shows, and memory
+does not grow with the clip.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from predictor.video_fill.camera import Matrix, carried, inverse
+from predictor.video_fill.first_sight import looks
+from predictor.video_fill.picture import Picture, Stage
+
+KEPT = 8
+"""Frames remembered before, and after, the one that is filled."""
+STEP = 0.15
+"""A frame is remembered where a hole has moved by this part of its size since the last."""
+FARTHEST = 400
+"""Frames that are read ahead at most."""
+
+
+@dataclass(eq=False)
+class Remembered:
+    """A frame in memory, and the motion to it from the frame that is being filled."""
+
+    picture: Picture
+    motion: Matrix
+
+
+class Memory:
+    """What is remembered around the current frame of a clip; `advance` makes the first current."""
+
+    def __init__(self, frames: Iterable[Tensor], stage: Stage) -> None:
+        self._stage = stage
+        self._looks = looks(frames, stage)
+        self._now = -1
+        self._steps: deque[Matrix] = deque()
+        """Motion from the current frame to the next, and so on to the last one looked at."""
+        self._past: deque[Remembered] = deque(maxlen=KEPT)
+        self._future: deque[Remembered] = deque()
+        self._to_newest: Matrix = np.eye(3)
+        self._since_kept: Matrix = np.eye(3)
+        self._next_shot = next(self._looks, None)
+
+    def advance(self) -> Matrix | None:
+        """Go on to the next frame; return the motion from it to the one before.
+
+        None where it begins a shot: nothing is remembered of what came before. Raises `EOFError`
+        behind the last frame.
+        """
+        back: Matrix | None = None
+        if self._steps:
+            back = inverse(self._steps.popleft())
+            self._to_newest = self._to_newest @ back
+            for other in (*self._past, *self._future):
+                other.motion = other.motion @ back
+            self._now += 1
+            if self._future and self._future[0].picture.number == self._now:
+                self._past.append(self._future.popleft())
+        elif self._next_shot is not None:
+            first, self._next_shot = self._next_shot.picture, None
+            self._past.clear()
+            self._past.append(Remembered(first, np.eye(3)))
+            self._to_newest = self._since_kept = np.eye(3)
+            self._now = first.number
+        else:
+            raise EOFError("there is no frame left")
+        self._read_ahead()
+        return back
+
+    def others(self) -> list[Remembered]:
+        """Return the frames remembered but for the current one, the nearest in time first."""
+        others = [it for it in (*self._past, *self._future) if it.picture.number != self._now]
+        return sorted(others, key=lambda other: abs(other.picture.number - self._now))
+
+    def _read_ahead(self) -> None:
+        while self._next_shot is None and len(self._future) < KEPT and len(self._steps) < FARTHEST:
+            look = next(self._looks, None)
+            if look is None:
+                return
+            if look.motion is None:
+                self._next_shot = look
+                return
+            self._steps.append(look.motion)
+            self._to_newest = look.motion @ self._to_newest
+            self._since_kept = look.motion @ self._since_kept
+            if self._has_moved(self._since_kept):
+                self._future.append(Remembered(look.picture, self._to_newest))
+                self._since_kept = np.eye(3)
+
+    def _has_moved(self, motion: Matrix) -> bool:
+        for part in self._stage.parts:
+            moved = np.abs(carried(motion, part.corners) - part.corners)
+            if not (moved / [part.box.width, part.box.height]).max() < STEP:
+                return True
+        return False

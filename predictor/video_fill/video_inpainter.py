@@ -1,0 +1,282 @@
+"""A clip with a fixed mask, filled: first from what other frames show, then by what fills images.
+
+For every frame the remembered frames that show what is behind the hole are warped onto it, mixed by
+how well they fit around the hole (flow-guided propagation without a network, after Gao et al. 2020
+and Huang et al. 2016). Where none fits, the fill of the frame before is carried along the motion,
+and only a little, or what that cannot explain, is filled anew: so nothing flickers.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from predictor.errors import TensorContractError
+from predictor.holes import Box, Hole
+from predictor.video_fill.alignment import Candidate, Target
+from predictor.video_fill.camera import Matrix, carried
+from predictor.video_fill.memory import Memory, Remembered
+from predictor.video_fill.picture import Part, Picture, Stage, levels
+
+MOST_MIXED = 6
+"""Remembered frames that one is filled from at most."""
+OTHERS_WORTH = 0.3
+"""What showing a pixel is worth when one more frame shows it already."""
+LEAST_WORTH = 0.01
+"""Part of the hole that a frame must be worth to be looked at."""
+NEAR_FRAMES = 15
+"""A frame that far away is worth half of one beside the one that is filled."""
+DECAY = 0.02
+"""Loss of weight, a frame that another is away."""
+DOUBT = 0.2
+"""Error, as a share of the variety around the hole, at which a candidate and a fill weigh the same:
+on validation clips, what fits best."""
+STILL_PX = 0.4
+"""Motion that a fill may lag behind where the picture seems to stand still."""
+STILL_NOISE = 3e-5
+"""Squared difference, in [-1, 1] colours, that is no sign of motion: half a level of 255."""
+CERTAIN = 0.98
+"""Share of what other frames show from which on nothing else is looked for."""
+CARRIED_ON = 0.9
+"""Part of a fill that is carried on at most: the mean of many fills is better than the first, and
+what changes from frame to frame is too little to be seen. What was seen is carried on whole."""
+
+_Image = NDArray[np.float32]
+
+
+class Filler(Protocol):
+    """What fills holes in images: `predictor.inpainter.Inpainter`, `ClassicalInpainter`."""
+
+    def fill(self, images: Tensor, masks: Tensor) -> Tensor:
+        """Return images ``(N, 3, H, W)`` in [-1, 1] with what `masks` ``(N, 1, H, W)`` call 1."""
+
+    def seen(self, hole: Hole, size: tuple[int, int]) -> Box:
+        """Return the part of an image of `size` ``(height, width)`` that filling `hole` needs."""
+
+
+@dataclass(eq=False)
+class _Past:
+    """The frame before, filled; None at the beginning of a shot."""
+
+    picture: Picture | None = None
+    lags: tuple[Matrix, ...] = ()
+    """For each hole the motion, to the frame before, that its fill has not followed yet."""
+
+
+class _Made(NamedTuple):
+    """What fills a hole where no remembered frame does."""
+
+    colours: _Image
+    """``(h, w, 3)``."""
+    real: _Image
+    """``(h, w)``, how much of it was seen before."""
+
+
+class VideoInpainter:
+    """Fills the same hole in every frame of a clip; `filler` makes what no frame shows.
+
+    `mask` is ``(1, 1, H, W)``, above one half where a pixel is missing. Raises
+    `TensorContractError` for another shape and for a mask of nothing or of everything.
+    """
+
+    def __init__(self, filler: Filler, mask: Tensor) -> None:
+        if mask.ndim != 4 or mask.shape[:2] != (1, 1):
+            raise TensorContractError(f"mask has shape {tuple(mask.shape)}, expected (1, 1, H, W)")
+        self._filler = filler
+        self._missing = (mask[0, 0] > 0.5).cpu()
+        if self._missing.all() or not self._missing.any():
+            what = "the whole clip" if self._missing.all() else "nothing"
+            raise TensorContractError(f"the mask covers {what}, expected a part")
+        self._stage = Stage.of(self._missing.numpy())
+
+    def filled(self, frames: Iterable[Tensor], ahead: Iterable[Tensor]) -> Iterator[Tensor]:
+        """Yield `frames`, each ``(3, H, W)`` in [-1, 1], with the hole filled, one for one.
+
+        `ahead` are the same frames once more, which are read ahead: the frames of a pan show later
+        what they hide now. Known pixels are returned bit for bit; what is under the mask is never
+        looked at. Memory grows with the size of the frames and not with their number; a shot is
+        filled from itself alone. Raises `TensorContractError` for frames that do not fit the mask.
+        """
+        memory = Memory(map(self._required, ahead), self._stage)
+        past = _Past()
+        for number, image in enumerate(frames):
+            shown = self._required(image)
+            picture = self._stage.picture(number, shown)
+            try:
+                back = memory.advance()
+            except EOFError as error:
+                raise TensorContractError(
+                    f"frames go on after the {number} that were read ahead, expected the same"
+                ) from error
+            if back is None:
+                past = _Past(lags=tuple(np.eye(3) for _ in self._stage.parts))
+            result = shown.float().clone()
+            real = (~self._stage.missing).astype(np.float32)
+            others = memory.others()
+            lags = []
+            for part, lag in zip(self._stage.parts, past.lags, strict=True):
+                target = Target(picture, self._stage, part)
+                lag = lag if back is None else lag @ back
+                lags.append(self._fill(result, real, target, others, past.picture, lag))
+            past = _Past(Picture(number, levels(result), picture.grey, real), tuple(lags))
+            yield result.to(image.device, image.dtype)
+
+    def _required(self, image: Tensor) -> Tensor:
+        expected = (3, *self._missing.shape)
+        if tuple(image.shape) != expected:
+            raise TensorContractError(
+                f"a frame has shape {tuple(image.shape)}, expected {expected} like the mask"
+            )
+        return image.detach().cpu()
+
+    def _fill(
+        self,
+        result: Tensor,
+        real: _Image,
+        target: Target,
+        others: list[Remembered],
+        before: Picture | None,
+        lag: Matrix,
+    ) -> Matrix:
+        """Fill one hole of `result` ``(3, H, W)``; return what is left of the `lag` of its fill.
+
+        `real` ``(H, W)`` is told how much of it was seen.
+        """
+        part = target.part
+        found = [
+            (target.candidate(other.picture, other.motion), other.picture.number)
+            for other in worth_a_look(others, part, self._stage, target.picture.number)
+        ]
+        mixed, share = _mixed(target, [(candidate, n) for candidate, n in found if candidate])
+        if share[part.hole.pixels].min() < CERTAIN:
+            made, lag = self._made(result, target, mixed, share, before, lag)
+            mixed = mixed * share[..., None] + made.colours * (1 - share[..., None])
+            share = share + made.real * (1 - share)
+        hole = part.hole.pixels
+        real[part.box.rows, part.box.columns][hole] = share[hole]
+        where = torch.from_numpy(hole)
+        filled = torch.from_numpy(mixed).permute(2, 0, 1).clamp(-1, 1)
+        result[:, part.box.rows, part.box.columns][:, where] = filled[:, where]
+        return lag
+
+    def _made(
+        self,
+        result: Tensor,
+        target: Target,
+        mixed: _Image,
+        share: _Image,
+        before: Picture | None,
+        lag: Matrix,
+    ) -> tuple[_Made, Matrix]:
+        """Return what fills the hole where `mixed` does not, and its lag."""
+        old = None
+        if before is not None:
+            old, lag = _carried_on(target, before, lag)
+        fresh = self._fresh(result, target.part, mixed, share)
+        if old is None:
+            return _Made(fresh, np.zeros_like(share)), np.eye(3)
+        trust = _soft(old.seen) / (1 + np.square(old.error / (DOUBT * target.variety)))
+        trust = trust * (old.real + CARRIED_ON * (1 - old.real))
+        colours = old.colours * trust[..., None] + fresh * (1 - trust[..., None])
+        return _Made(colours, old.real * trust), lag
+
+    def _fresh(self, image: Tensor, part: Part, mixed: _Image, share: _Image) -> _Image:
+        """Return what the filler makes of the hole, ``(h, w, 3)``, given what is certain of it."""
+        box, size = part.box, (image.shape[-2], image.shape[-1])
+        seen = self._filler.seen(part.hole, size).within(*size)
+        top, left = min(seen.top, box.top), min(seen.left, box.left)
+        seen = Box(top, left, max(seen.bottom, box.bottom), max(seen.right, box.right))
+        rows = slice(box.top - seen.top, box.bottom - seen.top)
+        columns = slice(box.left - seen.left, box.right - seen.left)
+        crop = image[:, seen.rows, seen.columns].clone()
+        missing = self._missing[seen.rows, seen.columns].clone()
+        is_certain = torch.from_numpy(part.hole.pixels & (share > CERTAIN))
+        crop[:, rows, columns][:, is_certain] = torch.from_numpy(mixed).permute(2, 0, 1)[
+            :, is_certain
+        ]
+        missing[rows, columns][is_certain] = False
+        filled = self._filler.fill(crop[None], missing.float()[None, None])[0].cpu()
+        return filled[:, rows, columns].permute(1, 2, 0).float().numpy()
+
+
+def worth_a_look(others: list[Remembered], part: Part, stage: Stage, now: int) -> list[Remembered]:
+    """Return the frames that show most of the hole `part`, each pixel more than once if possible.
+
+    By the motion of the camera alone; of frames that show as much, the nearest in time come first.
+    """
+    rows, columns = np.nonzero(part.hole.pixels)
+    step = max(1, len(rows) // 500)
+    places = np.stack([columns[::step] + part.box.left, rows[::step] + part.box.top], axis=1)
+    points = places.astype(np.float64)
+    height, width = stage.missing.shape
+    shown = []
+    for other in others:
+        moved = np.nan_to_num(carried(other.motion, points), nan=-1)
+        x, y = np.rint(moved).clip(-1, [width, height]).astype(np.int64).T
+        is_inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+        hidden = stage.missing[y.clip(0, height - 1), x.clip(0, width - 1)]
+        shown.append(is_inside & ~hidden)
+    worth = np.ones(len(points))
+    nearness = [1 / (1 + abs(other.picture.number - now) / NEAR_FRAMES) for other in others]
+    left = list(range(len(others)))
+    taken: list[Remembered] = []
+    while left and len(taken) < MOST_MIXED:
+        gains = [nearness[number] * float((shown[number] * worth).sum()) for number in left]
+        best = int(np.argmax(gains))
+        if gains[best] < LEAST_WORTH * len(points):
+            break
+        number = left.pop(best)
+        taken.append(others[number])
+        worth[shown[number]] *= OTHERS_WORTH
+    return taken
+
+
+def _mixed(target: Target, found: list[tuple[Candidate, int]]) -> tuple[_Image, _Image]:
+    """Return the mean of the candidates ``(h, w, 3)``, the best first, and its share ``(h, w)``.
+
+    The share is 1 where they are certain and 0 where there are none.
+    """
+    size = target.part.hole.pixels.shape
+    total, errors = np.zeros((*size, 3), np.float32), np.zeros(size, np.float32)
+    weights = np.full(size, 1e-20, np.float32)
+    for candidate, number in found:
+        nearness = 1 / (1 + DECAY * abs(number - target.picture.number))
+        weight = nearness * _soft(candidate.seen) / np.square(candidate.error + 1e-4)
+        total += candidate.colours * weight[..., None]
+        errors += candidate.error * weight
+        weights += weight
+    error = np.asarray(cv2.blur(errors / weights, (5, 5)), np.float32)
+    is_shown = (weights > 1e-10).astype(np.float32)
+    share = _soft(is_shown) / (1 + error / (DOUBT * target.variety))
+    mixed = total / weights[..., None]
+    return mixed.astype(np.float32), share.astype(np.float32)
+
+
+def _carried_on(target: Target, before: Picture, lag: Matrix) -> tuple[Candidate | None, Matrix]:
+    """Return the fill of the frame before as it is to be now, and what is left of its lag.
+
+    Small motions that the surroundings do not bear out are put off until they add up: else the
+    noise of their measurement would make a still fill tremble.
+    """
+    moved = target.candidate(before, lag)
+    still = target.candidate(before, np.eye(3), is_still=True)
+    if moved is None or still is None:
+        return moved or still, np.eye(3)
+    corners = target.part.corners
+    if np.abs(carried(lag, corners) - corners).max() < STILL_PX:
+        if still.rim_error < 1.2 * moved.rim_error + STILL_NOISE:
+            return still, lag
+    elif still.rim_error <= moved.rim_error:
+        return still, np.eye(3)
+    return moved, np.eye(3)
+
+
+def _soft(seen: _Image) -> _Image:
+    """Return `seen` falling towards its borders, 0 where it was 0."""
+    around = np.asarray(cv2.blur(seen, (7, 7), borderType=cv2.BORDER_REPLICATE), np.float32)
+    return seen * around
