@@ -7,14 +7,25 @@ if TYPE_CHECKING:
     from pipelines.frames.result import FramesResult as FramesResult
     from pipelines.inpaint.photograph import FilledPhotograph as FilledPhotograph
     from pipelines.inpaint.photograph import fill_photograph as fill_photograph
+    from pipelines.inpaint.video import FilledVideo as FilledVideo
+    from pipelines.inpaint.video import fill_video as fill_video
 
-__all__ = ["FilledPhotograph", "FramesResult", "fill_photograph", "predict_frames"]
+__all__ = [
+    "FilledPhotograph",
+    "FilledVideo",
+    "FramesResult",
+    "fill_photograph",
+    "fill_video",
+    "predict_frames",
+]
 
 _HOMES = {
     "predict_frames": "pipelines.frames.clip",
     "FramesResult": "pipelines.frames.result",
     "fill_photograph": "pipelines.inpaint.photograph",
     "FilledPhotograph": "pipelines.inpaint.photograph",
+    "fill_video": "pipelines.inpaint.video",
+    "FilledVideo": "pipelines.inpaint.video",
 }
 
 
