@@ -26,8 +26,8 @@ _GRAIN = 0.015  # deviation, about two of 255 levels
 def moving_frames(size: tuple[int, int], count: int) -> Iterator[Tensor]:
     """Yield frames ``(3, H, W)`` in [-1, 1]: a texture in motion, another before it, film grain."""
     height, width = size
-    behind = _texture((height + 2 * _REACH_PX, width + 2 * _REACH_PX), seed=0)
-    before = _texture((height // 3, width // 3), seed=1)
+    behind = texture((height + 2 * _REACH_PX, width + 2 * _REACH_PX), seed=0)
+    before = texture((height // 3, width // 3), seed=1)
     grain = _GRAIN * torch.randn(behind.shape, generator=torch.Generator().manual_seed(2))
     for number in range(count):
         turn = 2 * math.pi * number / float(LOOP_S * RATE)
@@ -80,7 +80,7 @@ def copy_repeated(source: Path, destination: Path, times: int = 1) -> Path:
     return destination
 
 
-def _texture(size: tuple[int, int], seed: int) -> Tensor:
+def texture(size: tuple[int, int], seed: int) -> Tensor:
     """Return smooth noise ``(3, H, W)`` with detail at several scales, in [-1, 1]."""
     generator = torch.Generator().manual_seed(seed)
     total = torch.zeros(1, 3, *size)
