@@ -58,6 +58,13 @@ def _inpaint_speed(model: str, is_quick: bool, threads: int | None) -> "Iterator
     return speed_rows(model, photographs=40 if is_quick else 200, workers=threads or 2)
 
 
+def _video_fill(model: str, videos: Path) -> "list[Row]":
+    from pipelines.benchmark.video_fill import video_fill_rows
+    from pipelines.inpaint.request import loaded_filler
+
+    return list(video_fill_rows(videos, loaded_filler(model, "auto", "auto", None)))
+
+
 @dataclass(frozen=True)
 class _Benchmark:
     """What measures the numbers promised of a task."""
@@ -87,6 +94,10 @@ def benchmark(
     against: Annotated[
         str | None, typer.Option(metavar="MODEL", help="A second model in the quality table.")
     ] = None,
+    videos: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="inpaint: also ten videos of it with a fixed mask."),
+    ] = None,
     quality_only: Annotated[
         bool, typer.Option("--quality-only", help="Leave out the speed, half an hour of work.")
     ] = False,
@@ -108,6 +119,8 @@ def benchmark(
     """
     if task not in TASKS:
         raise typer.BadParameter(f"no benchmark {task!r}; known are {', '.join(TASKS)}")
+    if videos is not None and task != "inpaint":
+        raise typer.BadParameter("--videos is for the task inpaint")
     if quality_only and data is None:
         raise typer.BadParameter("--quality-only needs DATA, a folder")
     from pipelines.benchmark.rows import benchmark_table
@@ -125,6 +138,11 @@ def benchmark(
         table, rows, evaluation = TASKS[task].quality(data, names)
         tables += [table, benchmark_table("Quality", rows)]
         entry |= {"quality": [row.as_json() for row in rows], "evaluation": evaluation}
+    if videos is not None:
+        _note(f"filling videos of {videos}")
+        rows = _video_fill(model, videos)
+        tables.append(benchmark_table("Videos with a fixed mask", rows))
+        entry |= {"videos": [row.as_json() for row in rows]}
     if not quality_only:
         rows = []
         for row in TASKS[task].speed(model, quick, threads):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
+from pipelines.encoder_options import parsed_encoder_options
 from pipelines.frames.request import (
     DEFAULT_COUNT,
     DEFAULT_MODEL,
@@ -163,7 +164,7 @@ def frames(
         codec=codec,
         crf=crf,
         lossless=lossless,
-        encoder_options=_options(encoder_option or []),
+        encoder_options=parsed_encoder_options(encoder_option or []),
         threads=threads,
         overwrite=overwrite,
     )
@@ -203,13 +204,3 @@ def frames(
 
 def _time(text: str | None, setting: str) -> Fraction | None:
     return None if text is None else parsed_time(text, setting)
-
-
-def _options(pairs: list[str]) -> dict[str, str]:
-    options = {}
-    for pair in pairs:
-        key, separator, value = pair.partition("=")
-        if not (key and separator):
-            raise typer.BadParameter(f"--encoder-option is {pair!r}, expected key=value")
-        options[key] = value
-    return options

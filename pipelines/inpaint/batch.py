@@ -68,7 +68,9 @@ def inpainted(
         manifest = None
         if named.manifest is not None:
             manifest = stack.enter_context(Manifest(named.manifest))
-        advance = stack.enter_context(progress_bar("photographs", unit="photographs"))
+        advance = stack.enter_context(
+            progress_bar("filling", is_shown=not settings.shows_frames, unit="files")
+        )
         if preview is not None:
             sources = list(sources)
         outcomes = stack.enter_context(
@@ -78,7 +80,7 @@ def inpainted(
         for number, outcome in enumerate(outcomes):
             advance(number + 1, preview)
             if isinstance(sources, list) and outcome.error is None:
-                shown.append(sources[number])
+                shown += [source for source in sources[number : number + 1] if not source.is_video]
             yield outcome
         if shown:
             yield _sheet(shown, settings, named)

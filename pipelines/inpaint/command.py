@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines.encoder_options import encoding_options
 from pipelines.results import Tally, counted
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def inpaint(
         list[str],
         typer.Argument(
             metavar="IN...",
-            help="Photographs, folders with all below them, globs.",
+            help="Photographs, videos with a fixed mask, folders with all below them, globs.",
             show_default=False,
         ),
     ],
@@ -100,6 +101,25 @@ def inpaint(
             help="Of lossy formats, 1 to 100; a number encodes the whole picture again.",
         ),
     ] = "keep",
+    codec: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=_WHERE, show_default="the source's", help="Of videos, as in FFmpeg."
+        ),
+    ] = None,
+    crf: Annotated[
+        int | None,
+        typer.Option(min=0, max=63, rich_help_panel=_WHERE, help="Of videos; lower is better."),
+    ] = None,
+    encoder_option: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE", rich_help_panel=_WHERE, help="For the encoder; repeatable."
+        ),
+    ] = None,
+    lossless: Annotated[
+        bool, typer.Option("--lossless", rich_help_panel=_WHERE, help="Encode videos without loss.")
+    ] = False,
     keep_time: Annotated[
         bool,
         typer.Option("--keep-time", rich_help_panel=_WHERE, help="Keep the modification time."),
@@ -164,7 +184,9 @@ def inpaint(
 ) -> None:
     """Fill the holes of photographs, and leave everything else of the files as it is.
 
-    A folder of outputs gets a manifest, inpaint.jsonl: the same command goes on where it stopped.
+    In a video, the same hole of every frame: a logo, a time stamp. What other frames show there
+    comes first. A folder of outputs gets a manifest, inpaint.jsonl: the same command goes on where
+    it stopped.
     """
     from pipelines.inpaint.batch import inpainted
     from pipelines.inpaint.masks import MaskSettings
@@ -183,11 +205,13 @@ def inpaint(
         precision=precision,
         threads=threads,
         mask_settings=MaskSettings(invert_mask, resize_mask, dilate, feather),
+        encoding=encoding_options(codec, crf, encoder_option or [], lossless),
         saving=Saving(_format_of_output(named, form), _quality(quality)),
         most_pixels=round(max_megapixels * 1e6),
         verify=verify,
         keep_time=keep_time,
         overwrite=overwrite,
+        shows_frames=not named.is_batch and next(iter(named)).is_video,
     )
     require_usable(settings)
     code = reported(

@@ -14,9 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from pipelines.inpaint.photograph import FilledPhotograph
 from pipelines.inpaint.request import InpaintRequest
-from pipelines.results import one_line
+from pipelines.results import Result, one_line
 from predictor.errors import OutputNotWritten, PredictorError
 
 _DIGEST_BYTES = 12
@@ -70,9 +69,7 @@ class Manifest:
         """Say that the output may appear from now on. Raises `OutputNotWritten`."""
         self._add({"output": self._name(request), "status": "begun"})
 
-    def end(
-        self, request: InpaintRequest, result: FilledPhotograph | PredictorError, seconds: float
-    ) -> None:
+    def end(self, request: InpaintRequest, result: Result | PredictorError, seconds: float) -> None:
         """Say how it went. Raises `OutputNotWritten`."""
         entry: dict[str, Any] = {
             "input": str(request.input),

@@ -1,9 +1,11 @@
-"""What is asked for one photograph, before anything is read, and how it is done in any process."""
+"""What is asked for one photograph or video before it is read, and how any process does it."""
 
 import hashlib
+import os
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import torch
@@ -15,18 +17,23 @@ from pipelines.inpaint.photograph import FilledPhotograph, fill_photograph
 from pipelines.inpaint.regions import Filler
 from pipelines.inpaint.sources import Source
 from pipelines.outputs import check_output
+from pipelines.progress import progress_bar
 from predictor.classical_fill import METHODS, ClassicalInpainter
 from predictor.devices import is_out_of_memory
 from predictor.errors import OutOfDeviceMemory, PredictorError
+from predictor.media.encoding import EncodingOptions
 from predictor.media.photographs.photograph import MOST_PIXELS, Saving
 from predictor.weights import find_model, read_metadata
+
+if TYPE_CHECKING:
+    from pipelines.inpaint.video import FilledVideo
 
 DEFAULT_MODEL = "inpaint"
 
 
 @dataclass(frozen=True)
 class InpaintSettings:
-    """What is asked for all photographs of a run."""
+    """What is asked for all photographs and videos of a run."""
 
     mask: str
     """What `pipelines.inpaint.masks.parsed_masks` takes."""
@@ -37,27 +44,40 @@ class InpaintSettings:
     threads: int | None = None
     mask_settings: MaskSettings = field(default_factory=MaskSettings)
     saving: Saving = field(default_factory=Saving)
+    encoding: EncodingOptions = field(default_factory=EncodingOptions)
+    """Of videos."""
     most_pixels: int = MOST_PIXELS
     verify: bool = False
     keep_time: bool = False
     overwrite: bool = False
+    shows_frames: bool = False
+    """Show on a terminal how far a video has come."""
 
     @property
     def fingerprint(self) -> str:
         """What two runs share that make the same outputs."""
-        asked = (self.mask, self.mask_settings, self.saving, self.precision, self.keep_time)
+        asked = (
+            predictor.__version__,
+            self.mask,
+            self.mask_settings,
+            self.saving,
+            self.encoding,
+            self.precision,
+            self.keep_time,
+        )
         model = self.model if self.model in METHODS else _hash_of_model(self.model)
         return hashlib.sha256(repr((*asked, model)).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class InpaintRequest:
-    """One photograph to fill."""
+    """One photograph or video to fill."""
 
     input: Path
     relative: Path
     output: Path
     settings: InpaintSettings
+    is_video: bool = False
 
     def __str__(self) -> str:
         return str(self.input)
@@ -78,22 +98,28 @@ class InpaintRequest:
 
 def inpaint_request(source: Source, settings: InpaintSettings) -> InpaintRequest:
     """Return the request for `source`."""
-    return InpaintRequest(source.path, source.relative, source.output, settings)
+    return InpaintRequest(source.path, source.relative, source.output, settings, source.is_video)
 
 
-def filled(request: InpaintRequest) -> FilledPhotograph:
-    """Fill one photograph; masks and the network are loaded once a process.
+def filled(request: InpaintRequest) -> "FilledPhotograph | FilledVideo":
+    """Fill one photograph or video; masks and the network are loaded once a process.
 
-    Raises as `fill_photograph`; a fault of this tool becomes the error of this photograph, so that
-    no other goes without.
+    Raises as `fill_photograph` and `fill_video`; a fault of this tool becomes the error of this
+    input, so that no other goes without.
     """
     settings = request.settings
     try:
+        masks = masks_of(settings.mask)
+        filler = loaded_filler(
+            settings.model, settings.device, settings.precision, settings.threads
+        )
+        if request.is_video:
+            return _filled_video(request, masks, filler)
         return fill_photograph(
             request.input,
             request.output,
-            masks_of(settings.mask),
-            loaded_filler(settings.model, settings.device, settings.precision, settings.threads),
+            masks,
+            filler,
             relative=request.relative,
             mask_settings=settings.mask_settings,
             saving=settings.saving,
@@ -113,6 +139,29 @@ def filled(request: InpaintRequest) -> FilledPhotograph:
             f"{request.input}: {type(error).__name__}: {error} (a fault of this tool; --workers 1 "
             "--debug shows where)"
         ) from error
+
+
+def _filled_video(request: InpaintRequest, masks: Masks, filler: Filler) -> "FilledVideo":
+    from pipelines.inpaint.video import fill_video  # photographs need none of it
+
+    settings = request.settings
+    with progress_bar(request.input.name, is_shown=settings.shows_frames) as progress:
+        result = fill_video(
+            request.input,
+            request.output,
+            masks,
+            filler,
+            relative=request.relative,
+            mask_settings=settings.mask_settings,
+            options=settings.encoding,
+            threads=settings.threads,
+            overwrite=settings.overwrite,
+            progress=progress,
+        )
+    if settings.keep_time:
+        about = request.input.stat()
+        os.utime(request.output, ns=(about.st_atime_ns, about.st_mtime_ns))
+    return result
 
 
 def require_usable(settings: InpaintSettings) -> None:

@@ -19,7 +19,7 @@ MANIFEST = "inpaint.jsonl"
 """The name of the manifest; a folder with one in it holds outputs."""
 
 SUFFIXES = IMAGE_SUFFIXES | {".gif", ".apng", ".heic", ".heif", ".jfif"}
-"""What is taken for a picture in a folder; a file that is named is always tried."""
+"""What is taken for a photograph in a folder; a file that is named is always tried."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Source:
     @property
     def is_video(self) -> bool:
         """Whether it is a video by its name; GIFs and APNGs are pictures."""
-        return is_video_path(self.path) and self.path.suffix.lower() not in (".gif", ".apng")
+        return _is_video(self.path)
 
 
 @dataclass
@@ -98,13 +98,8 @@ class Sources:
 
     def _files(self, files: Sequence[Path]) -> Iterator[Source]:
         marker = "" if self.folder is not None else MARKER
-        outputs = output_paths(
-            files,
-            self.output if self.folder is None else self.folder,
-            self.suffix,
-            is_batch=self.folder is not None,
-            marker=marker,
-        )
+        target = self.output if self.folder is None else self.folder
+        outputs = self._outputs(files, target, is_batch=self.folder is not None, marker=marker)
         for path, output in zip(files, outputs, strict=True):
             error = None
             if not os.path.lexists(path):
@@ -128,16 +123,27 @@ class Sources:
             return
         visited.add(key)
         entries = [entry for entry in entries if not self._is_left_out(folder / entry.name)]
-        pictures = [folder / entry.name for entry in entries if _is_picture(entry)]
+        files = [folder / entry.name for entry in entries if _is_input(entry)]
         folders = [entry.name for entry in entries if entry.is_dir()]
-        self.others += len(entries) - len(pictures) - len(folders)
+        self.others += len(entries) - len(files) - len(folders)
         del entries
-        target = (self.folder or folder) / place
-        outputs = output_paths(pictures, target, self.suffix, is_batch=True, marker="")
-        for path, output in zip(pictures, outputs, strict=True):
+        outputs = self._outputs(files, (self.folder or folder) / place, is_batch=True, marker="")
+        for path, output in zip(files, outputs, strict=True):
             yield Source(path, relative / path.name, output)
         for name in folders:
             yield from self._below(folder / name, relative / name, place / name, visited)
+
+    def _outputs(
+        self, files: Sequence[Path], target: Path | None, *, is_batch: bool, marker: str
+    ) -> list[Path]:
+        """Return where the results go; the format that was asked for is that of photographs."""
+        paths: dict[Path, Path] = {}
+        for suffix, are_videos in ((self.suffix, False), (None, True)):
+            some = [file for file in files if _is_video(file) == are_videos]
+            if some:
+                found = output_paths(some, target, suffix, is_batch=is_batch, marker=marker)
+                paths |= zip(some, found, strict=True)
+        return [paths[file] for file in files]
 
     def _is_left_out(self, path: Path) -> bool:
         if path.name.startswith(".") or path.stem.endswith(MARKER) or path.suffix == PARTIAL:
@@ -175,8 +181,13 @@ def _globbed(name: str) -> list[Path]:
     return [path for path in found if not path.stem.endswith(MARKER)] or [Path(name)]
 
 
-def _is_picture(entry: "os.DirEntry[str]") -> bool:
-    return Path(entry.name).suffix.lower() in SUFFIXES and not entry.is_dir()
+def _is_video(path: Path) -> bool:
+    return is_video_path(path) and path.suffix.lower() not in (".gif", ".apng")
+
+
+def _is_input(entry: "os.DirEntry[str]") -> bool:
+    path = Path(entry.name)
+    return (path.suffix.lower() in SUFFIXES or is_video_path(path)) and not entry.is_dir()
 
 
 def _places(folders: Sequence[Path]) -> list[Path]:

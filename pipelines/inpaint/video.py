@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -59,6 +59,25 @@ class FilledVideo:
     """What was wrong with a source that was used in part, in words."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Time spent, by what it was spent on: open; fill, with reading and writing."""
+
+    @property
+    def files(self) -> list[Path]:
+        """Every path written."""
+        return [self.output]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `json.dump` takes."""
+        return {
+            "output": str(self.output),
+            "frames": self.frames,
+            "filled_pixels": self.filled_pixels,
+            "keeps_samples": self.keeps_samples,
+            "how": self.how,
+            "warnings": list(self.warnings),
+            "dropped": list(self.dropped),
+            "truncated": self.truncated is not None,
+            "seconds": {name: round(spent, 4) for name, spent in self.seconds.items()},
+        }
 
 
 def fill_video(

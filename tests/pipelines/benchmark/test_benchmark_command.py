@@ -68,7 +68,11 @@ def test_speed_is_measured_without_data(
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["music"], "no benchmark 'music'"), (["frames", "--quality-only"], "needs DATA")],
+    [
+        (["music"], "no benchmark 'music'"),
+        (["frames", "--quality-only"], "needs DATA"),
+        (["frames", "--videos", "."], "--videos is for the task inpaint"),
+    ],
 )
 def test_what_cannot_be_measured_is_a_usage_error(arguments: list[str], message: str) -> None:
     done = run(app, arguments)

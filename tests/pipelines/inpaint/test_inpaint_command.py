@@ -8,6 +8,7 @@ import numpy as np
 import PIL.Image
 import pytest
 from ended import Command
+from made_clips import decoded, pictures, write_clip
 from photo_folders import HEIGHT, WIDTH, contents, format_of, hole, photograph, pixels_of, scene
 
 BOX = ("--mask", "box:20,10,16,16", "--model", "telea")
@@ -105,6 +106,41 @@ def test_json_is_one_document(command: Command, photos: Path, tmp_path: Path) ->
     empty = command("inpaint", photos, *BOX, "-o", photos, "--json")
     assert empty.code == 1
     assert empty.document["results"] == []
+
+
+def test_a_video_is_filled_with_everything_it_carries(command: Command, tmp_path: Path) -> None:
+    photograph(tmp_path / "in" / "a.png")
+    clip = write_clip(tmp_path / "in" / "clip.mkv", pictures(6))
+    mask = ("--mask", "box:8,8,8,8", "--model", "telea", "--lossless")
+    ended = command("inpaint", clip, *mask, "--json")
+    (entry,) = ended.document["results"]
+    assert (entry["frames"], entry["filled_pixels"], entry["keeps_samples"]) == (6, 64, True)
+    output = clip.with_name("clip.filled.mkv")
+    assert entry["output"] == str(output)
+    (before, times), (after, other_times) = decoded(clip), decoded(output)
+    assert times == other_times
+    differs = np.any(np.stack(before) != np.stack(after), axis=(0, 3))
+    assert differs[8:16, 8:16].any()
+    differs[8:16, 8:16] = False
+    assert not differs.any()
+    folder = command("inpaint", tmp_path / "in", *mask, "--preview", 5)
+    assert folder.code == 0
+    assert "clip.mkv: encoded once, without loss" in folder.err
+    out = tmp_path / "in.filled"
+    assert sorted(contents(out)) == ["a.png", "clip.mkv", "inpaint.preview.png"]
+    assert "0 filled, 2 done before" in command("inpaint", tmp_path / "in", *mask).err
+
+
+def test_how_a_video_is_encoded_is_checked_first(command: Command, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", pictures(4))
+    for options, message in (
+        (("--codec", "nonsense"), "nonsense"),
+        (("--lossless", "--crf", 20), "exclude each other"),
+        (("--encoder-option", "fast"), "expected key=value"),
+    ):
+        ended = command("inpaint", clip, *BOX, *options)
+        assert (ended.code, ended.out) == (2, "")
+        assert message in ended.err
 
 
 def test_a_dry_run_writes_nothing(command: Command, photos: Path) -> None:

@@ -78,6 +78,20 @@ def test_one_format_for_two_pictures_of_one_stem(tmp_path: Path) -> None:
     }
 
 
+def test_videos_keep_their_container_and_gifs_are_pictures(tmp_path: Path) -> None:
+    tree(tmp_path / "mixed", "a.jpg", "a.mp4", "b.gif", "c.mkv", "notes.txt")
+    named = named_sources([str(tmp_path / "mixed")], tmp_path / "out", suffix=".png")
+    found = list(named)
+    assert places(found, tmp_path) == {
+        "mixed/a.jpg": "out/a.png",
+        "mixed/a.mp4": "out/a.mp4",
+        "mixed/b.gif": "out/b.png",
+        "mixed/c.mkv": "out/c.mkv",
+    }
+    assert [source.path.name for source in found if source.is_video] == ["a.mp4", "c.mkv"]
+    assert named.others == 1
+
+
 def test_outputs_and_masks_below_the_input_are_no_inputs(tmp_path: Path) -> None:
     photos = tree(
         tmp_path,
