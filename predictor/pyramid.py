@@ -1,7 +1,9 @@
-"""Image pyramids: average pooling on the way down, nearest neighbours on the way up."""
+"""Image pyramids: of pooled images, and of the details that each size adds to the one before."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -38,3 +40,60 @@ def pooled_at_factors(images: Tensor, factors: Sequence[int]) -> list[Tensor]:
 def nearest_upsampled(images: Tensor, factor: int = 2) -> Tensor:
     """Return images ``(N, C, H, W)`` with each pixel repeated as a block of factor × factor."""
     return functional.interpolate(images, scale_factor=factor, mode="nearest")
+
+
+def resized(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return images ``(N, C, H, W)`` at `size`, bilinear, without aliases on the way down.
+
+    Half precision becomes float32, here and in what is made of it: details are small differences.
+    """
+    images = images.to(torch.promote_types(images.dtype, torch.float32))
+    if tuple(images.shape[-2:]) == size:
+        return images
+    return functional.interpolate(images, size, mode="bilinear", antialias=True)
+
+
+def blurred_half(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return images at half their height and width by the blur of Burt and Adelson 1983.
+
+    Raises `TensorContractError` unless `size` is that half.
+    """
+    from kornia.geometry.transform import pyrdown  # seconds to import
+
+    height, width = images.shape[-2:]
+    if (2 * size[0], 2 * size[1]) != (height, width):
+        raise TensorContractError(
+            f"images are {width}x{height}, expected twice {size[1]}x{size[0]} to blur and halve"
+        )
+    with torch.autocast(images.device.type, enabled=False):
+        return pyrdown(images.float(), align_corners=False)
+
+
+def laplacian_pyramid(
+    images: Tensor, sizes: Sequence[tuple[int, int]], is_blurred: bool = False
+) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+    """Return images at the coarsest of `sizes`, and at each finer one their coarse look and detail.
+
+    `sizes` rise to that of the images ``(N, C, H, W)``. The coarse look is the size before, brought
+    up by `resized`; the detail is what it lacks: their sum is the image at that size to the last
+    bit but one (Denton et al. 2015, eq. 4). On the way down `resized`, or with `is_blurred`
+    `blurred_half`.
+    """
+    down = blurred_half if is_blurred else resized
+    at_sizes = [resized(images, sizes[-1])]
+    for size in reversed(sizes[:-1]):
+        at_sizes.append(down(at_sizes[-1], size))
+    at_sizes.reverse()
+    details = []
+    for coarse, fine in pairwise(at_sizes):
+        look = resized(coarse, (fine.shape[-2], fine.shape[-1]))
+        details.append((look, fine - look))
+    return at_sizes[0], details
+
+
+def pyramid_sum(coarsest: Tensor, details: Sequence[Tensor]) -> Tensor:
+    """Return the images of which `laplacian_pyramid` gave the coarsest level and the details."""
+    images = coarsest
+    for detail in details:
+        images = resized(images, (detail.shape[-2], detail.shape[-1])) + detail
+    return images

@@ -4,7 +4,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from predictor.errors import TensorContractError
-from predictor.pyramid import average_pooled, nearest_upsampled, pooled_at_factors
+from predictor.pyramid import (
+    average_pooled,
+    laplacian_pyramid,
+    nearest_upsampled,
+    pooled_at_factors,
+    pyramid_sum,
+    resized,
+)
 
 
 def test_each_block_becomes_its_mean():
@@ -41,3 +48,38 @@ def test_levels_go_from_coarse_to_fine_and_end_with_the_images():
 def test_a_size_that_is_not_a_multiple_is_refused_by_name():
     with pytest.raises(TensorContractError, match="20x16, expected multiples of 8"):
         average_pooled(torch.rand(1, 3, 16, 20), 8)
+
+
+@pytest.mark.parametrize(
+    "sizes", [(8, 14, 28), (8, 16, 32), (4, 8, 16, 32, 64), (28,), (8, 16, 32, 64, 96)]
+)
+def test_details_and_looks_make_the_image_again(sizes):
+    images = torch.rand(2, 3, sizes[-1], sizes[-1], generator=torch.Generator().manual_seed(0))
+    shapes = [(size, size) for size in sizes]
+    coarsest, details = laplacian_pyramid(images, shapes)
+    assert coarsest.shape[-1] == sizes[0]
+    assert [look.shape[-1] for look, _ in details] == list(sizes[1:])
+    again = pyramid_sum(coarsest, [detail for _, detail in details])
+    torch.testing.assert_close(again, images, atol=1e-6, rtol=0)
+    for look, detail in details[-1:]:
+        torch.testing.assert_close(look + detail, images, atol=1e-6, rtol=0)
+
+
+def test_blurred_pyramid_makes_the_image_again():
+    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    coarsest, details = laplacian_pyramid(images, [(8, 8), (16, 16), (32, 32)], is_blurred=True)
+    again = pyramid_sum(coarsest, [detail for _, detail in details])
+    torch.testing.assert_close(again, images, atol=1e-6, rtol=0)
+    plain, _ = laplacian_pyramid(images, [(8, 8), (16, 16), (32, 32)])
+    assert not torch.allclose(coarsest, plain, atol=1e-3)
+    with pytest.raises(TensorContractError, match="expected twice 9x9"):
+        laplacian_pyramid(images, [(9, 9), (32, 32)], is_blurred=True)
+
+
+def test_resizing_averages_on_the_way_down_and_keeps_a_constant():
+    lines = torch.arange(16.0).remainder(2).expand(1, 1, 16, 16)
+    assert (resized(lines, (16, 4)) - 0.5).abs().max() < 0.1  # not the values of every fourth line
+    constant = torch.full((1, 3, 8, 8), 0.3)
+    for size in ((14, 14), (5, 3)):
+        torch.testing.assert_close(resized(constant, size), torch.full((1, 3, *size), 0.3))
+    assert resized(constant.bfloat16(), (4, 4)).dtype == torch.float32

@@ -25,6 +25,12 @@ def export(
     newest: Annotated[
         bool, typer.Option("--newest", help="The newest weights, not the best by validation.")
     ] = False,
+    others: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--with", metavar="RUN", help="Of another level, trained by itself; repeatable."
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
 ) -> None:
     """Write the weights of a run as a model, with a card that says where they came from."""
@@ -40,6 +46,7 @@ def export(
         commercial_use=commercial_use,
         evaluation=evaluation,
         best=not newest,
+        beside=others or [],
         overwrite=overwrite,
     )
     typer.echo(file)

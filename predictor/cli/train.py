@@ -19,7 +19,7 @@ SETTINGS_HELP = (
 
 def train(
     system: Annotated[
-        str, typer.Argument(help="What to train: frames, inpaint, gan, conditional-gan.")
+        str, typer.Argument(help="What to train: frames, inpaint, gan, conditional-gan, lapgan.")
     ],
     data: Annotated[
         Path, typer.Argument(help="Your data: a folder of videos for frames, of pictures else.")
@@ -36,6 +36,10 @@ def train(
     masks: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="inpaint: your own mask shapes, half of what is drawn."),
+    ] = None,
+    level: Annotated[
+        int | None,
+        typer.Option(metavar="K", help="lapgan: train only the level of K pixels, by itself."),
     ] = None,
     until: Annotated[
         int | None, typer.Option(min=1, help="Stop after this many iterations; resume goes on.")
@@ -59,6 +63,8 @@ def train(
     values = parsed_overrides(overrides or [])
     if masks is not None:
         values = merged(values, {"masks": {"folder": str(masks)}})
+    if level is not None:
+        values = merged(values, {"level": level})
     if recipe is not None:
         chosen = load_recipe(recipe)
         if chosen.system != system:

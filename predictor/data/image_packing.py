@@ -140,14 +140,15 @@ def _written(collection: ImageCollection, name: str, fit: Fit, file: BinaryIO) -
     if resized:
         first, shape = resized[0]
         _logger.warning(
-            "%s is %dx%d: it and %d others of %d pictures are resized to cover %dx%d and cropped",
+            "%s is %dx%d: it and %d others of %d pictures are %s and cropped",
             first,
             shape[1],
             shape[0],
             len(resized) - 1,
             len(rows),
-            fit.size[1],
-            fit.size[0],
+            f"resized to cover {fit.size[1]}x{fit.size[0]}"
+            if fit.short_side is None
+            else f"resized to a shorter side of {fit.short_side}",
         )
     count = file.tell()
     alike = shapes[:1] if all(shape == shapes[0] for shape in shapes) else shapes

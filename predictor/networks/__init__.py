@@ -24,6 +24,16 @@ from predictor.networks.labelled_convolutions import (
     LabelledDiscriminator,
     LabelledGenerator,
 )
+from predictor.networks.laplacian import (
+    DetailDiscriminator,
+    DetailDiscriminatorConfig,
+    DetailGenerator,
+    DetailGeneratorConfig,
+    LaplacianDiscriminator,
+    LaplacianDiscriminatorConfig,
+    LaplacianGenerator,
+    LaplacianGeneratorConfig,
+)
 from predictor.networks.motion import MotionConfig, MotionNetwork
 from predictor.networks.multiscale import (
     MultiscaleConfig,
@@ -38,11 +48,15 @@ NETWORKS: dict[str, tuple[type[Any], type[nn.Module]]] = {
     "context-encoder": (ContextEncoderConfig, ContextEncoder),
     "dense-discriminator": (DenseDiscriminatorConfig, DenseDiscriminator),
     "dense-generator": (DenseGeneratorConfig, DenseGenerator),
+    "detail-discriminator": (DetailDiscriminatorConfig, DetailDiscriminator),
+    "detail-generator": (DetailGeneratorConfig, DetailGenerator),
     "feature-encoder": (FeatureEncoderConfig, FeatureEncoder),
     "inpainting": (InpaintingConfig, InpaintingNetwork),
     "inpainting-discriminator": (InpaintingDiscriminatorConfig, InpaintingDiscriminator),
     "labelled-discriminator": (LabelledConvolutionsConfig, LabelledDiscriminator),
     "labelled-generator": (LabelledConvolutionsConfig, LabelledGenerator),
+    "laplacian-discriminator": (LaplacianDiscriminatorConfig, LaplacianDiscriminator),
+    "laplacian-generator": (LaplacianGeneratorConfig, LaplacianGenerator),
     "motion": (MotionConfig, MotionNetwork),
     "multiscale": (MultiscaleConfig, MultiscaleGenerator),
     "multiscale-discriminators": (MultiscaleDiscriminatorsConfig, MultiscaleDiscriminators),

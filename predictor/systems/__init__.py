@@ -1,6 +1,6 @@
 """Adversarial systems: one method a file, each as networks and phases."""
 
-from predictor.systems import conditional_gan, frames, gan, inpaint
+from predictor.systems import conditional_gan, frames, gan, inpaint, lapgan
 from predictor.systems.entry import SystemEntry
 
 SYSTEMS: dict[str, SystemEntry] = {
@@ -10,5 +10,6 @@ SYSTEMS: dict[str, SystemEntry] = {
     "frames": SystemEntry(frames.FramesSettings, frames.build, frames.open_data),
     "gan": SystemEntry(gan.GanSettings, gan.build, gan.open_data),
     "inpaint": SystemEntry(inpaint.InpaintSettings, inpaint.build, inpaint.open_data),
+    "lapgan": SystemEntry(lapgan.LapganSettings, lapgan.build, gan.open_data),
 }
 """What can be trained, by the name that the command line takes."""

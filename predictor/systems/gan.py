@@ -170,10 +170,11 @@ def build(settings: GanSettings) -> System:
     )
 
 
-def open_data(settings: GanSettings, path: Path, run: Path | None = None) -> TrainingData:
+def open_data(settings: Any, path: Path, run: Path | None = None) -> TrainingData:
     """Return the pictures at `path`, in any format that `predictor.data.open_images` reads.
 
-    The decoded pictures are kept in the folder `run`.
+    `settings` are those of a system of small pictures: `images`, `classes`, `batch_size`. The
+    decoded pictures are kept in the folder `run`.
     """
     split = split_images(
         path,

@@ -35,16 +35,11 @@ def parzen_validation(
 
     ``parzen_nats`` is the mean over the first `points` of them for the width, ``parzen_sigma``,
     that suits them best: a number to choose checkpoints by, not to report. Pixels are in the units
-    of the network, in [0, 1] for one that works in [-1, 1].
-    ``closest_pair`` is the smallest distance of two among a hundred samples over the mean one: it
-    falls to 0 when the generator repeats itself.
+    of the network, in [0, 1] for one that works in [-1, 1]. ``closest_pair`` is the smallest
+    distance of two among a hundred samples over the mean one: it falls to 0 when the generator
+    repeats itself.
     """
-    images: list[Tensor] = []
-    for batch in batches:
-        images.append(batch["image"])
-        if sum(map(len, images)) >= points:
-            break
-    held_out = torch.cat(images)[:points]
+    held_out = first_images(batches, points)["image"]
     sampler = ImageSampler(generator, held_out.device)
     numbers = range(samples)
     latents = sampler.latents(VALIDATION_SEED, numbers)
@@ -52,15 +47,28 @@ def parzen_validation(
     held_out = units.encoded(held_out).cpu()
     if units.units == "signed":
         held_out, drawn = (held_out + 1) / 2, (drawn + 1) / 2
-    found = parzen_log_likelihood(held_out, drawn).mean(dim=1)
-    best = int(found.argmax())
+    best, sigma = best_parzen(held_out, drawn)
     distances = torch.pdist(drawn[:PREVIEW_COUNT].flatten(1))
-    spread = distances.min() / distances.mean().clamp_min(1e-12) if len(distances) else 0.0
-    return {
-        "parzen_nats": float(found[best]),
-        "parzen_sigma": SIGMAS[best],
-        "closest_pair": float(spread),
-    }
+    spread = distances.min() / distances.mean().clamp_min(1e-12)
+    return {"parzen_nats": best, "parzen_sigma": sigma, "closest_pair": float(spread)}
+
+
+def first_images(batches: Iterable[Batch], count: int) -> dict[str, Tensor]:
+    """Return the first `count` examples of `batches` as one batch, or all if there are fewer."""
+    found: dict[str, list[Tensor]] = {}
+    for batch in batches:
+        for name, value in batch.items():
+            found.setdefault(name, []).append(value)
+        if sum(map(len, found["image"])) >= count:
+            break
+    return {name: torch.cat(values)[:count] for name, values in found.items()}
+
+
+def best_parzen(points: Tensor, samples: Tensor) -> tuple[float, float]:
+    """Return the highest mean log-likelihood of `points` over the usual widths, and its width."""
+    found = parzen_log_likelihood(points, samples).mean(dim=1)
+    best = int(found.argmax())
+    return float(found[best]), SIGMAS[best]
 
 
 def pixel_statistics(examples: Iterable[Tensor]) -> tuple[Tensor, Tensor]:

@@ -54,15 +54,16 @@ class Optimizer:
 class Phase:
     """Update exactly one network by one loss with one optimizer, each time on a batch of its own.
 
+    A phase of no network only measures: its terms are there for the conditions of those after it.
     `draws_from` names an earlier phase whose batch and detached outputs are used instead of a new
     batch, if that phase ran in the same iteration. `when` decides from the iteration and the last
     values of the loss terms (keys ``"<phase>/<term>"``) whether the phase runs at all.
     """
 
     name: str
-    network: str
+    network: str | None
     loss: LossFunction
-    optimizer: Optimizer
+    optimizer: Optimizer | None
     repeats: int = 1
     draws_from: str | None = None
     when: Callable[[int, Mapping[str, float]], bool] | None = None
@@ -82,8 +83,9 @@ class System:
     averages where kept); `best_by` names the one that chooses the best checkpoint and whether
     ``"max"`` or ``"min"`` is best. `preview` writes pictures into a folder. `release` names the
     network that people run, `companions` those that are released beside it, each in a file of its
-    own. `prepare` sets what depends on the training data, such as a bias or a mean, once before the
-    first iteration.
+    own; where those are put together of several, also of other runs of the system, `assemble` does
+    that and names them, the one that people run first. `prepare` sets what depends on the training
+    data, such as a bias or a mean, once before the first iteration.
     """
 
     networks: Mapping[str, nn.Module]
@@ -95,6 +97,7 @@ class System:
     averages: Mapping[str, float] = field(default_factory=dict)
     update: Literal["in_turn", "together"] = "in_turn"
     companions: tuple[str, ...] = ()
+    assemble: Callable[[Networks], Mapping[str, nn.Module]] | None = None
     prepare: "Callable[[Networks, TrainingDataset], None] | None" = None
 
     def __post_init__(self) -> None:
@@ -103,7 +106,10 @@ class System:
             raise ValueError(f"two phases have one name: {names}")
         if self.update == "together" and any(phase.repeats != 1 for phase in self.phases):
             raise ValueError("phases that update together cannot repeat")
-        updated = [phase.network for phase in self.phases]
+        for phase in self.phases:
+            if (phase.network is None) != (phase.optimizer is None):
+                raise ValueError(f"{phase.name!r}: a network and an optimizer, or none of them")
+        updated = [phase.network for phase in self.phases if phase.network is not None]
         if len(set(updated)) != len(updated):
             raise ValueError(f"two phases update one network: {updated}")
         for name in (*updated, *self.averages, self.release, *self.companions):

@@ -80,13 +80,16 @@ def _take_gradients(
     else:  # a batch of its own, also where the phase that it draws from was not due
         batch = draw()
     state.require_gradients(phase.network)
-    with hardware.autocast():
+    with hardware.autocast(), torch.set_grad_enabled(phase.network is not None):
         result = phase.loss(state.system.networks, batch, earlier)
     drawn[phase.name] = (
         batch,
         {name: output.detach() for name, output in result.outputs.items()},
     )
-    parameters = list(state.trainable[phase.network].values())
+    if phase.optimizer is None:
+        _note_terms(phase, state, result.terms, measured, ranks)
+        return
+    parameters = list(state.trained_by(phase).values())
     # A compiled network frees what a second backward pass would need.
     if is_detailed and len(result.terms) > 1 and not hardware.compile:
         for name, term in result.terms.items():
@@ -110,6 +113,21 @@ def _take_gradients(
         state.require_finite()
 
 
+def _note_terms(
+    phase: Phase,
+    state: TrainingState,
+    terms: Mapping[str, Tensor],
+    measured: dict[str, Tensor | float],
+    ranks: Ranks,
+) -> None:
+    """Keep the terms of a phase that only measures."""
+    kept = {name: term.detach().clone() for name, term in terms.items()}
+    ranks.average([*kept.values()])
+    for name, term in kept.items():
+        state.losses[f"{phase.name}/{name}"] = term
+        measured[f"loss/{phase.name}/{name}"] = term
+
+
 def _note_divergence(phase: Phase, state: TrainingState, number: Tensor) -> None:
     first = state.first_divergence[phase.name]
     now = torch.full_like(first, state.iteration)
@@ -119,6 +137,8 @@ def _note_divergence(phase: Phase, state: TrainingState, number: Tensor) -> None
 
 
 def _update(phase: Phase, state: TrainingState, measured: dict[str, Tensor | float]) -> None:
+    if phase.optimizer is None:
+        return
     factor = phase.optimizer.learning_rate_factor
     rate = phase.optimizer.learning_rate * (factor(state.iteration) if factor else 1.0)
     optimizer = state.optimizers[phase.name]

@@ -14,7 +14,7 @@ from predictor.errors import SettingsError
 from predictor.networks import NETWORKS
 from predictor.systems.entry import SystemEntry
 from predictor.training.result import trained_networks
-from predictor.training.run import Run
+from predictor.training.run import Run, opened_run
 from predictor.weights import (
     SUFFIX,
     Metadata,
@@ -38,24 +38,26 @@ def export_run(
     commercial_use: bool = False,
     evaluation: Path | None = None,
     best: bool = True,
+    beside: Sequence[Path] = (),
     overwrite: bool = False,
 ) -> Path:
     """Write the released networks of the run in `folder` and their card into `output`.
 
     The file of the network that people run is named after the folder `output`; its path is
-    returned. Those released beside it have their names in theirs. `data` says what it was
-    trained on and under which terms; `evaluation` is the document of ``predictor evaluate --json``
-    that the scores are taken from, without it they are the best validation of the run. Raises
+    returned. Those released with it have their names in theirs. `beside` are the runs of the other
+    levels where each was trained by itself. `data` says what it was trained on and under which
+    terms; `evaluation` is the document of ``predictor evaluate --json`` that the scores are taken
+    from, without it they are the best validation of the run. Raises
     `OutputExists`, `OutputNotWritten`, and `SettingsError` for what is no run or no evaluation.
     """
     file, card = output / f"{output.resolve().name}{SUFFIX}", output / CARD
     for path in (file, card):
         require_free(path, overwrite)
     scores, horizon = _evaluated(evaluation) if evaluation is not None else ({}, None)
-    networks, run, record = trained_networks(folder, systems, best=best)
+    networks, run, record = trained_networks(folder, systems, best=best, beside=beside)
     (network, *_), (_, *companions) = networks.values(), networks
-    beside = [companion_file(file, part) for part in companions]
-    for path in beside:
+    companion_files = [companion_file(file, part) for part in companions]
+    for path in companion_files:
         require_free(path, overwrite)
     if not scores:
         scores = _validated(run, record["iteration"])
@@ -64,7 +66,9 @@ def export_run(
         data=data or f"{run.data.name}; terms {NOT_STATED}",
         licence=licence,
         commercial_use=commercial_use,
-        command=training_command(run),
+        command=" && ".join(
+            training_command(each) for each in (run, *(opened_run(b, systems) for b in beside))
+        ),
         commit=str(facts.get("commit") or _commit()),
         iterations=record["iteration"],
         training_time_s=round(record["training_time_s"], 3),
@@ -72,7 +76,7 @@ def export_run(
         scores=scores,
         measured_horizon=horizon,
     )
-    for part, path in zip(companions, beside, strict=True):
+    for part, path in zip(companions, companion_files, strict=True):
         save_network(
             path,
             registered_name(networks[part]),
@@ -90,7 +94,7 @@ def export_run(
         task=run.system_name,
         overwrite=overwrite,
     )
-    write_whole(card, model_card(file, metadata, run, beside).encode())
+    write_whole(card, model_card(file, metadata, run, companion_files).encode())
     return file
 
 

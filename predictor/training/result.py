@@ -1,14 +1,15 @@
 """What a run leaves for others: the networks that it releases, as its best checkpoint has them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from predictor.errors import DamagedCheckpoint
+from predictor.errors import DamagedCheckpoint, SettingsError
 from predictor.systems.entry import SystemEntry
+from predictor.systems.phases import System
 from predictor.training.checkpoint import (
     BEST,
     checkpoints_newest_first,
@@ -18,7 +19,11 @@ from predictor.training.run import Run, opened_run
 
 
 def trained_networks(
-    folder: Path, systems: Mapping[str, SystemEntry], *, best: bool = True
+    folder: Path,
+    systems: Mapping[str, SystemEntry],
+    *,
+    best: bool = True,
+    beside: Sequence[Path] = (),
 ) -> tuple[dict[str, nn.Module], Run, dict[str, Any]]:
     """Return the networks that the run in `folder` releases, the run, and the checkpoint's record.
 
@@ -26,8 +31,36 @@ def trained_networks(
     average of the weights where one is kept, in evaluation mode on the CPU, from the best
     checkpoint by validation; from the newest where none was validated or ``best=False``. The record
     holds ``iteration``, ``best``, ``training_time_s`` and ``facts``. Random state is untouched.
-    Raises `UnknownRun` for what is not a run and `DamagedCheckpoint`.
+    `beside` are other runs of the system that trained what this one did not, where that is put
+    together. Raises `UnknownRun` for what is not a run, `DamagedCheckpoint`, and `SettingsError`
+    for runs that do not belong together.
     """
+    run, system, record = _restored(folder, systems, best)
+    if system.assemble is None:
+        if beside:
+            raise SettingsError(
+                f"{folder} is of the system {run.system_name!r}, which one run trains whole; "
+                f"{beside[0]} cannot be put to it"
+            )
+        names = (system.release, *system.companions)
+        return {name: system.networks[name] for name in names}, run, record
+    networks: dict[str, nn.Module] = {}
+    for other in beside:
+        its_run, its_system, _ = _restored(other, systems, best)
+        if its_run.system_name != run.system_name:
+            raise SettingsError(
+                f"{other} is of the system {its_run.system_name!r}, {folder} of {run.system_name!r}"
+            )
+        networks |= its_system.networks
+    with torch.random.fork_rng(devices=[]):
+        released = system.assemble({**networks, **system.networks})
+    return {name: network.eval() for name, network in released.items()}, run, record
+
+
+def _restored(
+    folder: Path, systems: Mapping[str, SystemEntry], best: bool
+) -> tuple[Run, System, dict[str, Any]]:
+    """Return a run and its system with the weights of a checkpoint, averages where kept."""
     run = opened_run(folder, systems)
     path = run.checkpoints / BEST
     if not best or not path.exists():
@@ -36,10 +69,9 @@ def trained_networks(
             raise DamagedCheckpoint(f"{run.checkpoints} holds no checkpoint")
         path = paths[0]
     checkpoint = read_checkpoint(path)
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         system = run.entry.build(run.settings)
-    released = {name: system.networks[name] for name in (system.release, *system.companions)}
-    for name, network in released.items():
+    for name, network in system.networks.items():
         prefix = f"{'averages' if name in system.averages else 'networks'}/{name}/"
         weights = {
             key.removeprefix(prefix): tensor
@@ -51,4 +83,4 @@ def trained_networks(
         except RuntimeError as error:
             raise DamagedCheckpoint(f"{path} does not fit the network {name!r}: {error}") from error
         network.eval()
-    return released, run, checkpoint.record
+    return run, system, checkpoint.record

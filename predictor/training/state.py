@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW
 
 from predictor.errors import DamagedCheckpoint, DivergenceError
-from predictor.systems.phases import Networks, Optimizer, System
+from predictor.systems.phases import Networks, Optimizer, Phase, System
 from predictor.training.averages import average_of, update_average
 from predictor.training.hardware import Hardware
 
@@ -51,13 +51,18 @@ class TrainingState:
             for network in system.networks.values():
                 network.compile()
         self.optimizers = {
-            phase.name: _optimizer(phase.optimizer, list(self.trainable[phase.network].values()))
+            phase.name: _optimizer(phase.optimizer, list(self.trained_by(phase).values()))
             for phase in system.phases
+            if phase.optimizer is not None
         }
         self.first_divergence = {
             phase.name: torch.tensor(NEVER, device=hardware.device) for phase in system.phases
         }
         self.enter_training()
+
+    def trained_by(self, phase: Phase) -> dict[str, nn.Parameter]:
+        """Return the parameters that `phase` updates, by name; none for one that measures."""
+        return {} if phase.network is None else self.trainable[phase.network]
 
     def enter_training(self) -> None:
         """Put the networks that phases update into training mode and the others out of it."""
@@ -65,7 +70,7 @@ class TrainingState:
         for name, network in self.system.networks.items():
             network.train(name in updated)
 
-    def require_gradients(self, updated: str) -> None:
+    def require_gradients(self, updated: str | None) -> None:
         """Let the network `updated`, and no other, collect gradients.
 
         Buffers are not frozen: those of batch normalization move with every pass in training mode,
@@ -117,8 +122,10 @@ class TrainingState:
             for key, tensor in network.state_dict().items()
         }
         for phase in self.system.phases:
+            if phase.name not in self.optimizers:
+                continue
             slots = self.optimizers[phase.name].state
-            for key, parameter in self.trainable[phase.network].items():
+            for key, parameter in self.trained_by(phase).items():
                 for slot, value in slots.get(parameter, {}).items():
                     if isinstance(value, Tensor):
                         named[f"optimizers/{phase.name}/{slot}/{key}"] = value
@@ -147,8 +154,7 @@ class TrainingState:
             for key, tensor in network.state_dict().items()
         }
         slots = {
-            f"optimizers/{phase.name}/": self.trainable[phase.network]
-            for phase in self.system.phases
+            f"optimizers/{phase.name}/": self.trained_by(phase) for phase in self.system.phases
         }
         for name in (*expected, *tensors):
             if name not in tensors:
@@ -162,11 +168,12 @@ class TrainingState:
         for prefix, network in self._saved_networks().items():
             network.load_state_dict(_below(prefix, tensors))
         for phase in self.system.phases:
-            _restore_optimizer(
-                self.optimizers[phase.name],
-                self.trainable[phase.network],
-                _below(f"optimizers/{phase.name}/", tensors),
-            )
+            if phase.name in self.optimizers:
+                _restore_optimizer(
+                    self.optimizers[phase.name],
+                    self.trained_by(phase),
+                    _below(f"optimizers/{phase.name}/", tensors),
+                )
         self.iteration = numbers["iteration"]
         device = next(iter(self.first_divergence.values())).device
         self.losses = {

@@ -111,6 +111,34 @@ TINY: dict[str, tuple[Callable[[Path], None], list[dict[str, Any]]]] = {
             },
         ],
     ),
+    "lapgan": (
+        labelled_images,
+        [
+            {
+                **SMALL_IMAGES,
+                "sizes": [4, 8],
+                "classes": 3,
+                "coarsest_generator": {"hidden": [6, 5]},
+                "coarsest_discriminator": {"hidden": [5, 4]},
+                "finer_generator": {"planes": [3, 3]},
+                "finer_discriminator": {"planes": 8, "kernel": 3},
+                "nearest_images": 1,
+                "nearest_samples": 2,
+            },
+            {
+                **SMALL_IMAGES,
+                "sizes": [4, 8],
+                "level": 8,
+                "units": "signed",
+                "blurred": True,
+                "finer_generator": {"planes": [6], "kernels": [3, 3]},
+                "finer_discriminator": {"planes": 8, "kernel": 3},
+                "nearest_images": 1,
+                "nearest_samples": 2,
+                "precision": "bf16",
+            },
+        ],
+    ),
     "conditional-gan": (
         labelled_images,
         [

@@ -46,3 +46,10 @@ def test_impossible_system_is_refused(
 def test_release_must_exist() -> None:
     with pytest.raises(ValueError, match="no network 'c'"):
         replace(system(phase("x", "a")), release="c")
+
+
+def test_a_phase_of_no_network_has_no_optimizer() -> None:
+    measure = replace(phase("x", "a"), network=None, optimizer=None)
+    assert system(measure, phase("y", "a")).phases[0].network is None
+    with pytest.raises(ValueError, match="'x': a network and an optimizer, or none of them"):
+        system(replace(measure, network="a"))

@@ -175,6 +175,24 @@ def test_weights_that_were_frozen_stay_frozen() -> None:
     assert changed == [False, False, True, True]
 
 
+def test_a_phase_of_no_network_measures_for_those_after_it() -> None:
+    def measure(networks: Networks, batch: Batch, earlier: Batch) -> PhaseLoss:
+        assert not torch.is_grad_enabled()
+        return PhaseLoss({"error": batch["x"].sum()}, {"seen": batch["x"]})
+
+    def is_large(iteration: int, losses: Mapping[str, float]) -> bool:
+        return losses["gate/error"] > 1
+
+    gate = Phase("gate", None, measure, None)
+    state = state_of(gate, phase("a", draws_from="gate", when=is_large))
+    draw = stream(1.0, 2.0)
+    assert "loss/gate/error" in run_iteration(state, draw, 0, CPU)
+    assert weights(state) == (2.0, 3.0)
+    run_iteration(state, draw, 0, CPU)  # the error of this iteration's batch, and its batch
+    assert weights(state) == (2.0 - RATE * 2 * 3, 3.0)
+    assert not any("gate" in name for name in state.tensors())
+
+
 def test_momentum_follows_its_schedule() -> None:
     optimizer = Optimizer("sgd", RATE, momentum_at=lambda iteration: (0.5, 0.25, 0.75)[iteration])
     state = state_of(phase("a", optimizer=optimizer))

@@ -1,0 +1,367 @@
+"""A pyramid of adversarial networks: a small picture, then the detail of each size after it.
+
+Denton et al. 2015. Every level has a generator and a discriminator and is trained by itself, on
+real pictures' coarse looks; sampling chains them. All levels train in one run, or each in its own
+(`level`), which `predictor export --with` puts together.
+"""
+
+import functools
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from predictor.data import ImageSettings
+from predictor.errors import SettingsError
+from predictor.latents import drawn_latents
+from predictor.losses import fake_loss, non_saturating_generator_loss, real_loss
+from predictor.networks.laplacian import (
+    LaplacianDiscriminator,
+    LaplacianDiscriminatorConfig,
+    LaplacianGenerator,
+    LaplacianGeneratorConfig,
+)
+from predictor.networks.pixel_units import PixelUnits, Units
+from predictor.pyramid import laplacian_pyramid
+from predictor.systems.entry import TrainingDataset
+from predictor.systems.image_reports import pixel_statistics
+from predictor.systems.lapgan_reports import Levels, level_preview, measured_levels
+from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
+from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings, Table
+
+PIXELS = "pixels"
+"""The network that no phase updates: mean and deviation of every pixel."""
+
+_DESCENT = OptimizerSettings(
+    kind="sgd",
+    learning_rate=0.02,
+    final_learning_rate=1e-6,
+    decay="exponential",
+    divisor=1.00004,
+    divide_every=781,
+    momentum=0.5,
+    final_momentum=0.8,
+    momentum_epochs=(0, 375),
+    epoch_iterations=781,
+)
+"""Of the paper: .0008 more momentum an epoch, 50,000 pictures over half a batch."""
+
+
+class GateSettings(Table):
+    """Which network an iteration trains, by the errors of the discriminator (code for LSUN)."""
+
+    margin: float = Field(0.3, ge=0)
+    """The discriminator alone is trained where it errs by that much more on samples."""
+    real_limit: float = Field(0.7, ge=0)
+    """It is trained too where it errs more than that on real pictures."""
+
+    def trains_discriminator(self, fake_error: float, real_error: float) -> bool:
+        """Return whether the errors, in nats, call for training the discriminator."""
+        return fake_error > real_error + self.margin or real_error > self.real_limit
+
+    def trains_generator(self, fake_error: float, real_error: float) -> bool:
+        """Return whether the errors, in nats, call for training the generator."""
+        return fake_error <= real_error + self.margin
+
+
+class LapganSettings(RunSettings):
+    """A run of the system ``lapgan``; the defaults are the paper's for CIFAR-10, without labels."""
+
+    iterations: int = 78_000
+    batch_size: int = 128
+    validate_every: int = 2500
+    preview_every: int = 2500
+    sizes: tuple[int, ...] = Field((8, 14, 28), min_length=1)
+    """Side of the pictures of each level in pixels, rising."""
+    level: int | None = None
+    """Train only the level of this size; None trains all."""
+    classes: int | None = Field(None, ge=1)
+    """Classes whose label enters all networks; None for no labels."""
+    images: ImageSettings = ImageSettings(size=(28, 28), short_side=32, crop="random")
+    units: Units = "standardized"
+    """What pictures are in before they are taken apart."""
+    blurred: bool = False
+    """Take pictures apart by blurring and halving (paper), where every size is twice the one
+    before; else by antialiased resizing (code)."""
+    coarsest_generator: NetworkSettings = NetworkSettings(
+        network="dense-generator",
+        distribution="uniform",
+        initialization="torch",
+        bias_from_data=False,
+    )
+    coarsest_discriminator: NetworkSettings = NetworkSettings(
+        network="dense-discriminator",
+        hidden=(600, 600),
+        pieces=1,
+        input_dropout=0.0,
+        initialization="torch",
+    )
+    finer_generator: NetworkSettings = NetworkSettings(network="detail-generator")
+    finer_discriminator: NetworkSettings = NetworkSettings(network="detail-discriminator")
+    generator_optimizer: OptimizerSettings = _DESCENT
+    discriminator_optimizer: OptimizerSettings = _DESCENT
+    gate: GateSettings | None = None
+    """Train by the errors on the batch which network needs it; None trains both every time."""
+    validation_samples: int = Field(2000, ge=2)
+    """Samples under whose Parzen window held-out pictures are measured in the run."""
+    validation_images: int = Field(500, ge=1)
+    """Held-out pictures measured so."""
+    nearest_images: int = Field(20, ge=1)
+    """Held-out pictures whose details are measured (200 in the code)."""
+    nearest_samples: int = Field(16, ge=2)
+    """Details generated for each of them (the batch size in the code)."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> "LapganSettings":
+        if list(self.sizes) != sorted(set(self.sizes)):
+            raise ValueError(f"sizes are {self.sizes}, expected rising ones")
+        if self.images.size != (self.sizes[-1], self.sizes[-1]):
+            raise ValueError(
+                f"images.size is {self.images.size}, the finest of sizes is {self.sizes[-1]}"
+            )
+        if self.level is not None and self.level not in self.sizes:
+            raise ValueError(f"level={self.level}: sizes are {self.sizes}")
+        if self.blurred and any(2 * small != large for small, large in pairwise(self.sizes)):
+            raise ValueError(f"sizes are {self.sizes}, expected doubling ones where blurred")
+        if self.batch_size % 2:
+            raise ValueError(f"batch_size={self.batch_size} has no halves: one real, one generated")
+        self.generator_config()
+        self.discriminator_config()
+        return self
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The sizes that this run trains."""
+        return self.sizes if self.level is None else (self.level,)
+
+    def generator_config(self) -> LaplacianGeneratorConfig:
+        """Return the config of all generators as one network."""
+        coarsest, *finer = self._shapes()
+        return LaplacianGeneratorConfig(
+            self._config(self.coarsest_generator, coarsest, units="standardized"),
+            tuple(self._config(self.finer_generator, shape) for shape in finer),
+            self.units,
+        )
+
+    def discriminator_config(self) -> LaplacianDiscriminatorConfig:
+        """Return the config of all discriminators as one network."""
+        coarsest, *finer = self._shapes()
+        return LaplacianDiscriminatorConfig(
+            self._config(self.coarsest_discriminator, coarsest, units="standardized"),
+            tuple(self._config(self.finer_discriminator, shape) for shape in finer),
+            self.units,
+            self.blurred,
+        )
+
+    def _shapes(self) -> list[tuple[int, int, int]]:
+        return [(self.images.channels, size, size) for size in self.sizes]
+
+    def _config(self, chosen: NetworkSettings, shape: tuple[int, int, int], **more: Any) -> Any:
+        decided = {"shape": shape, "classes": self.classes, **more}
+        for name in decided:
+            if name in (chosen.model_extra or {}):
+                raise ValueError(f"{chosen.network}.{name} is decided by sizes, images and classes")
+        return NetworkSettings(**{**chosen.model_dump(), **decided}).config()
+
+
+def build(settings: LapganSettings) -> System:
+    """Return a pair of networks and phases for each level that the run trains."""
+    generators = LaplacianGenerator(settings.generator_config())
+    discriminators = LaplacianDiscriminator(settings.discriminator_config())
+    networks: dict[str, nn.Module] = {
+        PIXELS: PixelUnits(settings.units, settings.images.shape),
+    }
+    phases: list[Phase] = []
+    for number, size in enumerate(settings.sizes):
+        if size not in settings.levels:
+            continue
+        networks[f"generator-{size}"] = _level(generators, number)
+        networks[f"discriminator-{size}"] = _level(discriminators, number)
+        phases += _phases(settings, number, size)
+    finest = settings.levels[-1]
+    is_one_detail = settings.level is not None and settings.level != settings.sizes[0]
+    return System(
+        networks=networks,
+        phases=tuple(phases),
+        release=f"generator-{finest}",
+        companions=(f"discriminator-{finest}",),
+        assemble=functools.partial(_assembled, settings),
+        validate=functools.partial(_validated, settings),
+        best_by=(f"nearest_l2_{finest}", "min") if is_one_detail else ("parzen_nats", "max"),
+        preview=functools.partial(_preview, settings),
+        prepare=_prepare,
+    )
+
+
+def _level(levels: Any, number: int) -> nn.Module:
+    found: nn.Module = levels.coarsest if number == 0 else levels.finer[number - 1]
+    return found
+
+
+def _phases(settings: LapganSettings, number: int, size: int) -> list[Phase]:
+    gate, measure = settings.gate, f"gate-{size}"
+    discriminator = Phase(
+        name=f"discriminator-{size}",
+        network=f"discriminator-{size}",
+        loss=functools.partial(_discriminator_loss, settings, number),
+        optimizer=settings.discriminator_optimizer.optimizer(settings.iterations),
+        draws_from=measure if gate else None,
+        when=functools.partial(_is_gated, gate.trains_discriminator, measure) if gate else None,
+    )
+    generator = Phase(
+        name=f"generator-{size}",
+        network=f"generator-{size}",
+        loss=functools.partial(_generator_loss, settings, number),
+        optimizer=settings.generator_optimizer.optimizer(settings.iterations),
+        when=functools.partial(_is_gated, gate.trains_generator, measure) if gate else None,
+    )
+    if gate is None:
+        return [discriminator, generator]
+    measured = functools.partial(_discriminator_loss, settings, number)
+    return [Phase(measure, None, measured, None), discriminator, generator]
+
+
+def _is_gated(rule: Any, measure: str, iteration: int, losses: Mapping[str, float]) -> bool:
+    """Apply a rule of the gate to the errors that its phase has just measured.
+
+    Those are means over half a batch each; the terms are weighted by that half.
+    """
+    decided: bool = rule(2 * losses[f"{measure}/fake"], 2 * losses[f"{measure}/real"])
+    return decided
+
+
+class _Level:
+    """A batch at one level: what is real there, and how it is generated and judged."""
+
+    def __init__(
+        self, settings: LapganSettings, number: int, networks: Networks, batch: Batch
+    ) -> None:
+        pixels: Any = networks[PIXELS]
+        size = settings.sizes[number]
+        sizes = [(side, side) for side in settings.sizes]
+        coarsest, details = laplacian_pyramid(
+            pixels.encoded(batch["image"]), sizes, settings.blurred
+        )
+        self.labels = batch["label"] if settings.classes is not None else None
+        self.generator: Any = networks[f"generator-{size}"]
+        self.judge: Any = networks[f"discriminator-{size}"]
+        self.coarse: Tensor | None = None
+        self.real = coarsest
+        if number > 0:
+            self.coarse, self.real = details[number - 1]
+
+    def generated(self, rows: slice, latents: Tensor | None = None) -> Tensor:
+        """Return what the generator makes for these rows of the batch."""
+        if latents is None:
+            shape = (len(self.real[rows]), self.generator.latent_width)
+            latents = drawn_latents(self.generator.distribution, shape, self.real.device)
+        made: Tensor = self.generator(latents, *self._condition(rows))
+        return made
+
+    def logits(self, pictures: Tensor, rows: slice) -> Tensor:
+        """Return what the discriminator says of pictures or details for these rows."""
+        found: Tensor = self.judge(pictures, *self._condition(rows))
+        return found
+
+    def _condition(self, rows: slice) -> list[Tensor | None]:
+        labels = None if self.labels is None else self.labels[rows]
+        return [labels] if self.coarse is None else [self.coarse[rows], labels]
+
+
+def _discriminator_loss(
+    settings: LapganSettings, number: int, networks: Networks, batch: Batch, earlier: Batch
+) -> PhaseLoss:
+    """Denton et al. 2015, algorithm 1: half of a batch is real, half is generated."""
+    level = _Level(settings, number, networks, batch)
+    half = len(batch["image"]) // 2
+    first, second = slice(0, half), slice(half, None)
+    fake = earlier.get("fake")
+    if fake is None:
+        fake = level.generated(second).detach()
+    return PhaseLoss(
+        {
+            "real": 0.5 * real_loss(level.logits(level.real[first], first)),
+            "fake": 0.5 * fake_loss(level.logits(fake, second)),
+        },
+        outputs={"fake": fake},
+    )
+
+
+def _generator_loss(
+    settings: LapganSettings, number: int, networks: Networks, batch: Batch, earlier: Batch
+) -> PhaseLoss:
+    """Denton et al. 2015, algorithm 1: -ln D of the whole batch, generated anew."""
+    level, rows = _Level(settings, number, networks, batch), slice(None)
+    logits = level.logits(level.generated(rows), rows)
+    return PhaseLoss({"adversarial": non_saturating_generator_loss(logits)})
+
+
+def _prepare(networks: Networks, examples: TrainingDataset) -> None:
+    pixels: Any = networks[PIXELS]
+    pixels.prepare(
+        *pixel_statistics(examples[(0, number)]["image"] for number in range(len(examples)))
+    )
+
+
+def _assembled(settings: LapganSettings, networks: Networks) -> dict[str, nn.Module]:
+    """Return all generators and all discriminators as one network each."""
+    together: dict[str, nn.Module] = {
+        "generator": LaplacianGenerator(settings.generator_config()),
+        "discriminator": LaplacianDiscriminator(settings.discriminator_config()),
+    }
+    for kind, whole in together.items():
+        units: Any = whole
+        units.units.load_state_dict(networks[PIXELS].state_dict())
+        for number, size in enumerate(settings.sizes):
+            name = f"{kind}-{size}"
+            if name not in networks:
+                raise SettingsError(
+                    f"level {size} of {settings.sizes} is in none of the runs: --with RUN names "
+                    "the one that trained it"
+                )
+            try:
+                _level(whole, number).load_state_dict(networks[name].state_dict())
+            except RuntimeError as error:
+                raise SettingsError(
+                    f"level {size} was trained with other settings than these: {error}"
+                ) from error
+    return together
+
+
+@torch.no_grad()
+def _validated(
+    settings: LapganSettings, networks: Networks, batches: Iterable[Batch]
+) -> dict[str, float]:
+    """Return the numbers of `measured_levels`."""
+    return measured_levels(_levels(settings), networks, _chain(settings, networks), batches)
+
+
+@torch.no_grad()
+def _preview(settings: LapganSettings, networks: Networks, batch: Batch, folder: Path) -> None:
+    level_preview(_levels(settings), networks, _chain(settings, networks), batch, folder)
+
+
+def _levels(settings: LapganSettings) -> Levels:
+    return Levels(
+        sizes=settings.sizes,
+        trained=settings.levels,
+        has_labels=settings.classes is not None,
+        is_blurred=settings.blurred,
+        samples=settings.validation_samples,
+        images=settings.validation_images,
+        detail_images=settings.nearest_images,
+        detail_samples=settings.nearest_samples,
+    )
+
+
+def _chain(settings: LapganSettings, networks: Networks) -> nn.Module | None:
+    """Return all generators as one, where the run trains all; random state is untouched."""
+    if settings.levels != settings.sizes:
+        return None
+    device = next(networks[f"generator-{settings.sizes[0]}"].parameters()).device
+    with torch.random.fork_rng(devices=[]):
+        return _assembled(settings, networks)["generator"].to(device).eval()

@@ -1,0 +1,270 @@
+"""The system ``lapgan``: what each level learns, the gate, measures, levels trained apart."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from typer.testing import CliRunner
+
+import predictor
+from predictor.cli import app
+from predictor.errors import SettingsError
+from predictor.pyramid import laplacian_pyramid
+from predictor.systems import SYSTEMS
+from predictor.systems.lapgan import GateSettings, LapganSettings, build
+from predictor.systems.lapgan_reports import detail_scores
+from predictor.training.checkpoint import read_checkpoint
+from predictor.training.distributed import Ranks
+from predictor.training.hardware import hardware_for
+from predictor.training.iteration import run_iteration
+from predictor.training.loop import built_state, train
+from predictor.training.run import Run
+from predictor.training.settings import validated_settings
+from predictor.training.stream import BatchStream
+from predictor.weights import load_network
+
+SMALL: dict[str, Any] = {
+    "sizes": [4, 6, 12],
+    "images": {"size": [12, 12], "short_side": None, "crop": "centre", "channels": 3},
+    "coarsest_generator": {"hidden": [6, 5], "latent": 4},
+    "coarsest_discriminator": {"hidden": [5, 4]},
+    "finer_generator": {"planes": [4, 3]},
+    "finer_discriminator": {"planes": 8, "kernel": 2},
+    "iterations": 2,
+    "batch_size": 4,
+    "validation_samples": 6,
+    "nearest_images": 2,
+    "nearest_samples": 3,
+    "device": "cpu",
+    "precision": "fp32",
+    "workers": 0,
+    "threads": 1,
+}
+
+
+def settings(**values: Any) -> LapganSettings:
+    return validated_settings(LapganSettings, {**SMALL, **values})
+
+
+def data(folder: Path) -> Path:
+    path = folder / "pictures.npz"
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (30, 12, 12, 3), np.uint8)
+    np.savez(path, x_train=images, y_train=np.arange(30) % 3)
+    return path
+
+
+class Recorder(nn.Module):
+    """A discriminator that keeps what it is shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[Tensor | None, ...]] = []
+        self.weight = nn.Parameter(torch.zeros(()))
+
+    def forward(self, *inputs: Tensor | None) -> Tensor:
+        self.seen.append(inputs)
+        first = inputs[0]
+        assert first is not None
+        return first.flatten(1).sum(1, keepdim=True) * self.weight
+
+
+def shown(chosen: LapganSettings, size: int) -> tuple[Recorder, dict[str, Tensor], Any]:
+    torch.manual_seed(0)
+    system = build(chosen)
+    judge = Recorder()
+    networks = {**system.networks, f"discriminator-{size}": judge}
+    batch = {"image": torch.rand(4, 3, 12, 12) * 2 - 1, "label": torch.arange(4) % 3}
+    pair = [p for p in system.phases if p.name.endswith(f"-{size}")]
+    losses = [phase.loss(networks, batch, {}) for phase in pair]
+    return judge, batch, losses
+
+
+def test_a_level_sees_real_details_for_half_and_its_own_for_the_other() -> None:
+    judge, batch, _ = shown(settings(classes=3, units="signed"), 12)
+    sizes = [(4, 4), (6, 6), (12, 12)]
+    _, details = laplacian_pyramid(batch["image"], sizes)
+    look, detail = details[1]
+    (real, real_look, real_labels), (fake, fake_look, fake_labels), whole = judge.seen
+    assert real is not None
+    assert fake is not None
+    assert real_labels is not None
+    assert torch.allclose(real, detail[:2])
+    assert torch.equal(real_look, look[:2])  # type: ignore[arg-type] # not None
+    assert torch.equal(fake_look, look[2:])  # type: ignore[arg-type] # not None
+    assert not torch.allclose(fake, detail[2:], atol=1e-3)
+    assert not fake.requires_grad
+    assert (real_labels.tolist(), fake_labels.tolist()) == ([0, 1], [2, 0])  # type: ignore[union-attr] # not None
+    assert len(whole[0]) == 4  # type: ignore[arg-type] # not None
+    assert whole[0].requires_grad  # type: ignore[union-attr] # not None
+
+
+def test_coarsest_level_is_a_plain_pair() -> None:
+    judge, batch, _ = shown(settings(units="signed"), 4)
+    coarsest, _ = laplacian_pyramid(batch["image"], [(4, 4), (6, 6), (12, 12)])
+    (real, labels), *_ = judge.seen
+    assert torch.allclose(real, coarsest[:2])  # type: ignore[arg-type] # not None
+    assert labels is None
+
+
+@pytest.mark.parametrize("size", [4, 12])
+def test_losses_where_the_discriminator_knows_nothing(size: int) -> None:
+    _, _, (discriminator, generator) = shown(settings(), size)
+    assert sum(term.item() for term in discriminator.terms.values()) == pytest.approx(math.log(2))
+    assert generator.terms["adversarial"].item() == pytest.approx(math.log(2))
+
+
+@pytest.mark.parametrize(
+    ("fake", "real", "discriminator", "generator"),
+    [
+        (1.0, 0.6, True, False),
+        (0.7, 0.6, False, True),
+        (0.5, 0.8, True, True),
+        (1.2, 0.8, True, False),
+    ],
+)
+def test_gate_of_the_code_for_lsun(
+    fake: float, real: float, discriminator: bool, generator: bool
+) -> None:
+    gate = GateSettings()
+    assert gate.trains_discriminator(fake, real) is discriminator
+    assert gate.trains_generator(fake, real) is generator
+
+
+def test_gate_decides_by_the_errors_on_the_batch(tmp_path: Path) -> None:
+    chosen = settings(gate={"margin": 0.3}, level=12)
+    run = Run(tmp_path, "lapgan", SYSTEMS["lapgan"], chosen, data(tmp_path))
+    hardware = hardware_for(chosen)
+    state = built_state(run, hardware)
+    examples = SYSTEMS["lapgan"].open_data(chosen, data(tmp_path)).train
+    stream = BatchStream(examples, chosen, hardware, Ranks())
+
+    def updated() -> list[str]:
+        before = {k: v.clone() for k, v in state.tensors().items() if k.startswith("networks/")}
+        run_iteration(state, stream.draw, 0, hardware)
+        after = state.tensors()
+        return sorted({k.split("/")[1] for k, v in before.items() if not torch.equal(v, after[k])})
+
+    assert updated() == ["generator-12"]  # both err by about ln 2
+    assert stream.drawn == 2  # the discriminator's phase would have used the gate's batch
+    judge = state.system.networks["discriminator-12"]
+    with torch.no_grad():
+        judge.layers[-1].weight.zero_()  # type: ignore[index,union-attr] # a Sequential
+        judge.layers[-1].bias.fill_(0.5)  # type: ignore[index,union-attr] # real .47, fake .97
+    assert updated() == ["discriminator-12"]
+    assert stream.drawn == 3
+    with torch.no_grad():
+        judge.layers[-1].weight.zero_()  # type: ignore[index,union-attr] # a Sequential
+        judge.layers[-1].bias.fill_(-0.5)  # type: ignore[index,union-attr] # real .97, fake .47
+    assert updated() == ["discriminator-12", "generator-12"]
+    assert not any(key.startswith("optimizers/gate") for key in state.tensors())
+
+
+def test_detail_scores() -> None:
+    detail = torch.zeros(2, 1, 2, 2)
+    made = torch.stack([torch.full((2, 1, 2, 2), value) for value in (3.0, -1.0, 2.0)], dim=1)
+    nearest, likelihood = detail_scores(detail, made)
+    assert nearest == pytest.approx(2.0)  # |-1| over four pixels
+    expected = [
+        math.log(sum(math.exp(-4 * v * v / (2 * s * s)) for v in (3, -1, 2)) / 3)
+        - 4 * math.log(s * math.sqrt(2 * math.pi))
+        for s in [10 ** (-1 + k / 9) for k in range(10)]
+    ]
+    assert likelihood == pytest.approx(max(expected), abs=1e-6)
+
+
+def test_levels_trained_apart_are_put_together(tmp_path: Path) -> None:
+    run = CliRunner().invoke
+    folder, models = tmp_path / "runs", tmp_path / "models"
+    source = str(data(tmp_path))
+    values = []
+    for key, value in SMALL.items():
+        for name, inner in value.items() if isinstance(value, dict) else [("", value)]:
+            if inner is not None:
+                values += ["--set", f"{key}{'.' * bool(name)}{name}={json.dumps(inner)}"]
+    values += ["--set", "images.short_side=12"]
+    for size in (4, 6, 12):
+        arguments = ["train", "lapgan", source, "-o", str(folder / str(size)), "--level", str(size)]
+        done = run(app, [*arguments, *values])
+        assert done.exit_code == 0, done.output
+    assert (folder / "12/previews/iteration-000002/level-12.png").exists()
+    export = ["export", str(folder / "12"), "-o", str(models / "mine")]
+    refused = run(app, [*export, "--with", str(folder / "4")])
+    assert isinstance(refused.exception, SettingsError)
+    assert "level 6 of (4, 6, 12) is in none of the runs" in str(refused.exception)
+    assert not models.exists()
+    done = run(app, [*export, "--with", str(folder / "4"), "--with", str(folder / "6")])
+    assert done.exit_code == 0, done.output
+    network, metadata = load_network(models / "mine" / "mine.safetensors")
+    assert (metadata.network, metadata.task) == ("laplacian-generator", "lapgan")
+    for number, size in ((0, 6), (1, 12)):
+        trained = read_checkpoint(folder / str(size) / "checkpoints/best.safetensors").tensors
+        level: Any = network.finer[number]  # type: ignore[index] # a ModuleList
+        for key, tensor in level.state_dict().items():
+            expected = trained[f"networks/generator-{size}/{key}"].half().float()
+            assert torch.equal(tensor, expected)
+    pixels = read_checkpoint(folder / "12/checkpoints/best.safetensors").tensors
+    assert torch.allclose(network.units.mean, pixels["networks/pixels/mean"], atol=1e-3)  # type: ignore[union-attr,arg-type] # a buffer
+    assert network.units.mean.abs().max() > 0  # type: ignore[union-attr,operator] # a buffer
+    pictures = predictor.load(models / "mine").sampled(3)
+    assert pictures.shape == (3, 3, 12, 12)
+    assert (models / "mine" / "mine.discriminator.safetensors").exists()
+
+
+def test_a_run_of_all_levels_measures_and_shows_the_chain(tmp_path: Path) -> None:
+    chosen = settings(classes=3, validate_every=2, preview_every=2)
+    train(tmp_path / "run", "lapgan", SYSTEMS["lapgan"], chosen, data(tmp_path))
+    lines = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
+    (measured,) = [json.loads(line) for line in lines[1:] if "validation" in line]
+    assert {key.removeprefix("validation/") for key in measured} >= {
+        "parzen_nats",
+        "multiscale_parzen_nats",
+        "nearest_l2_6",
+        "nearest_l2_12",
+    }
+    names = {path.name for path in (tmp_path / "run/previews/iteration-000002").iterdir()}
+    assert names == {"samples.png", "level-6.png", "level-12.png"}
+
+
+def test_runs_of_another_kind_are_not_put_together(tmp_path: Path) -> None:
+    source = data(tmp_path)
+    train(tmp_path / "a", "lapgan", SYSTEMS["lapgan"], settings(level=12), source)
+    other = settings(level=6, finer_generator={"planes": [5, 3]})
+    train(tmp_path / "b", "lapgan", SYSTEMS["lapgan"], other, source)
+    train(tmp_path / "c", "lapgan", SYSTEMS["lapgan"], settings(level=4), source)
+    from predictor.training.release import export_run
+
+    beside = [tmp_path / "b", tmp_path / "c"]
+    with pytest.raises(SettingsError, match="level 6 was trained with other settings"):
+        export_run(tmp_path / "a", tmp_path / "mine", SYSTEMS, beside=beside)
+    renamed = {**SYSTEMS, "gan": SYSTEMS["lapgan"]}
+    told = json.loads((tmp_path / "c/run.json").read_text())
+    (tmp_path / "c/run.json").write_text(json.dumps({**told, "system": "gan"}))
+    with pytest.raises(SettingsError, match="is of the system 'gan'"):
+        export_run(tmp_path / "a", tmp_path / "mine", renamed, beside=[tmp_path / "c"])
+    whole = {"lapgan": replace(SYSTEMS["lapgan"], build=lambda s: replace(build(s), assemble=None))}
+    with pytest.raises(SettingsError, match="which one run trains whole"):
+        export_run(tmp_path / "a", tmp_path / "mine", whole, beside=beside)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"sizes": [6, 4, 12]}, "expected rising ones"),
+        ({"sizes": [4, 6]}, "the finest of sizes is 6"),
+        ({"level": 5}, r"level=5: sizes are \(4, 6, 12\)"),
+        ({"blurred": True}, "doubling ones where blurred"),
+        ({"batch_size": 3}, "no halves"),
+        ({"finer_generator": {"classes": 2}}, "detail-generator.classes is decided by"),
+        ({"finer_discriminator": {"kernel": 5}}, "too small for two kernels"),
+    ],
+)
+def test_settings_that_cannot_work(values: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        settings(**values)
