@@ -7,22 +7,34 @@ from typing import Annotated
 import typer
 
 from predictor.cli.evaluate_frames import evaluate_frames
+from predictor.cli.evaluate_images import evaluate_images
 from predictor.cli.evaluate_inpaint import evaluate_inpaint
 from predictor.cli.options import AsJson, Device, Model, Precision
 
 EVALUATIONS: Mapping[str, Callable[..., None]] = {
     "frames": evaluate_frames,
     "inpaint": evaluate_inpaint,
+    "gan": evaluate_images,
+    "conditional-gan": evaluate_images,
+    "lapgan": evaluate_images,
 }
 """What measures a model and prints what it found, by the task in the model's file."""
 
+_OPTIONS = {"frames": ("against", "horizon", "windows"), "inpaint": ("against",)}
+"""The options that only some tasks have."""
+
+_OF_IMAGES = ("samples", "seed")
+"""Those of all other tasks, which generate pictures."""
+
 
 def evaluate(
+    context: typer.Context,
     model: Model,
     data: Annotated[
         Path,
         typer.Argument(
-            help="What it was not trained on: videos, a folder of them or one file; photographs."
+            help="What it was not trained on: videos, a folder of them or one file; photographs; "
+            "small pictures in any format that they are trained from."
         ),
     ],
     against: Annotated[
@@ -36,6 +48,8 @@ def evaluate(
     ] = None,
     horizon: Annotated[int, typer.Option(min=1, help="Videos: frames ahead.")] = 8,
     windows: Annotated[int, typer.Option(min=1, help="Videos: windows of each.")] = 5,
+    samples: Annotated[int, typer.Option(min=10, help="Generators: pictures made.")] = 10_000,
+    seed: Annotated[int, typer.Option(min=0, help="Generators: of those pictures.")] = 0,
     device: Device = "auto",
     precision: Precision = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace REPORT.")] = False,
@@ -45,7 +59,9 @@ def evaluate(
 
     Frames: PSNR, SSIM and sharpness, of all pixels and of those that move, frame by frame ahead,
     against repeating the last frame and against carrying its optical flow on. Inpainting: PSNR, L1,
-    L2 and a perceptual distance against Telea's, Navier-Stokes and biharmonic fills.
+    L2 and a perceptual distance against Telea's, Navier-Stokes and biharmonic fills. Generated
+    pictures: Parzen log-likelihood, neighbours among each other and in the training pictures,
+    precision and recall.
     """
     from predictor.errors import UnknownModel
     from predictor.weights import find_model, read_metadata
@@ -61,14 +77,24 @@ def evaluate(
             f"the model {model} is for `predictor {task}`, which cannot be evaluated yet; "
             f"what can is {', '.join(EVALUATIONS)}"
         )
+    special = {
+        "against": against,
+        "horizon": horizon,
+        "windows": windows,
+        "samples": samples,
+        "seed": seed,
+    }
+    own = _OPTIONS.get(task, _OF_IMAGES)
+    for name in special:
+        source = context.get_parameter_source(name)
+        if name not in own and source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter(f"--{name} is not of models for `predictor {task}`")
     EVALUATIONS[task](
         model=model,
         data=data,
-        against=against,
         output=output,
-        horizon=horizon,
-        windows=windows,
         device=device,
         precision=precision,
         as_json=as_json,
+        **{name: special[name] for name in own},
     )

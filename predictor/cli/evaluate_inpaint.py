@@ -16,9 +16,8 @@ def evaluate_inpaint(
     device: str,
     precision: str,
     as_json: bool,
-    **others: object,
 ) -> None:
-    """Measure the model on the photographs of `data`; `others` are options of other tasks."""
+    """Measure the model on the photographs of `data`; the parameters are options of the command."""
     import predictor
     from predictor.analysis.inpaint_evaluation import evaluated
     from predictor.analysis.inpaint_report import inpaint_report

@@ -4,7 +4,14 @@
 of this project; both ends matter, since SSIM compares brightness counted from black.
 """
 
+from predictor.metrics.frechet import frechet_distance
 from predictor.metrics.moving import moving_by_flow_color, moving_by_speed
+from predictor.metrics.neighbours import (
+    Nearest,
+    nearest,
+    nearest_class_error,
+    precision_and_recall,
+)
 from predictor.metrics.official import OfficialScores, official_scores
 from predictor.metrics.parzen import SIGMAS, log_mean_exp, parzen_log_likelihood
 from predictor.metrics.percent_error import percent_error
@@ -14,13 +21,18 @@ from predictor.metrics.ssim import ssim
 
 __all__ = [
     "SIGMAS",
+    "Nearest",
     "OfficialScores",
+    "frechet_distance",
     "log_mean_exp",
     "moving_by_flow_color",
     "moving_by_speed",
+    "nearest",
+    "nearest_class_error",
     "official_scores",
     "parzen_log_likelihood",
     "percent_error",
+    "precision_and_recall",
     "psnr",
     "sharpness",
     "ssim",

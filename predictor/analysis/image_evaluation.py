@@ -1,0 +1,215 @@
+"""How good the pictures of a generator are: likelihood, neighbours, coverage, repetition."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from predictor.data import ImageSettings, open_images
+from predictor.data.image_packing import packed_images
+from predictor.data.image_parts import TEST, TRAIN, VALIDATION, ImageCollection
+from predictor.errors import UnusableData
+from predictor.image_sampler import ImageSampler
+from predictor.metrics import (
+    SIGMAS,
+    frechet_distance,
+    nearest,
+    nearest_class_error,
+    parzen_log_likelihood,
+    precision_and_recall,
+)
+
+CHOOSING = 1000
+"""Pictures that the width of the Parzen window is chosen on (Goodfellow et al. 2014, code)."""
+
+COMPARED = 2000
+"""Pictures and samples compared for precision, recall, repetition and memory."""
+
+SHEET_SAMPLES, SHEET_NEIGHBOURS = 12, 5
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ImageScores:
+    """What was measured of a model on data; numbers that cannot be had are None."""
+
+    test_images: int
+    samples: int
+    units: str
+    """Of the pixels, for the likelihood: ``[0, 1]``, or the network's own."""
+    parzen_nats: float
+    """Mean log-likelihood of the test pictures under the samples' Parzen window."""
+    parzen_standard_error_nats: float
+    parzen_sigma: float
+    """Chosen on other pictures."""
+    frechet_pixels: float
+    """Fréchet distance of raw pixels in [-1, 1]; not comparable with an FID."""
+    precision_pixels: float
+    """Share of samples near real pictures."""
+    recall_pixels: float
+    """Share of real pictures near samples."""
+    one_nearest_neighbour_error_percent: float | None
+    """Of test pictures classified by the nearest labelled sample."""
+    nearest_sample_distance: float
+    """Mean distance of a test picture to the nearest sample."""
+    repeated_percent: float
+    """Samples nearer to another sample than 99 % of real pictures are to another real one."""
+    memory_ratio: float
+    """Median distance of a sample to the nearest training picture, over that of a test picture:
+    far below 1 the generator repeats what it was trained on."""
+
+
+@dataclass(frozen=True)
+class ImageEvaluation:
+    """Scores, and pictures to look at."""
+
+    scores: ImageScores
+    samples: Tensor
+    """``(N, C, H, W)`` in [-1, 1]."""
+    neighbours: Tensor
+    """``(N, 1 + k, C, H, W)``: each of the first samples and its nearest training pictures."""
+    skipped: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `json.dump` takes."""
+        return {**asdict(self.scores), "skipped": list(self.skipped)}
+
+
+@dataclass(frozen=True)
+class _Pictures:
+    images: Tensor
+    labels: Tensor | None
+
+    def first(self, count: int) -> "_Pictures":
+        labels = None if self.labels is None else self.labels[:count]
+        return _Pictures(self.images[:count], labels)
+
+
+def evaluated_images(
+    sampler: ImageSampler, path: Path, samples: int = 10_000, seed: int = 0
+) -> ImageEvaluation:
+    """Measure a generator on the pictures at `path`.
+
+    The part ``test`` is measured, under a Parzen window whose width is chosen on ``val`` or on the
+    last thousand pictures of ``train``; ``train`` is what the samples may have been copied from.
+    Data of one part are measured whole but for a tenth that chooses the width, and stand for the
+    training pictures too. A model with classes needs labels. Raises `UnusableData`.
+    """
+    collection = open_images(path)
+    if sampler.classes is not None:
+        collection.require_labels(sampler.classes)
+    drawn = sampler.sampled(samples, seed)
+    drawn_labels = sampler.labels(range(samples))
+    skipped: list[str] = []
+    train = _part(collection, TRAIN, drawn, skipped)
+    test, choosing = _test_and_choosing(collection, train, drawn, skipped)
+    _logger.info("%d samples against %d pictures", samples, len(test.images))
+    nats, error, sigma, units = _likelihood(sampler, drawn, seed, test, choosing)
+    some, real = drawn[:COMPARED], test.images[:COMPARED]
+    precision, recall = precision_and_recall(real, some)
+    one_nn = None
+    if test.labels is not None and drawn_labels is not None:
+        one_nn = 100 * nearest_class_error(
+            test.images, test.labels, drawn, torch.tensor(drawn_labels)
+        )
+    copies = nearest(drawn[:SHEET_SAMPLES], train.images, min(SHEET_NEIGHBOURS, len(train.images)))
+    pairs = zip(drawn[:SHEET_SAMPLES], copies.rows, strict=True)
+    scores = ImageScores(
+        test_images=len(test.images),
+        samples=samples,
+        units=units,
+        parzen_nats=nats,
+        parzen_standard_error_nats=error,
+        parzen_sigma=sigma,
+        frechet_pixels=frechet_distance(test.images, drawn),
+        precision_pixels=precision,
+        recall_pixels=recall,
+        one_nearest_neighbour_error_percent=one_nn,
+        nearest_sample_distance=float(nearest(test.images, drawn).distances.mean()),
+        repeated_percent=100 * _repeated(some, real),
+        memory_ratio=_memory_ratio(some, real, train.images),
+    )
+    return ImageEvaluation(
+        scores=scores,
+        samples=drawn[:100],
+        neighbours=torch.stack([torch.cat((s[None], train.images[rows])) for s, rows in pairs]),
+        skipped=(*collection.skipped, *skipped),
+    )
+
+
+def _part(collection: ImageCollection, name: str, like: Tensor, skipped: list[str]) -> _Pictures:
+    channels, height, width = like.shape[1:]
+    settings = ImageSettings.model_validate({"size": (height, width), "channels": channels})
+    packed, missing = packed_images(collection, name, settings.fit(is_training=False))
+    skipped += missing
+    pixels = torch.stack(
+        [torch.from_numpy(packed.picture(row).copy()) for row in range(len(packed))]
+    )
+    images = pixels.permute(0, 3, 1, 2).float() * (2 / 255) - 1
+    labels = None if packed.labels is None else torch.from_numpy(packed.labels)
+    return _Pictures(images, labels)
+
+
+def _test_and_choosing(
+    collection: ImageCollection, train: _Pictures, like: Tensor, skipped: list[str]
+) -> tuple[_Pictures, _Pictures]:
+    """Return the pictures that are measured and those that choose the width."""
+    if TEST in collection.parts:
+        test = _part(collection, TEST, like, skipped)
+        if VALIDATION in collection.parts:
+            return test, _part(collection, VALIDATION, like, skipped).first(CHOOSING)
+        return test, _Pictures(train.images[-CHOOSING:], None)
+    if VALIDATION in collection.parts:
+        train = _part(collection, VALIDATION, like, skipped)
+    tenth = max(1, min(CHOOSING, len(train.images) // 10))
+    if len(train.images) < 10:
+        raise UnusableData(
+            f"{collection.path} has {len(train.images)} pictures, expected 10 or more"
+        )
+    labels = None if train.labels is None else train.labels[:-tenth]
+    return _Pictures(train.images[:-tenth], labels), _Pictures(train.images[-tenth:], None)
+
+
+def _likelihood(
+    sampler: ImageSampler, drawn: Tensor, seed: int, test: _Pictures, choosing: _Pictures
+) -> tuple[float, float, float, str]:
+    """Return mean, standard error and width of the Parzen log-likelihood, and the pixels' units."""
+    units = sampler.network.units
+    if units.units in ("unit", "signed"):
+        found, wanted, chosen = ((x + 1) / 2 for x in (drawn, test.images, choosing.images))
+        name = "[0, 1]"
+    else:  # what those units take away cannot be given back
+        numbers = range(len(drawn))
+        found = sampler.values(sampler.latents(seed, numbers), sampler.labels(numbers))
+        device = sampler.device
+        wanted, chosen = (units.encoded(x.to(device)).cpu() for x in (test.images, choosing.images))
+        name = units.units
+    sigma = chosen_width(chosen, found)
+    values = parzen_log_likelihood(wanted, found, [sigma])[0]
+    error = float(values.std(correction=0)) / len(values) ** 0.5
+    return float(values.mean()), error, sigma, name
+
+
+def chosen_width(points: Tensor, samples: Tensor, sigmas: Sequence[float] = SIGMAS) -> float:
+    """Return the width under which `points` have the highest mean log-likelihood."""
+    found = parzen_log_likelihood(points, samples, sigmas).mean(dim=1)
+    return sigmas[int(found.argmax())]
+
+
+def _repeated(samples: Tensor, real: Tensor) -> float:
+    count = min(len(samples), len(real))  # neighbours come nearer the more there are
+    usual = nearest(real[:count], real[:count], are_same=True).distances[:, 0]
+    own = nearest(samples[:count], samples[:count], are_same=True).distances[:, 0]
+    return float((own < usual.quantile(0.01)).double().mean())
+
+
+def _memory_ratio(samples: Tensor, test: Tensor, train: Tensor) -> float:
+    is_same = test.data_ptr() == train.data_ptr()  # one part stands for both
+    usual = nearest(test, train, 2 if is_same else 1)  # the first would be the picture itself
+    own = nearest(samples, train).distances[:, 0].median()
+    return float(own / usual.distances[:, -1].median().clamp_min(1e-12))

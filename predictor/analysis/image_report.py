@@ -1,0 +1,66 @@
+"""An evaluation of generated pictures as rows of a table, and as one HTML file."""
+
+import base64
+from html import escape
+
+import cv2
+import torch
+from torch import Tensor
+
+from predictor import __version__
+from predictor.analysis.image_evaluation import ImageEvaluation, ImageScores
+from predictor.analysis.page import page, table_row
+from predictor.analysis.sheets import enlarged, sheet
+from predictor.media.images import to_uint8
+
+_PICTURE_PX = 56
+
+
+def score_rows(scores: ImageScores) -> list[tuple[str, str]]:
+    """Return what was measured in words and numbers, a line each."""
+    rows = [
+        (
+            f"Parzen log-likelihood, pixels in {scores.units}",
+            f"{scores.parzen_nats:.1f} ± {scores.parzen_standard_error_nats:.1f} nats",
+        ),
+        ("width of the window, chosen on other pictures", f"{scores.parzen_sigma:.3f}"),
+        ("precision, raw pixels", f"{scores.precision_pixels:.3f}"),
+        ("recall, raw pixels", f"{scores.recall_pixels:.3f}"),
+        ("Fréchet distance of raw pixels", f"{scores.frechet_pixels:.2f}"),
+        ("test picture to the nearest sample", f"{scores.nearest_sample_distance:.3f}"),
+        ("samples that repeat another", f"{scores.repeated_percent:.1f} %"),
+        ("nearness to training pictures, test pictures at 1", f"{scores.memory_ratio:.2f}"),
+    ]
+    if scores.one_nearest_neighbour_error_percent is not None:
+        error = f"{scores.one_nearest_neighbour_error_percent:.2f} %"
+        rows.insert(2, ("1-NN error on test pictures, samples as examples", error))
+    return [*rows, ("test pictures, samples", f"{scores.test_images:,}, {scores.samples:,}")]
+
+
+def html_report(model: str, data: str, evaluation: ImageEvaluation) -> str:
+    """Return the page: the numbers, a hundred samples, the nearest training pictures of twelve."""
+    rows = "".join(
+        table_row([escape(name), escape(value)], "td")
+        for name, value in score_rows(evaluation.scores)
+    )
+    gap = torch.ones_like(evaluation.neighbours[:, :1])
+    pairs = torch.cat((evaluation.neighbours[:, :1], gap, evaluation.neighbours[:, 1:]), dim=1)
+    sections = [
+        f"<h1>{escape(model)}</h1>",
+        f'<p class="note">on {escape(data)}; predictor {__version__}</p>',
+        f"<table>{rows}</table>",
+        *(f'<p class="note">skipped {escape(line)}</p>' for line in evaluation.skipped),
+        "<h2>Samples</h2>",
+        _picture(evaluation.samples, 10),
+        "<h2>Nearest training pictures</h2>",
+        "<p>A sample in each row; behind the gap the training pictures that are nearest to it.</p>",
+        _picture(pairs.flatten(0, 1), pairs.shape[1]),
+    ]
+    return page(model, sections)
+
+
+def _picture(images: Tensor, columns: int) -> str:
+    pixels = to_uint8(sheet(enlarged(images, _PICTURE_PX), columns))
+    _, encoded = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+    content = base64.b64encode(encoded.tobytes()).decode()
+    return f'<img alt="" width="{pixels.shape[1]}" src="data:image/png;base64,{content}">'

@@ -1,0 +1,58 @@
+"""Neighbours against scikit-learn, and what is built on them, on points one can see."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+
+from predictor.metrics import nearest, nearest_class_error, precision_and_recall
+
+
+def drawn(count: int, seed: int) -> torch.Tensor:
+    return torch.randn(count, 3, 4, generator=torch.Generator().manual_seed(seed))
+
+
+def test_neighbours_are_scikit_learn_s() -> None:
+    points, others = drawn(600, 0), drawn(50, 1)
+    found = nearest(points, others, 3)
+    reference = NearestNeighbors(n_neighbors=3).fit(others.flatten(1).numpy())
+    distances, rows = reference.kneighbors(points.flatten(1).numpy())
+    assert np.array_equal(found.rows.numpy(), rows)
+    assert np.allclose(found.distances.numpy(), distances, atol=1e-5)
+
+
+def test_no_point_is_its_own_neighbour() -> None:
+    points = drawn(600, 0)
+    points[400] = points[7]
+    found = nearest(points, points, are_same=True)
+    assert (found.rows[:, 0] != torch.arange(600)).all()
+    assert (found.rows[400], found.distances[400]) == (7, 0)
+    assert found.distances.sort(dim=0).values[2] > 0.1
+
+
+def test_close_neighbours_far_from_zero_are_told_apart() -> None:
+    others = torch.tensor([[1e4, 0.0], [1e4 + 1e-2, 0.0]])
+    found = nearest(torch.tensor([[1e4 + 0.75e-2, 0.0]]), others)
+    assert found.rows.item() == 1
+
+
+def test_error_of_the_nearest_sample() -> None:
+    points, samples = drawn(200, 0), drawn(80, 1)
+    labels, sample_labels = torch.arange(200) % 4, torch.arange(80) % 4
+    reference = KNeighborsClassifier(1).fit(samples.flatten(1).numpy(), sample_labels.numpy())
+    expected = 1 - reference.score(points.flatten(1).numpy(), labels.numpy())
+    found = nearest_class_error(points, labels, samples, sample_labels)
+    assert found == pytest.approx(expected)
+    assert nearest_class_error(points, labels, points, labels) == 0
+
+
+def test_precision_and_recall_of_modes() -> None:
+    """Half of the generated points lie where nothing is real; they cover one mode of two."""
+    noise = drawn(90, 0).flatten(1)[:, :2] * 0.1
+    left, right, away = noise[:30], noise[30:60] + 10, noise[60:] - 50
+    real = torch.cat((left, right))
+    generated = torch.cat((left + 0.01, away))
+    precision, recall = precision_and_recall(real, generated)
+    assert precision == pytest.approx(0.5)
+    assert recall == pytest.approx(0.5)
+    assert precision_and_recall(real, real) == (1, 1)

@@ -1,0 +1,144 @@
+"""``predictor evaluate`` of models that generate pictures: numbers that are known beforehand."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from typer.testing import CliRunner
+
+from predictor.analysis.image_evaluation import chosen_width, evaluated_images
+from predictor.cli import app
+from predictor.errors import UnusableData
+from predictor.image_sampler import ImageSampler
+from predictor.metrics import parzen_log_likelihood
+from predictor.networks import NETWORKS
+from predictor.networks.pixel_units import PixelUnits
+from predictor.weights import Provenance, save_network
+
+run = CliRunner().invoke
+
+PROVENANCE = Provenance(
+    data="none", licence="MIT", commercial_use=True, command="none", commit="none",
+    iterations=0, training_time_s=0, hardware="none",
+)  # fmt: skip
+
+
+def pictures(count: int, seed: int) -> np.ndarray:
+    """Pictures of three classes: a bright row each, in noise."""
+    random = np.random.default_rng(seed)
+    images = random.integers(0, 60, (count, 6, 6), np.uint8)
+    images[np.arange(count), np.arange(count) % 3] += 150
+    return images
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("data") / "d.npz"
+    np.savez(
+        path,
+        x_train=pictures(120, 0),
+        y_train=np.arange(120) % 3,
+        x_test=pictures(60, 1),
+        y_test=np.arange(60) % 3,
+    )
+    return path
+
+
+class Shows(torch.nn.Module):
+    """A generator that shows given pictures, one after the other."""
+
+    latent_width, distribution = 1, "normal"
+
+    def __init__(self, images: np.ndarray, classes: int | None = None) -> None:
+        super().__init__()
+        self.classes = classes
+        self.units = PixelUnits("unit", (1, 6, 6))
+        self.images = torch.from_numpy(images)[:, None] / 255
+        self.next = 0
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        self.next += len(latents)
+        return self.images[self.next - len(latents) : self.next]
+
+
+def test_a_generator_of_the_data_is_found_good(data: Path) -> None:
+    fresh = pictures(90, 2)
+    found = evaluated_images(ImageSampler(Shows(fresh, classes=3)), data, samples=90)
+    scores = found.scores
+    assert (scores.test_images, scores.samples, scores.units) == (60, 90, "[0, 1]")
+    assert scores.one_nearest_neighbour_error_percent == 0
+    assert scores.precision_pixels > 0.8
+    assert scores.recall_pixels > 0.8
+    assert 0.95 < scores.memory_ratio < 1.05
+    assert scores.repeated_percent < 5
+    test, samples = (torch.from_numpy(x).flatten(1) / 255 for x in (pictures(60, 1), fresh))
+    width = chosen_width(torch.from_numpy(pictures(120, 0)).flatten(1) / 255, samples)
+    values = parzen_log_likelihood(test, samples, [width])[0]
+    assert scores.parzen_sigma == width
+    assert scores.parzen_nats == pytest.approx(values.mean().item(), abs=1e-3)
+    error = values.std(correction=0).item() / 60**0.5
+    assert scores.parzen_standard_error_nats == pytest.approx(error, rel=1e-4)
+
+
+def test_copies_repeats_and_wrong_classes_are_seen(data: Path) -> None:
+    copies = evaluated_images(ImageSampler(Shows(pictures(120, 0)[:90], 3)), data, 90)
+    assert copies.scores.memory_ratio < 0.01
+    assert torch.allclose(copies.neighbours[:, 0], copies.neighbours[:, 1], atol=1e-5)
+    repeats = evaluated_images(ImageSampler(Shows(pictures(3, 2).repeat(30, axis=0))), data, 90)
+    assert repeats.scores.repeated_percent == 100
+    assert repeats.scores.recall_pixels < 0.1
+    assert repeats.scores.one_nearest_neighbour_error_percent is None
+    wrong = evaluated_images(ImageSampler(Shows(np.roll(pictures(90, 2), 1, axis=1), 3)), data, 90)
+    assert wrong.scores.one_nearest_neighbour_error_percent > 95
+
+
+def test_data_of_one_part_are_measured_but_for_a_tenth(tmp_path: Path) -> None:
+    path = tmp_path / "d.npz"
+    np.savez(path, images=pictures(100, 0))
+    found = evaluated_images(ImageSampler(Shows(pictures(50, 2))), path, samples=50)
+    assert found.scores.test_images == 90
+    assert 0.95 < found.scores.memory_ratio < 1.05
+    np.savez(path, images=pictures(9, 0))
+    with pytest.raises(UnusableData, match="has 9 pictures, expected 10 or more"):
+        evaluated_images(ImageSampler(Shows(pictures(50, 2))), path, samples=50)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("models") / "plain.safetensors"
+    config, module = NETWORKS["dense-generator"]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = module(config((1, 6, 6), latent=4, hidden=(8,), activations=("relu",)))
+    save_network(path, "dense-generator", network, PROVENANCE, task="gan")
+    return str(path)
+
+
+def evaluate(*arguments: Any) -> Any:
+    return run(app, ["evaluate", *map(str, arguments)], env={"COLUMNS": "200"})
+
+
+def test_document_table_and_report(model: str, data: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    done = evaluate(model, data, "--samples", 40, "--json", "-o", report)
+    assert done.exit_code == 0, done.output
+    (entry,) = json.loads(done.stdout)["results"]
+    assert (entry["model"], entry["output"], entry["samples"]) == (model, str(report), 40)
+    nats = f"{entry['parzen_nats']:.1f} ± {entry['parzen_standard_error_nats']:.1f} nats"
+    page = report.read_text()
+    assert nats in page
+    assert page.count("data:image/png;base64,") == 2
+    table = evaluate(model, data, "--samples", 40)
+    assert nats in table.stdout
+    other = evaluate(model, data, "--samples", 40, "--seed", 1, "--json")
+    assert json.loads(other.stdout)["results"][0]["parzen_nats"] != entry["parzen_nats"]
+
+
+def test_options_of_other_models_are_refused(model: str, data: Path) -> None:
+    done = evaluate(model, data, "--horizon", 4)
+    assert done.exit_code == 2
+    assert "--horizon is not of models for `predictor gan`" in done.output
