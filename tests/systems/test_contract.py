@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from predictor.image_sampler import ImageSampler
 from predictor.systems import SYSTEMS
 from predictor.systems.settings import RunSettings
 from predictor.training.checkpoint import BEST, read_checkpoint
@@ -350,3 +351,23 @@ def test_validation_measures_what_chooses_the_best(
     assert results[0] == results[1]
     assert state.system.best_by[0] in results[0]
     assert all(np.isfinite(value) for value in results[0].values())
+
+
+GENERATING = ("gan", "conditional-gan", "lapgan")
+"""Systems whose release makes pictures of latents."""
+
+
+@pytest.mark.parametrize(("name", "number"), [row for row in ROWS if row[0] in GENERATING])
+def test_samples_are_in_range_and_do_not_depend_on_the_batch(
+    name: str, number: int, tmp_path: Path
+) -> None:
+    settings = tiny_settings(name, number, level=None) if name == "lapgan" else None
+    settings = settings or tiny_settings(name, number)
+    run = Run(tmp_path, name, SYSTEMS[name], settings, tmp_path)
+    system = built_state(run, hardware_for(settings)).system
+    together = system.assemble(system.networks)["generator"] if system.assemble else None
+    sampler = ImageSampler(together or system.networks[system.release])
+    samples = sampler.sampled(7, seed=1)
+    assert samples.shape == (7, 1, 8, 8)
+    assert -1 <= samples.min() < samples.max() <= 1
+    assert torch.allclose(sampler.sampled(1, seed=1, first=5), samples[5:6], atol=1e-5)
