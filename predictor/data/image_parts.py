@@ -54,6 +54,11 @@ class ImageCollection:
             raise UnusableData(f"{self.path} has no part {name!r}, only {found}")
         return self.parts[name]
 
+    def class_count(self) -> int:
+        """Return how many different labels there are, over all parts."""
+        labels = [part.labels for part in self.parts.values() if part.labels is not None]
+        return len(np.unique(np.concatenate(labels))) if labels else 0
+
     def require_labels(self, classes: int) -> None:
         """Raise `UnusableData` unless every picture has a label below `classes`."""
         if self.empty_classes:

@@ -1,5 +1,6 @@
 """Small pictures with or without labels as training examples, each a function of three numbers."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -16,6 +17,8 @@ from predictor.data.image_formats import open_images
 from predictor.data.image_packing import Fit, PackedImages, cropped, packed_images
 from predictor.data.image_parts import TRAIN, VALIDATION, ImageCollection
 from predictor.errors import UnusableData
+
+_logger = logging.getLogger(__name__)
 
 
 class ImageSettings(BaseModel):
@@ -165,6 +168,14 @@ def split_images(
     collection = open_images(path)
     if classes is not None:
         collection.require_labels(classes)
+        found = collection.class_count()
+        if found < classes:
+            _logger.warning(
+                "%s has pictures of %d classes, classes=%d: the others are learnt from nothing",
+                path,
+                found,
+                classes,
+            )
     packed, skipped = packed_images(collection, TRAIN, settings.fit(is_training=True), cache)
     if VALIDATION in collection.parts:
         rows = np.arange(len(packed))

@@ -285,6 +285,23 @@ def test_data_that_does_not_do_is_named(tmp_path: Path) -> None:
         open_data(chosen, digits(tmp_path))
 
 
+def test_classes_that_the_data_lack_are_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    chosen = validated_settings(ConditionalGanSettings, {**SMALL, "classes": 12})
+    with caplog.at_level("WARNING"):
+        open_data(chosen, digits(tmp_path))
+    assert "has pictures of 10 classes, classes=12" in caplog.text
+
+
+def test_a_setting_of_a_network_leaves_the_others(tmp_path: Path) -> None:
+    chosen = validated_settings(GanSettings, {"generator": {"latent": 7}})
+    assert chosen.generator.config().latent == 7
+    assert chosen.generator.config().hidden == (1200, 1200)
+    again = validated_settings(GanSettings, chosen.model_dump(mode="json"))
+    assert again == chosen
+
+
 def test_recipe_of_mnist_is_the_code_s() -> None:
     chosen = validated_settings(GanSettings, load_recipe("gan-mnist").settings)
     optimizer = build(chosen).phases[1].optimizer

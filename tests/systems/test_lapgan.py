@@ -105,6 +105,26 @@ def test_a_level_sees_real_details_for_half_and_its_own_for_the_other() -> None:
     assert whole[0].requires_grad  # type: ignore[union-attr] # not None
 
 
+class Looks(nn.Module):
+    """A generator whose detail is the coarse look, and the label."""
+
+    latent_width, distribution = 1, "uniform"
+
+    def forward(self, latents: Tensor, coarse: Tensor, labels: Tensor) -> Tensor:
+        return coarse + labels[:, None, None, None]
+
+
+def test_a_detail_is_judged_with_the_look_and_label_that_it_was_generated_for() -> None:
+    chosen = settings(classes=3, units="signed", level=12)
+    judge = Recorder()
+    networks = {**build(chosen).networks, "discriminator-12": judge, "generator-12": Looks()}
+    batch = {"image": torch.rand(4, 3, 12, 12) * 2 - 1, "label": torch.tensor([0, 1, 2, 2])}
+    for phase in build(chosen).phases:
+        phase.loss(networks, batch, {})
+    for made, look, labels in (judge.seen[1], judge.seen[2]):
+        assert torch.equal(made, look + labels[:, None, None, None])  # type: ignore[operator,index,arg-type] # not None
+
+
 def test_coarsest_level_is_a_plain_pair() -> None:
     judge, batch, _ = shown(settings(units="signed"), 4)
     coarsest, _ = laplacian_pyramid(batch["image"], [(4, 4), (6, 6), (12, 12)])
