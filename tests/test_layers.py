@@ -33,7 +33,7 @@ LAYERS = [
     ["predictor.media"],
     ["predictor.losses", "predictor.metrics", "predictor.networks", "predictor.data"],
     ["predictor.video_fill"],
-    ["predictor.weights"],
+    ["predictor.weights", "predictor.theano_weights"],
     ["predictor.analysis"],
     ["predictor.systems"],
     ["predictor.training"],

@@ -10,6 +10,12 @@ from predictor.networks.context_encoder import (
     ContextEncoder,
     ContextEncoderConfig,
 )
+from predictor.networks.dcgan import (
+    DcganDiscriminator,
+    DcganDiscriminatorConfig,
+    DcganGenerator,
+    DcganGeneratorConfig,
+)
 from predictor.networks.dense_discriminator import DenseDiscriminator, DenseDiscriminatorConfig
 from predictor.networks.dense_generator import DenseGenerator, DenseGeneratorConfig
 from predictor.networks.feature_encoder import FeatureEncoder, FeatureEncoderConfig
@@ -46,6 +52,8 @@ from predictor.networks.patch import PatchDiscriminators, PatchDiscriminatorsCon
 NETWORKS: dict[str, tuple[type[Any], type[nn.Module]]] = {
     "context-discriminator": (ContextDiscriminatorConfig, ContextDiscriminator),
     "context-encoder": (ContextEncoderConfig, ContextEncoder),
+    "dcgan": (DcganGeneratorConfig, DcganGenerator),
+    "dcgan-discriminator": (DcganDiscriminatorConfig, DcganDiscriminator),
     "dense-discriminator": (DenseDiscriminatorConfig, DenseDiscriminator),
     "dense-generator": (DenseGeneratorConfig, DenseGenerator),
     "detail-discriminator": (DetailDiscriminatorConfig, DetailDiscriminator),

@@ -1,0 +1,290 @@
+"""The networks of Radford, Metz and Chintala 2015: strided convolutions and batch normalization.
+
+The generator's first grid is made by a fully connected layer, each further layer doubles it; the
+discriminator is its mirror and ends in one logit. Normalization is everywhere but at the
+generator's output and the discriminator's input. One config makes the paper's networks, those of
+its released code (Theano) and those of the port to Torch: `predictor.networks.dcgan_variants`.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from torch import Tensor, nn
+
+from predictor.errors import SettingsError, TensorContractError
+from predictor.latents import Distribution
+from predictor.networks.initialization import initialize
+from predictor.networks.judgement import Judgement
+from predictor.networks.pixel_units import PixelUnits
+from predictor.tensors import IMAGE_RANGE, require_images
+
+LEAK = 0.2
+_LARGEST_LAST = 7  # pixels a side of the smallest grid, if it can be
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class DcganGeneratorConfig:
+    """Sizes of the generator; defaults are the paper's for 64 x 64 (section 3, figure 1)."""
+
+    size: Size = (64, 64)
+    """Height and width of the images in pixels."""
+
+    channels: int = 3
+    """3 for colour, 1 for grey."""
+
+    latent: int = 100
+    """Numbers that an image is made from."""
+
+    distribution: Distribution = "uniform"
+    """From -1 to 1 (paper), or of deviation 1 (Torch; released networks for SVHN)."""
+
+    maps: tuple[int, ...] = (1024, 512, 256, 128)
+    """Channels of the hidden layers, from the smallest grid on."""
+
+    strides: tuple[int, ...] | None = None
+    """How much larger each transposed convolution makes the grid, 1 or 2; None is 2 each."""
+
+    kernel: Literal[3, 4, 5] = 5
+
+    is_normalized_per_unit: bool = False
+    """Give every place of the first grid a gain and a bias of its own (released code)."""
+
+    normalization_epsilon: float = 1e-5
+    """Added to variances; 1e-8 in the released code."""
+
+    pixel_range: ClassVar[tuple[float, float]] = IMAGE_RANGE
+    """The output passes a tanh."""
+
+    def __post_init__(self) -> None:
+        _require_possible(self)
+        if self.latent < 1:
+            raise SettingsError(f"latent is {self.latent}, expected 1 or more")
+
+    @property
+    def first_size(self) -> Size:
+        """Height and width of the smallest grid."""
+        return _smallest(self.size, _strides(self))
+
+
+class DcganGenerator(nn.Module):
+    """Makes images out of random numbers.
+
+    Weights begin as N(0, 0.02), gains as N(1, 0.02), biases of the normalization as 0; there are no
+    others.
+    """
+
+    def __init__(self, config: DcganGeneratorConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.pixel_range = config.pixel_range
+        self.latent_width, self.distribution = config.latent, config.distribution
+        self.classes = None
+        self.units = PixelUnits("signed", (config.channels, *config.size))
+        self.multiple = 1
+        self.layout = f"(N, {config.latent}) to {_images(config)}"
+        first, *others = config.maps
+        units = first * math.prod(config.first_size)
+        self.project = nn.Linear(config.latent, units, bias=False)
+        epsilon = config.normalization_epsilon
+        self.normalize: nn.Module
+        if config.is_normalized_per_unit:
+            self.normalize = nn.BatchNorm1d(units, eps=epsilon)
+        else:
+            self.normalize = nn.BatchNorm2d(first, eps=epsilon)
+        layers: list[nn.Module] = []
+        channels = first
+        *inner, last = _strides(config)
+        for maps, stride in zip(others, inner, strict=True):
+            layers += [
+                _transposed(channels, maps, config.kernel, stride),
+                nn.BatchNorm2d(maps, eps=epsilon),
+                nn.ReLU(),
+            ]
+            channels = maps
+        layers.append(_transposed(channels, config.channels, config.kernel, last))
+        self.layers = nn.Sequential(*layers)
+        _initialize(self)
+
+    def forward(self, latents: Tensor, labels: None = None) -> Tensor:
+        """Return images ``(N, channels, H, W)`` in [-1, 1] made from `latents` ``(N, latent)``.
+
+        Raises `TensorContractError` for latents of another length, and for labels: it knows none.
+        """
+        _require_latents(latents, self.latent_width)
+        if labels is not None:
+            raise TensorContractError("labels were given to a network without classes")
+        grid = (self.config.maps[0], *self.config.first_size)
+        units = self.project(latents)
+        if self.config.is_normalized_per_unit:
+            maps = self.normalize(units).unflatten(1, grid)
+        else:
+            maps = self.normalize(units.unflatten(1, grid))
+        return self.layers(maps.relu()).tanh().to(latents.dtype)
+
+
+@dataclass(frozen=True)
+class DcganDiscriminatorConfig:
+    """Sizes of the discriminator; defaults are the paper's for 64 x 64."""
+
+    size: Size = (64, 64)
+    """Height and width of the images in pixels."""
+
+    channels: int = 3
+    """3 for colour, 1 for grey."""
+
+    maps: tuple[int, ...] = (128, 256, 512, 1024)
+    """Channels of the convolutions."""
+
+    strides: tuple[int, ...] | None = None
+    """How much smaller each convolution makes the grid, 1 or 2; None is 2 each."""
+
+    kernel: Literal[3, 4, 5] = 5
+
+    normalization_epsilon: float = 1e-5
+    """Added to variances; 1e-8 in the released code."""
+
+    pixel_range: ClassVar[tuple[float, float]] = IMAGE_RANGE
+
+    def __post_init__(self) -> None:
+        _require_possible(self)
+
+    @property
+    def last_size(self) -> Size:
+        """Height and width of the smallest grid."""
+        return _smallest(self.size, _strides(self))
+
+
+class DcganDiscriminator(nn.Module):
+    """Judges an image as a whole, with one logit; weights begin as the generator's."""
+
+    def __init__(self, config: DcganDiscriminatorConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.pixel_range = config.pixel_range
+        self.multiple = 1
+        self.layout = f"{_images(config)} to (N, 1, 1, 1)"
+        self.layers = nn.ModuleList()
+        channels = config.channels
+        for maps, stride in zip(config.maps, _strides(config), strict=True):
+            padding = (config.kernel - 1) // 2
+            layer: list[nn.Module] = [
+                nn.Conv2d(channels, maps, config.kernel, stride, padding, bias=False)
+            ]
+            if self.layers:
+                layer.append(nn.BatchNorm2d(maps, eps=config.normalization_epsilon))
+            self.layers.append(nn.Sequential(*layer, nn.LeakyReLU(LEAK)))
+            channels = maps
+        self.last = nn.Linear(channels * math.prod(config.last_size), 1, bias=False)
+        _initialize(self)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """``(C, H, W)`` of the images that it judges."""
+        return (self.config.channels, *self.config.size)
+
+    def activations(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Return what every convolution sees in images ``(N, channels, H, W)`` in [-1, 1].
+
+        Each is ``(N, C, h, w)``, after the nonlinearity. Raises `TensorContractError` for images of
+        another size or number of channels.
+        """
+        _require_size(images, self.config.size, self.config.channels)
+        found = []
+        for layer in self.layers:
+            images = layer(images)
+            found.append(images)
+        return tuple(found)
+
+    def forward(self, images: Tensor) -> Judgement:
+        """Return the judgement on images as `activations` takes them, logits ``(N, 1, 1, 1)``."""
+        features = self.activations(images)
+        return Judgement(self.last(features[-1].flatten(1))[..., None, None], features)
+
+
+def usual_maps(size: Size, first: int = 128) -> tuple[int, ...]:
+    """Return the channels of a discriminator for images of `size`; turned round the generator's.
+
+    Sides are halved while both are even and above 7, the channels doubled up to eight times
+    `first`: the paper's four layers for 64 x 64, three for 32 x 32, five for 128 x 128.
+    """
+    maps: list[int] = []
+    height, width = size
+    while not maps or (min(height, width) > _LARGEST_LAST and height % 2 == width % 2 == 0):
+        maps.append(first * min(2 ** len(maps), 8))
+        height, width = height // 2, width // 2
+    return tuple(maps)
+
+
+def _initialize(network: nn.Module) -> None:
+    """Draw the first weights of `network`: N(0, 0.02), gains N(1, 0.02)."""
+    initialize(network.modules(), "normal", 0.02)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1.0, 0.02)
+
+
+def _images(config: DcganGeneratorConfig | DcganDiscriminatorConfig) -> str:
+    return f"(N, {config.channels}, {config.size[0]}, {config.size[1]})"
+
+
+def _require_latents(latents: Tensor, length: int) -> None:
+    if latents.ndim != 2 or latents.shape[1] != length or not latents.is_floating_point():
+        raise TensorContractError(
+            f"latents are {latents.dtype} {tuple(latents.shape)}, expected floats (N, {length})"
+        )
+
+
+def _require_size(images: Tensor, size: Size, channels: int) -> None:
+    require_images(images, channels=channels)
+    if tuple(images.shape[-2:]) != size:
+        raise TensorContractError(
+            f"images are {images.shape[-1]}x{images.shape[-2]}, expected {size[1]}x{size[0]}"
+        )
+
+
+def _transposed(channels: int, maps: int, kernel: int, stride: int) -> nn.ConvTranspose2d:
+    padding = (kernel - 1) // 2
+    return nn.ConvTranspose2d(
+        channels,
+        maps,
+        kernel,
+        stride,
+        padding,
+        output_padding=stride - 1 if kernel % 2 else 0,
+        bias=False,
+    )
+
+
+def _strides(config: DcganGeneratorConfig | DcganDiscriminatorConfig) -> tuple[int, ...]:
+    return config.strides or (2,) * len(config.maps)
+
+
+def _smallest(size: Size, strides: tuple[int, ...]) -> Size:
+    factor = math.prod(strides)
+    return size[0] // factor, size[1] // factor
+
+
+def _require_possible(config: DcganGeneratorConfig | DcganDiscriminatorConfig) -> None:
+    if not config.maps or min(*config.maps, config.channels) < 1:
+        raise SettingsError(
+            f"maps is {config.maps}, channels {config.channels}: expected 1 or more each"
+        )
+    strides = _strides(config)
+    if len(strides) != len(config.maps) or not set(strides) <= {1, 2}:
+        raise SettingsError(f"strides is {strides}, expected 1 or 2 for each of {config.maps}")
+    if config.kernel == 4 and 1 in strides:
+        raise SettingsError("a kernel of 4 with a stride of 1 changes the size: expected 3 or 5")
+    factor = math.prod(strides)
+    if min(config.size) < 1 or any(side % factor for side in config.size):
+        height, width = config.size
+        raise SettingsError(
+            f"size is {height}x{width}, expected multiples of {factor}: the layers halve "
+            f"{strides.count(2)} times"
+        )
+    if config.normalization_epsilon <= 0:
+        raise SettingsError(
+            f"normalization_epsilon is {config.normalization_epsilon}, expected more than 0"
+        )
