@@ -114,6 +114,25 @@ class ContextEncoder(nn.Module):
         self.decoder = nn.Sequential(*layers, _doubling(channels, _COLOURS), nn.Tanh())
         _initialised(self, config.has_zero_biases)
 
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """``(C, H, W)`` of the images that it sees."""
+        return (_COLOURS, self.fixed_side_px, self.fixed_side_px)
+
+    def activations(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Return what the convolutions of the encoder see in whole images ``(N, 3, side, side)``.
+
+        Images are in [-1, 1]; each result is ``(N, C, h, w)``, after the nonlinearity. Raises
+        `TensorContractError` for another size.
+        """
+        _require_square(images, self.fixed_side_px)
+        found = []
+        for layer in self.encoder:
+            images = layer(images)
+            if isinstance(layer, nn.LeakyReLU):
+                found.append(images)
+        return tuple(found)
+
     def region(self, height: int, width: int) -> tuple[slice, slice]:
         """Return the rows and columns of an image of this size that are painted."""
         painted = self.config.painted_px

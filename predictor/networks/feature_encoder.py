@@ -118,6 +118,15 @@ class FeatureEncoder(nn.Module):
         """Return the rows and columns that are painted: all."""
         return slice(0, height), slice(0, width)
 
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """``(C, H, W)`` of the images that it sees."""
+        return (3, SIDE_PX, SIDE_PX)
+
+    def activations(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Return `features` alone: AlexNet's last pooling."""
+        return (self.features(images),)
+
     def features(self, images: Tensor) -> Tensor:
         """Return AlexNet's last pooling ``(N, 256, 6, 6)`` of images ``(N, 3, 227, 227)``.
 
