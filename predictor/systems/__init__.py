@@ -1,12 +1,13 @@
 """Adversarial systems: one method a file, each as networks and phases."""
 
-from predictor.systems import conditional_gan, frames, gan, inpaint, lapgan
+from predictor.systems import conditional_gan, dcgan, frames, gan, inpaint, lapgan
 from predictor.systems.entry import SystemEntry
 
 SYSTEMS: dict[str, SystemEntry] = {
     "conditional-gan": SystemEntry(
         conditional_gan.ConditionalGanSettings, gan.build, gan.open_data
     ),
+    "dcgan": SystemEntry(dcgan.DcganSettings, dcgan.build, dcgan.open_data),
     "frames": SystemEntry(frames.FramesSettings, frames.build, frames.open_data),
     "gan": SystemEntry(gan.GanSettings, gan.build, gan.open_data),
     "inpaint": SystemEntry(inpaint.InpaintSettings, inpaint.build, inpaint.open_data),

@@ -60,6 +60,29 @@ def test_the_recipes_of_mathieu_are_plain_descent_on_a_pixel_loss(name: str) -> 
         assert optimizer.learning_rate_factor(0) == 1
 
 
+def test_the_recipes_of_dcgan_are_the_published_variants() -> None:
+    from predictor.networks.dcgan_variants import DCGAN_VARIANTS
+    from predictor.systems.dcgan import DcganSettings
+
+    schedules = {}
+    for name, variant in {
+        "dcgan-paper": "paper",
+        "dcgan-torch": "torch",
+        "dcgan-faces": "theano-faces",
+        "dcgan-svhn": "theano-svhn",
+    }.items():
+        settings = validated_settings(DcganSettings, load_recipe(name).settings)
+        found = settings.generator.config(), settings.discriminator.config()
+        assert found == DCGAN_VARIANTS[variant], name
+        schedules[name] = (settings.schedule, settings.batch_size)
+    assert schedules == {
+        "dcgan-paper": ("alternating", 128),
+        "dcgan-torch": ("simultaneous", 64),
+        "dcgan-faces": ("odd_even", 128),
+        "dcgan-svhn": ("odd_even", 64),
+    }
+
+
 def test_unknown_recipe_names_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("predictor.recipes.recipe_names", lambda: ["mathieu-paper", "dcgan"])
     with pytest.raises(SettingsError, match=r"'mathieu-papers'; did you mean 'mathieu-paper'"):
