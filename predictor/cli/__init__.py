@@ -4,6 +4,7 @@ import typer
 
 from predictor.cli.evaluate import evaluate
 from predictor.cli.export import export
+from predictor.cli.features import features
 from predictor.cli.reproduce import reproduce
 from predictor.cli.resume import resume
 from predictor.cli.sample import sample
@@ -11,5 +12,5 @@ from predictor.cli.train import train
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
-for _command in (train, resume, sample, evaluate, reproduce, export):
+for _command in (train, resume, sample, evaluate, features, reproduce, export):
     app.command(rich_help_panel="Training")(_command)

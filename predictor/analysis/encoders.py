@@ -1,0 +1,27 @@
+"""The encoder of a model: what in it looks at images."""
+
+import os
+from pathlib import Path
+
+from predictor.analysis.features import ImageEncoder, require_encoder
+from predictor.theano_weights import holds_theano_weights, read_theano_discriminator
+from predictor.weights import companion_file, find_model, load_network
+
+DISCRIMINATOR = "discriminator"
+
+
+def load_encoder(name_or_file: str | os.PathLike[str]) -> ImageEncoder:
+    """Return the encoder of a bundled model, of a weights file or of a model folder.
+
+    It is the network that people run, or the discriminator that was released with it. A folder with
+    the arrays that Radford et al. released is a model too. Raises `UnknownModel`, also for a model
+    without an encoder, and `DamagedWeights`.
+    """
+    name = os.fspath(name_or_file)
+    if holds_theano_weights(Path(name)):
+        return read_theano_discriminator(Path(name))
+    path = find_model(name)
+    network, _ = load_network(path)
+    if not isinstance(network, ImageEncoder) and companion_file(path, DISCRIMINATOR).is_file():
+        network, _ = load_network(companion_file(path, DISCRIMINATOR))
+    return require_encoder(network, name)

@@ -1,0 +1,82 @@
+"""Pictures of any format as arrays of the size that an encoder takes, and as batches of images."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from predictor.analysis.features import BATCH, ImageEncoder
+from predictor.data import open_images
+from predictor.data.image_packing import Fit, packed_images
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """The readable pictures of one official part, in order."""
+
+    pixels: Pixels
+    """``(N, H, W, C)``"""
+    names: tuple[str, ...]
+    labels: NDArray[np.int64] | None
+    """The classes from 0 on, where there are any."""
+
+
+@dataclass(frozen=True, eq=False)
+class PictureParts:
+    """The pictures at a path by official part: ``train``, ``val``, ``test``."""
+
+    parts: Mapping[str, Pictures]
+    class_names: tuple[str, ...] | None
+    skipped: tuple[str, ...]
+    """What could not be read, one line each."""
+
+
+def fitted_pictures(
+    path: Path, encoder: ImageEncoder, *, are_labelled: bool = False
+) -> PictureParts:
+    """Return the pictures at `path`, resized to cover what `encoder` takes and cropped to it.
+
+    Raises `UnusableData`; with `are_labelled` also where a picture has no label or a class no
+    picture.
+    """
+    channels, height, width = encoder.image_shape
+    fit = Fit((height, width), 1 if channels == 1 else 3)
+    collection = open_images(path)
+    if are_labelled:
+        labels = [part.labels for part in collection.parts.values() if part.labels is not None]
+        collection.require_labels(1 + max((int(found.max()) for found in labels), default=0))
+    parts, skipped = {}, list(collection.skipped)
+    for name in collection.parts:
+        packed, unread = packed_images(collection, name, fit)
+        pixels = np.stack([packed.picture(row) for row in range(len(packed))])
+        parts[name] = Pictures(pixels, tuple(packed.names), packed.labels)
+        skipped += unread
+    return PictureParts(parts, collection.class_names, tuple(skipped))
+
+
+def as_images(pixels: Pixels) -> Tensor:
+    """Return pictures ``(N, H, W, C)`` as images ``(N, C, H, W)`` in [-1, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2) / 127.5 - 1
+
+
+def image_batches(pixels: Pixels) -> Iterator[Tensor]:
+    """Yield all pictures in order as images, `BATCH` at a time."""
+    for start in range(0, len(pixels), BATCH):
+        yield as_images(pixels[start : start + BATCH])
+
+
+def mixed_batches(pixels: Pixels) -> Iterator[Tensor]:
+    """Yield the pictures in a shuffled order, always the same, as images, `BATCH` at a time.
+
+    Statistics of batches mean little where each is of one class, as class folders have them. An
+    incomplete last batch is left out unless it is the only one.
+    """
+    order = np.random.default_rng(0).permutation(len(pixels))
+    for start in range(0, max(1, len(order) - BATCH + 1), BATCH):
+        yield as_images(pixels[order[start : start + BATCH]])
