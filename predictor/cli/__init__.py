@@ -5,6 +5,7 @@ import typer
 from predictor.cli.evaluate import evaluate
 from predictor.cli.export import export
 from predictor.cli.features import features
+from predictor.cli.probe import probe
 from predictor.cli.reproduce import reproduce
 from predictor.cli.resume import resume
 from predictor.cli.sample import sample
@@ -12,5 +13,5 @@ from predictor.cli.train import train
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
-for _command in (train, resume, sample, evaluate, features, reproduce, export):
+for _command in (train, resume, sample, evaluate, features, probe, reproduce, export):
     app.command(rich_help_panel="Training")(_command)
