@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from rich.console import RenderableType
 
@@ -65,15 +65,23 @@ def _video_fill(model: str, videos: Path) -> "list[Row]":
     return list(video_fill_rows(videos, loaded_filler(model, "auto", "auto", None)))
 
 
+def _dcgan_speed(model: str, is_quick: bool, threads: int | None) -> "Iterable[Row]":
+    from pipelines.benchmark.dcgan import throughput_rows
+
+    return throughput_rows(rounds=2 if is_quick else 5, threads=threads)
+
+
 @dataclass(frozen=True)
 class _Benchmark:
-    """What measures the numbers promised of a task."""
+    """What measures the numbers promised of a task; None for the quality where there are none."""
 
-    quality: "Callable[[Path, Sequence[str]], _Quality]"
-    speed: "Callable[[str, bool, int | None], Iterator[Row]]"
+    quality: "Callable[[Path, Sequence[str]], _Quality] | None"
+    speed: "Callable[[str, bool, int | None], Iterable[Row]]"
+    speed_title: str = "Speed, on the processor"
 
 
 TASKS = {
+    "dcgan": _Benchmark(None, _dcgan_speed, "Training throughput"),
     "frames": _Benchmark(_frames_quality, _frames_speed),
     "inpaint": _Benchmark(_inpaint_quality, _inpaint_speed),
 }
@@ -115,12 +123,16 @@ def benchmark(
     """Measure the promised numbers here and now, each beside its bar.
 
     Quality on DATA, which the model was not trained on; speed on clips and photographs that are
-    made for it, on the processor whatever the device.
+    made for it, on the processor whatever the device. dcgan is the throughput of its training, on
+    the GPU where there is one: it takes no DATA and no model.
     """
     if task not in TASKS:
         raise typer.BadParameter(f"no benchmark {task!r}; known are {', '.join(TASKS)}")
     if videos is not None and task != "inpaint":
         raise typer.BadParameter("--videos is for the task inpaint")
+    quality = TASKS[task].quality
+    if quality is None and (data or model or against or quality_only):
+        raise typer.BadParameter(f"{task} takes no DATA and no model: it measures training")
     if quality_only and data is None:
         raise typer.BadParameter("--quality-only needs DATA, a folder")
     from pipelines.benchmark.rows import benchmark_table
@@ -132,10 +144,10 @@ def benchmark(
     model = model or task
     entry: dict[str, Any] = {"task": task, "model": model, "cpus": os.cpu_count()}
     tables: list[RenderableType] = []
-    if data is not None:
+    if data is not None and quality is not None:
         _note(f"measuring the quality on {data}")
         names = [model] if against is None else [model, against]
-        table, rows, evaluation = TASKS[task].quality(data, names)
+        table, rows, evaluation = quality(data, names)
         tables += [table, benchmark_table("Quality", rows)]
         entry |= {"quality": [row.as_json() for row in rows], "evaluation": evaluation}
     if videos is not None:
@@ -148,7 +160,7 @@ def benchmark(
         for row in TASKS[task].speed(model, quick, threads):
             _note(f"{row.what}: {row.value:.3g} {row.unit}")
             rows.append(row)
-        tables.append(benchmark_table("Speed, on the processor", rows))
+        tables.append(benchmark_table(TASKS[task].speed_title, rows))
         entry |= {"speed": [row.as_json() for row in rows]}
     if as_json:
         typer.echo(json.dumps({"results": [entry], "exit_code": 0}, indent=2))

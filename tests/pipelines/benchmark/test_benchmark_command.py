@@ -66,12 +66,32 @@ def test_speed_is_measured_without_data(
     assert "met" in done.stdout
 
 
+@pytest.mark.parametrize(("options", "rounds"), [([], 5), (["--quick", "--threads", "1"], 2)])
+def test_throughput_of_dcgan_is_measured(
+    monkeypatch: pytest.MonkeyPatch, options: list[str], rounds: int
+) -> None:
+    asked: dict[str, object] = {}
+
+    def throughput_rows(**told: object) -> list[Row]:
+        asked.update(told)
+        return [Row("this loop", 2.0, "x", at_least=1.5)]
+
+    monkeypatch.setattr("pipelines.benchmark.dcgan.throughput_rows", throughput_rows)
+    done = run(app, ["dcgan", "--json", *options])
+    assert done.exit_code == 0, done.output
+    (entry,) = json.loads(done.stdout)["results"]
+    assert [row["is_met"] for row in entry["speed"]] == [True]
+    assert asked == {"threads": 1 if options else None, "rounds": rounds}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["music"], "no benchmark 'music'"),
         (["frames", "--quality-only"], "needs DATA"),
         (["frames", "--videos", "."], "--videos is for the task inpaint"),
+        (["dcgan", "videos"], "dcgan takes no DATA and no model"),
+        (["dcgan", "--model", "frames"], "dcgan takes no DATA and no model"),
     ],
 )
 def test_what_cannot_be_measured_is_a_usage_error(arguments: list[str], message: str) -> None:
