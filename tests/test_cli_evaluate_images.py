@@ -138,6 +138,17 @@ def test_document_table_and_report(model: str, data: Path, tmp_path: Path) -> No
     assert json.loads(other.stdout)["results"][0]["parzen_nats"] != entry["parzen_nats"]
 
 
+def test_a_convolutional_generator_is_measured_too(data: Path, tmp_path: Path) -> None:
+    path = tmp_path / "dcgan.safetensors"
+    config, module = NETWORKS["dcgan"]
+    network = module(config(size=(6, 6), channels=1, latent=4, maps=(4,)))
+    save_network(path, "dcgan", network, PROVENANCE, task="dcgan")
+    done = evaluate(path, data, "--samples", 20, "--json")
+    assert done.exit_code == 0, done.output
+    (entry,) = json.loads(done.stdout)["results"]
+    assert (entry["samples"], entry["test_images"]) == (20, 60)
+
+
 def test_options_of_other_models_are_refused(model: str, data: Path) -> None:
     done = evaluate(model, data, "--horizon", 4)
     assert done.exit_code == 2

@@ -17,6 +17,7 @@ EVALUATIONS: Mapping[str, Callable[..., None]] = {
     "gan": evaluate_images,
     "conditional-gan": evaluate_images,
     "lapgan": evaluate_images,
+    "dcgan": evaluate_images,
 }
 """What measures a model and prints what it found, by the task in the model's file."""
 
