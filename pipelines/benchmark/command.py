@@ -133,7 +133,7 @@ def benchmark(
     quality = TASKS[task].quality
     if quality is None and (data or model or against or quality_only):
         raise typer.BadParameter(f"{task} takes no DATA and no model: it measures training")
-    if quality_only and data is None:
+    if quality_only and data is None and videos is None:
         raise typer.BadParameter("--quality-only needs DATA, a folder")
     from pipelines.benchmark.rows import benchmark_table
 
