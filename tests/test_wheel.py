@@ -27,7 +27,7 @@ import predictor
 from predictor.recipes import load_recipe, recipe_names
 from predictor.systems import SYSTEMS
 from predictor.training.settings import validated_settings
-from predictor.weights import bundled_models
+from predictor.weights import bundled_models, read_metadata
 
 recipes = {}
 for name in recipe_names():
@@ -38,11 +38,17 @@ for name in recipe_names():
 generator = torch.Generator().manual_seed(0)
 texture = torch.nn.functional.avg_pool2d(torch.rand(1, 3, 72, 120, generator=generator), 5, 1, 2)
 clip = torch.stack([texture[..., 4:68, 2 * k : 2 * k + 96] for k in range(12)], 1) * 2 - 1
+hole = torch.zeros(1, 1, 64, 96)
+hole[..., 20:40, 30:60] = 1
+use = {
+    "frames": lambda model: model.predict(clip, count=1)[:, 0],
+    "inpaint": lambda model: model.fill(clip[:, 0], hole),
+}
 models = {}
 for name, file in bundled_models().items():
-    frames = predictor.load(name, device="cpu").predict(clip, count=1)
-    is_usable = frames.isfinite().all() and frames.abs().max() <= 1
-    models[name] = [list(frames.shape), bool(is_usable), file.with_name("README.md").is_file()]
+    made = use[read_metadata(file).task](predictor.load(name, device="cpu"))
+    is_usable = made.isfinite().all() and made.abs().max() <= 1
+    models[name] = [list(made.shape), bool(is_usable), file.with_name("README.md").is_file()]
 
 homes = [str(Path(package.__file__).parent.parent) for package in (predictor, pipelines)]
 print(json.dumps({"homes": homes, "recipes": recipes, "models": models}))
@@ -106,9 +112,9 @@ def test_recipes_and_models_load_and_predict_without_the_checkout(
     assert Path(found["homes"][0]).is_relative_to(python.parents[1])
     assert set(found["recipes"]) == {path.stem for path in ROOT.glob("predictor/recipes/*.toml")}
     assert set(found["models"]) == {path.parent.name for path in ROOT.glob("models/*/README.md")}
-    assert "frames" in found["models"]
+    assert {"frames", "inpaint"} <= set(found["models"])
     for name, told in found["models"].items():
-        assert told == [[1, 1, 3, 64, 96], True, True], name
+        assert told == [[1, 3, 64, 96], True, True], name
 
 
 def test_console_script_is_installed(python: Path, tmp_path: Path) -> None:
@@ -117,4 +123,4 @@ def test_console_script_is_installed(python: Path, tmp_path: Path) -> None:
     script = python.with_name("predictor")
     assert ran([str(script), "--version"], tmp_path) == f"predictor {__version__}\n"
     listed = json.loads(ran([str(script), "models", "--json"], tmp_path))
-    assert {row["name"] for row in listed["results"]} >= {"frames"}
+    assert {row["name"] for row in listed["results"]} >= {"frames", "inpaint"}

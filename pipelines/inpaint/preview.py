@@ -57,7 +57,7 @@ def _around_largest_hole(weight: np.ndarray[tuple[int, int], np.dtype[np.bool_]]
     holes = holes_of(weight)
     if not holes:
         return Box(0, 0, height, width)
-    box = max((hole.box for hole in holes), key=lambda box: box.height * box.width)
+    box = max(holes, key=lambda hole: int(np.count_nonzero(hole.pixels))).box
     return box.grown(max(box.height, box.width) // 2).within(height, width)
 
 

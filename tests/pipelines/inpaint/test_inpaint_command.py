@@ -213,6 +213,14 @@ def test_what_cannot_work_is_usage(
     assert len(ended.err.splitlines()) == 1
 
 
+def test_the_bundled_network_is_the_default(command: Command, tmp_path: Path) -> None:
+    source = photograph(tmp_path / "a.png")
+    ended = command("inpaint", source, "--mask", "box:20,10,16,16", "--verify")
+    assert ended.code == 0
+    filled = pixels_of(tmp_path / "a.filled.png")[10:26, 20:36].astype(float)
+    assert np.abs(filled - scene()[10:26, 20:36]).mean() < 15  # a smooth scene goes on smoothly
+
+
 def test_no_model_of_that_name(command: Command, tmp_path: Path) -> None:
     source = photograph(tmp_path / "a.png")
     ended = command("inpaint", source, "--mask", "center:0.3", "--model", "nonsense")
