@@ -147,18 +147,40 @@ def _moved(
     height, width = missing.shape
     moved, weights = np.zeros_like(detail), np.zeros((height, width), np.float32)
     part = chosen.shape[0] * cell, chosen.shape[1] * cell
+    # Cells at the lower and right edge that are not whole take what the last whole ones take.
+    room = ((0, height - part[0]), (0, width - part[1]))
     for number, (down, right) in enumerate(displacements):
-        takes = (chosen == number).astype(np.float32)
+        takes = chosen == number
         if not takes.any():
             continue
-        share = np.zeros((height, width), np.float32)
-        share[: part[0], : part[1]] = cv2.resize(takes, part[::-1], interpolation=cv2.INTER_LINEAR)
-        share[part[0] :], share[:, part[1] :] = share[part[0] - 1], share[:, part[1] - 1 : part[1]]
+        rows, columns = _reach(takes.any(1), cell), _reach(takes.any(0), cell)
+        around = takes[rows[0] // cell : rows[1] // cell, columns[0] // cell : columns[1] // cell]
+        size = columns[1] - columns[0], rows[1] - rows[0]
+        share = cv2.resize(around.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+        beyond = [
+            pad if end == whole else (0, 0)
+            for pad, end, whole in zip(room, (rows[1], columns[1]), part, strict=True)
+        ]
+        share = np.pad(share, beyond, mode="edge")
+        bottom, end = rows[0] + share.shape[0], columns[0] + share.shape[1]
         here, there = _overlap(height, width, down, right)
-        share = share[here] * ~missing[there]
+        top, bottom = max(rows[0], here[0].start), min(bottom, here[0].stop)
+        left, end = max(columns[0], here[1].start), min(end, here[1].stop)
+        if top >= bottom or left >= end:
+            continue
+        share = share[top - rows[0] : bottom - rows[0], left - columns[0] : end - columns[0]]
+        here = slice(top, bottom), slice(left, end)
+        there = slice(top + down, bottom + down), slice(left + right, end + right)
+        share = share * ~missing[there]
         moved[here] += share[..., None] * detail[there]
         weights[here] += share
     return (moved / np.maximum(weights, 0.25)[..., None]).astype(np.float32)
+
+
+def _reach(is_taken: NDArray[np.bool_], cell: int) -> tuple[int, int]:
+    """Return from which pixel to which the cells taken are, with the cells beside them."""
+    taken = np.flatnonzero(is_taken)
+    return int(max(0, taken[0] - 1)) * cell, int(min(len(is_taken), taken[-1] + 2)) * cell
 
 
 def _overlap(
