@@ -1,6 +1,5 @@
 """`predictor inpaint`: its options, what it prints, and its exit code."""
 
-import os
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -158,7 +157,7 @@ def inpaint(
         typer.Option(
             min=1,
             rich_help_panel=_HOW,
-            show_default="one a processor core, one for a few photographs",
+            show_default="one a core, 4 on a GPU, one for a few photographs",
             help="Processes, each with a photograph of its own.",
         ),
     ] = None,
@@ -190,7 +189,7 @@ def inpaint(
     """
     from pipelines.inpaint.batch import inpainted
     from pipelines.inpaint.masks import MaskSettings
-    from pipelines.inpaint.request import InpaintSettings, require_usable
+    from pipelines.inpaint.request import InpaintSettings, require_usable, usual_workers
     from pipelines.inpaint.sources import named_sources
     from pipelines.reports import reported
     from predictor.media.photographs.photograph import Saving
@@ -215,7 +214,9 @@ def inpaint(
     )
     require_usable(settings)
     code = reported(
-        inpainted(named, settings, workers or _cores(), preview=preview, is_planned=dry_run),
+        inpainted(
+            named, settings, workers or usual_workers(settings), preview=preview, is_planned=dry_run
+        ),
         is_batch=named.is_batch,
         as_json=as_json,
         debug=debug,
@@ -254,10 +255,6 @@ def _quality(text: str) -> int | None:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 100):
         raise typer.BadParameter(f"--quality is {text!r}, expected keep or 1 to 100")
     return int(text)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _summary(named: "Sources", tally: Tally) -> str:
