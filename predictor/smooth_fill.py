@@ -1,5 +1,6 @@
 """The classical fill that needs no training: a smooth surface through the known pixels."""
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -36,8 +37,9 @@ def smooth_fill(images: Tensor, masks: Tensor) -> Tensor:
         filled = colours + missing * functional.interpolate(
             filled, colours.shape[-2:], mode="bilinear", align_corners=False
         )
+        quarters = missing / 4
         for _ in range(SMALL_SWEEPS if max(colours.shape[-2:]) <= SMALL_SIDE_PX else SWEEPS):
-            filled = colours + missing * _mean_of_neighbours(filled)
+            filled = torch.addcmul(colours, quarters, _sum_of_neighbours(filled))
     return images * known + filled * masks
 
 
@@ -56,7 +58,7 @@ def known_means(images: Tensor, masks: Tensor, size: tuple[int, int]) -> tuple[T
     return colours / shares.clamp_min(1e-6) * (1 - missing), missing
 
 
-def _mean_of_neighbours(planes: Tensor) -> Tensor:
+def _sum_of_neighbours(planes: Tensor) -> Tensor:
     padded = functional.pad(planes, (1, 1, 1, 1), mode="replicate")
     across = padded[..., 1:-1, :-2] + padded[..., 1:-1, 2:]
-    return (across + padded[..., :-2, 1:-1] + padded[..., 2:, 1:-1]) / 4
+    return across + padded[..., :-2, 1:-1] + padded[..., 2:, 1:-1]

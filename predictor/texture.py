@@ -10,16 +10,19 @@ Statistics of displacements: He and Sun 2012; detail for a coarse fill from its 
 al. 2020, contextual residual aggregation. No weights are involved.
 """
 
+import itertools
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 CELL_PX = 4
 WINDOW_CELLS = 9
 """Side of the surroundings that are compared."""
+
+BLOCKS = 3
+"""Into so many blocks a side they are cut; the means of the blocks are compared."""
 
 DETAIL_PX = 3.0
 """Deviation of the Gaussian that takes detail away; what is left of an image is its detail."""
@@ -88,23 +91,32 @@ def _displacements(grid: _Grid) -> _Numbers:
     if len(usable) > SOURCES:
         step = int(np.ceil(np.sqrt(len(usable) / SOURCES)))
         usable = usable[(usable % step == 0).all(1)]
-    margin = WINDOW_CELLS // 2
-    padded = np.pad(grid.colours, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
-    windows = sliding_window_view(padded, (WINDOW_CELLS, WINDOW_CELLS), axis=(0, 1))
-
-    def surroundings(cells: _Numbers) -> _Image:
-        return np.ascontiguousarray(windows[cells[:, 0], cells[:, 1]]).reshape(len(cells), -1)
-
-    sources = surroundings(usable)
+    surroundings = _surroundings(grid.colours)
+    sources = surroundings[usable[:, 0], usable[:, 1]]
     lengths = np.einsum("ij,ij->i", sources, sources)
     nearest = []
     at_once = max(1, _COMPARISONS // len(usable))
     for start in range(0, len(wanted), at_once):
-        targets = surroundings(wanted[start : start + at_once])
+        cells = wanted[start : start + at_once]
+        targets = surroundings[cells[:, 0], cells[:, 1]]
         # The squared distance less what is the same for all sources.
         nearest.append((lengths - 2 * targets @ sources.T).argmin(1))
     moves, counts = np.unique(usable[np.concatenate(nearest)] - wanted, axis=0, return_counts=True)
     return moves[np.argsort(-counts, kind="stable")[:DISPLACEMENTS]]
+
+
+def _surroundings(colours: _Image) -> _Image:
+    """Return what surrounds each cell, ``(h, w, 3 * BLOCKS ** 2)``: means of blocks of cells."""
+    side = WINDOW_CELLS // BLOCKS
+    means = cv2.blur(colours, (side, side), borderType=cv2.BORDER_REPLICATE)
+    margin = side * (BLOCKS // 2)
+    padded = np.pad(means, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
+    height, width = colours.shape[:2]
+    blocks = [
+        padded[down : down + height, right : right + width]
+        for down, right in itertools.product(range(0, 2 * margin + 1, side), repeat=2)
+    ]
+    return np.concatenate(blocks, axis=-1)
 
 
 def _chosen(grid: _Grid, displacements: _Numbers) -> _Numbers:
@@ -145,7 +157,9 @@ def _moved(
 ) -> _Image:
     """Return `detail` moved as the cells have chosen, their borders blended over one cell."""
     height, width = missing.shape
-    moved, weights = np.zeros_like(detail), np.zeros((height, width), np.float32)
+    planes = cv2.split(detail)  # three times as fast as colours side by side
+    moved, weights = np.zeros((3, height, width), np.float32), np.zeros(missing.shape, np.float32)
+    known = (~missing).astype(np.float32)
     part = chosen.shape[0] * cell, chosen.shape[1] * cell
     # Cells at the lower and right edge that are not whole take what the last whole ones take.
     room = ((0, height - part[0]), (0, width - part[1]))
@@ -171,10 +185,11 @@ def _moved(
         share = share[top - rows[0] : bottom - rows[0], left - columns[0] : end - columns[0]]
         here = slice(top, bottom), slice(left, end)
         there = slice(top + down, bottom + down), slice(left + right, end + right)
-        share = share * ~missing[there]
-        moved[here] += share[..., None] * detail[there]
+        share = share * known[there]
+        for plane, source in zip(moved, planes, strict=True):
+            plane[here] += share * source[there]
         weights[here] += share
-    return (moved / np.maximum(weights, 0.25)[..., None]).astype(np.float32)
+    return np.stack(list(moved / np.maximum(weights, 0.25)), axis=-1)
 
 
 def _reach(is_taken: NDArray[np.bool_], cell: int) -> tuple[int, int]:
