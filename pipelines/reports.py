@@ -11,7 +11,6 @@ from types import FrameType
 
 import typer
 
-from pipelines.jobs import FATAL
 from pipelines.results import (
     EXIT_INTERRUPTED,
     EXIT_TERMINATED,
@@ -20,6 +19,7 @@ from pipelines.results import (
     fatal_code,
     one_line,
 )
+from predictor.errors import PredictorError
 
 
 class _Terminated(KeyboardInterrupt):
@@ -38,9 +38,9 @@ def reported(
     """Print each outcome as it comes and return the exit code of the command.
 
     Paths go to stdout, what is to be known to stderr; with `as_json` one document goes to stdout,
-    entry by entry, so that memory does not grow, and whole also after Ctrl-C, SIGTERM and what is
-    `FATAL`. That would meet the other `inputs` too: each gets it as its outcome. `summary` is said
-    at the end. `debug` shows tracebacks.
+    entry by entry, so that memory does not grow, and whole also after Ctrl-C, SIGTERM and an error
+    that `outcomes` raise: it is of no input alone, and each of the `inputs` that are left gets it
+    as its outcome. `summary` is said at the end. `debug` shows tracebacks.
     """
     tally, stopped = Tally(), None
     entries = _Entries() if as_json else None
@@ -53,7 +53,7 @@ def reported(
     except KeyboardInterrupt as stop:
         stopped = "interrupted; finished files stay, nothing half-written is left"
         code = EXIT_TERMINATED if isinstance(stop, _Terminated) else EXIT_INTERRUPTED
-    except FATAL as error:
+    except PredictorError as error:
         stopped = one_line(error)
         code = fatal_code(error)
         if entries is not None:

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 LAYERS = [
     ["predictor.errors"],
-    ["predictor.whole_files"],
+    ["predictor.whole_files", "predictor.file_lock"],
     ["predictor.devices"],
     ["predictor.tensors"],
     ["predictor.pyramid"],

@@ -17,6 +17,7 @@ from typing import Any, Self
 from pipelines.inpaint.request import InpaintRequest
 from pipelines.results import Result, one_line
 from predictor.errors import OutputNotWritten, PredictorError
+from predictor.file_lock import hold
 
 _DIGEST_BYTES = 12
 
@@ -24,20 +25,27 @@ _DIGEST_BYTES = 12
 class Manifest:
     """The manifest at `path`, which is added to; a context.
 
-    Of each output of earlier runs a few bytes are kept in memory. Raises `OutputNotWritten`.
+    Of each output of earlier runs a few bytes are kept in memory. Raises `OutputNotWritten`, also
+    while another process fills into its folder.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._done: set[bytes] = set()
         self._begun: set[bytes] = set()
-        self._read()
+        self._facts: dict[str, list[Any]] = {}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("a+b")
-            self._end_cut_line()
         except OSError as error:
             raise OutputNotWritten(f"{path}: not written: {error.strerror}") from error
+        try:
+            refusal = f"{path}: another process is filling into this folder"
+            hold(self._file, refusal, advice="let no second command fill into its folder")
+            self._read()
+        except BaseException:
+            self._file.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -66,14 +74,22 @@ class Manifest:
         return _digest(self._name(request)) in self._begun
 
     def begin(self, request: InpaintRequest) -> None:
-        """Say that the output may appear from now on. Raises `OutputNotWritten`."""
-        self._add({"output": self._name(request), "status": "begun"})
+        """Say that the output may appear from now on. Raises `OutputNotWritten`.
+
+        It is the output of photograph and mask as they are now: who changes them meanwhile gets
+        another by the next run.
+        """
+        name = self._name(request)
+        self._facts[name] = _facts(request)
+        self._add({"output": name, "status": "begun"})
 
     def end(self, request: InpaintRequest, result: Result | PredictorError, seconds: float) -> None:
         """Say how it went. Raises `OutputNotWritten`."""
+        name = self._name(request)
+        facts = self._facts.pop(name, None)
         entry: dict[str, Any] = {
             "input": str(request.input),
-            "output": self._name(request),
+            "output": name,
             "status": "failed" if isinstance(result, PredictorError) else "done",
             "milliseconds": round(1000 * seconds, 1),
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -83,10 +99,10 @@ class Manifest:
             entry["error"] = {"type": type(result).__name__, "message": one_line(result)}
         else:
             settings = request.settings.mask_settings
-            entry |= {"facts": _facts(request), "model": request.settings.model}
+            entry |= {"facts": facts, "model": request.settings.model}
             entry |= {"dilate_px": settings.dilate_px, "feather_px": settings.feather_px}
             entry |= result.as_json()
-            entry["output"] = self._name(request)
+            entry["output"] = name
         self._add(entry)
 
     def _name(self, request: InpaintRequest) -> str:
@@ -101,11 +117,12 @@ class Manifest:
 
     def _read(self) -> None:
         try:
-            with self.path.open("rb") as lines:
-                for line in lines:
-                    self._remember(line)
-        except FileNotFoundError:
-            return
+            self._file.seek(0)
+            line = b"\n"
+            for line in self._file:
+                self._remember(line)
+            if not line.endswith(b"\n"):  # cut off by a kill
+                self._file.write(b"\n")
         except OSError as error:
             raise OutputNotWritten(f"{self.path}: cannot be read: {error.strerror}") from error
 
@@ -121,12 +138,6 @@ class Manifest:
             self._begun.discard(_digest(name))
             self._done.add(_digest(name, entry.get("facts")))
 
-    def _end_cut_line(self) -> None:
-        if self._file.tell() > 0:
-            self._file.seek(-1, os.SEEK_END)
-            if self._file.read(1) != b"\n":
-                self._file.write(b"\n")
-
 
 def _digest(*said: Any) -> bytes:
     return hashlib.blake2b(json.dumps(said).encode(), digest_size=_DIGEST_BYTES).digest()
@@ -135,7 +146,10 @@ def _digest(*said: Any) -> bytes:
 def _facts(request: InpaintRequest) -> list[Any]:
     """Return what decides whether a second run would make the same output."""
     facts: list[Any] = [request.settings.fingerprint, *_size_and_time(request.input)]
-    mask = request.mask_file
+    try:
+        mask = request.mask_file
+    except PredictorError:  # said by who fills
+        mask = None
     return facts if mask is None else [*facts, *_size_and_time(mask)]
 
 

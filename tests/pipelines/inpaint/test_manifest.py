@@ -123,5 +123,26 @@ def test_a_name_that_is_no_text_is_known_again(tmp_path: Path, path: Path) -> No
 
 def test_a_folder_that_takes_no_files(tmp_path: Path) -> None:
     (tmp_path / "out").write_bytes(b"a file")
-    with pytest.raises(OutputNotWritten, match="cannot be read: Not a directory"):
+    with pytest.raises(OutputNotWritten, match="not written: "):
         Manifest(tmp_path / "out" / "inpaint.jsonl")
+
+
+def test_a_photograph_changed_while_it_is_filled_is_not_done(tmp_path: Path, path: Path) -> None:
+    wanted = request(tmp_path)
+    with Manifest(path) as manifest:
+        manifest.begin(wanted)
+        os.utime(wanted.input, ns=(1, 1))
+        wanted.output.write_bytes(b"filled")
+        manifest.end(wanted, FilledPhotograph(wanted.input, wanted.output, "samples", 5), 0.25)
+    with Manifest(path) as manifest:
+        assert not manifest.is_done(wanted)
+
+
+def test_two_commands_do_not_fill_into_one_folder(path: Path) -> None:
+    with (
+        Manifest(path),
+        pytest.raises(OutputNotWritten, match="another process is filling into this folder"),
+    ):
+        Manifest(path)
+    with Manifest(path):  # the first has ended
+        pass
