@@ -18,6 +18,20 @@ from pipelines.frames.request import (
 from pipelines.frames.result import FramesResult
 from pipelines.inputs import named_inputs
 from pipelines.jobs import outcomes
+from pipelines.options import (
+    HOW,
+    WHERE,
+    AsJson,
+    Codec,
+    Crf,
+    Debug,
+    Device,
+    DryRun,
+    EncoderOption,
+    Lossless,
+    Overwrite,
+    Precision,
+)
 from pipelines.progress import Advance
 from pipelines.reports import reported
 from pipelines.results import one_line
@@ -27,7 +41,7 @@ from predictor.errors import SettingsError
 if TYPE_CHECKING:
     from pipelines.frames.prediction import NextFrames
 
-_WHAT, _WHERE, _VIDEO, _HOW = "What to predict", "Where it goes", "How it is encoded", "How it runs"
+_WHAT = "What to predict"
 
 
 def frames(
@@ -85,7 +99,7 @@ def frames(
         typer.Option(
             "-o",
             "--output",
-            rich_help_panel=_WHERE,
+            rich_help_panel=WHERE,
             show_default="IN.predicted.EXT",
             help="A file for one input; for several a folder, in which inputs of one name keep "
             "their folders.",
@@ -94,55 +108,28 @@ def frames(
     frames_dir: Annotated[
         Path | None,
         typer.Option(
-            rich_help_panel=_WHERE,
+            rich_help_panel=WHERE,
             help="Also write the predicted frames as 000123.png, numbered as in the output.",
         ),
     ] = None,
     gif: Annotated[
         bool,
-        typer.Option("--gif", rich_help_panel=_WHERE, help="Also write a small GIF of the end."),
+        typer.Option("--gif", rich_help_panel=WHERE, help="Also write a small GIF of the end."),
     ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", rich_help_panel=_WHERE, help="Replace what is there.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", rich_help_panel=_WHERE, help="Say what would be done.")
-    ] = False,
-    codec: Annotated[
-        str | None,
-        typer.Option(
-            rich_help_panel=_VIDEO, show_default="the source's", help="As FFmpeg names it."
-        ),
-    ] = None,
-    crf: Annotated[
-        int | None,
-        typer.Option(min=0, max=63, rich_help_panel=_VIDEO, help="Quality; lower is better."),
-    ] = None,
-    encoder_option: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="KEY=VALUE", rich_help_panel=_VIDEO, help="Passed to the encoder; repeatable."
-        ),
-    ] = None,
-    lossless: Annotated[
-        bool, typer.Option("--lossless", rich_help_panel=_VIDEO, help="Encode without loss.")
-    ] = False,
-    device: Annotated[
-        str, typer.Option(rich_help_panel=_HOW, help="auto, cpu, cuda, cuda:1, mps.")
-    ] = "auto",
-    precision: Annotated[
-        str, typer.Option(rich_help_panel=_HOW, help="auto, fp32 or bf16.")
-    ] = "auto",
+    overwrite: Overwrite = False,
+    dry_run: DryRun = False,
+    codec: Codec = None,
+    crf: Crf = None,
+    encoder_option: EncoderOption = None,
+    lossless: Lossless = False,
+    device: Device = "auto",
+    precision: Precision = "auto",
     threads: Annotated[
         int | None,
-        typer.Option(min=1, rich_help_panel=_HOW, help="Processor threads, to decode and predict."),
+        typer.Option(min=1, rich_help_panel=HOW, help="Processor threads, to decode and predict."),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", rich_help_panel=_HOW, help="Print one JSON document.")
-    ] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", rich_help_panel=_HOW, help="Show tracebacks of errors.")
-    ] = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
 ) -> None:
     """Predict the next frames of each IN and write a video."""
     if count is not None and duration is not None:

@@ -7,13 +7,27 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipelines.encoder_options import encoding_options
+from pipelines.options import (
+    HOW,
+    WHERE,
+    AsJson,
+    Codec,
+    Crf,
+    Debug,
+    Device,
+    DryRun,
+    EncoderOption,
+    Lossless,
+    Overwrite,
+    Precision,
+)
 from pipelines.results import Tally, counted
 
 if TYPE_CHECKING:
     from pipelines.inpaint.sources import Sources
     from predictor.media.photographs.photograph import Format
 
-_WHAT, _WHERE, _HOW = "What is filled", "Where it goes", "How it runs"
+_WHAT = "What is filled"
 _FORMATS: dict[str, "Format"] = {
     "keep": "keep",
     "png": "png",
@@ -78,7 +92,7 @@ def inpaint(
         typer.Option(
             "-o",
             "--output",
-            rich_help_panel=_WHERE,
+            rich_help_panel=WHERE,
             show_default="IN.filled.EXT, a folder IN.filled",
             help="A file for one input; for folders and several a folder, which keeps their trees.",
         ),
@@ -88,7 +102,7 @@ def inpaint(
         typer.Option(
             "--format",
             metavar="|".join(_FORMATS),
-            rich_help_panel=_WHERE,
+            rich_help_panel=WHERE,
             help="Of the outputs; keep leaves each as it is, bit for bit outside of the holes.",
         ),
     ] = "keep",
@@ -96,39 +110,24 @@ def inpaint(
         str,
         typer.Option(
             metavar="keep|N",
-            rich_help_panel=_WHERE,
+            rich_help_panel=WHERE,
             help="Of lossy formats, 1 to 100; a number encodes the whole picture again.",
         ),
     ] = "keep",
-    codec: Annotated[
-        str | None,
-        typer.Option(
-            rich_help_panel=_WHERE, show_default="the source's", help="Of videos, as in FFmpeg."
-        ),
-    ] = None,
-    crf: Annotated[
-        int | None,
-        typer.Option(min=0, max=63, rich_help_panel=_WHERE, help="Of videos; lower is better."),
-    ] = None,
-    encoder_option: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="KEY=VALUE", rich_help_panel=_WHERE, help="For the encoder; repeatable."
-        ),
-    ] = None,
-    lossless: Annotated[
-        bool, typer.Option("--lossless", rich_help_panel=_WHERE, help="Encode videos without loss.")
-    ] = False,
+    codec: Codec = None,
+    crf: Crf = None,
+    encoder_option: EncoderOption = None,
+    lossless: Lossless = False,
     keep_time: Annotated[
         bool,
-        typer.Option("--keep-time", rich_help_panel=_WHERE, help="Keep the modification time."),
+        typer.Option("--keep-time", rich_help_panel=WHERE, help="Keep the modification time."),
     ] = False,
     preview: Annotated[
         int | None,
         typer.Option(
             metavar="N",
             min=1,
-            rich_help_panel=_WHERE,
+            rich_help_panel=WHERE,
             help="Fill the first N only, and write a sheet of them before and after.",
         ),
     ] = None,
@@ -136,27 +135,19 @@ def inpaint(
         bool,
         typer.Option(
             "--verify",
-            rich_help_panel=_WHERE,
+            rich_help_panel=WHERE,
             help="Read each output again; one that changes what it is to keep is not written.",
         ),
     ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", rich_help_panel=_WHERE, help="Replace what is there.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", rich_help_panel=_WHERE, help="Say what would be done.")
-    ] = False,
-    device: Annotated[
-        str, typer.Option(rich_help_panel=_HOW, help="auto, cpu, cuda, cuda:1, mps.")
-    ] = "auto",
-    precision: Annotated[
-        str, typer.Option(rich_help_panel=_HOW, help="auto, fp32 or bf16.")
-    ] = "auto",
+    overwrite: Overwrite = False,
+    dry_run: DryRun = False,
+    device: Device = "auto",
+    precision: Precision = "auto",
     workers: Annotated[
         int | None,
         typer.Option(
             min=1,
-            rich_help_panel=_HOW,
+            rich_help_panel=HOW,
             show_default="one a core, 4 on a GPU, one for a few photographs",
             help="Processes, each with a photograph of its own.",
         ),
@@ -165,21 +156,17 @@ def inpaint(
         int | None,
         typer.Option(
             min=1,
-            rich_help_panel=_HOW,
+            rich_help_panel=HOW,
             show_default="the cores, shared",
             help="Processor threads of each.",
         ),
     ] = None,
     max_megapixels: Annotated[
         float,
-        typer.Option(min=0.01, rich_help_panel=_HOW, help="Larger photographs are not opened."),
+        typer.Option(min=0.01, rich_help_panel=HOW, help="Larger photographs are not opened."),
     ] = 250,
-    as_json: Annotated[
-        bool, typer.Option("--json", rich_help_panel=_HOW, help="Print one JSON document.")
-    ] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", rich_help_panel=_HOW, help="Show tracebacks of errors.")
-    ] = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
 ) -> None:
     """Fill the holes of photographs, and leave everything else of the files as it is.
 
