@@ -1,11 +1,14 @@
 """What all tests share: Ctrl-C is heard, and a released network of few weights is at hand."""
 
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+os.environ.setdefault("GOMP_SPINCOUNT", "20000")  # as the command line does, for several at once
 
 SmallModel = Callable[..., Path]
 
