@@ -45,6 +45,10 @@ CERTAIN = 0.98
 CARRIED_ON = 0.9
 """Part of a fill that is carried on at most: the mean of many fills is better than the first, and
 what changes from frame to frame is too little to be seen. What was seen is carried on whole."""
+SETTLED = 0.995
+"""Trust from which on, all over a hole, the fill of the frame before will do for most frames."""
+RENEWED_FRAMES = 4
+"""Every so many frames a settled fill is made anew too, and goes on towards the mean of many."""
 
 _Image = NDArray[np.float32]
 
@@ -66,6 +70,8 @@ class _Past:
     picture: Picture | None = None
     lags: tuple[Matrix, ...] = ()
     """For each hole the motion, to the frame before, that its fill has not followed yet."""
+    age: int = 0
+    """Frames since its shot began."""
 
 
 class _Made(NamedTuple):
@@ -122,8 +128,9 @@ class VideoInpainter:
             for part, lag in zip(self._stage.parts, past.lags, strict=True):
                 target = Target(picture, self._stage, part)
                 lag = lag if back is None else lag @ back
-                lags.append(self._fill(result, real, target, others, past.picture, lag))
-            past = _Past(Picture(number, levels(result), picture.grey, real), tuple(lags))
+                lags.append(self._fill(result, real, target, others, past, lag))
+            before = Picture(number, levels(result), picture.grey, real)
+            past = _Past(before, tuple(lags), past.age + 1)
             yield result.to(image.device, image.dtype)
 
     def _required(self, image: Tensor) -> Tensor:
@@ -140,7 +147,7 @@ class VideoInpainter:
         real: _Image,
         target: Target,
         others: list[Remembered],
-        before: Picture | None,
+        past: _Past,
         lag: Matrix,
     ) -> Matrix:
         """Fill one hole of `result` ``(3, H, W)``; return what is left of the `lag` of its fill.
@@ -154,7 +161,7 @@ class VideoInpainter:
         ]
         mixed, share = _mixed(target, [(candidate, n) for candidate, n in found if candidate])
         if share[part.hole.pixels].min() < CERTAIN:
-            made, lag = self._made(result, target, mixed, share, before, lag)
+            made, lag = self._made(result, target, mixed, share, past, lag)
             mixed = mixed * share[..., None] + made.colours * (1 - share[..., None])
             share = share + made.real * (1 - share)
         hole = part.hole.pixels
@@ -170,17 +177,21 @@ class VideoInpainter:
         target: Target,
         mixed: _Image,
         share: _Image,
-        before: Picture | None,
+        past: _Past,
         lag: Matrix,
     ) -> tuple[_Made, Matrix]:
         """Return what fills the hole where `mixed` does not, and its lag."""
         old = None
-        if before is not None:
-            old, lag = _carried_on(target, before, lag)
-        fresh = self._fresh(result, target.part, mixed, share)
+        if past.picture is not None:
+            old, lag = _carried_on(target, past.picture, lag)
         if old is None:
+            fresh = self._fresh(result, target.part, mixed, share)
             return _Made(fresh, np.zeros_like(share)), np.eye(3)
         trust = _soft(old.seen) / (1 + np.square(old.error / (DOUBT * target.variety)))
+        is_settled = trust[target.part.hole.pixels].min() > SETTLED
+        if is_settled and past.age % RENEWED_FRAMES:
+            return _Made(old.colours, old.real), lag
+        fresh = self._fresh(result, target.part, mixed, share)
         trust = trust * (old.real + CARRIED_ON * (1 - old.real))
         colours = old.colours * trust[..., None] + fresh * (1 - trust[..., None])
         return _Made(colours, old.real * trust), lag

@@ -78,6 +78,24 @@ def test_a_still_fill_does_not_flicker() -> None:
     assert change < 0.15 * usual
 
 
+def test_a_settled_fill_is_made_anew_now_and_then_only() -> None:
+    calls = []
+    for speed in ((0.0, 0.0), (2.3, 0.4)):
+        filler = Flickering()
+        # Nothing is shown elsewhere: the hole reaches across the picture.
+        mask = torch.zeros(1, 1, HEIGHT, WIDTH)
+        mask[..., HEIGHT // 2 :, :] = 1
+        noise = torch.Generator().manual_seed(1)
+        frames = [
+            (frame + 0.01 * torch.randn(frame.shape, generator=noise)).clamp(-1, 1)
+            for frame in pan(24, speed)
+        ]
+        filled(frames, mask, filler)
+        calls.append(filler.calls)
+    assert calls[0] <= 24 / 4 + 2
+    assert calls[1] > 20
+
+
 def _levels(count: int) -> list[float]:
     filler = Flickering()
     ones = torch.ones(1, 1, 1, 1)
