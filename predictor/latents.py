@@ -12,6 +12,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from predictor.draws import drawn_rows
+
 Distribution = Literal["uniform", "unit_uniform", "normal"]
 """Of every entry: U(-1, 1) (Radford et al. 2016); U(-√3, √3), whose variance is 1 (the code of
 Goodfellow et al. 2014); N(0, 1)."""
@@ -25,19 +27,25 @@ def drawn_latents(
 ) -> Tensor:
     """Return independent entries as a float32 tensor of `shape` on `device`.
 
-    Drawn from `generator`, or in a training iteration from the global state that the loop seeds.
+    Drawn from `generator`, or in a training iteration from what `predictor.draws` shares: the first
+    axis counts the examples of this rank.
     """
-    match distribution:
-        case "normal":
-            return torch.randn(shape, generator=generator, device=device)
-        case "uniform":
-            half_width = 1.0
-        case "unit_uniform":
-            half_width = math.sqrt(3.0)
-        case _:
-            assert_never(distribution)
-    drawn = torch.rand(shape, generator=generator, device=device)
-    return (2 * drawn - 1) * half_width
+
+    def draw(rows: int, source: Generator | None) -> Tensor:
+        whole = (rows, *shape[1:])
+        match distribution:
+            case "normal":
+                return torch.randn(whole, generator=source, device=device)
+            case "uniform":
+                half_width = 1.0
+            case "unit_uniform":
+                half_width = math.sqrt(3.0)
+            case _:
+                assert_never(distribution)
+        drawn = torch.rand(whole, generator=source, device=device)
+        return (2 * drawn - 1) * half_width
+
+    return drawn_rows(shape[0], device, draw, generator)
 
 
 def picture_generator(seed: int, number: int, purpose: str = "latent") -> Generator:

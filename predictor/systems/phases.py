@@ -28,7 +28,12 @@ class PhaseLoss:
 
 
 class LossFunction(Protocol):
-    """The loss of a phase; draws random numbers from the global state that the loop seeds."""
+    """The loss of a phase.
+
+    What it draws for examples comes from `predictor.draws`, `drawn_latents` included, and is that
+    of the whole batch under data-parallel training too; what layers draw, such as dropout, from the
+    global state, which the loop seeds for each rank.
+    """
 
     def __call__(self, networks: Networks, batch: Batch, earlier: Batch) -> PhaseLoss:
         """Return the loss on `batch`; `earlier` holds outputs of the phase drawn from, or none."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
+from predictor.draws import shared_draws
 from predictor.systems.phases import Batch, Phase
 from predictor.training.distributed import Ranks
 from predictor.training.hardware import Hardware
@@ -34,8 +35,24 @@ def run_iteration(
     """
     ranks = ranks or Ranks()
     torch.manual_seed(derived_seed(seed, "iteration", ranks.rank, state.iteration))
-    drawn: Drawn = {}
     measured: dict[str, Tensor | float] = {}
+    with shared_draws(derived_seed(seed, "draws", state.iteration), ranks.rank, ranks.size):
+        _run_phases(state, draw, measured, hardware, ranks, is_detailed)
+    ranks.average([*_moving_buffers(state)] if ranks.size > 1 else [])
+    state.update_averages()
+    state.iteration += 1
+    return measured
+
+
+def _run_phases(
+    state: TrainingState,
+    draw: Callable[[], Batch],
+    measured: dict[str, Tensor | float],
+    hardware: Hardware,
+    ranks: Ranks,
+    is_detailed: bool,
+) -> None:
+    drawn: Drawn = {}
     phases = state.system.phases
     if state.system.update == "together":
         phases = tuple(phase for phase in phases if _is_due(phase, state))
@@ -43,17 +60,13 @@ def run_iteration(
             _take_gradients(phase, state, draw, drawn, measured, hardware, ranks, is_detailed)
         for phase in phases:
             _update(phase, state, measured)
-    else:
-        for phase in phases:
-            if not _is_due(phase, state):
-                continue
-            for _ in range(phase.repeats):
-                _take_gradients(phase, state, draw, drawn, measured, hardware, ranks, is_detailed)
-                _update(phase, state, measured)
-    ranks.average([*_moving_buffers(state)] if ranks.size > 1 else [])
-    state.update_averages()
-    state.iteration += 1
-    return measured
+        return
+    for phase in phases:
+        if not _is_due(phase, state):
+            continue
+        for _ in range(phase.repeats):
+            _take_gradients(phase, state, draw, drawn, measured, hardware, ranks, is_detailed)
+            _update(phase, state, measured)
 
 
 def _is_due(phase: Phase, state: TrainingState) -> bool:
