@@ -30,7 +30,7 @@ from predictor.networks.dcgan import (
     usual_maps,
 )
 from predictor.systems.entry import TrainingData
-from predictor.systems.image_reports import VALIDATION_SEED, write_preview
+from predictor.systems.image_reports import VALIDATION_SEED, variance_share, write_preview
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings
 from predictor.whole_files import write_whole
@@ -38,8 +38,6 @@ from predictor.whole_files import write_whole
 _logger = logging.getLogger(__name__)
 
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"
-COLLAPSED = 0.05
-"""Share of the variance of real pixels below which a warning says that samples are alike."""
 
 _ADAM = OptimizerSettings(
     kind="adam",
@@ -245,8 +243,7 @@ def validate(networks: Networks, batches: Iterable[Batch]) -> dict[str, float]:
 
     ``frechet_distance`` is of the features that a narrow discriminator with random weights has, the
     same in every run: it ranks the states of one run and means nothing between data sets.
-    ``made_variance_share`` is the variance of made pixels over that of real ones: near 0 all images
-    are one.
+    ``made_variance_share``: see `variance_share`.
     """
     real = [batch["image"].float() for batch in batches]
     count = sum(map(len, real))
@@ -260,15 +257,9 @@ def validate(networks: Networks, batches: Iterable[Batch]) -> dict[str, float]:
         torch.cat([extractor.means(images) for images in side])
         for side in (real, torch.split(made, BATCH))
     ]
-    share = float(made.var(dim=0).sum() / torch.cat(real).var(dim=0).sum().clamp_min(1e-12))
-    if share < COLLAPSED:
-        _logger.warning(
-            "the generator makes nearly one image: its pixels vary %.3f times as much as real ones",
-            share,
-        )
     return {
         "frechet_distance": frechet_distance(*sides),
-        "made_variance_share": share,
+        "made_variance_share": variance_share(networks[GENERATOR], torch.cat(real)),
     }
 
 

@@ -37,9 +37,10 @@ def parzen_validation(
     that suits them best: a number to choose checkpoints by, not to report. Pixels are in the units
     of the network, in [0, 1] for one that works in [-1, 1]. ``closest_pair`` is the smallest
     distance of two among a hundred samples over the mean one: it falls to 0 when the generator
-    repeats itself.
+    repeats itself. ``made_variance_share``: see `variance_share`.
     """
     held_out = first_images(batches, points)["image"]
+    share = variance_share(generator, held_out)
     sampler = ImageSampler(generator, held_out.device)
     numbers = range(samples)
     latents = sampler.latents(VALIDATION_SEED, numbers)
@@ -50,7 +51,30 @@ def parzen_validation(
     best, sigma = best_parzen(held_out, drawn)
     distances = torch.pdist(drawn[:PREVIEW_COUNT].flatten(1))
     spread = distances.min() / distances.mean().clamp_min(1e-12)
-    return {"parzen_nats": best, "parzen_sigma": sigma, "closest_pair": float(spread)}
+    return {
+        "parzen_nats": best,
+        "parzen_sigma": sigma,
+        "closest_pair": float(spread),
+        "made_variance_share": share,
+    }
+
+
+def variance_share(generator: nn.Module, real: Tensor) -> float:
+    """Return how much a hundred samples vary, over real pictures ``(N, C, H, W)`` in [-1, 1].
+
+    Near 0 all samples are one picture; of a generator with classes, all of any class.
+    """
+    sampler = ImageSampler(generator, real.device)
+    made = sampler.sampled(PREVIEW_COUNT, PREVIEW_SEED)
+    kinds = [made]
+    if sampler.classes is not None:
+        labels = torch.tensor(sampler.labels(range(PREVIEW_COUNT)))
+        kinds = [made[labels == label] for label in range(sampler.classes)]
+    apart = [kind.var(dim=0).sum() for kind in kinds if len(kind) > 1]
+    if not apart or len(real) < 2:
+        return 1.0
+    usual = real.float().cpu().var(dim=0).sum().clamp_min(1e-12)
+    return float(torch.stack(apart).mean() / usual)
 
 
 def first_images(batches: Iterable[Batch], count: int) -> dict[str, Tensor]:

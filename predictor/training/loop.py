@@ -47,6 +47,7 @@ from predictor.training.run import RUN_FILE, Run, opened_run, write_run_file
 from predictor.training.settings import changed_settings, require_same_run, validated_settings
 from predictor.training.state import Best, TrainingState
 from predictor.training.stream import BatchStream, on_device
+from predictor.training.watch import Watch
 
 _logger = logging.getLogger(__name__)
 
@@ -157,6 +158,9 @@ class _Loop:
         self.run, self.hardware, self.ranks = run, hardware, ranks
         self.request, self.data, self.state, self.facts = request, data, state, facts
         self.means = Means()
+        self.watch = Watch()
+        self.reported = state.iteration
+        """The iteration of the last report."""
 
     def advance(self, stream: BatchStream, until: int | None) -> Path:
         """Run iterations up to the end, `until` or a signal; return the last checkpoint."""
@@ -231,6 +235,8 @@ class _Loop:
         numbers = self.means.read()
         if log is None:
             return
+        self.watch.look_at_losses(numbers, self.state.iteration, self.reported)
+        self.reported = self.state.iteration
         numbers["training_time_s"] = self.state.training_time_s
         numbers["peak_memory_mib"] = peak_memory_mib(self.hardware)
         log.write(self.state.iteration, numbers)
@@ -253,6 +259,7 @@ class _Loop:
         log.write(state.iteration, {f"validation/{key}": value for key, value in numbers.items()})
         shown = "  ".join(f"{key} {value:.4g}" for key, value in numbers.items())
         _logger.info("validation after iteration %d: %s", state.iteration, shown or "no data")
+        self.watch.look_at_validation(numbers, state.iteration)
         name, direction = state.system.best_by
         value = numbers.get(name)
         sign = 1 if direction == "max" else -1

@@ -1,6 +1,5 @@
 """The system ``dcgan``: its losses and orders of updates, and what its settings refuse."""
 
-import logging
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -197,7 +196,7 @@ def pictures(seed: int, count: int = 40) -> Tensor:
     return torch.rand(count, 3, 8, 8, generator=random) * 2 - 1
 
 
-def test_validation_knows_good_samples_from_bad_ones(caplog: pytest.LogCaptureFixture) -> None:
+def test_validation_knows_good_samples_from_bad_ones() -> None:
     batches = [{"image": pictures(0)}]
     scores = {}
     for name, images in {
@@ -206,10 +205,7 @@ def test_validation_knows_good_samples_from_bad_ones(caplog: pytest.LogCaptureFi
         "dark": pictures(1) / 2 - 0.5,
         "one": pictures(1)[:1].expand(40, -1, -1, -1),
     }.items():
-        caplog.clear()
-        with caplog.at_level(logging.WARNING):
-            scores[name] = validate({"generator": Drawn(images)}, batches)
-        assert ("makes nearly one image" in caplog.text) == (name == "one")
+        scores[name] = validate({"generator": Drawn(images)}, batches)
     distances = {name: found["frechet_distance"] for name, found in scores.items()}
     assert distances["same"] == pytest.approx(0, abs=1e-3)
     assert distances["same"] < distances["other"] < min(distances["dark"], distances["one"])
