@@ -40,6 +40,12 @@ from predictor.networks.laplacian import (
     LaplacianGenerator,
     LaplacianGeneratorConfig,
 )
+from predictor.networks.laplacian_large import (
+    LargeDetailDiscriminator,
+    LargeDetailDiscriminatorConfig,
+    LargeDetailGenerator,
+    LargeDetailGeneratorConfig,
+)
 from predictor.networks.motion import MotionConfig, MotionNetwork
 from predictor.networks.multiscale import (
     MultiscaleConfig,
@@ -65,6 +71,8 @@ NETWORKS: dict[str, tuple[type[Any], type[nn.Module]]] = {
     "labelled-generator": (LabelledConvolutionsConfig, LabelledGenerator),
     "laplacian-discriminator": (LaplacianDiscriminatorConfig, LaplacianDiscriminator),
     "laplacian-generator": (LaplacianGeneratorConfig, LaplacianGenerator),
+    "large-detail-discriminator": (LargeDetailDiscriminatorConfig, LargeDetailDiscriminator),
+    "large-detail-generator": (LargeDetailGeneratorConfig, LargeDetailGenerator),
     "motion": (MotionConfig, MotionNetwork),
     "multiscale": (MultiscaleConfig, MultiscaleGenerator),
     "multiscale-discriminators": (MultiscaleDiscriminatorsConfig, MultiscaleDiscriminators),

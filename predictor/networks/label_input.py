@@ -1,7 +1,7 @@
 """Class labels as inputs of a network: a one-hot row, or a plane a class."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from predictor.errors import TensorContractError
@@ -31,3 +31,20 @@ def with_labels(features: Tensor, labels: Tensor | None, classes: int | None) ->
     if features.ndim == 4:
         rows = rows[:, :, None, None].expand(-1, -1, *features.shape[-2:])
     return torch.cat((features, rows), dim=1)
+
+
+class LabelPlane(nn.Module):
+    """A label as one plane: a weight for every class and pixel, rectified."""
+
+    def __init__(self, classes: int, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.classes = classes
+        self.size = size
+        self.weights = nn.Linear(classes, size[0] * size[1])
+
+    def forward(self, labels: Tensor | None) -> Tensor:
+        """Return planes ``(N, 1, H, W)`` of labels, int64 ``(N,)``."""
+        if labels is None:
+            raise TensorContractError(f"the network needs labels, of {self.classes} classes")
+        rows = functional.one_hot(labels, self.classes).to(self.weights.weight.dtype)
+        return torch.relu(self.weights(rows)).reshape(-1, 1, *self.size)

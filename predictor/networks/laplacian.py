@@ -1,7 +1,8 @@
 """Generators and discriminators of the levels of a Laplacian pyramid, and all levels as one.
 
 Denton et al. 2015; layers of the code, ``train_cifar_coarse_to_fine.lua`` and
-``train_cifar_coarse_to_fine_classcond.lua``.
+``train_cifar_coarse_to_fine_classcond.lua``; those of its larger networks are in
+`predictor.networks.laplacian_large`.
 """
 
 from dataclasses import dataclass, field
@@ -11,10 +12,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from predictor.errors import SettingsError, TensorContractError
+from predictor.errors import SettingsError
 from predictor.latents import Distribution
 from predictor.networks.dense_discriminator import DenseDiscriminator, DenseDiscriminatorConfig
 from predictor.networks.dense_generator import DenseGenerator, DenseGeneratorConfig
+from predictor.networks.label_input import LabelPlane
+from predictor.networks.laplacian_large import (
+    LargeDetailDiscriminator,
+    LargeDetailDiscriminatorConfig,
+    LargeDetailGenerator,
+    LargeDetailGeneratorConfig,
+)
 from predictor.networks.pixel_units import PixelUnits, Units
 from predictor.pyramid import laplacian_pyramid, resized
 from predictor.tensors import IMAGE_RANGE
@@ -74,23 +82,6 @@ class DetailDiscriminatorConfig:
     def side(self, side: int) -> int:
         """Return how many places the last features have along a side."""
         return (side - (self.kernel - 1) - self.kernel) // 2 + 1
-
-
-class LabelPlane(nn.Module):
-    """A label as one plane: a weight for every class and pixel, rectified."""
-
-    def __init__(self, classes: int, size: tuple[int, int]) -> None:
-        super().__init__()
-        self.classes = classes
-        self.size = size
-        self.weights = nn.Linear(classes, size[0] * size[1])
-
-    def forward(self, labels: Tensor | None) -> Tensor:
-        """Return planes ``(N, 1, H, W)`` of labels, int64 ``(N,)``."""
-        if labels is None:
-            raise TensorContractError(f"the network needs labels, of {self.classes} classes")
-        rows = nn.functional.one_hot(labels, self.classes).to(self.weights.weight.dtype)
-        return torch.relu(self.weights(rows)).reshape(-1, 1, *self.size)
 
 
 class DetailGenerator(nn.Module):
@@ -180,7 +171,7 @@ class LaplacianGeneratorConfig:
             bias_from_data=False,
         )
     )
-    finer: tuple[DetailGeneratorConfig, ...] = field(
+    finer: tuple[DetailGeneratorConfig | LargeDetailGeneratorConfig, ...] = field(
         default_factory=lambda: (
             DetailGeneratorConfig(shape=(3, 14, 14)),
             DetailGeneratorConfig(shape=(3, 28, 28)),
@@ -207,7 +198,7 @@ class LaplacianDiscriminatorConfig:
             initialization="torch",
         )
     )
-    finer: tuple[DetailDiscriminatorConfig, ...] = field(
+    finer: tuple[DetailDiscriminatorConfig | LargeDetailDiscriminatorConfig, ...] = field(
         default_factory=lambda: (
             DetailDiscriminatorConfig(shape=(3, 14, 14)),
             DetailDiscriminatorConfig(shape=(3, 28, 28)),
@@ -232,6 +223,15 @@ def _require_rising(levels: list[Any]) -> None:
         raise SettingsError("some levels have labels, others have not, or of other classes")
 
 
+_FINER: dict[type[Any], type[Any]] = {
+    DetailGeneratorConfig: DetailGenerator,
+    DetailDiscriminatorConfig: DetailDiscriminator,
+    LargeDetailGeneratorConfig: LargeDetailGenerator,
+    LargeDetailDiscriminatorConfig: LargeDetailDiscriminator,
+}
+"""The network of a finer level, by its config."""
+
+
 class LaplacianGenerator(nn.Module):
     """All levels as one: a picture of the coarsest, to which each finer one adds its detail."""
 
@@ -246,7 +246,7 @@ class LaplacianGenerator(nn.Module):
         shape = config.finer[-1].shape if config.finer else config.coarsest.shape
         self.units = PixelUnits(config.units, shape)
         self.coarsest = DenseGenerator(config.coarsest)
-        self.finer = nn.ModuleList(DetailGenerator(level) for level in config.finer)
+        self.finer = nn.ModuleList(_FINER[type(level)](level) for level in config.finer)
         self.widths = [config.coarsest.latent, *(s[1] * s[2] for s in self._finer_shapes())]
         self.latent_width = sum(self.widths)
         self.layout = f"(N, {self.latent_width}) to (N, {shape[0]}, {shape[1]}, {shape[2]})"
@@ -282,7 +282,7 @@ class LaplacianDiscriminator(nn.Module):
         self.layout = f"(N, {channels}, {height}, {width}) to (N, 1) a level"
         self.units = PixelUnits(config.units, self.shapes[-1])
         self.coarsest = DenseDiscriminator(config.coarsest)
-        self.finer = nn.ModuleList(DetailDiscriminator(level) for level in config.finer)
+        self.finer = nn.ModuleList(_FINER[type(level)](level) for level in config.finer)
 
     def forward(self, pictures: Tensor, labels: Tensor | None = None) -> list[Tensor]:
         """Return logits ``(N, 1)`` for each level of pictures ``(N, C, H, W)``, coarsest first."""
