@@ -4,6 +4,7 @@ from typing import Any
 
 from torch import nn
 
+from predictor.networks.classifier import Classifier, ClassifierConfig
 from predictor.networks.context_encoder import (
     ContextDiscriminator,
     ContextDiscriminatorConfig,
@@ -56,6 +57,7 @@ from predictor.networks.multiscale import (
 from predictor.networks.patch import PatchDiscriminators, PatchDiscriminatorsConfig
 
 NETWORKS: dict[str, tuple[type[Any], type[nn.Module]]] = {
+    "classifier": (ClassifierConfig, Classifier),
     "context-discriminator": (ContextDiscriminatorConfig, ContextDiscriminator),
     "context-encoder": (ContextEncoderConfig, ContextEncoder),
     "dcgan": (DcganGeneratorConfig, DcganGenerator),

@@ -1,9 +1,10 @@
 """Adversarial systems: one method a file, each as networks and phases."""
 
-from predictor.systems import conditional_gan, dcgan, frames, gan, inpaint, lapgan
+from predictor.systems import classifier, conditional_gan, dcgan, frames, gan, inpaint, lapgan
 from predictor.systems.entry import SystemEntry
 
 SYSTEMS: dict[str, SystemEntry] = {
+    "classifier": SystemEntry(classifier.ClassifierSettings, classifier.build, gan.open_data),
     "conditional-gan": SystemEntry(
         conditional_gan.ConditionalGanSettings, gan.build, gan.open_data
     ),

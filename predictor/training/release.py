@@ -119,6 +119,7 @@ def training_command(run: Run) -> str:
 
 
 _USAGE = {
+    "classifier": "predictor evaluate MODEL pictures/ --features {name}",
     "frames": "predictor frames in.mp4 --model {name}",
     "inpaint": 'predictor.load("{name}").fill(images, masks)',
 }

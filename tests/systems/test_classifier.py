@@ -1,0 +1,90 @@
+"""The system ``classifier``: what it learns, how pictures are moved, settings that cannot work."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from predictor.draws import shared_draws
+from predictor.errors import SettingsError
+from predictor.systems import SYSTEMS
+from predictor.systems.classifier import ClassifierSettings, build, moved
+from predictor.training.loop import train
+from predictor.training.result import trained_networks
+from predictor.training.settings import validated_settings
+
+SMALL: dict[str, Any] = {
+    "images": {"size": [8, 8], "channels": 1},
+    "classes": 4,
+    "network": {"maps": [8, 8], "dropout": 0.0},
+    "batch_size": 16,
+    "iterations": 250,
+    "validate_every": 50,
+    "device": "cpu",
+    "precision": "fp32",
+    "workers": 0,
+    "threads": 1,
+}
+
+
+def test_four_kinds_of_stripes_are_told_apart(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    labels = np.arange(120) % 4
+    images = random.integers(0, 80, (120, 8, 8), np.uint8)
+    rows, columns = np.mgrid[:8, :8]
+    kinds = [rows % 2, columns % 2, (rows + columns) % 2, rows // 2 % 2]
+    images += np.stack([120 * kinds[label] for label in labels]).astype(np.uint8)
+    path = tmp_path / "stripes.npz"
+    np.savez(path, x_train=images, y_train=labels)
+    settings = validated_settings(ClassifierSettings, SMALL)
+    train(tmp_path / "run", "classifier", SYSTEMS["classifier"], settings, path)
+    networks, _, record = trained_networks(tmp_path / "run", SYSTEMS)
+    assert record["best"]["value"] < 0.2
+    shown = torch.from_numpy(images[:40])[:, None] / 127.5 - 1
+    with torch.no_grad():
+        found = networks["classifier"](shown).argmax(1)
+    assert found.tolist() == labels[:40].tolist()
+    assert list((tmp_path / "run/previews").glob("*/hardest.png"))
+
+
+def test_pictures_are_moved_and_their_border_repeated() -> None:
+    images = torch.arange(25.0).reshape(1, 1, 5, 5).expand(200, 2, 5, 5)
+    with shared_draws(0):
+        found = moved(images, 1)
+    assert found.shape == images.shape
+    padded = torch.nn.functional.pad(images[:1], (1, 1, 1, 1), mode="replicate")
+    windows = [padded[0, :, y : y + 5, x : x + 5] for y in range(3) for x in range(3)]
+    seen = [next(k for k, window in enumerate(windows) if torch.equal(window, f)) for f in found]
+    assert set(seen) == set(range(9))
+    assert moved(images, 0) is images
+
+
+def test_loss_and_validation_of_a_network_that_knows_nothing() -> None:
+    settings = validated_settings(ClassifierSettings, SMALL)
+    system = build(settings)
+    network: Any = system.networks["classifier"]
+    torch.nn.init.zeros_(network.last.weight)
+    torch.nn.init.zeros_(network.last.bias)
+    batch = {"image": torch.rand(8, 1, 8, 8), "label": torch.arange(8) % 4}
+    terms = system.phases[0].loss(system.networks, batch, {}).terms
+    assert terms["cross_entropy"].item() == pytest.approx(math.log(4), abs=1e-6)
+    with torch.no_grad():
+        found = system.validate(system.networks, [batch, batch])
+    assert found["cross_entropy"] == pytest.approx(math.log(4), abs=1e-6)
+    assert found["accuracy_percent"] == 25  # all are taken for class 0
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"network": {"network": "classifier", "classes": 7}}, "network.classes is 7"),
+        ({"network": {"network": "dense-generator"}, "classes": 1}, "classes"),
+        ({"images": {"size": 5}}, "images.size"),
+    ],
+)
+def test_settings_that_cannot_work(values: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        validated_settings(ClassifierSettings, {**SMALL, **values})
