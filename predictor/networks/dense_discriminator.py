@@ -13,7 +13,7 @@ from predictor.errors import SettingsError
 from predictor.networks.initialization import Initialization, initialize
 from predictor.networks.label_input import with_labels
 from predictor.networks.maxout import MaxoutConvolution, MaxoutLinear
-from predictor.networks.pixel_units import PixelUnits, Units
+from predictor.networks.pixel_units import InUnits, PixelUnits, Units
 from predictor.tensors import IMAGE_RANGE
 
 
@@ -96,7 +96,7 @@ class DenseDiscriminatorConfig:
         return channels * sides[0] * sides[1]
 
 
-class DenseDiscriminator(nn.Module):
+class DenseDiscriminator(InUnits, nn.Module):
     """Judges whole pictures; dropout is on in training, in the generator's phase too."""
 
     multiple = 1
@@ -136,10 +136,6 @@ class DenseDiscriminator(nn.Module):
 
     def _dropout(self, is_first: bool) -> nn.Module:
         return nn.Dropout(self.config.input_dropout if is_first else self.config.dropout)
-
-    def prepare(self, mean: Tensor, deviation: Tensor) -> None:
-        """Take in the mean and deviation ``(C, H, W)`` of the training pictures, in [-1, 1]."""
-        self.units.prepare(mean, deviation)
 
     def forward(self, pictures: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return logits ``(N, 1)``, high where a picture looks real.

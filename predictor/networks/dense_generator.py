@@ -16,7 +16,7 @@ from predictor.errors import SettingsError
 from predictor.latents import Distribution
 from predictor.networks.initialization import Initialization, initialize
 from predictor.networks.label_input import with_labels
-from predictor.networks.pixel_units import PixelUnits, Units
+from predictor.networks.pixel_units import InUnits, PixelUnits, Units
 from predictor.tensors import IMAGE_RANGE
 
 Activation = Literal["relu", "sigmoid"]
@@ -96,7 +96,7 @@ class DenseGeneratorConfig:
         return rows, columns
 
 
-class DenseGenerator(nn.Module):
+class DenseGenerator(InUnits, nn.Module):
     """Pictures from latents: hidden layers, then a layer of pixels."""
 
     multiple = 1
@@ -133,8 +133,8 @@ class DenseGenerator(nn.Module):
             nn.init.uniform_(self.pixel_bias, -(inputs**-0.5), inputs**-0.5)
 
     def prepare(self, mean: Tensor, deviation: Tensor) -> None:
-        """Take in the mean and deviation ``(C, H, W)`` of the training pictures, in [-1, 1]."""
-        self.units.prepare(mean, deviation)
+        """As `InUnits`; the last bias begins at the mean where the config says so."""
+        super().prepare(mean, deviation)
         if self.config.units != "unit" or not self.config.bias_from_data:
             return
         share = ((mean.double() + 1) / 2).clamp(_MARGIN, 1 - _MARGIN)

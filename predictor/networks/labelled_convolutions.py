@@ -13,7 +13,7 @@ from predictor.errors import SettingsError
 from predictor.latents import Distribution
 from predictor.networks.initialization import initialize
 from predictor.networks.label_input import with_labels
-from predictor.networks.pixel_units import PixelUnits, Units
+from predictor.networks.pixel_units import InUnits, PixelUnits, Units
 from predictor.tensors import IMAGE_RANGE
 
 _LEAK = 0.2
@@ -67,7 +67,7 @@ class LabelledConvolutionsConfig:
         return self.shape[1] // 4, self.shape[2] // 4
 
 
-class LabelledGenerator(nn.Module):
+class LabelledGenerator(InUnits, nn.Module):
     """Latent and label to a picture: two dense layers, two transposed convolutions of stride 2."""
 
     multiple = 4
@@ -100,10 +100,6 @@ class LabelledGenerator(nn.Module):
         self.output = self.units.output()
         initialize(self.modules(), "normal", config.scale)
 
-    def prepare(self, mean: Tensor, deviation: Tensor) -> None:
-        """Take in the mean and deviation ``(C, H, W)`` of the training pictures, in [-1, 1]."""
-        self.units.prepare(mean, deviation)
-
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return pictures ``(N, C, H, W)``, in the units of the config, of latents ``(N, L)``.
 
@@ -119,7 +115,7 @@ class LabelledGenerator(nn.Module):
         return self.output(self.fourth(with_labels(planes, labels, self.classes)))
 
 
-class LabelledDiscriminator(nn.Module):
+class LabelledDiscriminator(InUnits, nn.Module):
     """Picture and label to a logit: two convolutions of stride 2, two dense layers."""
 
     multiple = 4
@@ -144,10 +140,6 @@ class LabelledDiscriminator(nn.Module):
         self.second_norm = nn.BatchNorm2d(wide, **kept)
         self.third_norm = nn.BatchNorm1d(config.dense, **kept)
         initialize(self.modules(), "normal", config.scale)
-
-    def prepare(self, mean: Tensor, deviation: Tensor) -> None:
-        """Take in the mean and deviation ``(C, H, W)`` of the training pictures, in [-1, 1]."""
-        self.units.prepare(mean, deviation)
 
     def forward(self, pictures: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return logits ``(N, 1)``, high where a picture looks real and like its label.

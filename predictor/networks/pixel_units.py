@@ -83,3 +83,13 @@ class PixelUnits(nn.Module):
                 return nn.Identity()
             case _:
                 assert_never(self.units)
+
+
+class InUnits:
+    """A network whose pictures are in units that the training pictures may decide."""
+
+    units: PixelUnits
+
+    def prepare(self, mean: Tensor, deviation: Tensor) -> None:
+        """Take in the mean and deviation ``(C, H, W)`` of the training pictures, in [-1, 1]."""
+        self.units.prepare(mean, deviation)
