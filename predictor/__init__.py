@@ -53,7 +53,8 @@ def load(
     ``load("frames").predict(clip, count=8)`` takes a clip ``(N, T, 3, H, W)`` in [-1, 1] and
     returns ``(N, 8, 3, H, W)``. ``load("inpaint").fill(images, masks)`` takes ``(N, 3, H, W)`` in
     [-1, 1] and ``(N, 1, H, W)``, 1 where a pixel is missing, and returns the images filled. A model
-    that generates pictures is an `ImageSampler`: ``load("models/mine").sampled(64, seed=0)``.
+    that generates pictures is an `ImageSampler`: ``load("models/mine").sampled(64, seed=0)``. A
+    classifier is a `FeatureNetwork`, whose ``seen(images)`` are features and probabilities.
     `device` is ``"auto"`` (the GPU where there is one) or as PyTorch names it; `precision` is
     ``"auto"`` (bfloat16 where it is native), ``"fp32"`` or ``"bf16"``. Raises `UnknownModel`, also
     for a model that does not do the `task` asked for; `DamagedWeights` (a pickle too: it is never
@@ -83,6 +84,10 @@ def load(
         from predictor.inpainter import Inpainter
 
         return Inpainter(network, chosen, use_bfloat16)
+    if metadata.task == "classifier":
+        from predictor.analysis.feature_networks import feature_network
+
+        return feature_network(str(name_or_file), chosen)
     from predictor.frame_predictor import FramePredictor
 
     return FramePredictor(network, chosen, use_bfloat16)

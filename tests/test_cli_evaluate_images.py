@@ -10,14 +10,16 @@ import torch
 from torch import Tensor
 from typer.testing import CliRunner
 
-from predictor.analysis.image_evaluation import chosen_width, evaluated_images
+from predictor.analysis.image_evaluation import evaluated_images
+from predictor.analysis.likelihood import chosen_width
 from predictor.cli import app
 from predictor.errors import UnusableData
 from predictor.image_sampler import ImageSampler
 from predictor.metrics import parzen_log_likelihood
 from predictor.networks import NETWORKS
+from predictor.networks.classifier import Classifier, ClassifierConfig
 from predictor.networks.pixel_units import PixelUnits
-from predictor.weights import Provenance, save_network
+from predictor.weights import Provenance, load_network, save_network
 
 run = CliRunner().invoke
 
@@ -147,6 +149,52 @@ def test_a_convolutional_generator_is_measured_too(data: Path, tmp_path: Path) -
     assert done.exit_code == 0, done.output
     (entry,) = json.loads(done.stdout)["results"]
     assert (entry["samples"], entry["test_images"]) == (20, 60)
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("models") / "rows.safetensors"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        network = Classifier(ClassifierConfig((1, 6, 6), classes=3, maps=(3, 4)))
+    save_network(path, "classifier", network, PROVENANCE, task="classifier")
+    return str(path)
+
+
+def test_every_number_of_a_feature_network_has_its_name(
+    model: str, classifier: str, data: Path, tmp_path: Path
+) -> None:
+    report = tmp_path / "report.html"
+    arguments = (model, data, "--samples", 40, "--features", classifier)
+    done = evaluate(*arguments, "--json", "-o", report)
+    assert done.exit_code == 0, done.output
+    (entry,) = json.loads(done.stdout)["results"]
+    (found,) = entry["in_networks"]
+    assert (found["network"], found["pictures"]) == ("classifier rows", 40)
+    assert entry["scores"]["frechet_classifier_rows"] == found["frechet"]
+    assert entry["scores"]["parzen_nats"] == entry["parzen_nats"]
+    label = f"FD (classifier rows), 40 pictures</td><td>{found['frechet']:.2f}"
+    assert label in report.read_text()
+    assert "exp E KL of classes (classifier rows)" in evaluate(*arguments).stdout
+
+
+def test_a_classifier_is_measured_on_the_part_test(model: str, classifier: str, data: Path) -> None:
+    done = evaluate(classifier, data, "--json")
+    assert done.exit_code == 0, done.output
+    (entry,) = json.loads(done.stdout)["results"]
+    network, _ = load_network(Path(classifier))
+    images = torch.from_numpy(pictures(60, 1))[:, None] / 127.5 - 1
+    with torch.no_grad():
+        right = network(images).argmax(1) == torch.arange(60) % 3
+    shares = [float(right[label::3].double().mean()) for label in range(3)]
+    assert entry["scores"]["accuracy_percent"] == pytest.approx(100 * sum(shares) / 3)
+    assert entry["worst_class_accuracy_percent"] == pytest.approx(100 * min(shares))
+    assert (entry["part"], entry["pictures"]) == ("test", 60)
+    told = evaluate(classifier, data)
+    assert f"{entry['accuracy_percent']:.2f} % of 60 pictures right (test)" in told.stdout
+    wrong = evaluate(classifier, data, "--features", classifier)
+    assert wrong.exit_code == 2
+    assert "--features is not of models for `predictor classifier`" in wrong.output
 
 
 def test_options_of_other_models_are_refused(model: str, data: Path) -> None:

@@ -43,12 +43,15 @@ hole[..., 20:40, 30:60] = 1
 use = {
     "frames": lambda model: model.predict(clip, count=1)[:, 0],
     "inpaint": lambda model: model.fill(clip[:, 0], hole),
+    "classifier": lambda model: model.seen(clip[:, 0, :1])[1],
 }
 models = {}
 for name, file in bundled_models().items():
-    made = use[read_metadata(file).task](predictor.load(name, device="cpu"))
+    task = read_metadata(file).task
+    made = use[task](predictor.load(name, device="cpu"))
     is_usable = made.isfinite().all() and made.abs().max() <= 1
-    models[name] = [list(made.shape), bool(is_usable), file.with_name("README.md").is_file()]
+    has_card = file.with_name("README.md").is_file()
+    models[name] = [task, list(made.shape), bool(is_usable), has_card]
 
 homes = [str(Path(package.__file__).parent.parent) for package in (predictor, pipelines)]
 print(json.dumps({"homes": homes, "recipes": recipes, "models": models}))
@@ -113,8 +116,10 @@ def test_recipes_and_models_load_and_predict_without_the_checkout(
     assert set(found["recipes"]) == {path.stem for path in ROOT.glob("predictor/recipes/*.toml")}
     assert set(found["models"]) == {path.parent.name for path in ROOT.glob("models/*/README.md")}
     assert {"frames", "inpaint"} <= set(found["models"])
-    for name, told in found["models"].items():
-        assert told == [[1, 3, 64, 96], True, True], name
+    picture = [1, 3, 64, 96]
+    shapes = {"frames": picture, "inpaint": picture, "classifier": [1, 10]}
+    for name, (task, shape, is_usable, has_card) in found["models"].items():
+        assert (shape, is_usable, has_card) == (shapes[task], True, True), name
 
 
 def test_console_script_is_installed(python: Path, tmp_path: Path) -> None:

@@ -9,22 +9,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from predictor.analysis.feature_networks import FeatureNetwork
+from predictor.analysis.likelihood import CHOOSING, sampled_likelihood
+from predictor.analysis.network_scores import NetworkScores, network_scores
 from predictor.data import ImageSettings, open_images
 from predictor.data.image_packing import packed_images
 from predictor.data.image_parts import TEST, TRAIN, VALIDATION, ImageCollection
 from predictor.errors import UnusableData
 from predictor.image_sampler import ImageSampler
 from predictor.metrics import (
-    SIGMAS,
     frechet_distance,
     nearest,
     nearest_class_error,
-    parzen_log_likelihood,
     precision_and_recall,
 )
-
-CHOOSING = 1000
-"""Pictures that the width of the Parzen window is chosen on (Goodfellow et al. 2014, code)."""
 
 COMPARED = 2000
 """Pictures and samples compared for precision, recall, repetition and memory."""
@@ -69,6 +67,7 @@ class ImageEvaluation:
     """Scores, and pictures to look at."""
 
     scores: ImageScores
+    in_networks: tuple[NetworkScores, ...]
     samples: Tensor
     """``(N, C, H, W)`` in [-1, 1]."""
     neighbours: Tensor
@@ -77,7 +76,19 @@ class ImageEvaluation:
 
     def as_json(self) -> dict[str, Any]:
         """Return what `json.dump` takes."""
-        return {**asdict(self.scores), "skipped": list(self.skipped)}
+        scores = {
+            name: value
+            for name, value in asdict(self.scores).items()
+            if isinstance(value, float) and name != "parzen_sigma"
+        }
+        for found in self.in_networks:
+            scores |= found.named()
+        return {
+            **asdict(self.scores),
+            "in_networks": [asdict(found) for found in self.in_networks],
+            "scores": scores,
+            "skipped": list(self.skipped),
+        }
 
 
 @dataclass(frozen=True)
@@ -91,14 +102,19 @@ class _Pictures:
 
 
 def evaluated_images(
-    sampler: ImageSampler, path: Path, samples: int = 10_000, seed: int = 0
+    sampler: ImageSampler,
+    path: Path,
+    samples: int = 10_000,
+    seed: int = 0,
+    networks: Sequence[FeatureNetwork] = (),
 ) -> ImageEvaluation:
     """Measure a generator on the pictures at `path`.
 
     The part ``test`` is measured, under a Parzen window whose width is chosen on ``val`` or on the
     last thousand pictures of ``train``; ``train`` is what the samples may have been copied from.
     Data of one part are measured whole but for a tenth that chooses the width, and stand for the
-    training pictures too. A model with classes needs labels. Raises `UnusableData`.
+    training pictures too. A model with classes needs labels. In the features of each of `networks`
+    test pictures and samples are compared again. Raises `UnusableData`.
     """
     collection = open_images(path)
     if sampler.classes is not None:
@@ -109,7 +125,7 @@ def evaluated_images(
     train = _part(collection, TRAIN, drawn, skipped)
     test, choosing = _test_and_choosing(collection, train, drawn, skipped)
     _logger.info("%d samples against %d pictures", samples, len(test.images))
-    nats, error, sigma, units = _likelihood(sampler, drawn, seed, test, choosing)
+    likelihood = sampled_likelihood(sampler, drawn, seed, test.images, choosing.images)
     some, real = drawn[:COMPARED], test.images[:COMPARED]
     precision, recall = precision_and_recall(real, some)
     one_nn = None
@@ -122,10 +138,10 @@ def evaluated_images(
     scores = ImageScores(
         test_images=len(test.images),
         samples=samples,
-        units=units,
-        parzen_nats=nats,
-        parzen_standard_error_nats=error,
-        parzen_sigma=sigma,
+        units=likelihood.units,
+        parzen_nats=likelihood.nats,
+        parzen_standard_error_nats=likelihood.standard_error_nats,
+        parzen_sigma=likelihood.sigma,
         frechet_pixels=frechet_distance(test.images, drawn),
         precision_pixels=precision,
         recall_pixels=recall,
@@ -136,6 +152,7 @@ def evaluated_images(
     )
     return ImageEvaluation(
         scores=scores,
+        in_networks=tuple(network_scores(each, test.images, drawn) for each in networks),
         samples=drawn[:100],
         neighbours=torch.stack([torch.cat((s[None], train.images[rows])) for s, rows in pairs]),
         skipped=(*collection.skipped, *skipped),
@@ -173,32 +190,6 @@ def _test_and_choosing(
         )
     labels = None if train.labels is None else train.labels[:-tenth]
     return _Pictures(train.images[:-tenth], labels), _Pictures(train.images[-tenth:], None)
-
-
-def _likelihood(
-    sampler: ImageSampler, drawn: Tensor, seed: int, test: _Pictures, choosing: _Pictures
-) -> tuple[float, float, float, str]:
-    """Return mean, standard error and width of the Parzen log-likelihood, and the pixels' units."""
-    units = sampler.network.units
-    if units.units in ("unit", "signed"):
-        found, wanted, chosen = ((x + 1) / 2 for x in (drawn, test.images, choosing.images))
-        name = "[0, 1]"
-    else:  # what those units take away cannot be given back
-        numbers = range(len(drawn))
-        found = sampler.values(sampler.latents(seed, numbers), sampler.labels(numbers))
-        device = sampler.device
-        wanted, chosen = (units.encoded(x.to(device)).cpu() for x in (test.images, choosing.images))
-        name = units.units
-    sigma = chosen_width(chosen, found)
-    values = parzen_log_likelihood(wanted, found, [sigma])[0]
-    error = float(values.std(correction=0)) / len(values) ** 0.5
-    return float(values.mean()), error, sigma, name
-
-
-def chosen_width(points: Tensor, samples: Tensor, sigmas: Sequence[float] = SIGMAS) -> float:
-    """Return the width under which `points` have the highest mean log-likelihood."""
-    found = parzen_log_likelihood(points, samples, sigmas).mean(dim=1)
-    return sigmas[int(found.argmax())]
 
 
 def _repeated(samples: Tensor, real: Tensor) -> float:

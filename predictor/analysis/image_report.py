@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from predictor import __version__
-from predictor.analysis.image_evaluation import ImageEvaluation, ImageScores
+from predictor.analysis.image_evaluation import ImageEvaluation
+from predictor.analysis.network_scores import NetworkScores
 from predictor.analysis.page import page, table_row
 from predictor.analysis.sheets import enlarged, sheet
 from predictor.media.images import to_uint8
@@ -16,8 +17,9 @@ from predictor.media.images import to_uint8
 _PICTURE_PX = 56
 
 
-def score_rows(scores: ImageScores) -> list[tuple[str, str]]:
+def score_rows(evaluation: ImageEvaluation) -> list[tuple[str, str]]:
     """Return what was measured in words and numbers, a line each."""
+    scores = evaluation.scores
     rows = [
         (
             f"Parzen log-likelihood, pixels in {scores.units}",
@@ -34,14 +36,28 @@ def score_rows(scores: ImageScores) -> list[tuple[str, str]]:
     if scores.one_nearest_neighbour_error_percent is not None:
         error = f"{scores.one_nearest_neighbour_error_percent:.2f} %"
         rows.insert(2, ("1-NN error on test pictures, samples as examples", error))
+    for found in evaluation.in_networks:
+        rows += _network_rows(found)
     return [*rows, ("test pictures, samples", f"{scores.test_images:,}, {scores.samples:,}")]
+
+
+def _network_rows(found: NetworkScores) -> list[tuple[str, str]]:
+    name = found.network
+    return [
+        (f"FD ({name}), {found.pictures:,} pictures", f"{found.frechet:.2f}"),
+        (
+            f"exp E KL of classes ({name}); test pictures",
+            f"{found.class_score:.2f} ± {found.class_score_deviation:.2f}; "
+            f"{found.class_score_of_test:.2f}",
+        ),
+        (f"precision, recall ({name})", f"{found.precision:.3f}, {found.recall:.3f}"),
+    ]
 
 
 def html_report(model: str, data: str, evaluation: ImageEvaluation) -> str:
     """Return the page: the numbers, a hundred samples, the nearest training pictures of twelve."""
     rows = "".join(
-        table_row([escape(name), escape(value)], "td")
-        for name, value in score_rows(evaluation.scores)
+        table_row([escape(name), escape(value)], "td") for name, value in score_rows(evaluation)
     )
     gap = torch.ones_like(evaluation.neighbours[:, :1])
     pairs = torch.cat((evaluation.neighbours[:, :1], gap, evaluation.neighbours[:, 1:]), dim=1)

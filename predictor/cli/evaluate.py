@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from predictor.cli.evaluate_classifier import evaluate_classifier
 from predictor.cli.evaluate_frames import evaluate_frames
 from predictor.cli.evaluate_images import evaluate_images
 from predictor.cli.evaluate_inpaint import evaluate_inpaint
@@ -18,13 +19,18 @@ EVALUATIONS: Mapping[str, Callable[..., None]] = {
     "conditional-gan": evaluate_images,
     "lapgan": evaluate_images,
     "dcgan": evaluate_images,
+    "classifier": evaluate_classifier,
 }
 """What measures a model and prints what it found, by the task in the model's file."""
 
-_OPTIONS = {"frames": ("against", "horizon", "windows"), "inpaint": ("against",)}
+_OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "frames": ("against", "horizon", "windows"),
+    "inpaint": ("against",),
+    "classifier": (),
+}
 """The options that only some tasks have."""
 
-_OF_IMAGES = ("samples", "seed")
+_OF_IMAGES = ("samples", "seed", "features")
 """Those of all other tasks, which generate pictures."""
 
 
@@ -51,6 +57,15 @@ def evaluate(
     windows: Annotated[int, typer.Option(min=1, help="Videos: windows of each.")] = 5,
     samples: Annotated[int, typer.Option(min=10, help="Generators: pictures made.")] = 10_000,
     seed: Annotated[int, typer.Option(min=0, help="Generators: of those pictures.")] = 0,
+    features: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NETWORK",
+            help="Generators: compare in its features too, repeatable: a classifier, "
+            "efficientnet-lite0 (extra benchmark) or "
+            "inception=WEIGHTS (package torch-fidelity).",
+        ),
+    ] = None,
     device: Device = "auto",
     precision: Precision = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace REPORT.")] = False,
@@ -62,7 +77,7 @@ def evaluate(
     against repeating the last frame and against carrying its optical flow on. Inpainting: PSNR, L1,
     L2 and a perceptual distance against Telea's, Navier-Stokes and biharmonic fills. Generated
     pictures: Parzen log-likelihood, neighbours among each other and in the training pictures,
-    precision and recall.
+    precision and recall. Classifiers: accuracy.
     """
     from predictor.errors import UnknownModel
     from predictor.weights import find_model, read_metadata
@@ -84,6 +99,7 @@ def evaluate(
         "windows": windows,
         "samples": samples,
         "seed": seed,
+        "features": features,
     }
     own = _OPTIONS.get(task, _OF_IMAGES)
     for name in special:

@@ -1,5 +1,6 @@
 """The evaluation of a model that generates pictures, printed or written as a report."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
@@ -14,18 +15,22 @@ def evaluate_images(
     output: Path | None,
     samples: int,
     seed: int,
+    features: Sequence[str] | None,
     device: str,
     precision: str,
     as_json: bool,
 ) -> None:
     """Measure the model on the pictures of `data`; the parameters are options of the command."""
     import predictor
+    from predictor.analysis.feature_networks import feature_network
     from predictor.analysis.image_evaluation import evaluated_images
     from predictor.analysis.image_report import html_report, score_rows
     from predictor.whole_files import write_whole
 
     with log_on_stderr():
-        found = evaluated_images(predictor.load(model, device, precision), data, samples, seed)
+        sampler = predictor.load(model, device, precision)
+        networks = [feature_network(name, sampler.device) for name in features or []]
+        found = evaluated_images(sampler, data, samples, seed, networks)
     if output is not None:
         write_whole(output, html_report(model, str(data), found).encode())
     if as_json:
@@ -39,7 +44,7 @@ def evaluate_images(
     table = Table(title=f"{model} on {data}", title_justify="left", show_header=False)
     table.add_column()
     table.add_column(justify="right")
-    for name, value in score_rows(found.scores):
+    for name, value in score_rows(found):
         table.add_row(name, value)
     Console().print(table)
     if output is not None:

@@ -4,6 +4,7 @@
 of this project; both ends matter, since SSIM compares brightness counted from black.
 """
 
+from predictor.metrics.class_score import class_score
 from predictor.metrics.frechet import frechet_distance
 from predictor.metrics.moving import moving_by_flow_color, moving_by_speed
 from predictor.metrics.neighbours import (
@@ -23,6 +24,7 @@ __all__ = [
     "SIGMAS",
     "Nearest",
     "OfficialScores",
+    "class_score",
     "frechet_distance",
     "log_mean_exp",
     "moving_by_flow_color",

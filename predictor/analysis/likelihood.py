@@ -1,0 +1,68 @@
+"""The Parzen log-likelihood of pictures under a generator's samples, its width chosen on others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from predictor.image_sampler import ImageSampler
+from predictor.metrics import SIGMAS, parzen_log_likelihood
+
+CHOOSING = 1000
+"""Pictures that the width of the window is chosen on (Goodfellow et al. 2014, code)."""
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """A mean over test pictures."""
+
+    nats: float
+    standard_error_nats: float
+    sigma: float
+    """Width of the window."""
+    units: str = ""
+    """Of the pixels: ``[0, 1]``, or the network's own."""
+
+
+def sampled_likelihood(
+    sampler: ImageSampler, drawn: Tensor, seed: int, test: Tensor, choosing: Tensor
+) -> Likelihood:
+    """Return the likelihood of `test` ``(N, C, H, W)`` in [-1, 1] under the samples `drawn`.
+
+    Those are the pictures that the sampler has for `seed`, from number 0 on. Pixels are in [0, 1]
+    for a network that works in that or in [-1, 1]; in its own units for one whose units cannot be
+    turned back, such as those of every pixel's own deviation.
+    """
+    units = sampler.network.units
+    if units.units in ("unit", "signed"):
+        found, wanted, chosen = ((x + 1) / 2 for x in (drawn, test, choosing))
+        name = "[0, 1]"
+    else:
+        numbers = range(len(drawn))
+        found = sampler.values(sampler.latents(seed, numbers), sampler.labels(numbers))
+        device = sampler.device
+        wanted, chosen = (units.encoded(x.to(device)).cpu() for x in (test, choosing))
+        name = units.units
+    likelihood = parzen_likelihood(wanted, found, chosen)
+    return Likelihood(likelihood.nats, likelihood.standard_error_nats, likelihood.sigma, name)
+
+
+def parzen_likelihood(test: Tensor, samples: Tensor, choosing: Tensor) -> Likelihood:
+    """Return the likelihood of `test` ``(N, ...)`` under `samples`, all in the same units.
+
+    The width is the one of `SIGMAS` that suits `choosing` best.
+    """
+    sigma = chosen_width(choosing, samples)
+    return of_values(parzen_log_likelihood(test, samples, [sigma])[0], sigma)
+
+
+def of_values(values: Tensor, sigma: float) -> Likelihood:
+    """Return the mean of log-likelihoods ``(N,)`` in nats, and its standard error."""
+    error = float(values.std(correction=0)) / len(values) ** 0.5
+    return Likelihood(float(values.mean()), error, sigma)
+
+
+def chosen_width(points: Tensor, samples: Tensor, sigmas: Sequence[float] = SIGMAS) -> float:
+    """Return the width under which `points` have the highest mean log-likelihood."""
+    found = parzen_log_likelihood(points, samples, sigmas).mean(dim=1)
+    return sigmas[int(found.argmax())]

@@ -1,0 +1,75 @@
+"""How generated pictures compare with real ones in the features of a network."""
+
+import logging
+import re
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor
+
+from predictor.analysis.feature_networks import FeatureNetwork
+from predictor.metrics import class_score, frechet_distance, precision_and_recall
+
+SEEN_BY_NETWORKS = 5000
+"""Pictures and samples that feature networks look at, at most."""
+
+SPLITS = 10
+
+COMPARED = 2000
+"""Of both for precision and recall."""
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class NetworkScores:
+    """What was measured in the features of one network."""
+
+    network: str
+    pictures: int
+    """Test pictures, and as many samples."""
+    frechet: float
+    """Fréchet distance of the features."""
+    precision: float
+    recall: float
+    class_score: float
+    """exp E KL of the samples' classes; see `predictor.metrics.class_score`."""
+    class_score_deviation: float
+    """Over its splits."""
+    class_score_of_test: float
+
+    def named(self) -> dict[str, float]:
+        """Return the numbers, each by a name that has the network's in it."""
+        network = re.sub(r"[^a-z0-9]+", "_", self.network.split(",")[0].lower())
+        values = asdict(self)
+        return {f"{name}_{network}": values[name] for name in ("frechet", "class_score")}
+
+
+def network_scores(network: FeatureNetwork, test: Tensor, drawn: Tensor) -> NetworkScores:
+    """Return how test pictures and samples ``(N, C, H, W)`` in [-1, 1] compare in a network.
+
+    As many of each, at most `SEEN_BY_NETWORKS`, evenly spaced: the distance depends on the number.
+    """
+    count = min(len(test), len(drawn), SEEN_BY_NETWORKS)
+    _logger.info("%s looks at %d test pictures and %d samples", network.name, count, count)
+    (real, real_classes), (made, made_classes) = (
+        network.seen(_spread(images, count)) for images in (test, drawn)
+    )
+    precision, recall = precision_and_recall(real[:COMPARED], made[:COMPARED])
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(0))
+    splits = min(SPLITS, count)
+    score, deviation = class_score(made_classes[order], splits)
+    return NetworkScores(
+        network=network.name,
+        pictures=count,
+        frechet=frechet_distance(real, made),
+        precision=precision,
+        recall=recall,
+        class_score=score,
+        class_score_deviation=deviation,
+        class_score_of_test=class_score(real_classes[order], splits)[0],
+    )
+
+
+def _spread(images: Tensor, count: int) -> Tensor:
+    return images[torch.linspace(0, len(images) - 1, count).round().long()]
