@@ -69,7 +69,12 @@ def test_table_names_the_paper_the_model_and_where_the_mask_is_from(
     monkeypatch.setenv("COLUMNS", "250")
     done = run(app, ["reproduce", "mathieu-paper", model, data])
     assert done.exit_code == 0, done.output
-    for said in ("Adv+GDL*, then UCF101", "UCF101", model, "not from the authors' flow images"):
+    for said in (
+        "Adv+GDL*, then UCF101",
+        "[memory, not confirmed]",
+        model,
+        "not from the authors' flow images",
+    ):
         assert said in done.stdout
 
 
@@ -80,3 +85,14 @@ def test_what_is_not_there_is_named(model: str, data: str, tmp_path: Path) -> No
         (["mathieu-paper", model, str(tmp_path)], UnusableData),
     ):
         assert isinstance(run(app, ["reproduce", *arguments]).exception, error)
+
+
+def test_a_recipe_of_videos_needs_a_model_and_has_no_seeds(model: str, data: str) -> None:
+    for arguments, said in (
+        ([data], "is tested on other videos than it is trained on"),
+        ([model, data, "--seeds", "2"], "--seeds is not for mathieu-paper"),
+        ([model, data, "--budget", "1h"], "--budget is not for mathieu-paper"),
+    ):
+        done = run(app, ["reproduce", "mathieu-paper", *arguments], env={"COLUMNS": "200"})
+        assert done.exit_code == 2, done.output
+        assert said in done.output

@@ -33,14 +33,14 @@ def reproduction_tables(
 
 
 def _add(table: Table, heading: str, rows: Rows) -> None:
-    table.add_row(heading, style="bold")
+    table.add_row(Text(heading), style="bold")  # a string's [brackets] would be markup
     for method, scores in rows:
         cells = [
             _cell(scores[measure][step], _DIGITS.get(measure, 2))
             for step in range(HORIZON)
             for measure in MEASURES
         ]
-        table.add_row(f"  {method}", *cells)
+        table.add_row(Text(f"  {method}"), *cells)
     table.add_section()
 
 

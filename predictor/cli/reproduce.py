@@ -1,52 +1,138 @@
-"""``predictor reproduce``: a published result, tested as the paper tested it, by its system."""
+"""``predictor reproduce``: a published result, trained and tested as the paper did both."""
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from predictor.cli.options import AsJson, Device, Model, Precision
+from predictor.cli.options import AsJson, Device, Precision
 from predictor.cli.reproduce_frames import reproduce_frames
+from predictor.cli.reproduce_pictures import reproduce_pictures
 
-REPRODUCTIONS: Mapping[str, Callable[..., None]] = {"frames": reproduce_frames}
-"""What tests a recipe and prints what it found, by the recipe's system."""
+_OF_VIDEOS = ("listed", "every", "windows")
+_OF_PICTURES = ("output", "against", "seeds", "budget", "draws", "overrides")
+"""The options that only some recipes have."""
 
 
 def reproduce(
-    recipe: Annotated[str, typer.Argument(help="The published result: mathieu-paper, …")],
-    model: Model,
-    data: Annotated[Path, typer.Argument(help="The published test data, or videos of your own.")],
+    context: typer.Context,
+    recipe: Annotated[
+        str, typer.Argument(help="The published result: gan-mnist, dcgan-cifar10, …")
+    ],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[MODEL] DATA",
+            help="The data, or others of your own; before them a trained model to test instead of "
+            "training one.",
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="RUN",
+            help="The folder of the runs and of reproduction.json; the same command goes on there.",
+        ),
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Train so many times, and report mean and deviation.")
+    ] = 1,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="Scale the training down to 90s, 30m, 2h in all; the result says."
+        ),
+    ] = None,
+    draws: Annotated[
+        int, typer.Option(min=1, help="Features: draws of labels tested, at most the recipe's.")
+    ] = 100,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="With MODEL: what a recipe of two is compared with."),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change what leaves the result alone: threads, workers, checkpoint_every, …",
+        ),
+    ] = None,
     listed: Annotated[
         Path | None,
         typer.Option(
-            "--list", metavar="FILE", help="Only the videos it names, as UCF101's testlist01.txt."
+            "--list",
+            metavar="FILE",
+            help="Videos: only those it names, as UCF101's testlist01.txt.",
         ),
     ] = None,
-    every: Annotated[int, typer.Option(min=1, help="Of those, every so many.")] = 1,
-    windows: Annotated[int, typer.Option(min=1, help="Windows of each video.")] = 1,
+    every: Annotated[int, typer.Option(min=1, help="Videos: of those, every so many.")] = 1,
+    windows: Annotated[int, typer.Option(min=1, help="Videos: windows of each.")] = 1,
     device: Device = "auto",
     precision: Precision = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Test a trained model as a paper tested its own; the published numbers stand beside it.
+    """Train a recipe and test it as its paper did; the published numbers stand beside it.
 
-    The test of mathieu-paper, had one UCF101: predictor reproduce mathieu-paper MODEL UCF-101
-    --list testlist01.txt --every 10
+    A trained MODEL before DATA is tested instead. Recipes of videos are tested on other videos than
+    they are trained on, so they need it: predictor reproduce mathieu-paper MODEL UCF-101 --list
+    testlist01.txt --every 10
     """
     from predictor.recipes import load_recipe
+    from predictor.reproduction.protocols import PROTOCOLS, VIDEO_PROTOCOLS
 
     chosen = load_recipe(recipe)
-    if chosen.protocol is None or chosen.system not in REPRODUCTIONS:
+    if len(inputs) > 2:
+        raise typer.BadParameter(f"expected [MODEL] DATA, found {len(inputs)} arguments")
+    *models, data = inputs
+    model = models[0] if models else None
+    if chosen.protocol in VIDEO_PROTOCOLS:
+        _refuse(context, _OF_PICTURES, recipe)
+        if model is None:
+            raise typer.BadParameter(
+                f"recipe {recipe!r} is tested on other videos than it is trained on: "
+                f"predictor train {chosen.system} --recipe {recipe}, export the run, and name the "
+                "MODEL before DATA"
+            )
+        reproduce_frames(
+            recipe=chosen,
+            model=model,
+            data=Path(data),
+            listed=listed,
+            every=every,
+            windows=windows,
+            device=device,
+            precision=precision,
+            as_json=as_json,
+        )
+        return
+    if chosen.protocol not in PROTOCOLS:
         raise typer.BadParameter(f"recipe {recipe!r} has no protocol to test by")
-    REPRODUCTIONS[chosen.system](
+    _refuse(context, _OF_VIDEOS, recipe)
+    if model is not None:
+        _refuse(context, ("seeds", "budget", "overrides"), "a trained MODEL")
+    reproduce_pictures(
         recipe=chosen,
         model=model,
-        data=data,
-        listed=listed,
-        every=every,
-        windows=windows,
+        data=Path(data),
+        output=output,
+        against=against,
+        seeds=seeds,
+        budget=budget,
+        draws=draws,
+        overrides=overrides or [],
         device=device,
         precision=precision,
         as_json=as_json,
     )
+
+
+def _refuse(context: typer.Context, names: tuple[str, ...], of: str) -> None:
+    """Raise a usage error if one of the options `names` was given, which `of` has not."""
+    flags = {"listed": "list", "overrides": "set"}
+    for name in names:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter(f"--{flags.get(name, name)} is not for {of}")

@@ -23,17 +23,17 @@ def reproduce_frames(
 ) -> None:
     """Test the model by the protocol of `recipe`; the others are the options of the command."""
     import predictor
-    from predictor.analysis.protocols import PROTOCOLS
     from predictor.analysis.reproduction_table import reproduction_tables
     from predictor.data.video_list import listed_videos
     from predictor.recipes import published_table
+    from predictor.reproduction.protocols import VIDEO_PROTOCOLS
 
     assert recipe.protocol is not None
     where_published, published = published_table(recipe)
     names = listed_videos(data, listed)[::every] if listed or every > 1 else None
     models = {model: predictor.load(model, device, precision).predict}
     with progress_on_stderr("windows") as advance:
-        found = PROTOCOLS[recipe.protocol](
+        found = VIDEO_PROTOCOLS[recipe.protocol](
             data, models, names=names, windows_per_video=windows, progress=advance
         )
     if as_json:

@@ -4,7 +4,7 @@ import difflib
 import tomllib
 from collections.abc import Mapping
 from importlib import resources
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -33,6 +33,20 @@ class PublishedRow(BaseModel):
     """By measure, the unit in its name; one number for each column of it."""
 
 
+class ProtocolSettings(BaseModel):
+    """What a protocol leaves open; each reads what it needs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    samples: int = Field(10_000, ge=10)
+    """Pictures that the model generates."""
+    labels: tuple[int, ...] = ()
+    """How many labels a classifier is shown, for each of its tests."""
+    draws: int = Field(100, ge=1)
+    """Draws of those labels that are tested."""
+    scored_by: Literal["accuracy", "error"] = "accuracy"
+
+
 class Recipe(BaseModel):
     """How a published result is trained."""
 
@@ -49,13 +63,18 @@ class Recipe(BaseModel):
     """Settings of the system that are not its defaults."""
     target: Target | None = None
     protocol: str | None = None
-    """How the result was tested: a row of `predictor.analysis.protocols.PROTOCOLS`."""
+    """How the result was tested: a row of a table in `predictor.reproduction.protocols`."""
+    protocol_settings: ProtocolSettings = ProtocolSettings()
+    against: str | None = None
+    """The recipe that is trained and tested beside this one."""
     published: tuple[PublishedRow, ...] = ()
     """The table that the protocol's numbers stand in."""
     published_data: str = ""
     """What that table was measured on, and how sure its numbers are."""
     published_in: str | None = None
     """The recipe that has the table, where this one has none of its own."""
+    published_as: str | None = None
+    """The method of the table that this recipe is: what the gap is measured to."""
 
 
 def recipe_names() -> list[str]:

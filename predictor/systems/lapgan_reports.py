@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from predictor.analysis.multiscale_likelihood import generated_details
 from predictor.analysis.sheets import sheet
 from predictor.image_sampler import ImageSampler
-from predictor.latents import picture_latents
 from predictor.media.images import write_png
 from predictor.metrics import parzen_log_likelihood
 from predictor.pyramid import laplacian_pyramid, resized
@@ -114,15 +114,8 @@ def detail_scores(detail: Tensor, made: Tensor) -> tuple[float, float]:
 
 def _details(generator: Any, coarse: Tensor, labels: Tensor | None, count: int) -> Tensor:
     """Return `count` details ``(N, count, C, H, W)`` for each coarse look."""
-    made = []
-    for number, look in enumerate(coarse):
-        numbers = range(number * count, (number + 1) * count)
-        shape = (generator.latent_width,)
-        latents = picture_latents(generator.distribution, shape, VALIDATION_SEED, numbers)
-        own = None if labels is None else labels[number].expand(count)
-        looks = look.expand(count, *look.shape)
-        made.append(generator(latents.to(look.device), looks, own).float())
-    return torch.stack(made)
+    made = generated_details(generator, coarse, labels, count, VALIDATION_SEED)
+    return torch.stack(list(made))
 
 
 def level_preview(

@@ -197,6 +197,23 @@ class OptimizerSettings(Table):
             momentum_at=self._momentum_at(),
         )
 
+    def scaled(self, share: float) -> "OptimizerSettings":
+        """Return it for a run of that `share` of the iterations: rates and momenta go as far.
+
+        Where an interval would be shorter than an iteration, what happens after it grows instead.
+        """
+        divided, epoch = self.divide_every * share, self.epoch_iterations * share
+        divide_every, epoch_iterations = max(1, round(divided)), max(1, round(epoch))
+        first, last = (round(end * epoch / epoch_iterations) for end in self.momentum_epochs)
+        changes = {
+            "divide_every": divide_every,
+            "divisor": self.divisor ** (divide_every / divided),
+            "epoch_iterations": epoch_iterations,
+            "momentum_epochs": (first, last),
+            "warmup_iterations": round(self.warmup_iterations * share),
+        }
+        return OptimizerSettings.model_validate({**self.model_dump(), **changes})
+
     def _momentum_at(self) -> schedule.Schedule | None:
         if self.final_momentum is None:
             return None

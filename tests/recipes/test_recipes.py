@@ -87,3 +87,21 @@ def test_unknown_recipe_names_the_nearest(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("predictor.recipes.recipe_names", lambda: ["mathieu-paper", "dcgan"])
     with pytest.raises(SettingsError, match=r"'mathieu-papers'; did you mean 'mathieu-paper'"):
         load_recipe("mathieu-papers")
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_what_a_recipe_is_tested_by_is_there(name: str) -> None:
+    from predictor.recipes import published_table
+    from predictor.reproduction.protocols import PROTOCOLS, VIDEO_PROTOCOLS
+
+    recipe = load_recipe(name)
+    assert recipe.protocol in {None, *PROTOCOLS, *VIDEO_PROTOCOLS}
+    if recipe.against is not None:
+        assert load_recipe(recipe.against).against is None
+    if recipe.published_as is not None:
+        _, rows = published_table(recipe)
+        assert recipe.published_as in {row.method for row in rows}
+    if recipe.target is not None and recipe.protocol in PROTOCOLS:
+        _, rows = published_table(recipe)
+        own = next(row.scores for row in rows if row.method == recipe.published_as)
+        assert recipe.target.value in {value for values in own.values() for value in values}

@@ -1,0 +1,60 @@
+"""How papers tested what their discriminators see."""
+
+from predictor.analysis.features import ImageEncoder
+from predictor.analysis.probe_run import PAPER_DRAWS, PAPER_TRIALS, ProbeRequest, probe_result
+from predictor.errors import UnknownModel
+from predictor.reproduction.measured import Measured, Row, Subject
+
+FEWER_DRAWS_TRIALS = 8
+"""Settings of the supervised network that are tried where fewer draws than the paper's are made."""
+
+
+def radford_2016_features(subject: Subject) -> Measured:
+    """Radford et al. 2016, sections 5.1 and 5.2: a linear SVM on features, beside its baselines.
+
+    For every count of labels in the recipe. Of the supervised network's settings as many are tried
+    as in the paper only where as many draws are made.
+    """
+    asked = subject.recipe.protocol_settings
+    encoder = next(
+        (found for found in subject.model.networks.values() if isinstance(found, ImageEncoder)),
+        None,
+    )
+    if encoder is None:
+        raise UnknownModel(f"{subject.model.name} has no discriminator to take features of")
+    draws = min(subject.draws, asked.draws)
+    scores: dict[str, dict[str, float]] = {}
+    spreads: dict[str, dict[str, float]] = {}
+    headings, notes = {}, []
+    for labels in asked.labels:
+        measure = f"{asked.scored_by}_percent_{labels}"
+        headings[measure] = f"{asked.scored_by}, %, {labels:,} labels"
+        request = ProbeRequest(
+            labels=labels,
+            draws=draws,
+            validation_draws=min(10, draws),
+            trials=PAPER_TRIALS if draws == PAPER_DRAWS else FEWER_DRAWS_TRIALS,
+            seed=subject.seed,
+        )
+        found = probe_result(encoder, subject.data, request, subject.device, subject.progress)
+        for score in found.scores:
+            share = score.mean if asked.scored_by == "accuracy" else 1 - score.mean
+            scores.setdefault(score.method, {})[measure] = 100 * share
+            if score.spread is not None:
+                spreads.setdefault(score.method, {})[measure] = 100 * score.spread
+        tested = len(found.scores[0].accuracies)
+        is_whole = labels == found.train  # all labels: there is one draw
+        of = "" if is_whole or tested == asked.draws else f" of {asked.draws}"
+        notes.append(f"{labels:,} labels: {tested}{of} draws")
+        notes += [note for note in found.notes if note not in notes]
+    first, *others = scores
+    names = {first: f"{subject.model.name}: {first}"}
+    return Measured(
+        rows=tuple(
+            Row(names.get(method, method), scores[method], spreads.get(method, {}))
+            for method in (first, *others)
+        ),
+        headings=headings,
+        spread="1.96 deviations over the draws",
+        notes=tuple(notes),
+    )

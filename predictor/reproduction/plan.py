@@ -1,0 +1,106 @@
+"""What a reproduction trains, decided once and kept in its folder, so that it can go on."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from predictor.errors import OutputExists, SettingsError
+from predictor.recipes import Recipe, load_recipe
+from predictor.reproduction.budget import affordable_iterations, scaled_settings
+from predictor.systems import SYSTEMS
+from predictor.systems.settings import RunSettings
+from predictor.training.settings import merged, validated_settings
+from predictor.whole_files import write_whole
+
+PLAN_FILE = "plan.json"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The runs of a reproduction."""
+
+    folder: Path
+    recipes: tuple[Recipe, ...]
+    """The one that is reproduced, then the one it is compared with, if any."""
+    data: Path
+    budget_s: float | None
+    """Of all training together, as it was first asked for."""
+    iterations: Mapping[str, int]
+    """Of each run, by recipe."""
+
+    def run_folder(self, recipe: Recipe, seed: int) -> Path:
+        """Return where the run of a recipe with a seed lies."""
+        return self.folder / f"{recipe.name}-seed-{seed}"
+
+    def settings(self, recipe: Recipe, seed: int, changes: Mapping[str, Any]) -> RunSettings:
+        """Return what a run of a recipe is told; `changes` leave its result alone."""
+        full = recipe_settings(recipe, {**changes, "seed": seed})
+        count = self.iterations[recipe.name]
+        return full if count == full.iterations else scaled_settings(full, count)
+
+    def scale(self, recipe: Recipe) -> float:
+        """Return the share of the published iterations that is run."""
+        return self.iterations[recipe.name] / recipe_settings(recipe).iterations
+
+
+def recipe_settings(recipe: Recipe, changes: Mapping[str, Any] | None = None) -> Any:
+    """Return the settings of a recipe with `changes`."""
+    values = merged(recipe.settings, changes or {})
+    return validated_settings(SYSTEMS[recipe.system].settings, values)
+
+
+def planned(
+    folder: Path,
+    recipe: Recipe,
+    data: Path,
+    *,
+    seeds: int,
+    budget_s: float | None,
+    changes: Mapping[str, Any],
+) -> Plan:
+    """Return the plan in `folder`, or make one there.
+
+    With a budget the iterations that it affords are measured, once for all seeds. Raises
+    `SettingsError` if the plan there is another, `OutputExists` if something else lies there.
+    """
+    recipes = (recipe,) if recipe.against is None else (recipe, load_recipe(recipe.against))
+    told = {"recipe": recipe.name, "data": str(data.absolute()), "budget_s": budget_s}
+    path = folder / PLAN_FILE
+    if path.exists():
+        return Plan(folder, recipes, data, budget_s, _kept(path, told))
+    if folder.exists() and any(folder.iterdir()):
+        raise OutputExists(f"{folder} holds something else: it has no {PLAN_FILE}")
+    plan = Plan(folder, recipes, data, budget_s, {})
+    iterations = {}
+    for each in recipes:
+        settings = recipe_settings(each, changes)
+        iterations[each.name] = settings.iterations
+        if budget_s is not None:
+            iterations[each.name] = affordable_iterations(
+                each.system,
+                SYSTEMS[each.system],
+                settings,
+                data,
+                budget_s / (seeds * len(recipes)),
+                plan.run_folder(each, settings.seed),
+            )
+    write_whole(path, json.dumps({**told, "iterations": iterations}, indent=2).encode())
+    return Plan(folder, recipes, data, budget_s, iterations)
+
+
+def _kept(path: Path, told: Mapping[str, Any]) -> dict[str, int]:
+    try:
+        kept = json.loads(path.read_text())
+        iterations = {str(name): int(count) for name, count in kept["iterations"].items()}
+        before = {name: kept[name] for name in told}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SettingsError(f"{path} is damaged: {error!r}") from error
+    for name, value in told.items():
+        if before[name] != value:
+            raise SettingsError(
+                f"{path.parent} is a reproduction with {name}={before[name]!r}, asked for is "
+                f"{value!r}: take another folder"
+            )
+    return iterations

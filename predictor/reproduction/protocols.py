@@ -1,0 +1,19 @@
+"""How published results were tested, by the name that a recipe gives its protocol."""
+
+from collections.abc import Mapping
+
+from predictor.analysis.mathieu_protocol import measured_as_mathieu
+from predictor.reproduction.features import radford_2016_features
+from predictor.reproduction.generators import denton_2015, goodfellow_2014, radford_2016_samples
+from predictor.reproduction.measured import Protocol
+
+PROTOCOLS: Mapping[str, Protocol] = {
+    "denton-2015": Protocol(denton_2015),
+    "goodfellow-2014": Protocol(goodfellow_2014),
+    "radford-2016-features": Protocol(radford_2016_features, checkpoint="newest"),
+    "radford-2016-samples": Protocol(radford_2016_samples),
+}
+"""Of recipes of small pictures, which are trained and tested on one set of data."""
+
+VIDEO_PROTOCOLS = {"mathieu-2016": measured_as_mathieu}
+"""Of trained models of videos, on videos of their own."""

@@ -1,0 +1,208 @@
+"""A published result, run again: every seed is trained and tested, and all are put together."""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from predictor.devices import chosen_device
+from predictor.errors import Interrupted, SettingsError
+from predictor.recipes import Recipe
+from predictor.reproduction.measured import Measured, Progress, Protocol, Row, Subject, Trained
+from predictor.reproduction.plan import Plan, planned, recipe_settings
+from predictor.reproduction.protocols import PROTOCOLS
+from predictor.systems import SYSTEMS
+from predictor.training.loop import resume, train
+from predictor.training.result import trained_networks
+from predictor.training.run import RUN_FILE, opened_run
+from predictor.training.settings import require_same_run
+from predictor.weights import SUFFIX, find_model, load_network
+from predictor.whole_files import write_whole
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be reproduced."""
+
+    recipe: Recipe
+    data: Path
+    folder: Path | None = None
+    """Of the runs and of what comes out; None only where a model is given."""
+    model: str | None = None
+    """A trained model to test instead of training one."""
+    against: str | None = None
+    """The model that it is compared with, where the recipe compares two."""
+    seeds: int = 1
+    budget_s: float | None = None
+    draws: int = 100
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of the runs that leave the result alone."""
+    device: str = "auto"
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True)
+class SeedResult:
+    """One seed's runs and what was measured of them."""
+
+    seed: int
+    measured: Measured
+    runs: tuple[Mapping[str, Any], ...]
+    """Of each: folder, iterations, ``training_time_s``, hardware."""
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What came out."""
+
+    request: Request
+    seeds: tuple[SeedResult, ...]
+    scale: float
+    """Share of the published iterations."""
+
+
+def reproduced(request: Request) -> Reproduction:
+    """Train and test what `request` asks for; in its folder, an interrupted one goes on.
+
+    Raises `SettingsError`, also for a folder of another reproduction, `Interrupted` after saving,
+    and what training raises.
+    """
+    protocol = PROTOCOLS[request.recipe.protocol or ""]
+    if request.model is not None:
+        return Reproduction(request, (_of_model(request, protocol),), 1.0)
+    if request.folder is None:
+        raise SettingsError("a folder for the runs is needed, or a trained MODEL before DATA")
+    plan = planned(
+        request.folder,
+        request.recipe,
+        request.data,
+        seeds=request.seeds,
+        budget_s=request.budget_s,
+        changes=request.changes,
+    )
+    scale = min(plan.scale(recipe) for recipe in plan.recipes)
+    if scale < 1:
+        _logger.warning("scaled down to %.2g of the published iterations", scale)
+    first = recipe_settings(request.recipe).seed
+    results = tuple(
+        _of_seed(request, plan, protocol, seed) for seed in range(first, first + request.seeds)
+    )
+    return Reproduction(request, results, scale)
+
+
+def _of_seed(request: Request, plan: Plan, protocol: Protocol, seed: int) -> SeedResult:
+    """Train and measure one seed, or take what was measured before."""
+    kept = plan.folder / f"measured-seed-{seed}.json"
+    asked = {
+        "draws": request.draws,
+        **request.recipe.protocol_settings.model_dump(mode="json"),
+        "protocol": request.recipe.protocol,
+    }
+    if kept.exists():
+        told = json.loads(kept.read_text())
+        if told["asked"] == asked:
+            return _restored(seed, told)
+    trained, runs = [], []
+    for recipe in plan.recipes:
+        folder = plan.run_folder(recipe, seed)
+        _train(plan, recipe, seed, request.changes)
+        is_best = protocol.checkpoint == "best"
+        networks, _, record = trained_networks(folder, SYSTEMS, best=is_best)
+        trained.append(Trained(recipe.name, networks))
+        runs.append(
+            {
+                "folder": folder.name,
+                "recipe": recipe.name,
+                "iterations": plan.iterations[recipe.name],
+                "published_iterations": recipe_settings(recipe).iterations,
+                "tested_iteration": record["iteration"],
+                "training_time_s": record["training_time_s"],
+                "facts": record["facts"],
+            }
+        )
+    subject = Subject(
+        recipe=request.recipe,
+        settings=plan.settings(request.recipe, seed, request.changes),
+        data=request.data,
+        model=trained[0],
+        baseline=trained[1] if len(trained) > 1 else None,
+        seed=seed,
+        device=chosen_device(request.device),
+        cache=plan.run_folder(request.recipe, seed),
+        draws=request.draws,
+        progress=request.progress,
+    )
+    measured = protocol.measured(subject)
+    told = {"asked": asked, "measured": asdict(measured), "runs": runs}
+    write_whole(kept, json.dumps(told, indent=2).encode())
+    return SeedResult(seed, measured, tuple(runs))
+
+
+def _restored(seed: int, told: Mapping[str, Any]) -> SeedResult:
+    measured = told["measured"]
+    return SeedResult(
+        seed,
+        Measured(
+            rows=tuple(Row(**row) for row in measured["rows"]),
+            headings=measured["headings"],
+            spread=measured["spread"],
+            notes=tuple(measured["notes"]),
+        ),
+        tuple(told["runs"]),
+    )
+
+
+def _train(plan: Plan, recipe: Recipe, seed: int, changes: Mapping[str, Any]) -> None:
+    """Train a run of the plan to its end, from where it is."""
+    folder, entry = plan.run_folder(recipe, seed), SYSTEMS[recipe.system]
+    settings = plan.settings(recipe, seed, changes)
+    try:
+        if (folder / RUN_FILE).exists():
+            require_same_run(opened_run(folder, SYSTEMS).settings, settings)
+            resume(folder, SYSTEMS, changes=changes)
+        else:
+            train(folder, recipe.system, entry, settings, plan.data)
+    except Interrupted as error:
+        raise Interrupted(
+            f"stopped while training {folder}, which is saved; the same command goes on",
+            error.signal_number,
+        ) from error
+
+
+def _of_model(request: Request, protocol: Protocol) -> SeedResult:
+    """Test a model that is there already."""
+    if request.recipe.against is not None and request.against is None:
+        raise SettingsError(
+            f"the recipe {request.recipe.name} compares with {request.recipe.against}: name that "
+            "model too (--against)"
+        )
+    assert request.model is not None
+    settings = recipe_settings(request.recipe)
+    measured = protocol.measured(
+        Subject(
+            recipe=request.recipe,
+            settings=settings,
+            data=request.data,
+            model=released_networks(request.model),
+            baseline=None if request.against is None else released_networks(request.against),
+            seed=settings.seed,
+            device=chosen_device(request.device),
+            draws=request.draws,
+            progress=request.progress,
+        )
+    )
+    return SeedResult(settings.seed, measured, ())
+
+
+def released_networks(name_or_file: str) -> Trained:
+    """Return the networks of a model: the one that people run, and those released with it."""
+    path = find_model(name_or_file)
+    networks = {"": load_network(path)[0]}
+    for file in sorted(path.parent.glob(f"{path.stem}.*{SUFFIX}")):
+        part = file.name[len(path.stem) + 1 : -len(SUFFIX)]
+        networks[part] = load_network(file)[0]
+    return Trained(name_or_file, networks)
