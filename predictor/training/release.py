@@ -26,6 +26,8 @@ from predictor.whole_files import require_free, write_whole
 
 CARD = "README.md"
 NOT_STATED = "not stated"
+_VALIDATED = "validation_"
+"""What stands before the name of a score from the run itself."""
 
 
 def export_run(
@@ -137,7 +139,11 @@ def model_card(file: Path, metadata: Metadata, run: Run, beside: Sequence[Path] 
     hours, seconds = divmod(round(origin.training_time_s), 3600)
     allowed = "allowed" if origin.commercial_use else "not allowed, or not known to be"
     horizon = origin.measured_horizon
-    reach = f"Measured up to {horizon} frames ahead." if horizon else "From validation in the run."
+    reach = "Measured on data that it was not trained on."
+    if horizon:
+        reach = f"Measured up to {horizon} frames ahead."
+    elif all(name.startswith(_VALIDATED) for name in origin.scores):
+        reach = "From validation in the run."
     scores = "\n".join(f"| {name} | {value:g} |" for name, value in origin.scores.items())
     usage = _USAGE.get(metadata.task, _SAMPLED).format(name=file.stem)
     low, high = contract.pixel_range
@@ -225,7 +231,7 @@ def _validated(run: Run, iteration: int) -> dict[str, float]:
     lines = (run.folder / "log.jsonl").read_text().splitlines()[1:]
     reports = [report for report in map(json.loads, lines) if report["iteration"] == iteration]
     return {
-        f"validation_{name.removeprefix(prefix)}": value
+        f"{_VALIDATED}{name.removeprefix(prefix)}": value
         for report in reports
         for name, value in report.items()
         if name.startswith(prefix)

@@ -297,7 +297,9 @@ def test_a_model_card_takes_the_scores(data: Path, tmp_path: Path) -> None:
                      "--evaluation", str(folder / "reproduction.json")])  # fmt: skip
     assert done.exit_code == 0, done.output
     nats = document(folder)["scores"]["parzen_nats"]
-    assert f"| parzen_nats | {nats:g} |" in (tmp_path / "m/README.md").read_text()
+    card = (tmp_path / "m/README.md").read_text()
+    assert f"| parzen_nats | {nats:g} |" in card
+    assert "Measured on data that it was not trained on." in card
 
 
 def test_what_cannot_be_done_is_named(data: Path, tmp_path: Path) -> None:
