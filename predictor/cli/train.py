@@ -20,7 +20,9 @@ SETTINGS_HELP = (
 def train(
     system: Annotated[
         str,
-        typer.Argument(help="What to train: frames, inpaint, gan, conditional-gan, dcgan, lapgan."),
+        typer.Argument(
+            help="What to train: frames, inpaint, gan, conditional-gan, dcgan, lapgan, classifier."
+        ),
     ],
     data: Annotated[
         Path, typer.Argument(help="Your data: a folder of videos for frames, of pictures else.")
