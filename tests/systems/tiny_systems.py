@@ -209,11 +209,12 @@ TINY: dict[str, tuple[Callable[[Path], None], list[dict[str, Any]]]] = {
                 "generator": {"network": "dense-generator", "latent": 4, "hidden": [8, 6]},
                 "discriminator": {
                     "network": "dense-discriminator",
-                    "hidden": [6, 4],
+                    "hidden": [16, 12],  # rectified: of fewer, dropout may leave none
                     "pieces": 1,
                     "input_dropout": 0.0,
                 },
                 "shown": "halves",
+                "batch_size": 8,
             },
         ],
     ),
