@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from predictor.errors import TensorContractError, UnknownModel
 from predictor.latents import Distribution, picture_latents
+from predictor.structured_latents import StructuredLatents
 
 BATCH = 100
 """Pictures generated at once."""
@@ -17,9 +18,10 @@ BATCH = 100
 class ImageSampler:
     """Pictures of a generator of latents; every picture has a seed and a number of its own.
 
-    The generator has `latent_width`, `distribution`, `classes` (None for none) and `units`; it
-    returns pictures in its units for latents ``(N, latent_width)`` and labels. Batch normalization
-    uses its running statistics, so a picture does not depend on the others.
+    The generator has `latent_width`, `distribution`, `classes` (None for none) and `units`, and
+    `structure` where its latents have one; it returns pictures in its units for latents
+    ``(N, latent_width)`` and labels. Batch normalization uses its running statistics, so a picture
+    does not depend on the others.
     """
 
     def __init__(
@@ -44,8 +46,15 @@ class ImageSampler:
         """How many classes can be asked for; None where none can."""
         return self.network.classes
 
+    @property
+    def structure(self) -> StructuredLatents | None:
+        """The codes in its latents; None where they are plain noise."""
+        return getattr(self.network, "structure", None)
+
     def latents(self, seed: int, numbers: Iterable[int]) -> Tensor:
         """Return the latents ``(N, L)`` of the pictures of these `numbers`, on the CPU."""
+        if self.structure is not None:
+            return self.structure.of_pictures(seed, numbers)
         return picture_latents(self.distribution, (self.latent_width,), seed, numbers)
 
     def images(self, latents: Tensor, labels: Sequence[int] | None = None) -> Tensor:

@@ -18,6 +18,7 @@ LAYERS = [
     ["predictor.pyramid"],
     ["predictor.draws"],
     ["predictor.latents"],
+    ["predictor.structured_latents"],
     ["predictor.warping"],
     ["predictor.pyramidal_flow"],
     ["predictor.flow"],

@@ -21,7 +21,8 @@ def train(
     system: Annotated[
         str,
         typer.Argument(
-            help="What to train: frames, inpaint, gan, conditional-gan, dcgan, lapgan, classifier."
+            help="What to train: frames, inpaint, gan, conditional-gan, dcgan, lapgan, infogan, "
+            "classifier."
         ),
     ],
     data: Annotated[

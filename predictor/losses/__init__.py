@@ -16,14 +16,21 @@ from predictor.losses.masked import (
     masked_lp_loss,
     overlap_weights,
 )
+from predictor.losses.mutual_information import (
+    categorical_information,
+    information_scored_as_normal,
+    uniform_information,
+)
 from predictor.losses.reduction import Reduction, reduced
 from predictor.losses.setback import setback_loss
 
 __all__ = [
     "Reduction",
+    "categorical_information",
     "discriminator_loss",
     "fake_loss",
     "gradient_difference_loss",
+    "information_scored_as_normal",
     "log_lp_loss",
     "lp_loss",
     "masked_gradient_difference_loss",
@@ -36,4 +43,5 @@ __all__ = [
     "real_loss",
     "reduced",
     "setback_loss",
+    "uniform_information",
 ]

@@ -4,6 +4,7 @@
 of this project; both ends matter, since SSIM compares brightness counted from black.
 """
 
+from predictor.metrics.assigned_classes import assigned_class_error, assigned_classes
 from predictor.metrics.class_score import class_score
 from predictor.metrics.frechet import frechet_distance
 from predictor.metrics.moving import moving_by_flow_color, moving_by_speed
@@ -24,6 +25,8 @@ __all__ = [
     "SIGMAS",
     "Nearest",
     "OfficialScores",
+    "assigned_class_error",
+    "assigned_classes",
     "class_score",
     "frechet_distance",
     "log_mean_exp",

@@ -20,6 +20,12 @@ from predictor.networks.dcgan import (
 from predictor.networks.dense_discriminator import DenseDiscriminator, DenseDiscriminatorConfig
 from predictor.networks.dense_generator import DenseGenerator, DenseGeneratorConfig
 from predictor.networks.feature_encoder import FeatureEncoder, FeatureEncoderConfig
+from predictor.networks.infogan import (
+    InfoganDiscriminator,
+    InfoganDiscriminatorConfig,
+    InfoganGenerator,
+    InfoganGeneratorConfig,
+)
 from predictor.networks.inpainting import (
     InpaintingConfig,
     InpaintingDiscriminator,
@@ -67,6 +73,8 @@ NETWORKS: dict[str, tuple[type[Any], type[nn.Module]]] = {
     "detail-discriminator": (DetailDiscriminatorConfig, DetailDiscriminator),
     "detail-generator": (DetailGeneratorConfig, DetailGenerator),
     "feature-encoder": (FeatureEncoderConfig, FeatureEncoder),
+    "infogan": (InfoganGeneratorConfig, InfoganGenerator),
+    "infogan-discriminator": (InfoganDiscriminatorConfig, InfoganDiscriminator),
     "inpainting": (InpaintingConfig, InpaintingNetwork),
     "inpainting-discriminator": (InpaintingDiscriminatorConfig, InpaintingDiscriminator),
     "labelled-discriminator": (LabelledConvolutionsConfig, LabelledDiscriminator),

@@ -1,6 +1,7 @@
-"""Statistics of batch normalization, measured anew on chosen examples."""
+"""Statistics of batch normalization: measured anew on chosen examples, or held as they are."""
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -44,3 +45,21 @@ def measure_statistics(
         mean, variance = torch.stack(seen[layer]).mean(0)
         layer.running_mean.copy_(mean)
         layer.running_var.copy_(variance)
+
+
+@contextlib.contextmanager
+def held_statistics(network: nn.Module) -> Iterator[None]:
+    """Let the running statistics of `network` stay as they are in the passes inside the block.
+
+    In training mode those passes still normalize by their own batch. For passes of examples whose
+    statistics are not those that the network is to have later.
+    """
+    layers = [layer for layer in network.modules() if isinstance(layer, Normalization)]
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.momentum = 0.0
+    try:
+        yield
+    finally:
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum

@@ -1,6 +1,15 @@
 """Adversarial systems: one method a file, each as networks and phases."""
 
-from predictor.systems import classifier, conditional_gan, dcgan, frames, gan, inpaint, lapgan
+from predictor.systems import (
+    classifier,
+    conditional_gan,
+    dcgan,
+    frames,
+    gan,
+    infogan,
+    inpaint,
+    lapgan,
+)
 from predictor.systems.entry import SystemEntry
 
 SYSTEMS: dict[str, SystemEntry] = {
@@ -11,6 +20,7 @@ SYSTEMS: dict[str, SystemEntry] = {
     "dcgan": SystemEntry(dcgan.DcganSettings, dcgan.build, dcgan.open_data),
     "frames": SystemEntry(frames.FramesSettings, frames.build, frames.open_data),
     "gan": SystemEntry(gan.GanSettings, gan.build, gan.open_data),
+    "infogan": SystemEntry(infogan.InfoganSettings, infogan.build, infogan.open_data),
     "inpaint": SystemEntry(inpaint.InpaintSettings, inpaint.build, inpaint.open_data),
     "lapgan": SystemEntry(lapgan.LapganSettings, lapgan.build, gan.open_data),
 }

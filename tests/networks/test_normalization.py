@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from predictor.networks.normalization import measure_statistics
+from predictor.networks.normalization import held_statistics, measure_statistics
 
 
 def network() -> nn.Sequential:
@@ -70,3 +70,22 @@ def test_nothing_changes_without_a_batch_or_after_a_failure() -> None:
     assert all(torch.equal(value, before[name]) for name, value in layers.state_dict().items())
     assert not any(module.training for module in layers.modules())
     assert not layers[0]._forward_pre_hooks
+
+
+def test_held_statistics_stay_while_the_batch_is_normalized_by_its_own() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+    layer = network[1]
+    assert isinstance(layer, nn.BatchNorm1d)
+    network(torch.randn(8, 3))
+    assert layer.running_mean is not None
+    kept = layer.running_mean.clone()
+    with held_statistics(network):
+        found = network(torch.randn(8, 3) + 5)
+    assert torch.equal(layer.running_mean, kept)
+    torch.testing.assert_close(found.mean(0), torch.zeros(4), atol=1e-6, rtol=0)
+    with pytest.raises(ValueError, match="more than 1"), held_statistics(network):
+        network(torch.randn(1, 3))
+    assert layer.momentum == 0.1
+    network(torch.randn(8, 3) + 5)
+    assert not torch.equal(layer.running_mean, kept)

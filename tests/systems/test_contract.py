@@ -130,7 +130,7 @@ def test_validation_measures_what_chooses_the_best(
     assert all(np.isfinite(value) for value in results[0].values())
 
 
-GENERATING = ("gan", "conditional-gan", "lapgan")
+GENERATING = ("gan", "conditional-gan", "infogan", "lapgan")
 """Systems whose release makes pictures of latents."""
 
 

@@ -143,6 +143,48 @@ TINY: dict[str, tuple[Callable[[Path], None], list[dict[str, Any]]]] = {
             },
         ],
     ),
+    "infogan": (
+        labelled_images,
+        [
+            {
+                **SMALL_IMAGES,
+                "images": SMALL_IMAGES["images"] | HELD_OUT,
+                "latents": {"noise": 3, "categorical": [3, 2], "uniform": 1},
+                "generator": {"network": "infogan", "dense": 6, "maps": [4, 3]},
+                "discriminator": {
+                    "network": "infogan-discriminator",
+                    "maps": [3, 4],
+                    "dense": 6,
+                    "read": 4,
+                },
+            },
+            {
+                **SMALL_IMAGES,
+                "images": SMALL_IMAGES["images"] | HELD_OUT,
+                "latents": {"noise": 2, "categorical": [], "uniform": 2, "distribution": "normal"},
+                "generator": {
+                    "network": "infogan",
+                    "dense": None,
+                    "maps": [4, 3, 3],
+                    "strides": [2, 1, 2],
+                    "plain": 1,
+                    "units": "signed",
+                },
+                "discriminator": {
+                    "network": "infogan-discriminator",
+                    "maps": [3, 4],
+                    "strides": [2, 1],
+                    "dense": None,
+                    "read": 4,
+                    "deviation": 1.0,
+                    "units": "signed",
+                },
+                "scored_as": "normal",
+                "average_decay": 0.5,
+                "precision": "bf16",
+            },
+        ],
+    ),
     "lapgan": (
         labelled_images,
         [

@@ -1,0 +1,91 @@
+"""What codes a discriminator reads from pictures, and how much it knows of them."""
+
+import copy
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from predictor.image_sampler import BATCH, ImageSampler
+from predictor.losses import categorical_information, uniform_information
+from predictor.networks.infogan import CodePosterior
+from predictor.networks.normalization import measure_statistics
+from predictor.structured_latents import Codes, StructuredLatents
+
+
+class CodeReader:
+    """Reads codes by the head Q of a discriminator, whose statistics are those of real pictures.
+
+    What is read from a picture does not depend on the others.
+    """
+
+    def __init__(self, network: nn.Module, device: torch.device | str = "cpu") -> None:
+        self.device = torch.device(device)
+        self.network: Any = network.eval().to(self.device)
+
+    @property
+    def structure(self) -> StructuredLatents:
+        """Which codes there are."""
+        return self.network.structure
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """``(C, H, W)`` of the pictures that it takes."""
+        return self.network.image_shape
+
+    def posterior(self, images: Tensor) -> CodePosterior:
+        """Return what Q says of pictures ``(N, C, H, W)`` in [-1, 1], float32 on the CPU."""
+        pictures = self.network.units.encoded(images.to(self.device))
+        return _posterior(self.network, torch.split(pictures, BATCH))
+
+    def codes(self, images: Tensor) -> Codes:
+        """Return what is most likely of pictures ``(N, C, H, W)`` in [-1, 1], on the CPU."""
+        found = self.posterior(images)
+        return Codes(tuple(logits.argmax(dim=1) for logits in found.logits), found.means)
+
+    def information(self, sampler: ImageSampler, count: int, seed: int) -> dict[str, float]:
+        """Return, in nats by the code's name, what Q knows of the codes of `count` samples.
+
+        The bound of Chen et al. 2016, eq. 5: at most ln K for a code of K categories. As in
+        training the samples are normalized by their own statistics, which are measured first.
+        """
+        latents = sampler.latents(seed, range(count))
+        batches = torch.split(sampler.values(latents).to(self.device), BATCH)
+        network = copy.deepcopy(self.network)
+        whole = [batch for batch in batches if len(batch) == BATCH]
+        measure_statistics(network, network, whole or batches)
+        told, read = self.structure.codes(latents), _posterior(network, batches)
+        found = [
+            categorical_information(logits, categories)
+            for logits, categories in zip(read.logits, told.categories, strict=True)
+        ]
+        found += uniform_information(told.numbers, read.means, read.log_variances)
+        return dict(zip(self.structure.names, map(float, found), strict=True))
+
+
+@torch.no_grad()
+def _posterior(network: Any, batches: Iterable[Tensor]) -> CodePosterior:
+    """Return what Q says of the pictures in `batches`, in the units of the network."""
+    found = [network(batch).codes for batch in batches]
+    logits = zip(*(codes.logits for codes in found), strict=True)
+    return CodePosterior(
+        tuple(torch.cat(parts).float().cpu() for parts in logits),
+        torch.cat([codes.means for codes in found]).float().cpu(),
+        torch.cat([codes.log_variances for codes in found]).float().cpu(),
+    )
+
+
+def group_information(
+    structure: StructuredLatents, information: Mapping[str, float]
+) -> dict[str, float]:
+    """Return the sums of `information` over the ``categorical`` and the ``uniform`` codes."""
+    return {
+        group: math.fsum(information[name] for name in names)
+        for group, names in (
+            ("categorical", structure.categorical_names),
+            ("uniform", structure.uniform_names),
+        )
+        if names
+    }

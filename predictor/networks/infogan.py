@@ -1,0 +1,297 @@
+"""The networks of Chen et al. 2016: a generator of structured latents, a judge that reads codes.
+
+Appendix C: the discriminator and the reader of the codes, Q, are two heads on one trunk. One config
+makes the networks for MNIST, SVHN, CelebA, faces and chairs: `predictor.networks.infogan_variants`.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from torch import Tensor, nn
+
+from predictor.errors import SettingsError, TensorContractError
+from predictor.networks.initialization import initialize
+from predictor.networks.pixel_units import PixelUnits
+from predictor.structured_latents import StructuredLatents
+from predictor.tensors import IMAGE_RANGE, require_images
+
+Shape = tuple[int, int, int]
+
+_KERNEL = 4
+_SCALE = 0.02
+_PIXEL_RANGES = {"unit": (0.0, 1.0), "signed": IMAGE_RANGE}
+
+
+class CodePosterior(NamedTuple):
+    """What Q says of the codes that pictures were made with."""
+
+    logits: tuple[Tensor, ...]
+    """``(N, K)``, of each categorical code."""
+
+    means: Tensor
+    """``(N, U)``, of the uniform codes, each normal."""
+
+    log_variances: Tensor
+    """``(N, U)``."""
+
+
+class CodedJudgement(NamedTuple):
+    """Both heads' answers."""
+
+    logits: Tensor
+    """``(N, 1)``, high where a picture looks real."""
+
+    codes: CodePosterior
+
+
+@dataclass(frozen=True)
+class InfoganGeneratorConfig:
+    """The generator; the defaults are the one for MNIST."""
+
+    shape: Shape = (1, 28, 28)
+    """``(C, H, W)`` of a picture."""
+
+    latents: StructuredLatents = field(default_factory=StructuredLatents)
+
+    dense: int | None = 1024
+    """Units of the fully connected layer before the first grid; None for no such layer."""
+
+    maps: tuple[int, ...] = (128, 64)
+    """Channels, from the first grid on, before each transposed convolution."""
+
+    strides: tuple[int, ...] | None = None
+    """How much larger each transposed convolution makes the grid, 1 or 2; None is 2 each."""
+
+    plain: int = 0
+    """How many of the inner transposed convolutions, the last ones, have no normalization."""
+
+    units: Literal["unit", "signed"] = "unit"
+    """What the pictures are in: [0, 1] after a sigmoid, or [-1, 1] after a tanh."""
+
+    def __post_init__(self) -> None:
+        _require_possible(self.shape, self.maps, self.strides)
+        if self.dense is not None and self.dense < 1:
+            raise SettingsError(f"dense is {self.dense}, expected 1 or more, or none")
+        if not 0 <= self.plain < len(self.maps):
+            raise SettingsError(f"plain is {self.plain}, expected 0 to {len(self.maps) - 1}")
+
+
+class InfoganGenerator(nn.Module):
+    """Pictures from structured latents: dense layers, then transposed convolutions of kernel 4.
+
+    Every layer has a bias. Weights begin as N(0, 0.02), gains as N(1, 0.02).
+    """
+
+    multiple = 1
+
+    def __init__(self, config: InfoganGeneratorConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.structure = config.latents
+        self.latent_width = config.latents.width
+        self.distribution = config.latents.distribution
+        self.classes = None
+        self.units = PixelUnits(config.units, config.shape)
+        self.pixel_range = _PIXEL_RANGES[config.units]
+        channels, height, width = config.shape
+        self.layout = f"(N, {self.latent_width}) to (N, {channels}, {height}, {width})"
+        strides = _strides(config.maps, config.strides)
+        self.grid = (config.maps[0], *_smallest(config.shape, strides))
+        inputs = self.latent_width
+        dense: list[nn.Module] = []
+        for outputs in (config.dense, math.prod(self.grid)):
+            if outputs is not None:
+                dense += [nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.ReLU()]
+                inputs = outputs
+        self.dense = nn.Sequential(*dense)
+        layers: list[nn.Module] = []
+        inner = len(config.maps) - 1
+        for number, stride in enumerate(strides[:-1]):
+            outputs = config.maps[number + 1]
+            layers += _transposed(config.maps[number], outputs, stride)
+            if number < inner - config.plain:
+                layers.append(nn.BatchNorm2d(outputs))
+            layers.append(nn.ReLU())
+        layers += _transposed(config.maps[-1], channels, strides[-1])
+        self.layers = nn.Sequential(*layers)
+        self.output = self.units.output()
+        initialize(self.modules(), "normal", _SCALE)
+        _draw_gains(self)
+
+    def forward(self, latents: Tensor, labels: None = None) -> Tensor:
+        """Return pictures ``(N, C, H, W)``, in the units of the config, of latents ``(N, L)``.
+
+        Raises `TensorContractError` for latents of another width, and for labels: it knows none.
+        """
+        if latents.ndim != 2 or latents.shape[1] != self.latent_width:
+            raise TensorContractError(
+                f"latents have shape {tuple(latents.shape)}, expected (N, {self.latent_width})"
+            )
+        if labels is not None:
+            raise TensorContractError("labels were given to a network without classes")
+        planes = self.dense(latents).unflatten(1, self.grid)
+        return self.output(self.layers(planes)).to(latents.dtype)
+
+
+@dataclass(frozen=True)
+class InfoganDiscriminatorConfig:
+    """Trunk and heads; the defaults are those for MNIST with the paper's leak."""
+
+    shape: Shape = (1, 28, 28)
+    """``(C, H, W)`` of a picture."""
+
+    latents: StructuredLatents = field(default_factory=StructuredLatents)
+
+    maps: tuple[int, ...] = (64, 128)
+    """Channels of the convolutions; all but the first are normalized."""
+
+    strides: tuple[int, ...] | None = None
+    """How much smaller each convolution makes the grid, 1 or 2; None is 2 each."""
+
+    dense: int | None = 1024
+    """Units of the fully connected layer that ends the trunk; None for no such layer."""
+
+    read: int = 128
+    """Units of the hidden layer of Q's head."""
+
+    deviation: float | None = None
+    """Of Q's density of a uniform code; None: Q says it itself (1 in the released code)."""
+
+    leak: float = 0.1
+    """Slope of the nonlinearity below 0 (0.01 in the released code)."""
+
+    units: Literal["unit", "signed"] = "unit"
+    """What the pictures are in, [0, 1] or [-1, 1]."""
+
+    def __post_init__(self) -> None:
+        _require_possible(self.shape, self.maps, self.strides)
+        if min(self.read, self.dense if self.dense is not None else 1) < 1:
+            raise SettingsError(f"read is {self.read}, dense {self.dense}: expected 1 or more")
+        if self.deviation is not None and self.deviation <= 0:
+            raise SettingsError(f"deviation is {self.deviation}, expected more than 0")
+
+
+class InfoganDiscriminator(nn.Module):
+    """Judges a picture and reads its codes, by two heads on one trunk.
+
+    Q's outputs are the logits of each categorical code, then mean and logarithm of the variance of
+    each uniform one, which has both also where its deviation is fixed. Weights begin as N(0, 0.02),
+    those of convolutions cut off at two deviations, gains as N(1, 0.02).
+    """
+
+    multiple = 1
+
+    def __init__(self, config: InfoganDiscriminatorConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.structure = config.latents
+        self.units = PixelUnits(config.units, config.shape)
+        self.pixel_range = _PIXEL_RANGES[config.units]
+        channels, height, width = config.shape
+        self._outputs = [*config.latents.categorical, 2 * config.latents.uniform]
+        self.layout = f"(N, {channels}, {height}, {width}) to (N, 1) and (N, {sum(self._outputs)})"
+        strides = _strides(config.maps, config.strides)
+        self.convolutions = nn.ModuleList()
+        for maps, stride in zip(config.maps, strides, strict=True):
+            layer = _convolution(channels, maps, stride)
+            if len(self.convolutions):
+                layer.append(nn.BatchNorm2d(maps))
+            self.convolutions.append(nn.Sequential(*layer, nn.LeakyReLU(config.leak)))
+            channels = maps
+        seen = channels * math.prod(_smallest(config.shape, strides))
+        self.dense = nn.Sequential()
+        if config.dense is not None:
+            self.dense.extend(_dense(seen, config.dense, config.leak))
+            seen = config.dense
+        self.judge = nn.Linear(seen, 1)
+        self.reader = nn.Sequential(
+            *_dense(seen, config.read, config.leak), nn.Linear(config.read, sum(self._outputs))
+        )
+        initialize(self.modules(), "normal", _SCALE)
+        for module in self.convolutions.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.trunc_normal_(module.weight, std=_SCALE, a=-2 * _SCALE, b=2 * _SCALE)
+        _draw_gains(self)
+
+    @property
+    def image_shape(self) -> Shape:
+        """``(C, H, W)`` of the pictures that it judges."""
+        return self.config.shape
+
+    def activations(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Return what every convolution sees in pictures ``(N, C, H, W)`` in `pixel_range`.
+
+        Each is ``(N, C, h, w)``, after the nonlinearity. Raises `TensorContractError` for pictures
+        of another size or number of channels.
+        """
+        channels, height, width = self.config.shape
+        require_images(images, channels=channels)
+        if tuple(images.shape[-2:]) != (height, width):
+            raise TensorContractError(
+                f"images are {images.shape[-1]}x{images.shape[-2]}, expected {width}x{height}"
+            )
+        found = []
+        for layer in self.convolutions:
+            images = layer(images)
+            found.append(images)
+        return tuple(found)
+
+    def forward(self, images: Tensor) -> CodedJudgement:
+        """Return what both heads say of pictures as `activations` takes them."""
+        features = self.dense(self.activations(images)[-1].flatten(1))
+        *logits, numbers = self.reader(features).split(self._outputs, dim=1)
+        means, log_variances = numbers.unflatten(1, (-1, 2)).unbind(dim=2)
+        if self.config.deviation is not None:
+            fixed = 2 * math.log(self.config.deviation)
+            log_variances = log_variances.new_full(log_variances.shape, fixed)
+        posterior = CodePosterior(tuple(logits), means, log_variances)
+        return CodedJudgement(self.judge(features), posterior)
+
+
+def _dense(inputs: int, outputs: int, leak: float) -> list[nn.Module]:
+    return [nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.LeakyReLU(leak)]
+
+
+def _convolution(inputs: int, outputs: int, stride: int) -> list[nn.Module]:
+    """Return the layers of a convolution that keeps the size, or halves it, as TensorFlow pads."""
+    if stride == 2:
+        return [nn.Conv2d(inputs, outputs, _KERNEL, 2, padding=1)]
+    return [nn.ZeroPad2d((1, 2, 1, 2)), nn.Conv2d(inputs, outputs, _KERNEL)]
+
+
+def _transposed(inputs: int, outputs: int, stride: int) -> list[nn.Module]:
+    """Return the layers of a transposed convolution that keeps the size, or doubles it."""
+    if stride == 2:
+        return [nn.ConvTranspose2d(inputs, outputs, _KERNEL, 2, padding=1)]
+    whole = nn.ConvTranspose2d(inputs, outputs, _KERNEL, padding=1)
+    return [whole, nn.ZeroPad2d((0, -1, 0, -1))]
+
+
+def _strides(maps: tuple[int, ...], strides: tuple[int, ...] | None) -> tuple[int, ...]:
+    return strides or (2,) * len(maps)
+
+
+def _smallest(shape: Shape, strides: tuple[int, ...]) -> tuple[int, int]:
+    factor = math.prod(strides)
+    return shape[1] // factor, shape[2] // factor
+
+
+def _draw_gains(network: nn.Module) -> None:
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1.0, _SCALE)
+
+
+def _require_possible(shape: Shape, maps: tuple[int, ...], strides: tuple[int, ...] | None) -> None:
+    if not maps or min(*maps, *shape) < 1:
+        raise SettingsError(f"maps is {maps}, shape {shape}: expected 1 or more each")
+    chosen = _strides(maps, strides)
+    if len(chosen) != len(maps) or not set(chosen) <= {1, 2}:
+        raise SettingsError(f"strides is {chosen}, expected 1 or 2 for each of {maps}")
+    factor = math.prod(chosen)
+    if any(side % factor for side in shape[1:]):
+        raise SettingsError(
+            f"shape is {shape}, expected height and width in multiples of {factor}: the layers "
+            f"halve {chosen.count(2)} times"
+        )

@@ -1,0 +1,283 @@
+"""InfoGAN: codes in the latents whose meaning the networks find, and a head that reads them.
+
+Chen et al. 2016. The mutual information of codes and pictures, as the head Q bounds it, is added
+to what both networks maximize: trunk, judge and Q are one network and are updated by the
+discriminator's optimizer, the generator by its own.
+"""
+
+import functools
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, Field, model_validator
+from torch import Tensor
+from torch.utils.data import DataLoader, Subset
+
+from predictor.analysis.code_reader import CodeReader, group_information
+from predictor.analysis.code_sweeps import usual_sweep
+from predictor.analysis.sheets import sheet
+from predictor.data import ImageSettings, split_images
+from predictor.image_sampler import BATCH, ImageSampler
+from predictor.losses import (
+    categorical_information,
+    fake_loss,
+    information_scored_as_normal,
+    non_saturating_generator_loss,
+    real_loss,
+    uniform_information,
+)
+from predictor.media.images import write_png
+from predictor.metrics import assigned_class_error
+from predictor.networks.infogan import CodePosterior
+from predictor.networks.normalization import held_statistics
+from predictor.structured_latents import StructuredLatents
+from predictor.systems.entry import TrainingData
+from predictor.systems.image_reports import (
+    PREVIEW_SEED,
+    VALIDATION_SEED,
+    first_images,
+    write_preview,
+)
+from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
+from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings
+
+GENERATOR, DISCRIMINATOR = "generator", "discriminator"
+
+_UNIFORM_INFORMATION = {
+    "uniform": uniform_information,
+    "normal": information_scored_as_normal,
+}
+
+
+def _adam(learning_rate: float) -> OptimizerSettings:
+    return OptimizerSettings(
+        kind="adam",
+        learning_rate=learning_rate,
+        final_learning_rate=learning_rate,
+        decay="linear",
+        betas=(0.5, 0.999),
+    )
+
+
+class InfoganSettings(RunSettings):
+    """A run of the system ``infogan``; the defaults are the paper's for MNIST (section 7.2).
+
+    What `generator` and `discriminator` do not say of shape and latents follows from `images` and
+    `latents`.
+    """
+
+    iterations: int = 5000
+    batch_size: int = 128
+    validate_every: int = 500
+    preview_every: int = 500
+    latents: StructuredLatents = StructuredLatents()
+    generator: NetworkSettings = NetworkSettings(network="infogan")
+    discriminator: NetworkSettings = NetworkSettings(network="infogan-discriminator")
+    categorical_weight: float = Field(1.0, ge=0)
+    """Of the information of all categorical codes, in both losses; 0 with the other one makes it an
+    ordinary adversarial network."""
+    uniform_weight: float = Field(0.1, ge=0)
+    """Of that of all uniform codes (1 in the released code)."""
+    scored_as: Literal["uniform", "normal"] = "uniform"
+    """Whose entropy the uniform codes have: their own, or that of N(0, 1), as in the released code,
+    which moves the logged terms and nothing else."""
+    generator_optimizer: OptimizerSettings = _adam(1e-3)
+    discriminator_optimizer: OptimizerSettings = _adam(2e-4)
+    average_decay: float = Field(0.0, ge=0, lt=1)
+    """Decay an iteration of the generator's exponential average; 0 keeps none, as published."""
+    images: ImageSettings = ImageSettings(size=(28, 28), channels=1)
+    validation_images: int = Field(2000, ge=1)
+    """Held-out pictures whose codes are read during the run, at most."""
+    validation_samples: int = Field(2000, ge=1)
+    """Samples whose codes are read."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _networks_follow_images_and_latents(cls, values: Any) -> Any:
+        """Put the shape of the pictures and the latents where the networks do not say them."""
+        if not isinstance(values, dict):
+            return values
+        images = {**_table(cls.model_fields["images"].default), **_table(values.get("images", {}))}
+        if not isinstance(images["size"], list | tuple):
+            return values  # which the settings of pictures refuse by name
+        decided = {"shape": [images["channels"], *images["size"]]}
+        if "latents" in values:
+            decided["latents"] = values["latents"]
+        tables = {
+            name: {
+                **decided,
+                **_table(cls.model_fields[name].default),
+                **_table(values.get(name, {})),
+            }
+            for name in (GENERATOR, DISCRIMINATOR)
+        }
+        return {**values, **tables}
+
+    @model_validator(mode="after")
+    def _fits(self) -> "InfoganSettings":
+        painted, judged = self.generator.config(), self.discriminator.config()
+        for name, config in ((GENERATOR, painted), (DISCRIMINATOR, judged)):
+            found = getattr(config, "latents", None)
+            if found != self.latents:
+                raise ValueError(f"{name}.latents is {found}, latents {self.latents}")
+            if config.shape != self.images.shape:
+                raise ValueError(
+                    f"{name}.shape is {config.shape}, images.channels and images.size say "
+                    f"{self.images.shape}"
+                )
+        if painted.units != judged.units:
+            raise ValueError(
+                f"generator.units is {painted.units!r}, discriminator.units {judged.units!r}"
+            )
+        return self
+
+
+def _table(value: Any) -> dict[str, Any]:
+    if isinstance(value, BaseModel):
+        return value.model_dump()
+    return value if isinstance(value, dict) else {}
+
+
+def build(settings: InfoganSettings) -> System:
+    """Return both networks and their phases; information is taken from the loss of each."""
+    return System(
+        networks={
+            GENERATOR: settings.generator.build(),
+            DISCRIMINATOR: settings.discriminator.build(),
+        },
+        phases=(
+            Phase(
+                name=DISCRIMINATOR,
+                network=DISCRIMINATOR,
+                loss=functools.partial(_discriminator_loss, settings),
+                optimizer=settings.discriminator_optimizer.optimizer(settings.iterations),
+            ),
+            Phase(
+                name=GENERATOR,
+                network=GENERATOR,
+                loss=functools.partial(_generator_loss, settings),
+                optimizer=settings.generator_optimizer.optimizer(settings.iterations),
+                draws_from=DISCRIMINATOR,
+            ),
+        ),
+        release=GENERATOR,
+        companions=(DISCRIMINATOR,),
+        averages={GENERATOR: settings.average_decay} if settings.average_decay else {},
+        validate=functools.partial(_validated, settings),
+        best_by=("information_nats", "max"),
+        preview=_preview,
+    )
+
+
+def open_data(settings: InfoganSettings, path: Path, run: Path | None = None) -> TrainingData:
+    """Return the pictures at `path`, in any format that `predictor.data.open_images` reads.
+
+    The decoded pictures are kept in the folder `run`. Labels are only validated by.
+    """
+    split = split_images(path, settings.images, settings.seed, run, batch_size=settings.batch_size)
+    count = min(settings.validation_images, len(split.held_out))
+    return TrainingData(
+        train=split.train,
+        validation=DataLoader(Subset(split.held_out, range(count)), batch_size=BATCH),
+        skipped=split.skipped,
+    )
+
+
+def _discriminator_loss(
+    settings: InfoganSettings, networks: Networks, batch: Batch, earlier: Batch
+) -> PhaseLoss:
+    """Return -ln D(x) - ln (1 - D(G(z, c))) - λ L.
+
+    Real and made pictures are normalized apart, and the statistics that stay are those of the real
+    ones, whose codes are read later: the judge drives the two so far apart that a mean of both
+    fits neither.
+    """
+    judge = networks[DISCRIMINATOR]
+    units: Any = judge.units
+    latents = settings.latents.drawn(len(batch["image"]), batch["image"].device)
+    with torch.no_grad():
+        made = networks[GENERATOR](latents)
+    real = judge(units.encoded(batch["image"]))
+    with held_statistics(judge):
+        fake = judge(made)
+    return PhaseLoss(
+        {
+            "real": real_loss(real.logits),
+            "fake": fake_loss(fake.logits),
+            **_information_terms(settings, latents, fake.codes),
+        }
+    )
+
+
+def _generator_loss(
+    settings: InfoganSettings, networks: Networks, batch: Batch, earlier: Batch
+) -> PhaseLoss:
+    """Return -ln D(G(z, c)) - λ L, on latents of its own."""
+    latents = settings.latents.drawn(len(batch["image"]), batch["image"].device)
+    judge = networks[DISCRIMINATOR]
+    with held_statistics(judge):
+        fake = judge(networks[GENERATOR](latents))
+    return PhaseLoss(
+        {
+            "adversarial": non_saturating_generator_loss(fake.logits),
+            **_information_terms(settings, latents, fake.codes),
+        }
+    )
+
+
+def _information_terms(
+    settings: InfoganSettings, latents: Tensor, read: CodePosterior
+) -> dict[str, Tensor]:
+    """Return what the information of each group of codes takes away from a loss."""
+    told = settings.latents.codes(latents)
+    terms: dict[str, Tensor] = {}
+    if settings.categorical_weight and told.categories:
+        found = [
+            categorical_information(logits, categories)
+            for logits, categories in zip(read.logits, told.categories, strict=True)
+        ]
+        terms["categorical_information"] = -settings.categorical_weight * torch.stack(found).sum()
+    if settings.uniform_weight and settings.latents.uniform:
+        bound = _UNIFORM_INFORMATION[settings.scored_as]
+        found_uniform = bound(told.numbers, read.means, read.log_variances)
+        terms["uniform_information"] = -settings.uniform_weight * found_uniform.sum()
+    return terms
+
+
+def _validated(
+    settings: InfoganSettings, networks: Networks, batches: Iterable[Batch]
+) -> dict[str, float]:
+    """Return what Q knows of the codes of samples and, of labelled held-out pictures, their class.
+
+    ``information_nats`` is the sum over all codes, ``categorical_information_nats`` and
+    ``uniform_information_nats`` those of a group. ``c1_error_percent`` is the error of the first
+    categorical code as a classifier, see `assigned_class_error`.
+    """
+    held_out = first_images(batches, settings.validation_images)
+    device = held_out["image"].device
+    reader = CodeReader(networks[DISCRIMINATOR], device)
+    sampler = ImageSampler(networks[GENERATOR], device)
+    found = reader.information(sampler, settings.validation_samples, VALIDATION_SEED)
+    groups = group_information(settings.latents, found)
+    scores = {
+        "information_nats": sum(groups.values()),
+        **{f"{group}_information_nats": value for group, value in groups.items()},
+        **{f"information_{name}_nats": value for name, value in found.items()},
+    }
+    if settings.latents.categorical and "label" in held_out:
+        categories = reader.codes(held_out["image"]).categories[0]
+        error = assigned_class_error(categories, held_out["label"].cpu())
+        scores["c1_error_percent"] = 100 * error
+    return scores
+
+
+def _preview(networks: Networks, batch: Batch, folder: Path) -> None:
+    """Write ``samples.png``, and a sheet of each code varied, ``c1.png`` and on."""
+    device = batch["image"].device
+    write_preview(networks[GENERATOR], device, folder)
+    sampler = ImageSampler(networks[GENERATOR], device)
+    assert sampler.structure is not None
+    for name in sampler.structure.names:
+        write_png(folder / f"{name}.png", sheet(*usual_sweep(sampler, name, PREVIEW_SEED)))

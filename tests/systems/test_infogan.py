@@ -1,0 +1,321 @@
+"""The system ``infogan``: what its losses do to which weights, and what its settings refuse."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from predictor.errors import SettingsError
+from predictor.networks.infogan_variants import INFOGAN_VARIANTS
+from predictor.recipes import load_recipe
+from predictor.structured_latents import StructuredLatents
+from predictor.systems.infogan import InfoganSettings, build, open_data
+from predictor.systems.phases import PhaseLoss, System
+from predictor.training.hardware import hardware_for
+from predictor.training.iteration import run_iteration
+from predictor.training.settings import merged, validated_settings
+from predictor.training.state import TrainingState
+
+TINY: dict[str, Any] = {
+    "batch_size": 4,
+    "iterations": 4,
+    "latents": {"noise": 3, "categorical": [3], "uniform": 2},
+    "generator": {"network": "infogan", "dense": 6, "maps": [4, 3]},
+    "discriminator": {
+        "network": "infogan-discriminator",
+        "dense": 6,
+        "maps": [3, 4],
+        "read": 5,
+    },
+    "images": {"size": [8, 8]},
+    "device": "cpu",
+    "precision": "fp32",
+}
+
+
+def settings(**changes: Any) -> InfoganSettings:
+    return validated_settings(InfoganSettings, merged(TINY, changes))
+
+
+def batch(count: int = 4) -> dict[str, Tensor]:
+    random = torch.Generator().manual_seed(0)
+    images = torch.rand(count, 1, 8, 8, generator=random) * 2 - 1
+    return {"image": images, "label": torch.arange(count) % 3}
+
+
+def system_of(chosen: InfoganSettings) -> System:
+    torch.manual_seed(0)
+    return build(chosen)
+
+
+def loss_of(system: System, name: str) -> PhaseLoss:
+    (phase,) = (phase for phase in system.phases if phase.name == name)
+    return phase.loss(system.networks, batch(), {})
+
+
+def without_answers(system: System) -> System:
+    """Let both heads say nothing: logits of 0, means of 0, variances of 1."""
+    judge: Any = system.networks["discriminator"]
+    for head in (judge.judge, judge.reader[-1]):
+        nn.init.zeros_(head.weight)
+    return system
+
+
+def test_heads_that_know_nothing_cost_what_they_should() -> None:
+    system = without_answers(system_of(settings(categorical_weight=2.0, uniform_weight=0.5)))
+    discriminator = {k: v.item() for k, v in loss_of(system, "discriminator").terms.items()}
+    generator = {k: v.item() for k, v in loss_of(system, "generator").terms.items()}
+    for terms in (discriminator, generator):
+        assert terms.pop("categorical_information") == pytest.approx(0, abs=1e-6)
+        told = -terms.pop("uniform_information") / 0.5  # two codes, squares below 1
+        floor = 2 * (math.log(2) - 0.5 * math.log(2 * math.pi))
+        assert floor - 1 < told < floor
+    assert discriminator == pytest.approx({"real": math.log(2), "fake": math.log(2)})
+    assert generator == pytest.approx({"adversarial": math.log(2)})
+
+
+def test_weights_scale_their_group_of_codes() -> None:
+    found = {}
+    for weight in (1.0, 3.0):
+        chosen = settings(categorical_weight=weight, uniform_weight=weight / 2)
+        torch.manual_seed(0)
+        system = build(chosen)
+        torch.manual_seed(1)
+        found[weight] = loss_of(system, "generator").terms
+    for name in ("categorical_information", "uniform_information"):
+        torch.testing.assert_close(found[3.0][name], 3 * found[1.0][name])
+    torch.testing.assert_close(found[3.0]["adversarial"], found[1.0]["adversarial"])
+
+
+def test_the_score_of_the_released_code_is_a_third_of_a_nat_at_most() -> None:
+    chosen = settings(scored_as="normal", uniform_weight=1.0, discriminator={"deviation": 1.0})
+    system = without_answers(system_of(chosen))
+    told = loss_of(system, "generator").terms["uniform_information"]
+    assert told.item() == pytest.approx(0, abs=1e-6)
+
+
+def test_without_weights_it_is_an_ordinary_adversarial_network() -> None:
+    system = system_of(settings(categorical_weight=0, uniform_weight=0))
+    assert list(loss_of(system, "discriminator").terms) == ["real", "fake"]
+    assert list(loss_of(system, "generator").terms) == ["adversarial"]
+
+
+@pytest.mark.parametrize("term", ["categorical_information", "uniform_information"])
+def test_information_reaches_head_and_trunk_in_one_phase_and_the_generator_in_the_other(
+    term: str,
+) -> None:
+    system = system_of(settings())
+    judge: Any = system.networks["discriminator"]
+    found = loss_of(system, "discriminator").terms[term]
+    weights = [*judge.convolutions.parameters(), *judge.dense.parameters()]
+    weights += [*judge.reader.parameters()]
+    gradients = torch.autograd.grad(found, weights, retain_graph=True)
+    moved = [name for name, weight, gradient in zip(
+        [n for n, _ in judge.named_parameters() if not n.startswith("judge")], weights, gradients,
+        strict=True) if weight.ndim > 1 and gradient.abs().sum() > 0]  # fmt: skip
+    assert {name.split(".")[0] for name in moved} == {"convolutions", "dense", "reader"}
+    made = [*system.networks["generator"].parameters()]
+    nothing = torch.autograd.grad(found, made, allow_unused=True)
+    assert nothing == (None,) * len(made)
+
+    found = loss_of(system, "generator").terms[term]
+    assert all(
+        gradient.abs().sum() > 0
+        for weight, gradient in zip(made, torch.autograd.grad(found, made), strict=True)
+        if weight.ndim > 1
+    )
+
+
+@pytest.mark.parametrize("phase", ["discriminator", "generator"])
+def test_a_step_down_the_loss_raises_the_information(phase: str) -> None:
+    system = system_of(settings(uniform_weight=1.0))
+
+    def information() -> Tensor:
+        torch.manual_seed(3)
+        terms = loss_of(system, phase).terms
+        return terms["categorical_information"] + terms["uniform_information"]
+
+    before = information()
+    weights = [*system.networks[phase].parameters()]
+    gradients = torch.autograd.grad(before, weights, allow_unused=True)
+    with torch.no_grad():
+        for weight, gradient in zip(weights, gradients, strict=True):
+            if gradient is not None:
+                weight -= 1e-3 * gradient
+    assert information() < before
+
+
+def test_each_phase_draws_latents_of_its_own_for_one_batch_of_pictures() -> None:
+    chosen = settings()
+    state = TrainingState(system_of(chosen), hardware_for(chosen))
+    latents: list[Tensor] = []
+    judged: list[Tensor] = []
+    networks = state.system.networks
+    networks["generator"].register_forward_pre_hook(lambda _, given: latents.append(given[0]))
+    networks["discriminator"].register_forward_pre_hook(lambda _, given: judged.append(given[0]))
+    drawn = []
+
+    def draw() -> dict[str, Tensor]:
+        drawn.append(batch())
+        return drawn[-1]
+
+    run_iteration(state, draw, 0, hardware_for(chosen))
+    assert len(drawn) == 1
+    assert [tuple(each.shape) for each in latents] == [(4, 8), (4, 8)]
+    assert not torch.equal(*latents)
+    real, made, again = judged
+    assert torch.allclose(real, (batch()["image"] + 1) / 2)
+    assert not torch.equal(made, again)
+    assert 0 <= made.min() < made.max() <= 1
+
+
+def test_the_statistics_that_stay_are_those_of_real_pictures() -> None:
+    found = []
+    for step in (loss_of, loss_of_the_real_alone):
+        system = system_of(settings())
+        step(system, "discriminator")
+        loss_of(system, "generator")
+        judge: Any = system.networks["discriminator"]
+        found.append((judge.convolutions[1][1].running_mean, judge.reader[1].running_var))
+    assert all(map(torch.equal, *found))
+    fresh: Any = system_of(settings()).networks["discriminator"]
+    assert not torch.equal(found[0][0], fresh.convolutions[1][1].running_mean)
+
+
+def loss_of_the_real_alone(system: System, name: str) -> None:
+    system.networks[name]((batch()["image"] + 1) / 2)
+
+
+def test_reader_and_trunk_are_updated_at_the_rate_of_the_discriminator() -> None:
+    phases = {phase.name: phase for phase in system_of(settings()).phases}
+    assert phases["discriminator"].optimizer is not None
+    assert phases["generator"].optimizer is not None
+    assert phases["discriminator"].optimizer.learning_rate == 2e-4
+    assert phases["generator"].optimizer.learning_rate == 1e-3
+    for phase in phases.values():
+        assert phase.optimizer is not None
+        assert phase.optimizer.betas == (0.5, 0.999)
+
+
+class Shows(nn.Module):
+    """Makes a picture whose first row says the category and whose second the numbers."""
+
+    classes = None
+
+    def __init__(self, system: System) -> None:
+        super().__init__()
+        like: Any = system.networks["generator"]
+        self.structure, self.units = like.structure, like.units
+        self.latent_width, self.distribution = like.latent_width, like.distribution
+
+    def forward(self, latents: Tensor, labels: None) -> Tensor:
+        pictures = torch.zeros(len(latents), 1, 8, 8)
+        pictures[:, 0, 0, :3] = latents[:, 3:6]
+        pictures[:, 0, 1, :2] = (latents[:, 6:] + 1) / 2
+        return pictures
+
+
+class Reads(nn.Module):
+    """Reads them back."""
+
+    def __init__(self, system: System) -> None:
+        super().__init__()
+        like: Any = system.networks["discriminator"]
+        self.structure, self.units, self.image_shape = like.structure, like.units, (1, 8, 8)
+        self.kinds = type(like(batch()["image"])), type(like(batch()["image"]).codes)
+
+    def forward(self, pictures: Tensor) -> Any:
+        judgement, posterior = self.kinds
+        numbers = 2 * pictures[:, 0, 1, :2] - 1
+        spread = torch.full_like(numbers, 2 * math.log(0.1))
+        return judgement(
+            torch.zeros(len(pictures), 1), posterior((50 * pictures[:, 0, 0, :3],), numbers, spread)
+        )
+
+
+def test_validation_measures_nats_of_each_code_and_the_error_of_the_first() -> None:
+    system = system_of(settings(validation_samples=500))
+    networks = {"generator": Shows(system), "discriminator": Reads(system)}
+    held_out = batch(6)
+    held_out["image"].fill_(-1.0)
+    held_out["image"][torch.arange(6), 0, 0, torch.tensor([2, 0, 1, 2, 0, 0])] = 1.0
+    scores = system.validate(networks, [held_out])  # labels 0 1 2 0 1 2: the last is wrong
+    number = math.log(2) - math.log(0.1 * math.sqrt(2 * math.pi))
+    assert scores == pytest.approx(
+        {
+            "information_nats": math.log(3) + 2 * number,
+            "categorical_information_nats": math.log(3),
+            "uniform_information_nats": 2 * number,
+            "information_c1_nats": math.log(3),
+            "information_c2_nats": number,
+            "information_c3_nats": number,
+            "c1_error_percent": 100 / 6,
+        },
+        abs=1e-4,
+    )
+    assert "c1_error_percent" not in system.validate(networks, [{"image": held_out["image"]}])
+
+
+def test_previews_have_a_sheet_a_code(tmp_path: Path) -> None:
+    system = system_of(settings())
+    networks = {name: network.eval() for name, network in system.networks.items()}
+    system.preview(networks, batch(), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "c1.png", "c2.png", "c3.png", "samples.png",
+    ]  # fmt: skip
+    assert cv2.imread(str(tmp_path / "c1.png")).shape == (10 * 10 + 2, 3 * 10 + 2, 3)
+    assert cv2.imread(str(tmp_path / "c2.png")).shape == (10 * 10 + 2, 10 * 10 + 2, 3)
+
+
+def test_networks_follow_pictures_and_latents_where_they_do_not_say_else() -> None:
+    chosen = settings()
+    for config in (chosen.generator.config(), chosen.discriminator.config()):
+        assert config.shape == (1, 8, 8)
+        assert config.latents == chosen.latents == StructuredLatents(3, (3,), 2)
+    assert validated_settings(InfoganSettings, chosen.model_dump()) == chosen
+    usual = validated_settings(InfoganSettings, {})
+    found = usual.generator.config(), usual.discriminator.config()
+    assert found == INFOGAN_VARIANTS["mnist"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"latents": {"uniform": 0, "categorical": []}}, "expected a code at least"),
+        ({"latents": {"categorical": [1]}}, "2 or more categories a code"),
+        ({"latents": {"continuous": 2}}, "continuous"),
+        ({"generator": {"units": "signed"}}, "'signed', discriminator.units 'unit'"),
+        ({"discriminator": {"shape": [1, 4, 4]}}, r"shape is \(1, 4, 4\), images"),
+        ({"generator": {"latents": {"noise": 9}}}, "generator.latents is"),
+        ({"images": {"size": [10, 10]}}, "multiples of 4"),
+        ({"images": {"size": 8}}, "images.size"),
+        ({"categorical_weight": -1}, "categorical_weight"),
+        ({"scored_as": "gaussian"}, "scored_as"),
+    ],
+)
+def test_settings_that_do_not_fit(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        settings(**changes)
+
+
+def test_labels_are_there_for_validation_alone(tmp_path: Path) -> None:
+    path = tmp_path / "d.npz"
+    images = np.random.default_rng(0).integers(0, 256, (50, 8, 8), np.uint8)
+    np.savez(path, images=images)
+    data = open_data(settings(validation_images=3), path)
+    (held_out,) = data.validation
+    assert held_out["image"].shape == (3, 1, 8, 8)
+    assert set(held_out) == {"image"}
+    assert len(data.train) == 45
+
+
+def test_the_recipe_for_mnist_is_the_paper() -> None:
+    chosen = validated_settings(InfoganSettings, load_recipe("infogan-mnist").settings)
+    assert (chosen.generator.config(), chosen.discriminator.config()) == INFOGAN_VARIANTS["mnist"]
+    assert (chosen.batch_size, chosen.iterations) == (128, 5000)
+    assert (chosen.categorical_weight, chosen.scored_as) == (1.0, "uniform")
