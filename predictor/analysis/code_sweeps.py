@@ -1,45 +1,147 @@
-"""Sheets of one code varied, a row of pictures for each fixed noise: Chen et al. 2016, figure 2."""
+"""One code of the latents varied and all others kept, as Chen et al. 2016 show them in figure 2.
+
+In a generator without codes any number of its latent vector can be varied, which is their control.
+"""
+
+import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
+from predictor.errors import SettingsError
 from predictor.image_sampler import ImageSampler
-from predictor.structured_latents import StructuredLatents
 
-ROWS, COLUMNS = 10, 10
+COLUMNS = 10
+"""Values that a code which is no category takes on a sheet."""
+
 WIDEST = 2.0
-"""How far uniform codes are varied each way where nothing else is asked for: twice their range, as
-the paper's figures do."""
+"""How far it goes each way where nothing else is asked for, as in the paper's figures."""
+
+_HALF_WIDTHS = {"uniform": 1.0, "unit_uniform": math.sqrt(3.0), "normal": math.inf}
 
 
-def usual_values(structure: StructuredLatents, name: str) -> Tensor:
-    """Return the values that the code `name` takes on a sheet: every category, or -2 to 2."""
-    if name in structure.categorical_names:
-        count = structure.categorical[structure.categorical_names.index(name)]
-        return torch.arange(count).float()
-    return torch.linspace(-WIDEST, WIDEST, COLUMNS)
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """A code and the values that it goes through."""
+
+    name: str
+    """``c1`` and on for codes, ``z0`` and on for plain noise."""
+    columns: slice
+    """The numbers of a latent vector that it is."""
+    values: Tensor
+    """``(V,)``; of a categorical code the categories."""
+    is_categorical: bool
+    half_width: float = math.inf
+    """How far from 0 the prior of a number goes."""
+
+    @property
+    def title(self) -> str:
+        """The code and the ends of its values."""
+        return f"{self.name}: {self.values[0]:g} to {self.values[-1]:g}"
+
+    @property
+    def beyond(self) -> str | None:
+        """What is to be said where the values leave those that training drew; else None."""
+        if float(self.values.abs().max()) <= self.half_width * (1 + 1e-6):
+            return None
+        usual = f"{-self.half_width:.3g} to {self.half_width:.3g}"
+        return f"{self.title} goes beyond what the model was trained with, {usual}"
+
+    @property
+    def turning_points(self) -> Tensor:
+        """The values that a series passes through: every category, or both ends."""
+        return self.values if self.is_categorical else self.values[[0, -1]]
+
+    def applied(self, latents: Tensor, values: Tensor) -> Tensor:
+        """Return ``(N, V, L)``: each of `latents` ``(N, L)`` with each of `values` ``(V,)``."""
+        swept = latents[:, None].repeat(1, len(values), 1)
+        if self.is_categorical:
+            count = self.columns.stop - self.columns.start
+            swept[..., self.columns] = functional.one_hot(values.long(), count).to(swept.dtype)
+        else:
+            swept[..., self.columns] = values[:, None].to(swept.dtype)
+        return swept
 
 
-def swept_latents(
-    structure: StructuredLatents, latents: Tensor, name: str, values: Tensor
-) -> Tensor:
-    """Return ``(N * V, L)``: each of `latents` ``(N, L)`` with each of `values` for the code."""
-    swept = latents.repeat_interleave(len(values), dim=0)
-    columns = structure.columns(name)
-    given = values.repeat(len(latents))
-    if name in structure.categorical_names:
-        swept[:, columns] = torch.nn.functional.one_hot(
-            given.long(), columns.stop - columns.start
-        ).float()
-    else:
-        swept[:, columns] = given[:, None]
-    return swept
+def parsed_sweep(text: str, sampler: ImageSampler) -> Sweep:
+    """Return the sweep that `text` names: ``c1``, ``c2=-2..2``, ``z0``.
+
+    Without a range it is every category, or from -2 to 2. Raises `SettingsError` that names the
+    codes of the model, or what is wrong with the range.
+    """
+    name, equals, ends = text.partition("=")
+    found = _known(name, sampler)
+    if found is None:
+        raise SettingsError(f"--vary {name}: the model has {_described(sampler)}")
+    if not equals:
+        return found
+    low, dots, high = ends.partition("..")
+    try:
+        first, last = float(low), float(high)
+    except ValueError:
+        first = last = math.nan
+    if not dots or not math.isfinite(first) or not math.isfinite(last):
+        raise SettingsError(f"--vary {text}: expected a range such as {name}=-2..2")
+    return (
+        _categories(text, found, first, last)
+        if found.is_categorical
+        else _numbers(text, found, first, last)
+    )
 
 
-def usual_sweep(sampler: ImageSampler, name: str, seed: int) -> tuple[Tensor, int]:
-    """Return the pictures of the usual sheet of the code `name`, row by row, and its columns."""
+def _categories(text: str, found: Sweep, first: float, last: float) -> Sweep:
+    highest = len(found.values) - 1
+    is_possible = first.is_integer() and last.is_integer() and 0 <= first <= last <= highest
+    if not is_possible:
+        raise SettingsError(f"--vary {text}: {found.name} has the categories 0 to {highest}")
+    values = found.values[int(first) : int(last) + 1]
+    return Sweep(found.name, found.columns, values, is_categorical=True)
+
+
+def _numbers(text: str, found: Sweep, first: float, last: float) -> Sweep:
+    if first == last:
+        raise SettingsError(f"--vary {text}: both ends are {first:g}, expected a range")
+    values = torch.linspace(first, last, COLUMNS)
+    return Sweep(found.name, found.columns, values, False, found.half_width)
+
+
+def usual_sweeps(sampler: ImageSampler) -> list[Sweep]:
+    """Return the sweeps of all codes that the model has."""
     structure = sampler.structure
-    assert structure is not None
-    values = usual_values(structure, name)
-    latents = swept_latents(structure, sampler.latents(seed, range(ROWS)), name, values)
-    return sampler.images(latents), len(values)
+    if structure is None:
+        return []
+    sweeps = [
+        Sweep(name, structure.columns(name), torch.arange(count).float(), True)
+        for name, count in zip(structure.categorical_names, structure.categorical, strict=True)
+    ]
+    values = torch.linspace(-WIDEST, WIDEST, COLUMNS)
+    return sweeps + [
+        Sweep(name, structure.columns(name), values, False, 1.0) for name in structure.uniform_names
+    ]
+
+
+def _known(name: str, sampler: ImageSampler) -> Sweep | None:
+    for sweep in usual_sweeps(sampler):
+        if sweep.name == name:
+            return sweep
+    number = int(name[1:]) if name[:1] == "z" and name[1:].isdecimal() else -1
+    if not 0 <= number < _noise(sampler):
+        return None
+    values = torch.linspace(-WIDEST, WIDEST, COLUMNS)
+    half_width = _HALF_WIDTHS[sampler.distribution]
+    return Sweep(f"z{number}", slice(number, number + 1), values, False, half_width)
+
+
+def _noise(sampler: ImageSampler) -> int:
+    return sampler.structure.noise if sampler.structure else sampler.latent_width
+
+
+def _described(sampler: ImageSampler) -> str:
+    noise, structure = _noise(sampler), sampler.structure
+    plain = f"z0 to z{noise - 1}" if noise > 1 else "z0" if noise else ""
+    if structure is None:
+        return f"no codes, only the noise {plain}"
+    codes = f"the codes {', '.join(structure.names)}"
+    return f"{codes} and the noise {plain}" if plain else codes

@@ -1,7 +1,10 @@
 """What `predictor sample` writes: sheets, folders and videos of generated pictures."""
 
+import itertools
+import logging
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +13,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from predictor.analysis.code_sweeps import Sweep, parsed_sweep
 from predictor.analysis.latent_arithmetic import (
     arithmetic,
     parsed_terms,
@@ -17,7 +21,7 @@ from predictor.analysis.latent_arithmetic import (
     with_neighbours,
 )
 from predictor.analysis.latent_series import Way, closed_walk, interpolations
-from predictor.analysis.sheets import enlarged, numbered_sheet, sheet
+from predictor.analysis.sheets import enlarged, numbered_sheet, sheet, stacked, titled_sheet
 from predictor.errors import SettingsError, UnknownModel
 from predictor.image_sampler import BATCH, ImageSampler
 from predictor.media.encoding import VideoWriter
@@ -29,6 +33,8 @@ SHEET_COLUMNS = 8
 VIDEO_WIDTH_PX = 256
 """Pictures of a video are enlarged to at least this width, to an even number of pixels."""
 
+_logger = logging.getLogger(__name__)
+
 _OWN_FILES = re.compile(r"(\d+/)?\d{6}\.png")
 
 
@@ -38,12 +44,15 @@ class SampleRequest:
 
     output: Path
     kind: str
-    """``sheet``, ``images``, ``pick-sheet``, ``arithmetic``, ``interpolate`` or ``walk``."""
+    """``sheet``, ``images``, ``pick-sheet``, ``arithmetic``, ``interpolate``, ``vary``,
+    ``walk``."""
     count: int
     """Pictures, of each class where there are `classes`; in a series those passed through."""
     classes: tuple[int, ...] | None = None
     seed: int = 0
     arithmetic: str = ""
+    vary: tuple[str, ...] = ()
+    """The codes that are varied and their ranges, one a block; see `parsed_sweep`."""
     steps: int = 10
     """Of a row from one picture to the next, or frames of a video."""
     way: str = "auto"
@@ -55,18 +64,26 @@ def write_samples(sampler: ImageSampler, request: SampleRequest) -> None:
     """Write what `request` asks for, whole or not at all.
 
     Raises `UnknownModel` for classes that the model has not, `SettingsError` for a sum that is none
-    or names a picture that is not there, `OutputExists`, `OutputNotWritten`.
+    or names a picture that is not there and for codes that the model has not, `OutputExists`,
+    `OutputNotWritten`.
     """
     _require_classes(sampler, request)
+    sweeps = [parsed_sweep(text, sampler) for text in request.vary]
+    for line in filter(None, (sweep.beyond for sweep in sweeps)):
+        _logger.warning("%s", line)
     if request.kind == "images":
         require_free_folder(request.output, request.overwrite, _OWN_FILES)
         _write_images(sampler, request)
         return
     require_free(request.output, request.overwrite)
     if request.kind == "walk":
-        _write_walk(sampler, request)
+        frames = _varied(sampler, request, sweeps) if sweeps else _walked(sampler, request)
+        _write_video(request, *frames)
         return
-    picture = _SHEETS[request.kind](sampler, request)
+    if request.kind == "vary":
+        picture = _varied_sheet(sampler, request, sweeps)
+    else:
+        picture = _SHEETS[request.kind](sampler, request)
     with whole_file(request.output) as partial:
         write_png(partial, picture)
 
@@ -169,32 +186,75 @@ def _write_numbered(folder: Path, images: Tensor) -> None:
         write_png(folder / f"{number:06d}.png", image.expand(3, -1, -1))
 
 
-def _write_walk(sampler: ImageSampler, request: SampleRequest) -> None:
+def _varied_sheet(sampler: ImageSampler, request: SampleRequest, sweeps: Sequence[Sweep]) -> Tensor:
+    """Return a block a code: a row for each picture, in whose columns the code is varied."""
+    latents, labels = _numbered(sampler, request)
+    blocks = []
+    for sweep in sweeps:
+        values = sweep.values
+        held = None if labels is None else [label for label in labels for _ in values]
+        images = sampler.images(sweep.applied(latents, values).flatten(0, 1), held)
+        captions = [f"{value:.2g}" for value in values.tolist()]
+        blocks.append(titled_sheet(images, len(values), sweep.title, captions))
+    return stacked(blocks)
+
+
+def _varied(
+    sampler: ImageSampler, request: SampleRequest, sweeps: Sequence[Sweep]
+) -> tuple[int, Iterator[Tensor]]:
+    """Return frames of all pictures, of which one code after the other is varied and comes back."""
+    latents, labels = _numbered(sampler, request)
+    columns = math.ceil(math.sqrt(len(latents)))
+
+    def frames() -> Iterator[Tensor]:
+        for sweep in sweeps:
+            ways = [
+                closed_walk(points, request.steps, "linear", sampler.distribution)
+                for points in sweep.applied(latents, sweep.turning_points)
+            ]
+            for each in torch.stack(ways, dim=1):
+                yield titled_sheet(sampler.images(each, labels), columns, sweep.title, ())
+
+    count = sum(len(sweep.turning_points) for sweep in sweeps) * request.steps
+    return count, map(_even, frames())
+
+
+def _walked(sampler: ImageSampler, request: SampleRequest) -> tuple[int, Iterator[Tensor]]:
+    """Return frames that go from picture to picture and back to the first."""
     latents, labels = _numbered(sampler, request)
     if len(latents) < 2:
         raise SettingsError(f"--walk needs two pictures or more, -n is {request.count}")
     way = cast(Way, request.way)
     steps = closed_walk(latents, request.steps, way, sampler.distribution)
     held = None if labels is None else [label for label in labels for _ in range(request.steps)]
+
+    def frames() -> Iterator[Tensor]:
+        for start in range(0, len(steps), BATCH):
+            part = steps[start : start + BATCH]
+            images = sampler.images(part, held and held[start : start + BATCH])
+            yield from enlarged(images.expand(-1, 3, -1, -1), VIDEO_WIDTH_PX)
+
+    return len(steps), map(_even, frames())
+
+
+def _write_video(request: SampleRequest, count: int, frames: Iterable[Tensor]) -> None:
     rate = Fraction(request.rate).limit_denominator(1001)
-    first = _video_pictures(sampler.images(steps[:1], held and held[:1]))
-    size = (first.shape[2], first.shape[3])
-    info = pictures_info(request.output, size, rate, len(steps))
+    frames = iter(frames)
+    first = next(frames)
+    size = (first.shape[1], first.shape[2])
+    info = pictures_info(request.output, size, rate, count)
     with (
         whole_file(request.output) as partial,
         VideoWriter(partial, info, size, rate) as writer,
     ):
-        for start in range(0, len(steps), BATCH):
-            part = steps[start : start + BATCH]
-            images = sampler.images(part, held and held[start : start + BATCH])
-            for number, image in enumerate(_video_pictures(images), start):
-                writer.write(image, number / rate)
+        for number, image in enumerate(itertools.chain([first], frames)):
+            writer.write(image, number / rate)
 
 
-def _video_pictures(images: Tensor) -> Tensor:
-    pictures = enlarged(images.expand(-1, 3, -1, -1), VIDEO_WIDTH_PX)
-    height, width = pictures.shape[-2:]
-    return pictures[..., : height - height % 2, : width - width % 2]
+def _even(frame: Tensor) -> Tensor:
+    """Return a frame without its last row or column where it has an odd number of them."""
+    height, width = frame.shape[-2:]
+    return frame[..., : height - height % 2, : width - width % 2]
 
 
 _SHEETS = {

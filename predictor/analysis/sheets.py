@@ -32,6 +32,29 @@ def numbered_sheet(images: Tensor, numbers: Sequence[int], columns: int) -> Tens
     return sheet(torch.cat((captions, images), dim=2), columns)
 
 
+def titled_sheet(images: Tensor, columns: int, title: str, captions: Sequence[str]) -> Tensor:
+    """Return pictures as `sheet` does, `title` above them and a caption above each column, if any.
+
+    Small pictures are enlarged.
+    """
+    images = enlarged(images.expand(-1, 3, -1, -1), SMALLEST_PX)
+    grid = sheet(images, columns)
+    width = images.shape[-1]
+    heads = grid.new_ones(3, CAPTION_PX if captions else 0, grid.shape[-1])
+    for number, text in enumerate(captions):
+        left = GAP_PX + number * (width + GAP_PX)
+        heads[..., left : left + width] = _caption(text, width)
+    return torch.cat((_caption(title, grid.shape[-1]), heads, grid), dim=1)
+
+
+def stacked(pictures: Sequence[Tensor]) -> Tensor:
+    """Return pictures ``(3, H, W)`` below each other as one, white beside the narrower ones."""
+    width = max(picture.shape[-1] for picture in pictures)
+    return torch.cat(
+        [functional.pad(each, (0, width - each.shape[-1]), value=1.0) for each in pictures], dim=1
+    )
+
+
 def enlarged(images: Tensor, width: int) -> Tensor:
     """Return pictures ``(N, C, H, W)`` whose pixels are squares, at least `width` wide in all."""
     factor = -(-width // images.shape[-1])

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from predictor.cli.console import print_document
+from predictor.cli.console import log_on_stderr, print_document
 from predictor.cli.options import Device, Model, Precision
 
 SHEET_COUNT, SERIES_COUNT = 64, 10
@@ -55,6 +55,14 @@ def sample(
             "exemplars, and the result among eight noisy neighbours.",
         ),
     ] = None,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CODE",
+            help="Rows of pictures in which one code is varied, repeatable, a block each: c1, "
+            "c2=-2..2; z0 is the first number of the noise. With --walk as a video.",
+        ),
+    ] = None,
     interpolate: Annotated[
         int | None,
         typer.Option(
@@ -84,6 +92,7 @@ def sample(
         "--pick-sheet": pick_sheet,
         "--arithmetic": arithmetic is not None,
         "--interpolate": interpolate is not None and walk is None,
+        "--vary": bool(vary) and walk is None,
         "--walk": walk is not None,
     }
     chosen = [name for name, is_asked in modes.items() if is_asked]
@@ -93,7 +102,7 @@ def sample(
         raise typer.BadParameter("name one output: -o OUT, or --walk VIDEO")
     from predictor.analysis.sampling import SampleRequest, write_samples
 
-    is_series = chosen in (["--walk"], ["--interpolate"])
+    is_series = chosen in (["--walk"], ["--interpolate"], ["--vary"])
     target = walk or output
     assert target is not None
     request = SampleRequest(
@@ -103,12 +112,14 @@ def sample(
         classes=_parsed_classes(classes),
         seed=seed,
         arithmetic=arithmetic or "",
+        vary=tuple(vary or ()),
         steps=interpolate or (WALK_STEPS if walk else ROW_STEPS),
         way=way.value,
         rate=rate,
         overwrite=overwrite,
     )
-    write_samples(_sampler(model, device, precision), request)
+    with log_on_stderr():
+        write_samples(_sampler(model, device, precision), request)
     if as_json:
         done = {"input": model, "output": str(target), "status": "done", "error": None}
         print_document({**done, "kind": request.kind, "count": request.count, "seed": seed})

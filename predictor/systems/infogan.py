@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
 from predictor.analysis.code_reader import CodeReader, group_information
-from predictor.analysis.code_sweeps import usual_sweep
+from predictor.analysis.code_sweeps import usual_sweeps
 from predictor.analysis.sheets import sheet
 from predictor.data import ImageSettings, split_images
 from predictor.image_sampler import BATCH, ImageSampler
@@ -44,6 +44,7 @@ from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings
 
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"
+PREVIEW_ROWS = 10
 
 _UNIFORM_INFORMATION = {
     "uniform": uniform_information,
@@ -278,6 +279,7 @@ def _preview(networks: Networks, batch: Batch, folder: Path) -> None:
     device = batch["image"].device
     write_preview(networks[GENERATOR], device, folder)
     sampler = ImageSampler(networks[GENERATOR], device)
-    assert sampler.structure is not None
-    for name in sampler.structure.names:
-        write_png(folder / f"{name}.png", sheet(*usual_sweep(sampler, name, PREVIEW_SEED)))
+    latents = sampler.latents(PREVIEW_SEED, range(PREVIEW_ROWS))
+    for sweep in usual_sweeps(sampler):
+        images = sampler.images(sweep.applied(latents, sweep.values).flatten(0, 1))
+        write_png(folder / f"{sweep.name}.png", sheet(images, len(sweep.values)))
