@@ -54,8 +54,8 @@ class InfoganGeneratorConfig:
 
     latents: StructuredLatents = field(default_factory=StructuredLatents)
 
-    dense: int | None = 1024
-    """Units of the fully connected layer before the first grid; None for no such layer."""
+    dense: int = 1024
+    """Units of the fully connected layer before the first grid; 0 for no such layer."""
 
     maps: tuple[int, ...] = (128, 64)
     """Channels, from the first grid on, before each transposed convolution."""
@@ -71,8 +71,8 @@ class InfoganGeneratorConfig:
 
     def __post_init__(self) -> None:
         _require_possible(self.shape, self.maps, self.strides)
-        if self.dense is not None and self.dense < 1:
-            raise SettingsError(f"dense is {self.dense}, expected 1 or more, or none")
+        if self.dense < 0:
+            raise SettingsError(f"dense is {self.dense}, expected 0 or more")
         if not 0 <= self.plain < len(self.maps):
             raise SettingsError(f"plain is {self.plain}, expected 0 to {len(self.maps) - 1}")
 
@@ -101,7 +101,7 @@ class InfoganGenerator(nn.Module):
         inputs = self.latent_width
         dense: list[nn.Module] = []
         for outputs in (config.dense, math.prod(self.grid)):
-            if outputs is not None:
+            if outputs:
                 dense += [nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.ReLU()]
                 inputs = outputs
         self.dense = nn.Sequential(*dense)
@@ -149,8 +149,8 @@ class InfoganDiscriminatorConfig:
     strides: tuple[int, ...] | None = None
     """How much smaller each convolution makes the grid, 1 or 2; None is 2 each."""
 
-    dense: int | None = 1024
-    """Units of the fully connected layer that ends the trunk; None for no such layer."""
+    dense: int = 1024
+    """Units of the fully connected layer that ends the trunk; 0 for no such layer."""
 
     read: int = 128
     """Units of the hidden layer of Q's head."""
@@ -166,8 +166,10 @@ class InfoganDiscriminatorConfig:
 
     def __post_init__(self) -> None:
         _require_possible(self.shape, self.maps, self.strides)
-        if min(self.read, self.dense if self.dense is not None else 1) < 1:
-            raise SettingsError(f"read is {self.read}, dense {self.dense}: expected 1 or more")
+        if self.read < 1 or self.dense < 0:
+            raise SettingsError(
+                f"read is {self.read}, dense {self.dense}: expected 1 or more, 0 or more"
+            )
         if self.deviation is not None and self.deviation <= 0:
             raise SettingsError(f"deviation is {self.deviation}, expected more than 0")
 
@@ -201,7 +203,7 @@ class InfoganDiscriminator(nn.Module):
             channels = maps
         seen = channels * math.prod(_smallest(config.shape, strides))
         self.dense = nn.Sequential()
-        if config.dense is not None:
+        if config.dense:
             self.dense.extend(_dense(seen, config.dense, config.leak))
             seen = config.dense
         self.judge = nn.Linear(seen, 1)

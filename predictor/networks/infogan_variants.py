@@ -13,13 +13,13 @@ def _house_numbers_or_celebrities(latents: StructuredLatents) -> Pair:
         InfoganGeneratorConfig(
             shape=_COLOUR,
             latents=latents,
-            dense=None,
+            dense=0,
             maps=(448, 256, 128, 64),
             plain=2,
             units="signed",
         ),
         InfoganDiscriminatorConfig(
-            shape=_COLOUR, latents=latents, maps=(64, 128, 256), dense=None, units="signed"
+            shape=_COLOUR, latents=latents, maps=(64, 128, 256), dense=0, units="signed"
         ),
     )
 

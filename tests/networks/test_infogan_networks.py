@@ -89,10 +89,10 @@ def test_the_grids_of_the_chairs_keep_their_size_at_a_stride_of_one() -> None:
 def test_pictures_made_are_pictures_judged(variant: str) -> None:
     generator, discriminator = INFOGAN_VARIANTS[variant]
     few = tuple(max(2, maps // 32) for maps in generator.maps)
-    network = InfoganGenerator(replace(generator, maps=few, dense=generator.dense and 8))
+    network = InfoganGenerator(replace(generator, maps=few, dense=min(8, generator.dense)))
     few = tuple(maps // 32 for maps in discriminator.maps)
     reader = InfoganDiscriminator(
-        replace(discriminator, maps=few, dense=discriminator.dense and 8, read=6)
+        replace(discriminator, maps=few, dense=min(8, discriminator.dense), read=6)
     )
     with torch.no_grad():
         images = network(generator.latents.drawn(3))
@@ -222,7 +222,7 @@ def test_wrong_tensors_are_refused() -> None:
         ({"shape": (1, 10, 10)}, "multiples of 4: the layers halve 2 times"),
         ({"strides": (2,)}, r"strides is \(2,\), expected 1 or 2 for each of"),
         ({"maps": ()}, "expected 1 or more each"),
-        ({"dense": 0}, "dense"),
+        ({"dense": -1}, "dense"),
     ],
 )
 def test_configs_that_cannot_work(changes: dict[str, object], message: str) -> None:

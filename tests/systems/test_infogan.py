@@ -15,7 +15,7 @@ from predictor.networks.infogan_variants import INFOGAN_VARIANTS
 from predictor.recipes import load_recipe
 from predictor.structured_latents import StructuredLatents
 from predictor.systems.infogan import InfoganSettings, build, open_data
-from predictor.systems.phases import PhaseLoss, System
+from predictor.systems.phases import Phase, PhaseLoss, System
 from predictor.training.hardware import hardware_for
 from predictor.training.iteration import run_iteration
 from predictor.training.settings import merged, validated_settings
@@ -314,8 +314,39 @@ def test_labels_are_there_for_validation_alone(tmp_path: Path) -> None:
     assert len(data.train) == 45
 
 
-def test_the_recipe_for_mnist_is_the_paper() -> None:
-    chosen = validated_settings(InfoganSettings, load_recipe("infogan-mnist").settings)
-    assert (chosen.generator.config(), chosen.discriminator.config()) == INFOGAN_VARIANTS["mnist"]
-    assert (chosen.batch_size, chosen.iterations) == (128, 5000)
-    assert (chosen.categorical_weight, chosen.scored_as) == (1.0, "uniform")
+def test_the_recipes_are_the_published_variants() -> None:
+    weights = {}
+    for variant, networks in INFOGAN_VARIANTS.items():
+        recipe = load_recipe(f"infogan-{variant}")
+        chosen = validated_settings(InfoganSettings, recipe.settings)
+        assert (chosen.generator.config(), chosen.discriminator.config()) == networks, variant
+        phases = {phase.name: phase.optimizer for phase in build_phases(chosen)}
+        rates = tuple(each.learning_rate for each in phases.values() if each is not None)
+        weights[variant] = (*rates, chosen.categorical_weight, chosen.uniform_weight)
+        assert chosen.batch_size == 128
+    assert weights == {
+        "mnist": (2e-4, 1e-3, 1.0, 0.1),
+        "mnist-official": (2e-4, 1e-3, 1.0, 1.0),
+        "svhn": (2e-4, 1e-3, 1.0, 0.1),
+        "celeba": (2e-4, 1e-3, 1.0, 0.1),
+        "faces": (2e-4, 5e-4, 1.0, 0.2),
+        "chairs": (2e-4, 1e-3, 1.0, 10.0),
+    }
+
+
+def build_phases(chosen: InfoganSettings) -> tuple[Phase, ...]:
+    with torch.device("meta"):
+        return build(chosen).phases
+
+
+def test_the_released_code_differs_from_the_paper_in_four_things() -> None:
+    paper, code = (
+        validated_settings(InfoganSettings, load_recipe(name).settings).model_dump()
+        for name in ("infogan-mnist", "infogan-mnist-official")
+    )
+    assert {name for name in paper if paper[name] != code[name]} == {
+        "discriminator", "scored_as", "uniform_weight",
+    }  # fmt: skip
+    told = {"deviation": 1.0, "leak": 0.01}
+    assert code["discriminator"] == {**paper["discriminator"], **told}
+    assert (paper["scored_as"], code["scored_as"]) == ("uniform", "normal")

@@ -164,7 +164,7 @@ TINY: dict[str, tuple[Callable[[Path], None], list[dict[str, Any]]]] = {
                 "latents": {"noise": 2, "categorical": [], "uniform": 2, "distribution": "normal"},
                 "generator": {
                     "network": "infogan",
-                    "dense": None,
+                    "dense": 0,
                     "maps": [4, 3, 3],
                     "strides": [2, 1, 2],
                     "plain": 1,
@@ -174,7 +174,7 @@ TINY: dict[str, tuple[Callable[[Path], None], list[dict[str, Any]]]] = {
                     "network": "infogan-discriminator",
                     "maps": [3, 4],
                     "strides": [2, 1],
-                    "dense": None,
+                    "dense": 0,
                     "read": 4,
                     "deviation": 1.0,
                     "units": "signed",
