@@ -2,17 +2,20 @@
 
 import copy
 import math
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from predictor.errors import UnknownModel
 from predictor.image_sampler import BATCH, ImageSampler
 from predictor.losses import categorical_information, uniform_information
-from predictor.networks.infogan import CodePosterior
+from predictor.networks.infogan import CodePosterior, InfoganDiscriminator, InfoganGenerator
 from predictor.networks.normalization import measure_statistics
 from predictor.structured_latents import Codes, StructuredLatents
+from predictor.weights import find_companion, find_model, load_network
 
 
 class CodeReader:
@@ -75,6 +78,26 @@ def _posterior(network: Any, batches: Iterable[Tensor]) -> CodePosterior:
         torch.cat([codes.means for codes in found]).float().cpu(),
         torch.cat([codes.log_variances for codes in found]).float().cpu(),
     )
+
+
+def load_code_reader(
+    name_or_file: str | os.PathLike[str], device: torch.device | str = "cpu"
+) -> CodeReader:
+    """Return the reader of a bundled model, of a weights file or of a model folder.
+
+    It is the discriminator that was released with the generator, or the file's own network. Raises
+    `UnknownModel`, also for a model that reads no codes, and `DamagedWeights`.
+    """
+    path = find_model(name_or_file)
+    network, metadata = load_network(path)
+    if isinstance(network, InfoganGenerator):
+        network, metadata = load_network(find_companion(path, "discriminator"))
+    if not isinstance(network, InfoganDiscriminator):
+        raise UnknownModel(
+            f"the model {os.fspath(name_or_file)} reads no codes: it is for "
+            f"`predictor {metadata.task}`, expected one that the system infogan trained"
+        )
+    return CodeReader(network, device)
 
 
 def group_information(

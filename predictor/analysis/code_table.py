@@ -1,0 +1,67 @@
+"""The codes that a model reads from pictures, as a table with a row a picture."""
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from predictor.analysis.code_reader import CodeReader
+from predictor.analysis.features import ImageEncoder
+from predictor.analysis.pictures import fitted_pictures, image_batches
+from predictor.structured_latents import Codes
+
+_DECIMALS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class CodeTable:
+    """What was read, and of which pictures."""
+
+    files: tuple[str, ...]
+    """Relative to where the pictures lie, sorted."""
+    names: tuple[str, ...]
+    """Of the codes."""
+    codes: Codes
+    """The most likely ones, a row a file."""
+    skipped: tuple[str, ...]
+    """What could not be read, one line each; it has no row."""
+
+    def as_csv(self) -> str:
+        """Return the columns ``file``, ``c1``, ``c2``, …, of a categorical code the category."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["file", *self.names])
+        columns = [found.tolist() for found in self.codes.categories]
+        columns += [
+            [f"{number:.{_DECIMALS}f}" for number in column]
+            for column in self.codes.numbers.T.tolist()
+        ]
+        writer.writerows(zip(self.files, *columns, strict=True))
+        return text.getvalue()
+
+
+def code_table(reader: CodeReader, path: Path) -> CodeTable:
+    """Return the codes of every picture at `path`, in any format that `open_images` reads.
+
+    Pictures of another size than the model's are resized until they cover it and cropped in the
+    middle. Raises `UnusableData`.
+    """
+    encoder: ImageEncoder = reader.network
+    found = fitted_pictures(path, encoder)
+    parts = list(found.parts.values())
+    files = [name for part in parts for name in part.names]
+    read = [reader.codes(batch) for part in parts for batch in image_batches(part.pixels)]
+    order = sorted(range(len(files)), key=files.__getitem__)
+    categories = tuple(
+        torch.cat(column)[order]
+        for column in zip(*(codes.categories for codes in read), strict=True)
+    )
+    numbers = torch.cat([codes.numbers for codes in read])[order]
+    return CodeTable(
+        tuple(files[row] for row in order),
+        reader.structure.names,
+        Codes(categories, numbers),
+        found.skipped,
+    )
