@@ -97,7 +97,8 @@ class StructuredLatents:
         """
         parts = [drawn_latents(self.distribution, (count, self.noise), device, generator)]
         for categories in self.categorical:
-            chosen = torch.randint(categories, (count,), generator=generator, device=device)
+            places = drawn_latents("uniform", (count,), device, generator)
+            chosen = ((places + 1) * categories / 2).long().clamp_max(categories - 1)
             parts.append(functional.one_hot(chosen, categories).to(parts[0].dtype))
         parts.append(drawn_latents("uniform", (count, self.uniform), device, generator))
         return torch.cat(parts, dim=1)

@@ -108,6 +108,17 @@ def test_parts_stand_in_the_order_of_their_paths(model: Path, tmp_path: Path) ->
     assert files == ["test/a/1.png", "train/a/2.png", "train/b/1.png"]
 
 
+def test_rows_of_an_array_keep_their_order(model: Path, tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (12, 8, 8), np.uint8)
+    np.savez(tmp_path / "d.npz", x_train=images, y_train=np.zeros(12, int), x_test=images[:2],
+             y_test=np.zeros(2, int))  # fmt: skip
+    assert encode(model, tmp_path / "d.npz", "-o", tmp_path / "codes.csv").exit_code == 0
+    rows = rows_of(tmp_path / "codes.csv")
+    numbers = [int(row["file"].rpartition("[")[2][:-1]) for row in rows]
+    assert numbers == [0, 1, *range(12)]
+    assert [row["c3"] for row in rows[:2]] == [row["c3"] for row in rows[2:4]]
+
+
 def test_other_sizes_are_covered_and_cropped_in_the_middle(model: Path, tmp_path: Path) -> None:
     random = np.random.default_rng(1)
     small = random.integers(0, 256, (8, 8), np.uint8)

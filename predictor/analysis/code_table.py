@@ -20,7 +20,7 @@ class CodeTable:
     """What was read, and of which pictures."""
 
     files: tuple[str, ...]
-    """Relative to where the pictures lie, sorted."""
+    """Relative to where the pictures lie, sorted; rows of an array in their order."""
     names: tuple[str, ...]
     """Of the codes."""
     codes: Codes
@@ -53,7 +53,7 @@ def code_table(reader: CodeReader, path: Path) -> CodeTable:
     parts = list(found.parts.values())
     files = [name for part in parts for name in part.names]
     read = [reader.codes(batch) for part in parts for batch in image_batches(part.pixels)]
-    order = sorted(range(len(files)), key=files.__getitem__)
+    order = sorted(range(len(files)), key=lambda row: _place(files[row]))
     categories = tuple(
         torch.cat(column)[order]
         for column in zip(*(codes.categories for codes in read), strict=True)
@@ -65,3 +65,9 @@ def code_table(reader: CodeReader, path: Path) -> CodeTable:
         Codes(categories, numbers),
         found.skipped,
     )
+
+
+def _place(name: str) -> tuple[str, int]:
+    """Return what names are sorted by: themselves, those of rows of an array by their number."""
+    array, bracket, row = name.removesuffix("]").rpartition("[")
+    return (array, int(row)) if bracket and row.isdecimal() else (name, 0)

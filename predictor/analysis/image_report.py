@@ -1,6 +1,7 @@
 """An evaluation of generated pictures as rows of a table, and as one HTML file."""
 
 import base64
+from collections.abc import Sequence
 from html import escape
 
 import cv2
@@ -54,11 +55,18 @@ def _network_rows(found: NetworkScores) -> list[tuple[str, str]]:
     ]
 
 
-def html_report(model: str, data: str, evaluation: ImageEvaluation) -> str:
-    """Return the page: the numbers, a hundred samples, the nearest training pictures of twelve."""
-    rows = "".join(
-        table_row([escape(name), escape(value)], "td") for name, value in score_rows(evaluation)
-    )
+def html_report(
+    model: str,
+    data: str,
+    evaluation: ImageEvaluation,
+    scores: Sequence[tuple[str, str]],
+    more: Sequence[str] = (),
+) -> str:
+    """Return the page: `scores`, a hundred samples, the nearest training pictures of twelve.
+
+    `more` are sections of HTML that stand before the samples.
+    """
+    rows = "".join(table_row([escape(name), escape(value)], "td") for name, value in scores)
     gap = torch.ones_like(evaluation.neighbours[:, :1])
     pairs = torch.cat((evaluation.neighbours[:, :1], gap, evaluation.neighbours[:, 1:]), dim=1)
     sections = [
@@ -66,6 +74,7 @@ def html_report(model: str, data: str, evaluation: ImageEvaluation) -> str:
         f'<p class="note">on {escape(data)}; predictor {__version__}</p>',
         f"<table>{rows}</table>",
         *(f'<p class="note">skipped {escape(line)}</p>' for line in evaluation.skipped),
+        *more,
         "<h2>Samples</h2>",
         _picture(evaluation.samples, 10),
         "<h2>Nearest training pictures</h2>",

@@ -19,19 +19,21 @@ EVALUATIONS: Mapping[str, Callable[..., None]] = {
     "conditional-gan": evaluate_images,
     "lapgan": evaluate_images,
     "dcgan": evaluate_images,
+    "infogan": evaluate_images,
     "classifier": evaluate_classifier,
 }
 """What measures a model and prints what it found, by the task in the model's file."""
+
+_OF_IMAGES = ("samples", "seed", "features")
+"""The options of all tasks that generate pictures."""
 
 _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "frames": ("against", "horizon", "windows"),
     "inpaint": ("against",),
     "classifier": (),
+    "infogan": (*_OF_IMAGES, "labelled"),
 }
-"""The options that only some tasks have."""
-
-_OF_IMAGES = ("samples", "seed", "features")
-"""Those of all other tasks, which generate pictures."""
+"""Those of other tasks, and of generators that have more."""
 
 
 def evaluate(
@@ -66,6 +68,14 @@ def evaluate(
             "inception=WEIGHTS (package torch-fidelity).",
         ),
     ] = None,
+    labelled: Annotated[
+        bool,
+        typer.Option(
+            "--labelled",
+            help="Models with codes: refuse data without labels, which otherwise are used where "
+            "there are any to measure the first code as a classifier.",
+        ),
+    ] = False,
     device: Device = "auto",
     precision: Precision = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace REPORT.")] = False,
@@ -77,7 +87,8 @@ def evaluate(
     against repeating the last frame and against carrying its optical flow on. Inpainting: PSNR, L1,
     L2 and a perceptual distance against Telea's, Navier-Stokes and biharmonic fills. Generated
     pictures: Parzen log-likelihood, neighbours among each other and in the training pictures,
-    precision and recall. Classifiers: accuracy.
+    precision and recall; where a model has codes, their information and the error of the first.
+    Classifiers: accuracy.
     """
     from predictor.errors import UnknownModel
     from predictor.weights import find_model, read_metadata
@@ -100,6 +111,7 @@ def evaluate(
         "samples": samples,
         "seed": seed,
         "features": features,
+        "labelled": labelled,
     }
     own = _OPTIONS.get(task, _OF_IMAGES)
     for name in special:

@@ -19,9 +19,16 @@ def evaluate_images(
     device: str,
     precision: str,
     as_json: bool,
+    labelled: bool = False,
 ) -> None:
-    """Measure the model on the pictures of `data`; the parameters are options of the command."""
+    """Measure the model on the pictures of `data`; the parameters are options of the command.
+
+    Of a model with codes, those are measured too.
+    """
     import predictor
+    from predictor.analysis.code_evaluation import evaluated_codes
+    from predictor.analysis.code_reader import load_code_reader
+    from predictor.analysis.code_report import code_rows, code_sections
     from predictor.analysis.feature_networks import feature_network
     from predictor.analysis.image_evaluation import evaluated_images
     from predictor.analysis.image_report import html_report, score_rows
@@ -29,14 +36,21 @@ def evaluate_images(
 
     with log_on_stderr():
         sampler = predictor.load(model, device, precision)
+        codes, rows, sections = None, [], []
+        if sampler.structure is not None:
+            reader = load_code_reader(model, sampler.device)
+            codes = evaluated_codes(reader, sampler, data, samples, seed, are_labelled=labelled)
+            rows, sections = code_rows(codes), code_sections(codes, sampler, seed)
         networks = [feature_network(name, sampler.device) for name in features or []]
         found = evaluated_images(sampler, data, samples, seed, networks)
+    rows = [*rows, *score_rows(found)]
     if output is not None:
-        write_whole(output, html_report(model, str(data), found).encode())
+        write_whole(output, html_report(model, str(data), found, rows, sections).encode())
     if as_json:
         written = None if output is None else str(output)
         told = {"input": str(data), "output": written, "status": "done", "error": None}
-        print_document({**told, "model": model, **found.as_json()})
+        measured = found.as_json() | ({"codes": codes.as_json()} if codes is not None else {})
+        print_document({**told, "model": model, **measured})
         return
     from rich.console import Console
     from rich.table import Table
@@ -44,7 +58,7 @@ def evaluate_images(
     table = Table(title=f"{model} on {data}", title_justify="left", show_header=False)
     table.add_column()
     table.add_column(justify="right")
-    for name, value in score_rows(found):
+    for name, value in rows:
         table.add_row(name, value)
     Console().print(table)
     if output is not None:

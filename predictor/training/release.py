@@ -124,6 +124,7 @@ _USAGE = {
     "classifier": "predictor evaluate MODEL pictures/ --features {name}",
     "frames": "predictor frames in.mp4 --model {name}",
     "inpaint": 'predictor.load("{name}").fill(images, masks)',
+    "infogan": "predictor sample {name} --vary c1 -o codes.png",
 }
 """How a model is used, by its task; any other is sampled."""
 

@@ -1,0 +1,130 @@
+"""What the codes of a model are worth: information in nats, and the first one as a classifier."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from predictor.analysis.code_reader import CodeReader, group_information
+from predictor.analysis.pictures import as_images
+from predictor.data import open_images
+from predictor.data.image_packing import Fit, PackedImages, packed_images
+from predictor.data.image_parts import TEST, TRAIN, VALIDATION
+from predictor.errors import UnusableData
+from predictor.image_sampler import BATCH, ImageSampler
+from predictor.metrics import assigned_class_error, assigned_classes
+from predictor.structured_latents import StructuredLatents
+
+
+@dataclass(frozen=True, eq=False)
+class CodeClasses:
+    """The first categorical code as a classifier."""
+
+    counts: Tensor
+    """``(K, classes)`` int64: pictures of each category and class."""
+    class_names: tuple[str, ...]
+    assigned: tuple[int, ...]
+    """The class of each category: its commonest; -1 for one that no picture is of."""
+    error_percent: float
+    """Pictures that are not of their category's class."""
+
+
+@dataclass(frozen=True, eq=False)
+class CodeScores:
+    """What was measured of a model's codes."""
+
+    structure: StructuredLatents
+    information_nats: Mapping[str, float]
+    """By code, over samples."""
+    classes: CodeClasses | None
+    """None where the pictures have no labels, or the model no categorical code."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `json.dump` takes."""
+        groups = group_information(self.structure, self.information_nats)
+        found: dict[str, Any] = {
+            "information_nats": {**self.information_nats, **groups},
+            "c1_error_percent": None,
+        }
+        if self.classes is not None:
+            found |= {
+                "c1_error_percent": self.classes.error_percent,
+                "c1_classes": [
+                    self.classes.class_names[label] if label >= 0 else None
+                    for label in self.classes.assigned
+                ],
+                "c1_counts": self.classes.counts.tolist(),
+                "labelled_images": int(self.classes.counts.sum()),
+            }
+        return found
+
+
+def evaluated_codes(
+    reader: CodeReader,
+    sampler: ImageSampler,
+    path: Path,
+    samples: int = 10_000,
+    seed: int = 0,
+    *,
+    are_labelled: bool = False,
+) -> CodeScores:
+    """Measure the codes of a model; the first categorical one on the labels of pictures at `path`.
+
+    Those of the part ``test`` where there is one, else of ``val``, else all. Each category is
+    assigned the class that most of these very pictures in it have, as Chen et al. 2016 do. With
+    `are_labelled` raises `UnusableData` where there are no labels, and for a model without a
+    categorical code.
+    """
+    structure = reader.structure
+    if are_labelled and not structure.categorical:
+        raise UnusableData("the model has no categorical code, which could be a classifier")
+    pictures, names = _measured(reader, path)
+    if are_labelled and pictures.labels is None:
+        raise UnusableData(f"{path} has no labels, which --labelled asks for")
+    classes = None
+    if structure.categorical and pictures.labels is not None:
+        classes = _classes(reader, pictures, torch.from_numpy(pictures.labels), names)
+    return CodeScores(structure, reader.information(sampler, samples, seed), classes)
+
+
+def _measured(reader: CodeReader, path: Path) -> tuple[PackedImages, tuple[str, ...] | None]:
+    """Return the pictures of the part that is measured, and the names of the classes."""
+    collection = open_images(path)
+    part = next(name for name in (TEST, VALIDATION, TRAIN) if name in collection.parts)
+    channels, height, width = reader.image_shape
+    fit = Fit((height, width), 1 if channels == 1 else 3)
+    return packed_images(collection, part, fit)[0], collection.class_names
+
+
+def _classes(
+    reader: CodeReader, pictures: PackedImages, labels: Tensor, names: tuple[str, ...] | None
+) -> CodeClasses:
+    read = []
+    for start in range(0, len(pictures), BATCH):
+        rows = range(start, min(start + BATCH, len(pictures)))
+        pixels = np.stack([pictures.picture(row) for row in rows])
+        read.append(reader.codes(as_images(pixels)).categories[0])
+    categories = torch.cat(read)
+    count = 1 + int(labels.max()) if names is None else len(names)
+    counts = torch.zeros(reader.structure.categorical[0], count, dtype=torch.int64)
+    counts.index_put_((categories, labels), torch.ones_like(labels), accumulate=True)
+    assigned = assigned_classes(categories, labels).tolist()
+    assigned += [-1] * (len(counts) - len(assigned))
+    return CodeClasses(
+        counts,
+        names or tuple(map(str, range(count))),
+        tuple(assigned),
+        100 * assigned_class_error(categories, labels),
+    )
+
+
+def most_nats(structure: StructuredLatents, name: str) -> float:
+    """Return the most that a code can tell: a categorical one its entropy, others without end."""
+    if name in structure.categorical_names:
+        return math.log(structure.categorical[structure.categorical_names.index(name)])
+    return math.inf
