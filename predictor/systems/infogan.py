@@ -103,9 +103,10 @@ class InfoganSettings(RunSettings):
         images = {**_table(cls.model_fields["images"].default), **_table(values.get("images", {}))}
         if not isinstance(images["size"], list | tuple):
             return values  # which the settings of pictures refuse by name
-        decided = {"shape": [images["channels"], *images["size"]]}
-        if "latents" in values:
-            decided["latents"] = values["latents"]
+        decided = {
+            "shape": [images["channels"], *images["size"]],
+            "latents": values.get("latents", cls.model_fields["latents"].default),
+        }
         tables = {
             name: {
                 **decided,

@@ -1,6 +1,8 @@
 """The system ``infogan``: what its losses do to which weights, and what its settings refuse."""
 
 import math
+import shlex
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,14 @@ from predictor.errors import SettingsError
 from predictor.networks.infogan_variants import INFOGAN_VARIANTS
 from predictor.recipes import load_recipe
 from predictor.structured_latents import StructuredLatents
+from predictor.systems import SYSTEMS
 from predictor.systems.infogan import InfoganSettings, build, open_data
 from predictor.systems.phases import Phase, PhaseLoss, System
 from predictor.training.hardware import hardware_for
 from predictor.training.iteration import run_iteration
-from predictor.training.settings import merged, validated_settings
+from predictor.training.release import training_command
+from predictor.training.run import Run
+from predictor.training.settings import merged, parsed_overrides, validated_settings
 from predictor.training.state import TrainingState
 
 TINY: dict[str, Any] = {
@@ -281,6 +286,16 @@ def test_networks_follow_pictures_and_latents_where_they_do_not_say_else() -> No
     usual = validated_settings(InfoganSettings, {})
     found = usual.generator.config(), usual.discriminator.config()
     assert found == INFOGAN_VARIANTS["mnist"]
+
+
+@pytest.mark.parametrize("changes", [{}, {"latents": {"noise": 5, "categorical": [4, 2]}}])
+def test_the_command_of_a_card_starts_the_same_run(changes: dict[str, Any]) -> None:
+    chosen = validated_settings(InfoganSettings, changes)
+    run = Run(Path("runs/a"), "infogan", SYSTEMS["infogan"], chosen, Path("data"))
+    words = shlex.split(training_command(run))
+    overrides = [word for before, word in pairwise(words) if before == "--set"]
+    assert validated_settings(InfoganSettings, parsed_overrides(overrides)) == chosen
+    assert bool(overrides) == bool(changes)
 
 
 @pytest.mark.parametrize(
