@@ -44,6 +44,13 @@ class CodeScores:
     classes: CodeClasses | None
     """None where the pictures have no labels, or the model no categorical code."""
 
+    def named(self) -> dict[str, float]:
+        """Return the numbers for a model card, the unit in each name."""
+        found = {f"information_{name}_nats": v for name, v in self.information_nats.items()}
+        if self.classes is not None:
+            found["c1_error_percent"] = self.classes.error_percent
+        return found
+
     def as_json(self) -> dict[str, Any]:
         """Return what `json.dump` takes."""
         groups = group_information(self.structure, self.information_nats)

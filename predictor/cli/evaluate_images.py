@@ -49,7 +49,10 @@ def evaluate_images(
     if as_json:
         written = None if output is None else str(output)
         told = {"input": str(data), "output": written, "status": "done", "error": None}
-        measured = found.as_json() | ({"codes": codes.as_json()} if codes is not None else {})
+        measured = found.as_json()
+        if codes is not None:
+            scores = {**measured.get("scores", {}), **codes.named()}
+            measured |= {"codes": codes.as_json(), "scores": scores}
         print_document({**told, "model": model, **measured})
         return
     from rich.console import Console

@@ -91,7 +91,7 @@ class InfoganSettings(RunSettings):
     images: ImageSettings = ImageSettings(size=(28, 28), channels=1)
     validation_images: int = Field(2000, ge=1)
     """Held-out pictures whose codes are read during the run, at most."""
-    validation_samples: int = Field(2000, ge=1)
+    validation_samples: int = Field(2000, ge=2)
     """Samples whose codes are read."""
 
     @model_validator(mode="before")

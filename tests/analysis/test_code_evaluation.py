@@ -94,6 +94,7 @@ def test_information_and_error_are_those_of_the_test_pictures(data: Path) -> Non
     assert found.classes.error_percent == pytest.approx(100 / 6)
     assert found.classes.assigned == (1, -1, 0, 0)
     assert found.classes.counts.tolist() == [[0, 2, 1], [0, 0, 0], [1, 0, 0], [2, 0, 0]]
+    assert list(found.named()) == ["information_c1_nats", "information_c2_nats", "c1_error_percent"]
     document = json.loads(json.dumps(found.as_json()))
     assert document["c1_classes"] == ["1", None, "0", "0"]
     assert document["labelled_images"] == 6
@@ -188,7 +189,8 @@ def test_the_command_measures_codes_beside_the_pictures(
     (entry,) = json.loads(done.stdout)["results"]
     assert set(entry["codes"]["information_nats"]) == {"c1", "c2", "categorical", "uniform"}
     assert 0 <= entry["codes"]["c1_error_percent"] <= 100
-    assert entry["parzen_nats"] < 0 or entry["parzen_nats"] >= 0
+    assert entry["scores"]["c1_error_percent"] == entry["codes"]["c1_error_percent"]
+    assert math.isfinite(entry["parzen_nats"])
     page = report.read_text()
     assert "error of c1 as a classifier" in page
     assert "Parzen log-likelihood" in page

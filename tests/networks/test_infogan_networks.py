@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from predictor.analysis.features import FeatureExtractor, ImageEncoder, joined_features
 from predictor.errors import SettingsError, TensorContractError
 from predictor.networks.infogan import (
     InfoganDiscriminator,
@@ -122,6 +123,17 @@ def test_the_heads_share_every_layer_before_them() -> None:
         assert torch.autograd.grad(
             answer, [*other.parameters()], retain_graph=True, allow_unused=True
         ) == (None,) * len([*other.parameters()])  # fmt: skip
+
+
+def test_the_trunk_is_an_encoder_for_features() -> None:
+    network = judge()
+    assert isinstance(network, ImageEncoder)
+    assert network.pixel_range == (0, 1)
+    extractor = FeatureExtractor(network)
+    assert extractor.width == 16 * (4 + 6)
+    images = pictures() * 2 - 1
+    expected = joined_features(network.eval().activations(pictures()))
+    torch.testing.assert_close(extractor.features(images), expected.detach())
 
 
 def test_outputs_of_q_are_logits_then_mean_and_variance_of_each_code() -> None:
