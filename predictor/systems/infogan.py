@@ -33,6 +33,7 @@ from predictor.metrics import assigned_class_error
 from predictor.networks.infogan import CodePosterior
 from predictor.networks.normalization import held_statistics
 from predictor.structured_latents import StructuredLatents
+from predictor.systems.dcgan import validate
 from predictor.systems.entry import TrainingData
 from predictor.systems.image_reports import (
     PREVIEW_SEED,
@@ -168,7 +169,7 @@ def build(settings: InfoganSettings) -> System:
         companions=(DISCRIMINATOR,),
         averages={GENERATOR: settings.average_decay} if settings.average_decay else {},
         validate=functools.partial(_validated, settings),
-        best_by=("information_nats", "max"),
+        best_by=("frechet_distance", "min"),
         preview=_preview,
     )
 
@@ -251,11 +252,13 @@ def _information_terms(
 def _validated(
     settings: InfoganSettings, networks: Networks, batches: Iterable[Batch]
 ) -> dict[str, float]:
-    """Return what Q knows of the codes of samples and, of labelled held-out pictures, their class.
+    """Return how good samples are, what Q knows of their codes, and how well c1 classifies.
 
-    ``information_nats`` is the sum over all codes, ``categorical_information_nats`` and
-    ``uniform_information_nats`` those of a group. ``c1_error_percent`` is the error of the first
-    categorical code as a classifier, see `assigned_class_error`.
+    Pictures as `predictor.systems.dcgan.validate` measures them: they choose the best checkpoint,
+    for codes can be read from noise long before there are digits. ``information_nats`` is the sum
+    over all codes, ``categorical_information_nats`` and ``uniform_information_nats`` those of a
+    group. ``c1_error_percent``, of labelled pictures, is the error of the first categorical code as
+    a classifier, see `assigned_class_error`.
     """
     held_out = first_images(batches, settings.validation_images)
     device = held_out["image"].device
@@ -264,6 +267,7 @@ def _validated(
     found = reader.information(sampler, settings.validation_samples, VALIDATION_SEED)
     groups = group_information(settings.latents, found)
     scores = {
+        **validate(networks, [{"image": part} for part in torch.split(held_out["image"], BATCH)]),
         "information_nats": sum(groups.values()),
         **{f"{group}_information_nats": value for group, value in groups.items()},
         **{f"information_{name}_nats": value for name, value in found.items()},
