@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 
 from predictor.analysis.mathieu_protocol import measured_as_mathieu
+from predictor.reproduction.codes import chen_2016
 from predictor.reproduction.features import radford_2016_features
 from predictor.reproduction.generators import denton_2015, goodfellow_2014, radford_2016_samples
 from predictor.reproduction.measured import Protocol
 
 PROTOCOLS: Mapping[str, Protocol] = {
+    "chen-2016": Protocol(chen_2016, checkpoint="newest"),
     "denton-2015": Protocol(denton_2015),
     "goodfellow-2014": Protocol(goodfellow_2014),
     "radford-2016-features": Protocol(radford_2016_features, checkpoint="newest"),

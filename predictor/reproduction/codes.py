@@ -1,0 +1,43 @@
+"""How a paper tested what the codes of its generators mean."""
+
+from predictor.analysis.code_reader import CodeReader
+from predictor.errors import UnknownModel, UnusableData
+from predictor.metrics import assigned_class_error
+from predictor.networks.infogan import InfoganDiscriminator
+from predictor.reproduction.measured import Measured, Row, Subject
+from predictor.reproduction.pictures import pictures_of_test
+
+
+def chen_2016(subject: Subject) -> Measured:
+    """Chen et al. 2016, section 7: what codes tell, in nats, and c1 as a classifier.
+
+    The information is over samples; of several seeds it is what one may choose by, for it needs no
+    label. Each category is assigned the class that most test pictures in it have.
+    """
+    settings = subject.recipe.protocol_settings
+    judge = next(
+        (net for net in subject.model.networks.values() if isinstance(net, InfoganDiscriminator)),
+        None,
+    )
+    if judge is None or not judge.structure.categorical:
+        raise UnknownModel(f"{subject.model.name} has no categorical code to classify by")
+    reader = CodeReader(judge, subject.device)
+    test, labels = pictures_of_test(subject)
+    if labels is None:
+        raise UnusableData(f"{subject.data} has no labels, by which c1 is judged")
+    error = assigned_class_error(reader.codes(test).categories[0], labels)
+    told = reader.information(subject.sampler(), settings.samples, subject.seed)
+    measure = "c1_error_percent"
+    scores = {measure: 100 * error, **{f"information_{name}_nats": v for name, v in told.items()}}
+    return Measured(
+        rows=(Row(subject.model.name, scores),),
+        headings={
+            measure: "error of c1, %",
+            **{f"information_{name}_nats": f"information of {name}, nats" for name in told},
+        },
+        spread="",
+        notes=(
+            f"{len(test):,} test pictures, each category of c1 assigned their commonest class in "
+            f"it; information over {settings.samples:,} samples",
+        ),
+    )
