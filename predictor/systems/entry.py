@@ -12,7 +12,12 @@ from predictor.systems.settings import RunSettings
 
 
 class TrainingDataset(Protocol):
-    """Examples that depend on nothing but their key."""
+    """Examples that depend on nothing but their key.
+
+    One with an attribute ``is_shuffled`` that is true is asked for the examples of an epoch from
+    the first to the last: their order is its own affair. One with a method ``__getitems__`` makes a
+    whole batch of a list of keys, which is faster.
+    """
 
     def __len__(self) -> int:
         """Return the number of examples in an epoch."""
@@ -34,6 +39,8 @@ class TrainingData:
     """Batches, the same ones in the same order each time they are iterated."""
     skipped: list[str] = field(default_factory=list)
     """What could not be used, one line each."""
+    class_names: tuple[str, ...] | None = None
+    """By label, where a network tells them."""
 
 
 class OpenData(Protocol):

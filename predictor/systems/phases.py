@@ -47,6 +47,7 @@ class Optimizer:
     learning_rate: float
     momentum: float = 0.0  # sgd
     betas: tuple[float, float] = (0.9, 0.999)  # adam, adamw
+    epsilon: float = 1e-8  # adam, adamw
     weight_decay: float = 0.0
     gradient_norm_limit: float | None = None
     learning_rate_factor: Callable[[int], float] | None = None
@@ -81,25 +82,26 @@ class System:
     State that the losses own, such as a reference batch or a historical average, is the buffers of
     a network that no phase updates: it moves to the device and into checkpoints with the others.
 
-    `averages` gives the decay per iteration of the exponential average that a network keeps.
+    `averages` gives the decay per iteration of the exponential average that a network keeps: one
+    number, or what it is at an iteration (0-based).
     `update` is ``"in_turn"`` (each phase sees the networks that the phases before it left) or
     ``"together"`` (all gradients are taken before any network changes).
     `validate` returns named numbers, units in the names, for networks in evaluation mode (the
     averages where kept); `best_by` names the one that chooses the best checkpoint and whether
-    ``"max"`` or ``"min"`` is best. `preview` writes pictures into a folder. `release` names the
-    network that people run, `companions` those that are released beside it, each in a file of its
-    own; where those are put together of several, also of other runs of the system, `assemble` does
-    that and names them, the one that people run first. `prepare` sets what depends on the training
-    data, such as a bias or a mean, once before the first iteration.
+    ``"max"`` or ``"min"`` is best, None takes the last. `preview` writes pictures into a folder.
+    `release` names the network that people run, `companions` those that are released beside it,
+    each in a file of its own; where those are put together of several, also of other runs of the
+    system, `assemble` does that and names them, the one that people run first. `prepare` sets what
+    depends on the training data, such as a bias or a mean, once before the first iteration.
     """
 
     networks: Mapping[str, nn.Module]
     phases: tuple[Phase, ...]
     release: str
     validate: Callable[[Networks, Iterable[Batch]], dict[str, float]]
-    best_by: tuple[str, Literal["max", "min"]]
+    best_by: tuple[str, Literal["max", "min"]] | None
     preview: Callable[[Networks, Batch, Path], None]
-    averages: Mapping[str, float] = field(default_factory=dict)
+    averages: Mapping[str, float | Callable[[int], float]] = field(default_factory=dict)
     update: Literal["in_turn", "together"] = "in_turn"
     companions: tuple[str, ...] = ()
     assemble: Callable[[Networks], Mapping[str, nn.Module]] | None = None

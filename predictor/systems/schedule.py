@@ -55,6 +55,15 @@ def delayed(schedule: Schedule, iterations: int) -> Schedule:
     return lambda iteration: schedule(max(0, iteration - iterations))
 
 
+def unbiased(decay: float) -> Schedule:
+    """Return the decay of an exponential average in which its first value has no share.
+
+    After n iterations it is the average that begins at 0, over ``1 - decay ** n``, which is the
+    share that was averaged (Kingma and Ba 2015, section 3, of their moments).
+    """
+    return lambda iteration: 1 - (1 - decay) / (1 - decay ** (iteration + 1))
+
+
 def warmed_up(schedule: Schedule, iterations: int) -> Schedule:
     """Return `schedule` times a rise to 1 over the first `iterations`; the first step is not 0."""
     return lambda iteration: schedule(iteration) * min(1.0, (iteration + 1) / max(1, iterations))

@@ -168,6 +168,8 @@ class OptimizerSettings(Table):
     """From which epoch to which, of `epoch_iterations` each; it stays within an epoch."""
     epoch_iterations: int = Field(1, ge=1)
     betas: tuple[float, float] = (0.9, 0.999)
+    epsilon: float = Field(1e-8, gt=0)
+    """Added to the root of the second moment of adam and adamw."""
     weight_decay: float = Field(0.0, ge=0)
     gradient_norm_limit: float | None = Field(None, ge=0)
     """Norm that a phase's gradients are scaled down to; 0 or None leaves them as they are."""
@@ -191,6 +193,7 @@ class OptimizerSettings(Table):
             learning_rate=self.learning_rate,
             momentum=self.momentum,
             betas=self.betas,
+            epsilon=self.epsilon,
             weight_decay=self.weight_decay,
             gradient_norm_limit=self.gradient_norm_limit or None,
             learning_rate_factor=factor,

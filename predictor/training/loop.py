@@ -108,7 +108,13 @@ def _run(
             is_begun = bool(checkpoints_newest_first(run.checkpoints))
             examples = None if is_begun else data.train
             state = built_state(run, hardware, initial_weights, examples)
-            facts = {**hardware.facts(), "ranks": ranks.size, "examples": len(data.train)}
+            facts: dict[str, Any] = {
+                **hardware.facts(),
+                "ranks": ranks.size,
+                "examples": len(data.train),
+            }
+            if data.class_names is not None:
+                facts["classes"] = list(data.class_names)
             drawn = 0 if is_new else _restore(run, state, facts)
             stream = BatchStream(data.train, run.settings, hardware, ranks, drawn)
             with (
@@ -260,6 +266,8 @@ class _Loop:
         shown = "  ".join(f"{key} {value:.4g}" for key, value in numbers.items())
         _logger.info("validation after iteration %d: %s", state.iteration, shown or "no data")
         self.watch.look_at_validation(numbers, state.iteration)
+        if state.system.best_by is None:
+            return False
         name, direction = state.system.best_by
         value = numbers.get(name)
         sign = 1 if direction == "max" else -1

@@ -1,7 +1,7 @@
 """The order of the data: which examples make up the k-th batch drawn, for any k at once."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch.utils.data import Sampler
@@ -28,7 +28,8 @@ class OrderedBatches(Sampler[list[Key]]):
 
     Epochs follow each other without a gap: a batch may end one and begin the next, so none is
     short and every example appears once an epoch. Of each batch this is the slice of `rank` among
-    `ranks`, which together hold the same examples for any number of ranks.
+    `ranks`, which together hold the same examples for any number of ranks. Data that are shuffled
+    already (`is_shuffled`) are visited from the first example to the last.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class OrderedBatches(Sampler[list[Key]]):
         first_draw: int = 0,
         rank: int = 0,
         ranks: int = 1,
+        is_shuffled: bool = False,
     ) -> None:
         if batch_size % ranks:
             raise ValueError(f"a batch of {batch_size} cannot be shared by {ranks} ranks")
@@ -46,18 +48,25 @@ class OrderedBatches(Sampler[list[Key]]):
         self.batch_size = batch_size
         self.seed = seed
         self.first_draw = first_draw
+        self.is_shuffled = is_shuffled
         self.share = range(batch_size // ranks * rank, batch_size // ranks * (rank + 1))
 
     def __iter__(self) -> Iterator[list[Key]]:
         """Yield the keys of one batch after the other."""
-        epoch, order = -1, list[int]()
+        epoch = -1
+        order: Sequence[int] = ()
         start = self.first_draw * self.batch_size
         while True:
             keys = []
             for offset in self.share:
                 own_epoch, position = divmod(start + offset, self.examples)
                 if own_epoch != epoch:
-                    epoch, order = own_epoch, epoch_order(self.seed, own_epoch, self.examples)
+                    epoch, order = own_epoch, self._order(own_epoch)
                 keys.append((epoch, order[position]))
             yield keys
             start += self.batch_size
+
+    def _order(self, epoch: int) -> Sequence[int]:
+        if self.is_shuffled:
+            return range(self.examples)
+        return epoch_order(self.seed, epoch, self.examples)

@@ -83,7 +83,8 @@ class TrainingState:
     def update_averages(self) -> None:
         """Move every average towards its network by one iteration."""
         for name, decay in self.system.averages.items():
-            update_average(self.averages[name], self.system.networks[name], decay)
+            now = decay(self.iteration) if callable(decay) else decay
+            update_average(self.averages[name], self.system.networks[name], now)
 
     def for_evaluation(self) -> Networks:
         """Return the networks in evaluation mode, the average instead where one is kept.
@@ -201,7 +202,12 @@ def _optimizer(chosen: Optimizer, parameters: list[nn.Parameter]) -> torch.optim
         )
     kind = Adam if chosen.kind == "adam" else AdamW
     return kind(
-        parameters, chosen.learning_rate, betas=chosen.betas, weight_decay=chosen.weight_decay
+        parameters,
+        chosen.learning_rate,
+        betas=chosen.betas,
+        eps=chosen.epsilon,
+        weight_decay=chosen.weight_decay,
+        fused=True,  # several times as fast as the loop over parameters, on a CPU too
     )
 
 

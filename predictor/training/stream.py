@@ -2,11 +2,11 @@
 
 import multiprocessing
 import time
-from typing import cast
+from typing import Any, cast
 
 import cv2
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from predictor.errors import SettingsError, UnusableData
 from predictor.systems.entry import TrainingDataset
@@ -43,7 +43,13 @@ class BatchStream:
         self.waited_s = 0.0
         self._device = hardware.device
         order = OrderedBatches(
-            len(dataset), settings.batch_size, settings.seed, drawn, ranks.rank, ranks.size
+            len(dataset),
+            settings.batch_size,
+            settings.seed,
+            drawn,
+            ranks.rank,
+            ranks.size,
+            is_shuffled=getattr(dataset, "is_shuffled", False),
         )
         self._batches = iter(_loader(dataset, order, hardware, settings.seed))
 
@@ -82,6 +88,7 @@ def _loader(
     return DataLoader(
         cast("Dataset[dict[str, torch.Tensor]]", dataset),
         batch_sampler=order,
+        collate_fn=_as_batch,
         num_workers=hardware.workers,
         multiprocessing_context=context,
         prefetch_factor=2 if hardware.workers else None,
@@ -89,6 +96,11 @@ def _loader(
         worker_init_fn=_begin_worker if hardware.workers else None,
         generator=torch.Generator().manual_seed(derived_seed(seed, "workers")),
     )
+
+
+def _as_batch(examples: Any) -> Any:
+    """Return examples stacked, or as they are where the data set made a batch of them itself."""
+    return examples if isinstance(examples, dict) else default_collate(examples)
 
 
 def _begin_worker(worker: int) -> None:

@@ -9,6 +9,7 @@ from predictor.systems.schedule import (
     linear,
     ramp,
     steps,
+    unbiased,
     warmed_up,
 )
 
@@ -47,3 +48,15 @@ def test_warm_up_multiplies_and_starts_above_zero() -> None:
     factor = warmed_up(steps([3], 0.5), 4)
     assert [factor(i) for i in range(5)] == [0.25, 0.5, 0.75, 0.5, 0.5]
     assert warmed_up(constant(), 0)(0) == 1
+
+
+def test_an_unbiased_average_is_the_mean_of_what_came_weighted_by_age() -> None:
+    values, decay = [3.0, -1.0, 4.0, 1.5], 0.9
+    schedule, average = unbiased(decay), 100.0
+    for number, value in enumerate(values):
+        now = schedule(number)
+        average = now * average + (1 - now) * value
+    weights = [(1 - decay) * decay ** (len(values) - 1 - n) for n in range(len(values))]
+    expected = sum(w * v for w, v in zip(weights, values, strict=True)) / (1 - decay**4)
+    assert average == pytest.approx(expected)  # the first 100 has no share
+    assert schedule(10**7) == pytest.approx(decay)

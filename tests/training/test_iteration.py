@@ -329,3 +329,19 @@ def test_losses_are_computed_in_the_precision_and_weights_stay_float32() -> None
         run_iteration(state, stream(1.0), 0, hardware)
     assert seen == [torch.float32, torch.bfloat16]
     assert {value.dtype for value in network.parameters()} == {torch.float32}
+
+
+def test_average_follows_its_decay_from_iteration_to_iteration() -> None:
+    state = state_of(phase("a"), averages={"a": lambda iteration: [0.0, 0.75][iteration]})
+    run_iteration(state, stream(1.0), 0, CPU)
+    first = 2 - RATE * 1 * 3
+    assert float(state.averages["a"]()) == first
+    run_iteration(state, stream(1.0), 0, CPU)
+    assert float(state.averages["a"]()) == pytest.approx(0.75 * first + 0.25 * (first - RATE * 3))
+
+
+def test_epsilon_bounds_the_step_of_small_gradients() -> None:
+    optimizer = Optimizer("adam", RATE, epsilon=1.0)
+    state = state_of(phase("a", optimizer=optimizer))
+    run_iteration(state, stream(1.0), 0, CPU)
+    assert weights(state)[0] == pytest.approx(2 - RATE * 3 / (3 + 1))

@@ -157,6 +157,14 @@ def test_best_by_validation_is_kept_and_handed_out(tmp_path: Path) -> None:
     assert not newest["generator"].training
 
 
+def test_without_a_number_to_choose_by_the_last_is_handed_out(tmp_path: Path) -> None:
+    undecided = entry(best_by=None)
+    values = settings(validate_every=3, checkpoint_every=6)
+    last = train(tmp_path, "toy", undecided, values, tmp_path)
+    assert not (last.parent / BEST).exists()
+    assert trained_networks(tmp_path, {"toy": undecided})[2]["iteration"] == 12
+
+
 def test_networks_are_prepared_for_the_data_once_before_the_first_iteration(
     tmp_path: Path,
 ) -> None:

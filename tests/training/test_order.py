@@ -62,3 +62,12 @@ def test_meaning_of_a_seed_stays() -> None:
 def test_batch_that_ranks_cannot_share_is_refused() -> None:
     with pytest.raises(ValueError, match="a batch of 8 cannot be shared by 3 ranks"):
         OrderedBatches(10, 8, 0, ranks=3)
+
+
+def test_shuffled_data_are_visited_in_their_own_order() -> None:
+    found = keys(OrderedBatches(5, 3, seed=1, first_draw=1, is_shuffled=True), 3)
+    assert found == [
+        [(0, 3), (0, 4), (1, 0)],
+        [(1, 1), (1, 2), (1, 3)],
+        [(1, 4), (2, 0), (2, 1)],
+    ]
