@@ -51,6 +51,7 @@ class PackedImages:
         self.labels = labels
         self._file, self._content = file, content
         self._shapes = np.column_stack([shapes, np.full(len(shapes), channels)])
+        self._are_alike = bool((self._shapes == self._shapes[:1]).all())
         self._starts = np.concatenate([[0], np.cumsum(self._shapes.prod(axis=1))])
 
     def __len__(self) -> int:
@@ -68,6 +69,14 @@ class PackedImages:
             self._content = np.asarray(np.memmap(self._file, dtype=np.uint8, mode="r"))
         found = self._content[self._starts[row] : self._starts[row + 1]]
         return found.reshape(self._shapes[row])
+
+    def pictures(self, rows: Sequence[int] | NDArray[np.int64], size: tuple[int, int]) -> Pixels:
+        """Return the middles of pictures ``(N, *size, C)``, those of these rows."""
+        if tuple(self._shapes[0][:2]) == size and self._are_alike and len(rows):
+            self.picture(0)  # maps the file
+            assert self._content is not None
+            return self._content.reshape(-1, *self._shapes[0])[rows]
+        return np.stack([cropped(self.picture(int(row)), size, (0.5, 0.5)) for row in rows])
 
 
 def packed_images(

@@ -104,6 +104,19 @@ class ImageDataset(Dataset[dict[str, Tensor]]):
                 pixels = pixels[:, ::-1]
         return _example(self.packed, row, pixels)
 
+    def __getitems__(self, keys: Sequence[tuple[int, int]]) -> dict[str, Tensor]:
+        """Return a batch of the examples of these keys."""
+        if self.settings.crop == "random" or self.settings.flip_horizontal:
+            examples = [self[key] for key in keys]
+            return {
+                name: torch.stack([example[name] for example in examples]) for name in examples[0]
+            }
+        rows = self.rows[[number for _, number in keys]]
+        batch = {"image": _in_range(self.packed.pictures(rows, self.settings.size))}
+        if self.packed.labels is not None:
+            batch["label"] = torch.from_numpy(self.packed.labels[rows])
+        return batch
+
     def _generator(self, key: tuple[int, int]) -> Generator:
         digest = blake2b(f"{self.seed}/{key[0]}/{key[1]}".encode(), digest_size=8).digest()
         return Generator().manual_seed(int.from_bytes(digest))
@@ -129,13 +142,18 @@ class HeldOutImages(Dataset[dict[str, Tensor]]):
 
 
 def _example(packed: PackedImages, row: int, pixels: np.ndarray) -> dict[str, Tensor]:
-    planes = np.ascontiguousarray(pixels.transpose(2, 0, 1)).astype(np.float32)
-    planes *= np.float32(2 / 255)
-    planes -= 1
-    example = {"image": torch.from_numpy(planes)}
+    example = {"image": _in_range(pixels)}
     if packed.labels is not None:
         example["label"] = torch.tensor(packed.labels[row])
     return example
+
+
+def _in_range(pixels: np.ndarray) -> Tensor:
+    """Return pictures ``(..., H, W, C)`` of uint8 as ``(..., C, H, W)`` in [-1, 1]."""
+    planes = np.ascontiguousarray(np.moveaxis(pixels, -1, -3)).astype(np.float32)
+    planes *= np.float32(2 / 255)
+    planes -= 1
+    return torch.from_numpy(planes)
 
 
 @dataclass(frozen=True)

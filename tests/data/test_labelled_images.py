@@ -240,3 +240,15 @@ def test_orientation_of_photographs_is_applied(tmp_path: Path) -> None:
 
         shapes = [p.shape for p in open_images(tmp_path).part("train").pictures(channels)]  # type: ignore[union-attr,arg-type] # readable; both are allowed
         assert shapes == [(12, 8, channels)] * 2
+
+
+@pytest.mark.parametrize("crop", ["centre", "random"])
+def test_a_batch_is_its_examples(crop: str, tmp_path: Path) -> None:
+    chosen = settings(size=(6, 6), short_side=8, crop=crop, flip_horizontal=0.0)
+    train = split_images(npz(tmp_path), chosen, 0, tmp_path / "run").train
+    keys = [(0, 3), (0, 30), (1, 0), (1, 3)]
+    batch = train.__getitems__(keys)
+    for row, key in enumerate(keys):
+        for name, value in train[key].items():
+            assert torch.equal(batch[name][row], value)
+            assert batch[name].dtype == value.dtype

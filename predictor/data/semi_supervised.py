@@ -1,0 +1,123 @@
+"""Pictures of which few show their label, put together as semi-supervised training needs them.
+
+Salimans et al. 2016 (code: ``train_mnist_feature_matching.py``).
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+from torch.utils.data import Dataset
+
+from predictor.data.labelled_images import ImageDataset
+from predictor.errors import UnusableData
+
+Key = tuple[int, int]
+"""``(epoch, position)``"""
+
+
+class SemiSupervisedImages(Dataset[dict[str, Tensor]]):
+    """Three pictures an example: two without a label, one with.
+
+    An epoch has an example for each picture of `unlabelled`. Both ``image`` and ``matched_image``
+    run through all of these once an epoch, each in an order of its own. ``labelled_image`` and
+    ``label`` run through `labelled` again and again, each time in a new order. All orders depend on
+    the seed and the epoch alone.
+    """
+
+    is_shuffled = True
+
+    def __init__(
+        self, labelled: ImageDataset, unlabelled: Sequence[ImageDataset], seed: int
+    ) -> None:
+        self.labelled = labelled
+        self.unlabelled = list(unlabelled)
+        self.seed = seed
+        self._starts = np.cumsum([0, *map(len, self.unlabelled)])
+
+    def __len__(self) -> int:
+        """Return the number of pictures without a label."""
+        return int(self._starts[-1])
+
+    def __getitem__(self, key: Key) -> dict[str, Tensor]:
+        """Return one example."""
+        return {name: value[0] for name, value in self.__getitems__([key]).items()}
+
+    def __getitems__(self, keys: Sequence[Key]) -> dict[str, Tensor]:
+        """Return a batch of the examples of these keys."""
+        labelled = self.labelled.__getitems__([self._labelled_key(key) for key in keys])
+        return {
+            "image": self._unlabelled_images(keys, "discriminator"),
+            "matched_image": self._unlabelled_images(keys, "generator"),
+            "labelled_image": labelled["image"],
+            "label": labelled["label"],
+        }
+
+    def _labelled_key(self, key: Key) -> Key:
+        epoch, position = key
+        count = len(self.labelled)
+        round_, place = divmod(position, count)
+        order = _order(self.seed, f"labelled/{epoch}/{round_}", count)
+        # Another epoch for each round, so that its crops and mirrorings are others too.
+        return epoch * -(-len(self) // count) + round_, int(order[place])
+
+    def _unlabelled_images(self, keys: Sequence[Key], reader: str) -> Tensor:
+        numbers = np.array(
+            [
+                _order(self.seed, f"{reader}/{epoch}", len(self))[position]
+                for epoch, position in keys
+            ]
+        )
+        epochs = [epoch for epoch, _ in keys]
+        sources = np.searchsorted(self._starts, numbers, side="right") - 1
+        images: Tensor | None = None
+        for source in np.unique(sources):
+            chosen = np.flatnonzero(sources == source)
+            own = [(epochs[c], int(numbers[c] - self._starts[source])) for c in chosen]
+            found = self.unlabelled[source].__getitems__(own)["image"]
+            if len(found) == len(keys):
+                return found
+            images = found.new_empty((len(keys), *found.shape[1:])) if images is None else images
+            images[torch.from_numpy(chosen)] = found
+        assert images is not None
+        return images
+
+
+@lru_cache(maxsize=64)
+def _order(seed: int, purpose: str, count: int) -> NDArray[np.int64]:
+    digest = blake2b(f"{seed}/{purpose}".encode(), digest_size=8).digest()
+    generator = Generator().manual_seed(int.from_bytes(digest) >> 1)
+    order: NDArray[np.int64] = torch.randperm(count, generator=generator).numpy()
+    return order
+
+
+def drawn_rows(
+    path: Path, labels: NDArray[np.int64], count: int, classes: int, seed: int
+) -> NDArray[np.int64]:
+    """Return the rows, in order, of `count` examples drawn by `seed`, as many of each class.
+
+    Raises `UnusableData` that names `path` if `count` is no multiple of `classes` or a class has
+    too few examples.
+    """
+    each, rest = divmod(count, classes)
+    if rest or not each:
+        raise UnusableData(
+            f"labels={count} cannot be as many of each of {classes} classes; expected a multiple "
+            f"of {classes}"
+        )
+    shuffled = _order(seed, "draw", len(labels))
+    drawn = []
+    for label in range(classes):
+        rows = shuffled[labels[shuffled] == label]
+        if len(rows) < each:
+            raise UnusableData(
+                f"{path} has {len(rows)} labelled pictures of class {label} to train on, expected "
+                f"{each} (labels={count}, classes={classes})"
+            )
+        drawn.append(rows[:each])
+    return np.sort(np.concatenate(drawn))
