@@ -14,9 +14,9 @@ from torch.nn import functional
 
 from predictor.draws import drawn_rows
 
-Distribution = Literal["uniform", "unit_uniform", "normal"]
+Distribution = Literal["uniform", "unit_uniform", "positive_uniform", "normal"]
 """Of every entry: U(-1, 1) (Radford et al. 2016); U(-√3, √3), whose variance is 1 (the code of
-Goodfellow et al. 2014); N(0, 1)."""
+Goodfellow et al. 2014); U(0, 1) (the code of Salimans et al. 2016); N(0, 1)."""
 
 
 def drawn_latents(
@@ -36,6 +36,8 @@ def drawn_latents(
         match distribution:
             case "normal":
                 return torch.randn(whole, generator=source, device=device)
+            case "positive_uniform":
+                return torch.rand(whole, generator=source, device=device)
             case "uniform":
                 half_width = 1.0
             case "unit_uniform":

@@ -22,7 +22,7 @@ def train(
         str,
         typer.Argument(
             help="What to train: frames, inpaint, gan, conditional-gan, dcgan, lapgan, infogan, "
-            "classifier."
+            "improved-gan, classifier."
         ),
     ],
     data: Annotated[
@@ -44,6 +44,14 @@ def train(
     level: Annotated[
         int | None,
         typer.Option(metavar="K", help="lapgan: train only the level of K pixels, by itself."),
+    ] = None,
+    labels: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="improved-gan: pictures that show their label; all."),
+    ] = None,
+    unlabelled: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="improved-gan: more pictures, without labels."),
     ] = None,
     until: Annotated[
         int | None, typer.Option(min=1, help="Stop after this many iterations; resume goes on.")
@@ -69,6 +77,10 @@ def train(
         values = merged(values, {"masks": {"folder": str(masks)}})
     if level is not None:
         values = merged(values, {"level": level})
+    if labels is not None:
+        values = merged(values, {"labels": labels})
+    if unlabelled is not None:
+        values = merged(values, {"unlabelled": str(unlabelled)})
     if recipe is not None:
         chosen = load_recipe(recipe)
         if chosen.system != system:

@@ -7,7 +7,7 @@ from predictor.losses.adversarial import (
     non_saturating_generator_loss,
     real_loss,
 )
-from predictor.losses.feature_matching import paired_feature_loss
+from predictor.losses.feature_matching import feature_matching_loss, paired_feature_loss
 from predictor.losses.gradient_difference import gradient_difference_loss
 from predictor.losses.lp import log_lp_loss, lp_loss
 from predictor.losses.masked import (
@@ -22,6 +22,7 @@ from predictor.losses.mutual_information import (
     uniform_information,
 )
 from predictor.losses.reduction import Reduction, reduced
+from predictor.losses.semi_supervised import labelled_loss, real_logits
 from predictor.losses.setback import setback_loss
 
 __all__ = [
@@ -29,8 +30,10 @@ __all__ = [
     "categorical_information",
     "discriminator_loss",
     "fake_loss",
+    "feature_matching_loss",
     "gradient_difference_loss",
     "information_scored_as_normal",
+    "labelled_loss",
     "log_lp_loss",
     "lp_loss",
     "masked_gradient_difference_loss",
@@ -40,6 +43,7 @@ __all__ = [
     "non_saturating_generator_loss",
     "overlap_weights",
     "paired_feature_loss",
+    "real_logits",
     "real_loss",
     "reduced",
     "setback_loss",

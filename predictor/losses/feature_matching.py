@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from predictor.errors import TensorContractError
-from predictor.losses.reduction import accurate_pair
+from predictor.errors import SettingsError, TensorContractError
+from predictor.losses.reduction import Reduction, accurate_pair, reduced
 
 
 def paired_feature_loss(
@@ -35,3 +35,21 @@ def paired_feature_loss(
         shares = functional.interpolate(weights, ours.shape[-2:], mode="area")
         losses.append((shares * difference).sum() / shares.sum().clamp_min(1e-6))
     return torch.stack(losses).mean()
+
+
+def feature_matching_loss(
+    generated: Tensor, real: Tensor, p: int = 2, reduction: Reduction = "mean"
+) -> Tensor:
+    """Return how far the mean features of generated examples are from those of real ones.
+
+    Both are ``(N, F)``, of as many features but not of the same examples; the real ones are taken
+    as constants. ``"sum_per_example"`` sums ``|difference| ** p`` over the features: with ``p=2``
+    it is Salimans et al. 2016, section 3.1. ``"mean"`` over the features is their code, which has
+    ``p=2`` for MNIST and ``p=1`` for CIFAR-10 and SVHN. Raises `SettingsError` unless `p` is 1 or
+    2, `TensorContractError` if the numbers of features differ.
+    """
+    if p not in (1, 2):
+        raise SettingsError(f"p is {p}, expected 1 or 2")
+    ours, theirs = accurate_pair(generated.mean(dim=0), real.detach().mean(dim=0))
+    difference = (ours - theirs)[None]
+    return reduced(difference.abs() if p == 1 else difference.square(), reduction)

@@ -17,6 +17,7 @@ from predictor.networks.dcgan import (
     DcganGenerator,
     DcganGeneratorConfig,
 )
+from predictor.networks.dense_classifier import DenseClassifier, DenseClassifierConfig
 from predictor.networks.dense_discriminator import DenseDiscriminator, DenseDiscriminatorConfig
 from predictor.networks.dense_generator import DenseGenerator, DenseGeneratorConfig
 from predictor.networks.feature_encoder import FeatureEncoder, FeatureEncoderConfig
@@ -60,6 +61,10 @@ from predictor.networks.multiscale import (
     MultiscaleDiscriminatorsConfig,
     MultiscaleGenerator,
 )
+from predictor.networks.normalized_generator import (
+    NormalizedDenseGenerator,
+    NormalizedDenseGeneratorConfig,
+)
 from predictor.networks.patch import PatchDiscriminators, PatchDiscriminatorsConfig
 
 NETWORKS: dict[str, tuple[type[Any], type[nn.Module]]] = {
@@ -68,6 +73,7 @@ NETWORKS: dict[str, tuple[type[Any], type[nn.Module]]] = {
     "context-encoder": (ContextEncoderConfig, ContextEncoder),
     "dcgan": (DcganGeneratorConfig, DcganGenerator),
     "dcgan-discriminator": (DcganDiscriminatorConfig, DcganDiscriminator),
+    "dense-classifier": (DenseClassifierConfig, DenseClassifier),
     "dense-discriminator": (DenseDiscriminatorConfig, DenseDiscriminator),
     "dense-generator": (DenseGeneratorConfig, DenseGenerator),
     "detail-discriminator": (DetailDiscriminatorConfig, DetailDiscriminator),
@@ -86,6 +92,7 @@ NETWORKS: dict[str, tuple[type[Any], type[nn.Module]]] = {
     "motion": (MotionConfig, MotionNetwork),
     "multiscale": (MultiscaleConfig, MultiscaleGenerator),
     "multiscale-discriminators": (MultiscaleDiscriminatorsConfig, MultiscaleDiscriminators),
+    "normalized-dense-generator": (NormalizedDenseGeneratorConfig, NormalizedDenseGenerator),
     "patch-discriminators": (PatchDiscriminatorsConfig, PatchDiscriminators),
 }
 """Config and module by name; ``module(config)`` builds the network."""

@@ -63,3 +63,9 @@ def held_statistics(network: nn.Module) -> Iterator[None]:
     finally:
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
+
+
+def without_gain(layer: Normalization) -> Normalization:
+    """Return `layer` with its bias alone: what follows may scale as it likes (Salimans et al.)."""
+    layer.register_parameter("weight", None)
+    return layer

@@ -6,6 +6,7 @@ from predictor.systems import (
     dcgan,
     frames,
     gan,
+    improved_gan,
     infogan,
     inpaint,
     lapgan,
@@ -20,6 +21,9 @@ SYSTEMS: dict[str, SystemEntry] = {
     "dcgan": SystemEntry(dcgan.DcganSettings, dcgan.build, dcgan.open_data),
     "frames": SystemEntry(frames.FramesSettings, frames.build, frames.open_data),
     "gan": SystemEntry(gan.GanSettings, gan.build, gan.open_data),
+    "improved-gan": SystemEntry(
+        improved_gan.ImprovedGanSettings, improved_gan.build, improved_gan.open_data
+    ),
     "infogan": SystemEntry(infogan.InfoganSettings, infogan.build, infogan.open_data),
     "inpaint": SystemEntry(inpaint.InpaintSettings, inpaint.build, inpaint.open_data),
     "lapgan": SystemEntry(lapgan.LapganSettings, lapgan.build, gan.open_data),

@@ -1,10 +1,10 @@
-"""Matching activations of the same examples."""
+"""Matching activations: of the same examples, and the means of some and others."""
 
 import pytest
 import torch
 
-from predictor.errors import TensorContractError
-from predictor.losses import paired_feature_loss
+from predictor.errors import SettingsError, TensorContractError
+from predictor.losses import Reduction, feature_matching_loss, paired_feature_loss
 
 
 def test_it_is_the_mean_over_layers_of_the_mean_absolute_difference() -> None:
@@ -38,3 +38,37 @@ def test_other_layers_are_refused() -> None:
         paired_feature_loss([one], [one, one])
     with pytest.raises(TensorContractError):
         paired_feature_loss([one], [torch.zeros(2, 2, 3, 3)])
+
+
+@pytest.mark.parametrize(
+    ("p", "reduction", "expected"),
+    [
+        (2, "mean", (1 + 4 + 0) / 3),
+        (2, "sum_per_example", 5.0),
+        (1, "mean", 1.0),
+        (1, "sum_per_example", 3.0),
+    ],
+)
+def test_mean_features_are_compared(p: int, reduction: Reduction, expected: float) -> None:
+    generated = torch.tensor([[0.0, 0.0, 7.0], [2.0, 4.0, 3.0]])  # mean 1, 2, 5
+    real = torch.tensor([[2.0, 0.0, 5.0]])  # as many features, not as many examples
+    found = feature_matching_loss(generated, real, p, reduction)
+    assert found.item() == pytest.approx(expected)
+    assert feature_matching_loss(real.flip(0), real, p, reduction).item() == 0
+
+
+def test_matching_moves_the_mean_and_only_the_generated_side() -> None:
+    generated = torch.zeros(4, 2, requires_grad=True)
+    real = torch.tensor([[1.0, -2.0]], requires_grad=True)
+    feature_matching_loss(generated, real).backward()
+    assert real.grad is None
+    assert generated.grad is not None
+    # d/dx of ((mean - 1)² + (mean + 2)²) / 2: each example has a quarter of the mean's gradient
+    assert torch.allclose(generated.grad, torch.tensor([-0.25, 0.5]).expand(4, 2))
+
+
+def test_powers_and_widths_that_cannot_be_are_refused() -> None:
+    with pytest.raises(SettingsError, match="p is 3"):
+        feature_matching_loss(torch.zeros(1, 2), torch.zeros(1, 2), p=3)
+    with pytest.raises(TensorContractError, match="shape"):
+        feature_matching_loss(torch.zeros(1, 2), torch.zeros(1, 3))

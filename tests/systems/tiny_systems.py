@@ -143,6 +143,24 @@ TINY: dict[str, tuple[Callable[[Path], None], list[dict[str, Any]]]] = {
             },
         ],
     ),
+    "improved-gan": (
+        labelled_images,
+        [
+            {
+                "generator": {
+                    "network": "normalized-dense-generator",
+                    "latent": 4,
+                    "hidden": [8, 6],
+                },
+                "discriminator": {"network": "dense-classifier", "hidden": [6, 4]},
+                "images": {"size": [8, 8], "channels": 1} | HELD_OUT,
+                "classes": 3,
+                "labels": 6,
+                "held_out_pictures": True,
+                "precision": "bf16",
+            },
+        ],
+    ),
     "infogan": (
         labelled_images,
         [

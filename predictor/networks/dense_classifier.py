@@ -1,0 +1,116 @@
+"""A discriminator of fully connected layers that tells classes, with noise before every layer.
+
+Salimans et al. 2016, for MNIST (code: ``train_mnist_feature_matching.py``).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from predictor.errors import SettingsError, TensorContractError
+from predictor.networks.classification import Classification, classified_apart
+from predictor.networks.noise import GaussianNoise
+from predictor.networks.pixel_units import PixelUnits, Units
+from predictor.networks.weight_normalization import WeightNormLinear, begin_from_data
+from predictor.tensors import IMAGE_RANGE
+
+
+@dataclass(frozen=True)
+class DenseClassifierConfig:
+    """The layers; the defaults are the MNIST discriminator of Salimans et al. 2016."""
+
+    shape: tuple[int, int, int] = (1, 28, 28)
+    """``(C, H, W)`` of a picture."""
+
+    classes: int = 10
+    """Classes told apart; that of generated pictures is one more."""
+
+    hidden: tuple[int, ...] = (1000, 500, 250, 250, 250)
+    """Rectified units of the hidden layers; the last are the features that are matched."""
+
+    input_noise: float = 0.3
+    """Deviation of the noise on the pictures, in their units."""
+
+    noise: float = 0.5
+    """Deviation of the noise before every other layer."""
+
+    weight_deviation: float = 0.1
+    """Of the first weights, whose length does not matter."""
+
+    units: Units = "unit"
+    """What the pictures are in."""
+
+    def __post_init__(self) -> None:
+        if not self.hidden or min(*self.hidden, *self.shape) < 1 or self.classes < 2:
+            raise SettingsError(
+                f"hidden {self.hidden}, shape {self.shape}, classes {self.classes}: expected at "
+                "least 1 of each, and 2 classes"
+            )
+        if min(self.input_noise, self.noise) < 0 or self.weight_deviation <= 0:
+            raise SettingsError(
+                "input_noise and noise must be at least 0, weight_deviation above it"
+            )
+
+
+class DenseClassifier(nn.Module):
+    """Tells classes; noise is on in training, in the generator's phase too.
+
+    The scale of the weights is trained in the last layer only.
+    """
+
+    multiple = 1
+    pixel_range = IMAGE_RANGE
+
+    def __init__(self, config: DenseClassifierConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.classes = config.classes
+        channels, height, width = config.shape
+        self.layout = f"(N, {channels}, {height}, {width}) to (N, {config.classes})"
+        self.units = PixelUnits(config.units, config.shape)
+        inputs, noise = channels * height * width, config.input_noise
+        self.hidden = nn.Sequential()
+        for outputs in config.hidden:
+            layer = WeightNormLinear(
+                inputs,
+                outputs,
+                has_trained_scale=False,
+                weight_deviation=config.weight_deviation,
+                epsilon=0.0,
+            )
+            self.hidden.extend([GaussianNoise(noise), layer, nn.ReLU()])
+            inputs, noise = outputs, config.noise
+        last = WeightNormLinear(
+            inputs,
+            config.classes,
+            has_trained_scale=True,
+            weight_deviation=config.weight_deviation,
+            epsilon=0.0,
+        )
+        self.last = nn.Sequential(GaussianNoise(noise), last)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """``(C, H, W)`` of the images that it classifies."""
+        return self.config.shape
+
+    def begin_from(self, images: Tensor) -> None:
+        """Set scales and biases by real `images` ``(N, C, H, W)`` in its units."""
+        begin_from_data(self, lambda: self(images))
+
+    def apart(self, batches: Sequence[Tensor]) -> list[Classification]:
+        """Return the classification of each of several batches that must not see each other."""
+        return classified_apart(self, batches)
+
+    def forward(self, images: Tensor) -> Classification:
+        """Return logits and features of images ``(N, C, H, W)`` in the units of the config.
+
+        Raises `TensorContractError` for images of another shape.
+        """
+        if tuple(images.shape[1:]) != self.config.shape:
+            raise TensorContractError(
+                f"images are {tuple(images.shape)}, expected (N, *{self.config.shape})"
+            )
+        features = self.hidden(images.flatten(1))
+        return Classification(self.last(features), features)

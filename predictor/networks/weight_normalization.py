@@ -1,0 +1,104 @@
+"""Layers whose weights are a direction and a length, begun by what they see in real data.
+
+Salimans and Kingma 2016; the discriminators of Salimans et al. 2016 (code: ``nn.py``, `DenseLayer`
+and `WeightNormLayer`).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+_LEAST_DEVIATION = 1e-6
+
+
+class WeightNormalized(nn.Module):
+    """What a linear map with normalized weights consists of, whatever the map.
+
+    Output channel k is ``scale_k / |direction_k| * map(x; direction_k) + bias_k``. The scale is
+    trained or, as in all hidden layers of Salimans et al. 2016, left where it began.
+    """
+
+    scale: Tensor
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        outputs_axis: int,
+        *,
+        has_trained_scale: bool,
+        weight_deviation: float = 0.05,
+        output_deviation: float = 1.0,
+        epsilon: float = 1e-6,
+    ) -> None:
+        super().__init__()
+        outputs = shape[outputs_axis]
+        self.direction = nn.Parameter(torch.randn(shape) * weight_deviation)
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        if has_trained_scale:
+            self.scale = nn.Parameter(torch.ones(outputs))
+        else:
+            self.register_buffer("scale", torch.ones(outputs))
+        self.output_deviation = output_deviation
+        self.epsilon = epsilon
+        self._summed = tuple(axis for axis in range(len(shape)) if axis != outputs_axis)
+        self._places = len(shape) - 2
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the output for `inputs` ``(N, C, ...)``."""
+        return self._shaped(self._factor()) * self._mapped(inputs) + self._shaped(self.bias)
+
+    @torch.no_grad()
+    def begin_from(self, inputs: Tensor) -> None:
+        """Set scale and bias so that each output channel has mean 0 and `output_deviation`."""
+        outputs = self._shaped(self._factor()) * self._mapped(inputs)
+        seen = outputs.transpose(0, 1).flatten(1)
+        deviation = seen.std(dim=1, correction=0).clamp_min(_LEAST_DEVIATION)
+        gain = self.output_deviation / deviation
+        self.scale.mul_(gain)
+        self.bias.copy_(-seen.mean(dim=1) * gain)
+
+    def _mapped(self, inputs: Tensor) -> Tensor:
+        """Return what `direction` alone, of any length, makes of `inputs`."""
+        raise NotImplementedError
+
+    def _factor(self) -> Tensor:
+        lengths = torch.linalg.vector_norm(self.direction, dim=self._summed)
+        return self.scale * (lengths.square() + self.epsilon).rsqrt()
+
+    def _shaped(self, channels: Tensor) -> Tensor:
+        return channels.reshape(-1, *[1] * self._places)
+
+
+class WeightNormLinear(WeightNormalized):
+    """A fully connected layer with normalized weights ``(outputs, inputs)``."""
+
+    def __init__(self, inputs: int, outputs: int, **how: Any) -> None:
+        super().__init__((outputs, inputs), 0, **how)
+
+    def _mapped(self, inputs: Tensor) -> Tensor:
+        return functional.linear(inputs, self.direction)
+
+
+def begin_from_data(network: nn.Module, run: Callable[[], Any]) -> None:
+    """Give every layer with normalized weights the scale and bias that suit what it sees.
+
+    `run` passes one batch through `network`; a layer is set just before it acts, so the layers
+    after it see its normalized outputs. Afterwards each has, on that batch, outputs of mean 0 and
+    of its `output_deviation` in every channel. Salimans and Kingma 2016, section 3.
+    """
+
+    def begin(layer: nn.Module, arguments: tuple[Tensor, ...]) -> None:
+        assert isinstance(layer, WeightNormalized)
+        layer.begin_from(arguments[0])
+
+    layers = [layer for layer in network.modules() if isinstance(layer, WeightNormalized)]
+    hooks = [layer.register_forward_pre_hook(begin) for layer in layers]
+    try:
+        with torch.no_grad():
+            run()
+    finally:
+        for hook in hooks:
+            hook.remove()

@@ -1,0 +1,300 @@
+"""Semi-supervised adversarial networks: the discriminator tells classes, few labels are shown.
+
+Salimans et al. 2016, section 5. The discriminator sees pictures with a label, without one, and
+generated ones, which are a class more; the generator learns by what the discriminator sees in
+pictures without a label, never by labels. What the discriminator has become in the end, averaged,
+is the classifier.
+"""
+
+import functools
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import BaseModel, Field, model_validator
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from predictor.data import (
+    ImageDataset,
+    ImageSettings,
+    SemiSupervisedImages,
+    drawn_rows,
+    open_images,
+    split_images,
+)
+from predictor.data.image_packing import packed_images
+from predictor.data.image_parts import TRAIN
+from predictor.errors import UnusableData
+from predictor.latents import drawn_latents
+from predictor.losses import (
+    fake_loss,
+    feature_matching_loss,
+    labelled_loss,
+    real_logits,
+    real_loss,
+)
+from predictor.systems import schedule
+from predictor.systems.entry import TrainingData, TrainingDataset
+from predictor.systems.image_reports import write_preview
+from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
+from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings
+
+GENERATOR, DISCRIMINATOR = "generator", "discriminator"
+
+FIRST_IMAGES = 500
+"""Real pictures that the first scales and biases are taken from (code)."""
+
+_ADAM = OptimizerSettings(
+    kind="adam",
+    learning_rate=3e-3,
+    final_learning_rate=3e-3,
+    decay="linear",
+    betas=(0.5, 0.999),
+    epsilon=1e-4,
+)
+"""The code adds 1e-8 to the second moment itself, under the root: about 1e-4 beside it."""
+
+
+class ImprovedGanSettings(RunSettings):
+    """A run of the system ``improved-gan``; the defaults are those of the code for MNIST.
+
+    Shape and classes of the networks follow from `images` and `classes` where they are not given.
+    """
+
+    iterations: int = 180_000
+    batch_size: int = 100
+    """Pictures with a label, without one and generated ones: as many of each."""
+    checkpoint_every: int = 600
+    validate_every: int = 3000
+    preview_every: int = 6000
+    generator: NetworkSettings = NetworkSettings(network="normalized-dense-generator")
+    discriminator: NetworkSettings = NetworkSettings(network="dense-classifier")
+    classes: int = Field(10, ge=2)
+    labels: int | None = Field(None, ge=1)
+    """Pictures that show their label, as many of each class; None: all that have one."""
+    labels_seed: int = Field(0, ge=0)
+    """Decides which."""
+    unlabelled: str | None = None
+    """More pictures, at this path, whose labels, if any, are not looked at."""
+    held_out_pictures: bool = False
+    """Train on the held-out pictures too, as pictures without a label. Their labels still measure
+    how well the others are told; papers do so, whose data are 60,000 pictures and few labels."""
+    best_by: Literal["held_out", "last"] = "held_out"
+    """Which weights are released: those that tell the held-out labels best, or the last, which
+    needs no labels but those shown."""
+    unlabelled_weight: float = Field(0.5, ge=0)
+    """Factor on both terms that need no labels: ½ in the code, 1 in the paper (eq. 8)."""
+    feature_matching: Literal["squared", "absolute"] = "squared"
+    """How the mean features of real and generated pictures are compared."""
+    generator_optimizer: OptimizerSettings = _ADAM
+    discriminator_optimizer: OptimizerSettings = _ADAM
+    average_decay: float = Field(0.9999, ge=0, lt=1)
+    """Decay an iteration of the discriminator's average, in which the first weights have no share;
+    0 keeps none."""
+    images: ImageSettings = ImageSettings(size=(28, 28), channels=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _networks_fit_the_data(cls, values: Any) -> Any:
+        """Give both networks the shape of the data, and the discriminator its classes."""
+        if not isinstance(values, dict):
+            return values
+        defaults = {name: field.default for name, field in cls.model_fields.items()}
+        images = {**_table(defaults["images"]), **_table(values.get("images", {}))}
+        if not isinstance(images["size"], list | tuple):
+            return values  # which the settings of pictures refuse by name
+        shape = {"shape": [images["channels"], *images["size"]]}
+        classes = {"classes": values.get("classes", defaults["classes"])}
+        decided = {GENERATOR: shape, DISCRIMINATOR: {**shape, **classes}}
+        tables = {
+            name: {**decided[name], **_table(values.get(name, defaults[name]))} for name in decided
+        }
+        return {**values, **tables}
+
+    @model_validator(mode="after")
+    def _fits(self) -> "ImprovedGanSettings":
+        painted, judged = self.generator.config(), self.discriminator.config()
+        if painted.units != judged.units:
+            raise ValueError(
+                f"generator.units is {painted.units!r}, discriminator.units {judged.units!r}"
+            )
+        for name, config in ((GENERATOR, painted), (DISCRIMINATOR, judged)):
+            if config.shape != self.images.shape:
+                raise ValueError(
+                    f"{name}.shape is {config.shape}, images.channels and images.size say "
+                    f"{self.images.shape}"
+                )
+        if judged.classes != self.classes:
+            raise ValueError(f"discriminator.classes is {judged.classes}, classes {self.classes}")
+        return self
+
+
+def _table(value: Any) -> dict[str, Any]:
+    if isinstance(value, BaseModel):
+        return value.model_dump()
+    return value if isinstance(value, dict) else {}
+
+
+def build(settings: ImprovedGanSettings) -> System:
+    """Return the two networks and the phases that train them."""
+    average = schedule.unbiased(settings.average_decay)
+    matched = functools.partial(
+        feature_matching_loss, p=2 if settings.feature_matching == "squared" else 1
+    )
+    return System(
+        networks={
+            GENERATOR: settings.generator.build(),
+            DISCRIMINATOR: settings.discriminator.build(),
+        },
+        phases=(
+            Phase(
+                name=DISCRIMINATOR,
+                network=DISCRIMINATOR,
+                loss=functools.partial(_discriminator_loss, settings.unlabelled_weight),
+                optimizer=settings.discriminator_optimizer.optimizer(settings.iterations),
+            ),
+            Phase(
+                name=GENERATOR,
+                network=GENERATOR,
+                loss=functools.partial(_generator_loss, matched),
+                optimizer=settings.generator_optimizer.optimizer(settings.iterations),
+                draws_from=DISCRIMINATOR,
+            ),
+        ),
+        release=GENERATOR,
+        companions=(DISCRIMINATOR,),
+        averages={DISCRIMINATOR: average} if settings.average_decay else {},
+        validate=_validated,
+        best_by=("wrong", "min") if settings.best_by == "held_out" else None,
+        preview=_preview,
+        prepare=_prepare,
+    )
+
+
+def open_data(settings: ImprovedGanSettings, path: Path, run: Path | None = None) -> TrainingData:
+    """Return the pictures at `path`, some with their label, and those without one.
+
+    Labels are drawn from the pictures that are not held out. The decoded pictures are kept in the
+    folder `run`. Raises `UnusableData` for fewer labels than asked for, and where there are none.
+    """
+    split = split_images(path, settings.images, settings.seed, run, classes=settings.classes)
+    packed, rows, held_out = split.train.packed, split.train.rows, split.held_out
+    assert packed.labels is not None  # `classes` asked for them
+    own_labels = packed.labels[rows]
+    present = np.bincount(own_labels, minlength=settings.classes)
+    names = split.collection.class_names or tuple(map(str, range(settings.classes)))
+    if not present.all():
+        missing = int(np.flatnonzero(present == 0)[0])
+        called = names[missing] if missing < len(names) else missing
+        raise UnusableData(
+            f"{path} has no labelled picture of class {called} to train on "
+            f"(classes={settings.classes})"
+        )
+    if settings.labels is not None:
+        drawn = drawn_rows(
+            path, own_labels, settings.labels, settings.classes, settings.labels_seed
+        )
+        rows = rows[drawn]
+    labelled = ImageDataset(packed, rows.tolist(), settings.images, settings.seed)
+    unlabelled, skipped = [split.train], split.skipped
+    if settings.held_out_pictures:
+        unlabelled.append(
+            ImageDataset(held_out.packed, held_out.rows.tolist(), settings.images, settings.seed)
+        )
+    if settings.unlabelled is not None:
+        more, unreadable = _pictures(Path(settings.unlabelled), settings, run)
+        unlabelled.append(more)
+        skipped = [*skipped, *unreadable]
+    train = SemiSupervisedImages(labelled, unlabelled, settings.seed)
+    if len(train) < settings.batch_size:
+        raise UnusableData(
+            f"{path} has {len(train)} pictures to train on, fewer than a batch "
+            f"(batch_size={settings.batch_size})"
+        )
+    return TrainingData(
+        train=train,
+        validation=DataLoader(held_out, batch_size=500),
+        skipped=skipped,
+        class_names=names,
+    )
+
+
+def _pictures(
+    path: Path, settings: ImprovedGanSettings, run: Path | None
+) -> tuple[ImageDataset, list[str]]:
+    """Return all pictures at `path` and what could not be read there."""
+    collection = open_images(path)
+    folder = None if run is None else run / "unlabelled"
+    fit = settings.images.fit(is_training=True)
+    packed, skipped = packed_images(collection, TRAIN, fit, folder)
+    found = ImageDataset(packed, range(len(packed)), settings.images, settings.seed)
+    return found, [*collection.skipped, *skipped]
+
+
+def _prepare(networks: Networks, examples: TrainingDataset) -> None:
+    """Begin scales and biases of the discriminator by what its layers see in real pictures."""
+    count = min(FIRST_IMAGES, len(examples))
+    images = torch.stack([examples[(0, number)]["image"] for number in range(count)])
+    discriminator: Any = networks[DISCRIMINATOR]
+    discriminator.begin_from(discriminator.units.encoded(images))
+
+
+def _generated(networks: Networks, count: int, device: torch.device) -> Tensor:
+    generator: Any = networks[GENERATOR]
+    shape = (count, generator.latent_width)
+    return generator(drawn_latents(generator.distribution, shape, device))
+
+
+def _discriminator_loss(
+    unlabelled_weight: float, networks: Networks, batch: Batch, earlier: Batch
+) -> PhaseLoss:
+    """Return -ln p(y | x, real) and, weighted, -ln D(x) - ln(1 - D(G(z)))."""
+    discriminator: Any = networks[DISCRIMINATOR]
+    real = batch["image"]
+    with torch.no_grad():
+        generated = _generated(networks, len(real), real.device)
+    encoded = discriminator.units.encoded
+    labelled, unlabelled, fake = discriminator.apart(
+        [encoded(batch["labelled_image"]), encoded(real), generated]
+    )
+    return PhaseLoss(
+        {
+            "labelled": labelled_loss(labelled.logits, batch["label"]),
+            "unlabelled": unlabelled_weight * real_loss(real_logits(unlabelled.logits)),
+            "generated": unlabelled_weight * fake_loss(real_logits(fake.logits)),
+        }
+    )
+
+
+def _generator_loss(
+    matched: Callable[[Tensor, Tensor], Tensor],
+    networks: Networks,
+    batch: Batch,
+    earlier: Batch,
+) -> PhaseLoss:
+    """Return how far the mean features of generated pictures are from those of unlabelled ones."""
+    discriminator: Any = networks[DISCRIMINATOR]
+    real = batch["matched_image"]
+    with torch.no_grad():
+        wanted = discriminator(discriminator.units.encoded(real)).features
+    generated = _generated(networks, len(real), real.device)
+    found = discriminator(generated).features
+    return PhaseLoss({"feature_matching": matched(found, wanted)})
+
+
+def _validated(networks: Networks, batches: Iterable[Batch]) -> dict[str, float]:
+    """Return how many held-out pictures are told wrong, and what share that is."""
+    discriminator: Any = networks[DISCRIMINATOR]
+    wrong, count = 0, 0
+    for batch in batches:
+        logits = discriminator(discriminator.units.encoded(batch["image"])).logits
+        wrong += int((logits.argmax(dim=1) != batch["label"]).sum())
+        count += len(logits)
+    return {"wrong": wrong, "error_percent": 100 * wrong / count}
+
+
+def _preview(networks: Networks, batch: Batch, folder: Path) -> None:
+    write_preview(networks[GENERATOR], batch["image"].device, folder)

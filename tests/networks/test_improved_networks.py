@@ -1,0 +1,128 @@
+"""The networks of Salimans et al. 2016: sizes, noise, normalization."""
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from predictor.errors import SettingsError, TensorContractError
+from predictor.networks.dense_classifier import DenseClassifier, DenseClassifierConfig
+from predictor.networks.noise import GaussianNoise
+from predictor.networks.normalized_generator import (
+    NormalizedDenseGenerator,
+    NormalizedDenseGeneratorConfig,
+)
+
+
+def trained(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def classifier(**values: Any) -> DenseClassifier:
+    torch.manual_seed(0)
+    return DenseClassifier(DenseClassifierConfig(**values))
+
+
+def generator(**values: Any) -> NormalizedDenseGenerator:
+    torch.manual_seed(0)
+    return NormalizedDenseGenerator(NormalizedDenseGeneratorConfig(**values))
+
+
+SMALL: dict[str, Any] = {"shape": (1, 4, 4), "hidden": (8, 6)}
+
+
+def test_parameters_of_the_mnist_pair() -> None:
+    dense = [784, 1000, 500, 250, 250, 250, 10]
+    weights = sum(n * m + m for n, m in pairwise(dense))
+    assert trained(classifier()) == weights + 10  # the scale of the last layer alone
+    # Weights, and of each normalization a bias; weights, bias and scale of the pixels
+    assert trained(generator()) == 100 * 500 + 500 + 500 * 500 + 500 + 500 * 784 + 2 * 784
+
+
+def test_noise_stands_before_every_layer_and_only_in_training() -> None:
+    network = classifier()
+    found = [m.deviation for m in network.modules() if isinstance(m, GaussianNoise)]
+    assert found == [0.3, 0.5, 0.5, 0.5, 0.5, 0.5]
+    images = torch.rand(3, 1, 28, 28)
+    noisy = [network(images).logits for _ in range(2)]
+    assert not torch.equal(*noisy)
+    network.eval()
+    assert torch.equal(network(images).logits, network(images).logits)
+
+
+def test_noise_has_the_deviation_asked_for() -> None:
+    torch.manual_seed(0)
+    values = torch.full((20_000,), 2.0)
+    noisy = GaussianNoise(0.3)(values)
+    assert noisy.std().item() == pytest.approx(0.3, rel=0.02)
+    assert noisy.mean().item() == pytest.approx(2.0, abs=0.01)
+    assert torch.equal(values, torch.full((20_000,), 2.0))
+    assert GaussianNoise(0.0)(values) is values
+
+
+def test_features_are_those_of_the_last_hidden_layer_before_its_noise() -> None:
+    network = classifier(**SMALL, classes=3).eval()
+    found = network(torch.rand(5, 1, 4, 4))
+    assert found.features.shape == (5, 6)
+    assert (found.features >= 0).all()
+    assert torch.equal(network.last(found.features), found.logits)
+
+
+def test_batches_in_one_pass_are_as_each_by_itself() -> None:
+    network = classifier(**SMALL, classes=3).eval()
+    batches = [torch.rand(count, 1, 4, 4) for count in (2, 3, 1)]
+    for batch, found in zip(batches, network.apart(batches), strict=True):
+        alone = network(batch)
+        assert torch.allclose(found.logits, alone.logits, atol=1e-6)
+        assert torch.allclose(found.features, alone.features, atol=1e-6)
+
+
+def test_it_begins_by_what_it_sees_in_real_images() -> None:
+    network = classifier(**SMALL, classes=3, input_noise=0.0, noise=0.0)
+    images = torch.rand(500, 1, 4, 4)
+    network.begin_from(images)
+    logits = network(images).logits
+    assert torch.allclose(logits.mean(0), torch.zeros(3), atol=1e-5)
+    assert torch.allclose(logits.std(0, correction=0), torch.ones(3), atol=1e-4)
+
+
+def test_hidden_units_of_the_generator_are_normalized_with_a_bias_and_no_gain() -> None:
+    network = generator(**SMALL, latent=5)
+    layers = [m for m in network.modules() if isinstance(m, nn.BatchNorm1d)]
+    assert [(layer.weight, layer.eps) for layer in layers] == [(None, 1e-6)] * 2
+    with torch.no_grad():
+        layers[0].bias.copy_(torch.linspace(-1, 1, 8))
+    seen: list[torch.Tensor] = []
+    layers[0].register_forward_hook(lambda module, given, found: seen.append(found))
+    images = network(torch.rand(64, 5))
+    assert torch.allclose(seen[0].mean(0), layers[0].bias, atol=1e-5)
+    assert torch.allclose(seen[0].std(0, correction=0), torch.ones(8), atol=1e-3)
+    assert images.shape == (64, 1, 4, 4)
+    assert 0 < images.min() < images.max() < 1
+    assert network.eval()(torch.rand(1, 5)).shape == (1, 1, 4, 4)  # by running statistics
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"hidden": ()}, {"hidden": (0,)}, {"classes": 1}, {"noise": -0.1}, {"weight_deviation": 0.0}],
+)
+def test_impossible_classifiers_are_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError):
+        DenseClassifierConfig(**values)
+
+
+@pytest.mark.parametrize("values", [{"hidden": ()}, {"latent": 0}, {"normalization_epsilon": 0.0}])
+def test_impossible_generators_are_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError):
+        NormalizedDenseGeneratorConfig(**values)
+
+
+def test_tensors_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(TensorContractError, match="expected"):
+        classifier()(torch.rand(1, 1, 27, 28))
+    with pytest.raises(TensorContractError, match="expected"):
+        generator()(torch.rand(2, 99))
+    with pytest.raises(TensorContractError, match="labels"):
+        generator()(torch.rand(2, 100), torch.zeros(2))  # type: ignore[arg-type]

@@ -1,0 +1,216 @@
+"""The system ``improved-gan``: what the two losses see, which pictures are used how."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from predictor.errors import SettingsError, UnusableData
+from predictor.losses import feature_matching_loss
+from predictor.recipes import load_recipe
+from predictor.systems import SYSTEMS
+from predictor.systems.improved_gan import ImprovedGanSettings, build, open_data
+from predictor.systems.phases import Batch, PhaseLoss, System
+from predictor.training.loop import train
+from predictor.training.result import trained_networks
+from predictor.training.settings import validated_settings
+
+SMALL: dict[str, Any] = {
+    "generator": {"network": "normalized-dense-generator", "latent": 4, "hidden": [8]},
+    "discriminator": {
+        "network": "dense-classifier",
+        "hidden": [16, 8],
+        "input_noise": 0.0,
+        "noise": 0.0,
+    },
+    "images": {"size": [4, 4], "channels": 1, "validation_share": 0.2},
+    "classes": 3,
+    "batch_size": 6,
+}
+
+
+def chosen(**values: Any) -> ImprovedGanSettings:
+    return validated_settings(ImprovedGanSettings, {**SMALL, **values})
+
+
+def pictures(path: Path, count: int = 60, seed: int = 0) -> Path:
+    """Dim, grey and bright pictures in turn, with labels."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(count) % 3
+    images = random.integers(0, 60, (count, 4, 4), np.uint8) + (90 * labels)[:, None, None]
+    np.savez(path, images=images.astype(np.uint8), labels=labels)
+    return path
+
+
+def batch_of(count: int = 6) -> Batch:
+    torch.manual_seed(1)
+    names = ("image", "matched_image", "labelled_image")
+    images = {name: torch.rand(count, 1, 4, 4) * 2 - 1 for name in names}
+    return {**images, "label": torch.arange(count) % 3}
+
+
+def loss_of(system: System, number: int, batch: Batch) -> PhaseLoss:
+    torch.manual_seed(2)
+    return system.phases[number].loss(system.networks, batch, {})
+
+
+def built(**values: Any) -> System:
+    torch.manual_seed(0)
+    return build(chosen(**values))
+
+
+def generated(system: System, count: int = 6) -> Tensor:
+    torch.manual_seed(2)
+    return system.networks["generator"](torch.rand(count, 4))
+
+
+def test_the_discriminator_s_terms_are_those_of_the_paper() -> None:
+    system, batch = built(unlabelled_weight=0.5), batch_of()
+    found = loss_of(system, 0, batch).terms
+    judge = system.networks["discriminator"]
+    labelled = judge((batch["labelled_image"] + 1) / 2).logits
+    real = judge((batch["image"] + 1) / 2).logits
+    fake = judge(generated(system)).logits
+    chance = labelled.softmax(1)[range(6), batch["label"]]
+    assert found["labelled"].item() == pytest.approx(-chance.log().mean().item(), rel=1e-5)
+    sums = real.exp().sum(1)
+    expected = -0.5 * (sums / (1 + sums)).log().mean()
+    assert found["unlabelled"].item() == pytest.approx(expected.item(), rel=1e-5)
+    expected = 0.5 * (1 + fake.exp().sum(1)).log().mean()
+    assert found["generated"].item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_the_paper_s_equation_has_no_half() -> None:
+    half, whole = (loss_of(built(unlabelled_weight=w), 0, batch_of()).terms for w in (0.5, 1.0))
+    for name in ("unlabelled", "generated"):
+        assert 2 * half[name].item() == pytest.approx(whole[name].item())
+    assert half["labelled"].item() == whole["labelled"].item()
+
+
+@pytest.mark.parametrize(("kind", "p"), [("squared", 2), ("absolute", 1)])
+def test_the_generator_matches_features_of_other_pictures(kind: str, p: int) -> None:
+    system, batch = built(feature_matching=kind), batch_of()
+    judge = system.networks["discriminator"]
+    real = judge((batch["matched_image"] + 1) / 2).features
+    expected = feature_matching_loss(judge(generated(system)).features, real, p)
+    found = loss_of(system, 1, batch).terms
+    assert found["feature_matching"].item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_labels_never_enter_the_generator_s_step() -> None:
+    system, batch = built(), dict(batch_of())
+    before = loss_of(system, 1, batch).terms["feature_matching"]
+    del batch["label"], batch["labelled_image"], batch["image"]
+    assert torch.equal(loss_of(system, 1, batch).terms["feature_matching"], before)
+
+
+def test_held_out_pictures_are_used_without_their_labels_if_asked(tmp_path: Path) -> None:
+    path = pictures(tmp_path / "d.npz")
+    without = open_data(chosen(labels=9), path)
+    assert len(without.train) == 48
+    data = open_data(chosen(labels=9, held_out_pictures=True), path)
+    assert len(data.train) == 60
+    train: Any = data.train
+    held_out: Any = data.validation
+    shown, measured = set(train.labelled.rows), set(held_out.dataset.rows)
+    assert (len(shown), len(measured)) == (9, 12)
+    assert not shown & measured
+    labels = train.labelled.packed.labels[sorted(shown)]
+    assert np.bincount(labels).tolist() == [3, 3, 3]
+    other: Any = open_data(chosen(labels=9, labels_seed=1), path).train
+    assert set(other.labelled.rows) != shown
+
+
+def test_all_labels_are_shown_where_no_number_is_given(tmp_path: Path) -> None:
+    train: Any = open_data(chosen(), pictures(tmp_path / "d.npz")).train
+    assert len(train.labelled) == 48
+
+
+def test_more_pictures_may_lie_elsewhere_and_without_labels(tmp_path: Path) -> None:
+    more = tmp_path / "more.npz"
+    np.savez(more, images=np.full((7, 4, 4), 255, np.uint8))
+    data = open_data(chosen(unlabelled=str(more)), pictures(tmp_path / "d.npz"), tmp_path / "run")
+    assert len(data.train) == 48 + 7
+    train: Any = data.train
+    batch = train.__getitems__([(0, position) for position in range(55)])
+    for name in ("image", "matched_image"):
+        assert int((batch[name].amin((1, 2, 3)) == 1).sum()) == 7
+    assert not (batch["labelled_image"].amin((1, 2, 3)) == 1).any()
+
+
+def test_bad_data_are_named(tmp_path: Path) -> None:
+    path = pictures(tmp_path / "d.npz")
+    with pytest.raises(UnusableData, match=r"d\.npz has \d+ labelled pictures of class 0 to train"):
+        open_data(chosen(labels=60), path)
+    with pytest.raises(UnusableData, match=r"d\.npz has no labelled picture of class 3"):
+        open_data(chosen(classes=4), path)
+    with pytest.raises(UnusableData, match="label 2, expected 0 to 1"):
+        open_data(chosen(classes=2), path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UnusableData, match="empty has no picture in it"):
+        open_data(chosen(unlabelled=str(tmp_path / "empty")), path)
+    with pytest.raises(UnusableData, match="none does not exist"):
+        open_data(chosen(unlabelled=str(tmp_path / "none")), path)
+    with pytest.raises(UnusableData, match="48 pictures to train on, fewer than a batch"):
+        open_data(chosen(batch_size=49), path)
+    np.savez(tmp_path / "bare.npz", images=np.zeros((9, 4, 4), np.uint8))
+    with pytest.raises(UnusableData, match=r"bare\.npz has no labels"):
+        open_data(chosen(), tmp_path / "bare.npz")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"labels": 0}, "labels=0"),
+        ({"generator": {"shape": [1, 8, 8]}}, r"generator.shape is \(1, 8, 8\)"),
+        ({"generator": {"units": "signed"}}, "generator.units is 'signed'"),
+        ({"discriminator": {"classes": 4}}, "discriminator.classes is 4, classes 3"),
+        ({"label": 5}, "unknown setting 'label'; did you mean 'labels'"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(values: dict[str, Any], message: str) -> None:
+    merged = {
+        name: {**SMALL[name], **value} if isinstance(value, dict) else value
+        for name, value in values.items()
+    }
+    with pytest.raises(SettingsError, match=message):
+        chosen(**merged)
+
+
+def test_few_labels_and_many_pictures_teach_three_classes(tmp_path: Path) -> None:
+    values = chosen(
+        labels=3, iterations=60, validate_every=60, workers=0, threads=1, device="cpu",
+        average_decay=0.9, best_by="last",
+        discriminator={**SMALL["discriminator"], "input_noise": 0.1, "noise": 0.1},
+    )  # fmt: skip
+    path = pictures(tmp_path / "d.npz")
+    train(tmp_path / "run", "improved-gan", SYSTEMS["improved-gan"], values, path)
+    networks, _, record = trained_networks(tmp_path / "run", SYSTEMS)
+    assert record["iteration"] == 60
+    assert record["best"] is None
+    assert record["facts"]["classes"] == ["0", "1", "2"]
+    assert list(networks) == ["generator", "discriminator"]
+    held_out: Any = open_data(values, path).validation
+    batch = next(iter(held_out))
+    logits = networks["discriminator"]((batch["image"] + 1) / 2).logits
+    assert (logits.argmax(1) == batch["label"]).all()
+
+
+def test_the_mnist_recipe_is_that_of_the_code() -> None:
+    recipe = load_recipe("improved-gan-mnist-100")
+    values = validated_settings(ImprovedGanSettings, recipe.settings)
+    assert values.iterations * values.batch_size == 300 * 60_000
+    assert (values.labels, values.best_by, values.held_out_pictures) == (100, "last", True)
+    system = build(values)
+    average = system.averages["discriminator"]
+    assert callable(average)
+    assert (average(0), average(10**6)) == (0, pytest.approx(0.9999))
+    for phase in system.phases:
+        assert phase.optimizer is not None
+        assert phase.optimizer.betas == (0.5, 0.999)
+        assert phase.optimizer.learning_rate_factor is not None
+        rates = [0.003 * phase.optimizer.learning_rate_factor(i) for i in (0, 179_999)]
+        assert rates == [0.003, 0.003]
