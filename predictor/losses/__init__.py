@@ -9,6 +9,8 @@ from predictor.losses.adversarial import (
 )
 from predictor.losses.feature_matching import feature_matching_loss, paired_feature_loss
 from predictor.losses.gradient_difference import gradient_difference_loss
+from predictor.losses.historical_averaging import historical_averaging_loss
+from predictor.losses.label_smoothing import smoothed_divergence, smoothed_loss
 from predictor.losses.lp import log_lp_loss, lp_loss
 from predictor.losses.masked import (
     masked_gradient_difference_loss,
@@ -32,6 +34,7 @@ __all__ = [
     "fake_loss",
     "feature_matching_loss",
     "gradient_difference_loss",
+    "historical_averaging_loss",
     "information_scored_as_normal",
     "labelled_loss",
     "log_lp_loss",
@@ -47,5 +50,7 @@ __all__ = [
     "real_loss",
     "reduced",
     "setback_loss",
+    "smoothed_divergence",
+    "smoothed_loss",
     "uniform_information",
 ]

@@ -11,6 +11,10 @@ from predictor.networks.context_encoder import (
     ContextEncoder,
     ContextEncoderConfig,
 )
+from predictor.networks.convolutional_classifier import (
+    ConvolutionalClassifier,
+    ConvolutionalClassifierConfig,
+)
 from predictor.networks.dcgan import (
     DcganDiscriminator,
     DcganDiscriminatorConfig,
@@ -62,6 +66,8 @@ from predictor.networks.multiscale import (
     MultiscaleGenerator,
 )
 from predictor.networks.normalized_generator import (
+    NormalizedConvolutionalGenerator,
+    NormalizedConvolutionalGeneratorConfig,
     NormalizedDenseGenerator,
     NormalizedDenseGeneratorConfig,
 )
@@ -71,6 +77,7 @@ NETWORKS: dict[str, tuple[type[Any], type[nn.Module]]] = {
     "classifier": (ClassifierConfig, Classifier),
     "context-discriminator": (ContextDiscriminatorConfig, ContextDiscriminator),
     "context-encoder": (ContextEncoderConfig, ContextEncoder),
+    "convolutional-classifier": (ConvolutionalClassifierConfig, ConvolutionalClassifier),
     "dcgan": (DcganGeneratorConfig, DcganGenerator),
     "dcgan-discriminator": (DcganDiscriminatorConfig, DcganDiscriminator),
     "dense-classifier": (DenseClassifierConfig, DenseClassifier),
@@ -92,6 +99,10 @@ NETWORKS: dict[str, tuple[type[Any], type[nn.Module]]] = {
     "motion": (MotionConfig, MotionNetwork),
     "multiscale": (MultiscaleConfig, MultiscaleGenerator),
     "multiscale-discriminators": (MultiscaleDiscriminatorsConfig, MultiscaleDiscriminators),
+    "normalized-convolutional-generator": (
+        NormalizedConvolutionalGeneratorConfig,
+        NormalizedConvolutionalGenerator,
+    ),
     "normalized-dense-generator": (NormalizedDenseGeneratorConfig, NormalizedDenseGenerator),
     "patch-discriminators": (PatchDiscriminatorsConfig, PatchDiscriminators),
 }

@@ -1,10 +1,19 @@
-"""What the discriminators that tell classes return."""
+"""What the discriminators that tell classes return, and their last layers."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from predictor.errors import TensorContractError
+from predictor.networks.minibatch_discrimination import (
+    MinibatchDiscrimination,
+    NormalizedMinibatchDiscrimination,
+)
+
+MinibatchLayer = Literal["none", "paper", "code"]
+"""What stands before the last layer: nothing, or minibatch discrimination of either kind."""
 
 
 class Classification(NamedTuple):
@@ -18,20 +27,36 @@ class Classification(NamedTuple):
 
 
 class Classifier(Protocol):
-    """A network that tells which of K classes an image is of."""
+    """A network that tells which of K classes an image is of, in two steps."""
 
-    def __call__(self, images: Tensor) -> Classification:
-        """Return the classification of images ``(N, C, H, W)`` in the network's units."""
+    def features(self, images: Tensor) -> Tensor:
+        """Return what it sees in images ``(N, C, H, W)`` in its units, each by itself."""
+
+    def head(self, features: Tensor) -> Tensor:
+        """Return logits ``(N, K)`` of features ``(N, F)`` of one batch."""
 
 
 def classified_apart(network: Classifier, batches: Sequence[Tensor]) -> list[Classification]:
-    """Return the classification of each of several batches, in one pass of a network.
+    """Return the classification of each of several batches, in one pass up to the features.
 
-    The network looks at every image by itself, so the batches cannot see each other.
+    From there on, where a layer may look at a whole batch, each goes by itself.
     """
-    found = network(torch.cat(list(batches)))
-    counts = [len(batch) for batch in batches]
-    return [
-        Classification(*parts)
-        for parts in zip(*(torch.split(tensor, counts) for tensor in found), strict=True)
-    ]
+    together = network.features(torch.cat(list(batches)))
+    parts = torch.split(together, [len(batch) for batch in batches])
+    return [Classification(network.head(part), part) for part in parts]
+
+
+def minibatch_layer(
+    kind: MinibatchLayer, features: int, kernels: int, width: int
+) -> tuple[nn.Module, int]:
+    """Return the layer of that `kind`, and how many numbers it makes of so many `features`."""
+    if kind == "none":
+        return nn.Identity(), features
+    made = MinibatchDiscrimination if kind == "paper" else NormalizedMinibatchDiscrimination
+    return made(features, kernels, width), features + kernels
+
+
+def require_shape(images: Tensor, shape: tuple[int, int, int]) -> None:
+    """Raise `TensorContractError` unless `images` are ``(N, *shape)``."""
+    if tuple(images.shape[1:]) != shape:
+        raise TensorContractError(f"images are {tuple(images.shape)}, expected (N, *{shape})")

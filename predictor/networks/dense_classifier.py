@@ -5,11 +5,19 @@ Salimans et al. 2016, for MNIST (code: ``train_mnist_feature_matching.py``).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor, nn
 
-from predictor.errors import SettingsError, TensorContractError
-from predictor.networks.classification import Classification, classified_apart
+from predictor.errors import SettingsError
+from predictor.networks.classification import (
+    Classification,
+    MinibatchLayer,
+    classified_apart,
+    minibatch_layer,
+    require_shape,
+)
+from predictor.networks.initialization import initialize
 from predictor.networks.noise import GaussianNoise
 from predictor.networks.pixel_units import PixelUnits, Units
 from predictor.networks.weight_normalization import WeightNormLinear, begin_from_data
@@ -35,8 +43,16 @@ class DenseClassifierConfig:
     noise: float = 0.5
     """Deviation of the noise before every other layer."""
 
+    weights: Literal["normalized", "plain"] = "normalized"
+    """Normalized and begun by data, or as they are (for comparison)."""
+
     weight_deviation: float = 0.1
-    """Of the first weights, whose length does not matter."""
+    """Of the first weights; of normalized ones the length does not matter."""
+
+    minibatch: MinibatchLayer = "none"
+    minibatch_kernels: int = 100
+    minibatch_width: int = 5
+    """Numbers that a kernel compares."""
 
     units: Units = "unit"
     """What the pictures are in."""
@@ -47,6 +63,8 @@ class DenseClassifierConfig:
                 f"hidden {self.hidden}, shape {self.shape}, classes {self.classes}: expected at "
                 "least 1 of each, and 2 classes"
             )
+        if min(self.minibatch_kernels, self.minibatch_width) < 1:
+            raise SettingsError("minibatch_kernels and minibatch_width must be at least 1")
         if min(self.input_noise, self.noise) < 0 or self.weight_deviation <= 0:
             raise SettingsError(
                 "input_noise and noise must be at least 0, weight_deviation above it"
@@ -72,45 +90,57 @@ class DenseClassifier(nn.Module):
         inputs, noise = channels * height * width, config.input_noise
         self.hidden = nn.Sequential()
         for outputs in config.hidden:
-            layer = WeightNormLinear(
-                inputs,
-                outputs,
-                has_trained_scale=False,
-                weight_deviation=config.weight_deviation,
-                epsilon=0.0,
-            )
+            layer = _linear(config, inputs, outputs, has_trained_scale=False)
             self.hidden.extend([GaussianNoise(noise), layer, nn.ReLU()])
             inputs, noise = outputs, config.noise
-        last = WeightNormLinear(
-            inputs,
-            config.classes,
-            has_trained_scale=True,
-            weight_deviation=config.weight_deviation,
-            epsilon=0.0,
+        layer, inputs = minibatch_layer(
+            config.minibatch, inputs, config.minibatch_kernels, config.minibatch_width
         )
-        self.last = nn.Sequential(GaussianNoise(noise), last)
+        last = _linear(config, inputs, config.classes, has_trained_scale=True)
+        self.last = nn.Sequential(layer, GaussianNoise(noise), last)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """``(C, H, W)`` of the images that it classifies."""
         return self.config.shape
 
-    def begin_from(self, images: Tensor) -> None:
-        """Set scales and biases by real `images` ``(N, C, H, W)`` in its units."""
+    def prepare(self, images: Tensor) -> None:
+        """Set the first scales and biases by real `images` ``(N, C, H, W)`` in its units."""
         begin_from_data(self, lambda: self(images))
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return features ``(N, F)`` of images ``(N, C, H, W)`` in the units of the config.
+
+        Raises `TensorContractError` for images of another shape.
+        """
+        require_shape(images, self.config.shape)
+        return self.hidden(images.flatten(1))
+
+    def head(self, features: Tensor) -> Tensor:
+        """Return logits ``(N, K)`` of the features of one batch."""
+        return self.last(features)
 
     def apart(self, batches: Sequence[Tensor]) -> list[Classification]:
         """Return the classification of each of several batches that must not see each other."""
         return classified_apart(self, batches)
 
     def forward(self, images: Tensor) -> Classification:
-        """Return logits and features of images ``(N, C, H, W)`` in the units of the config.
+        """Return logits and features of one batch; images and errors as in `features`."""
+        features = self.features(images)
+        return Classification(self.head(features), features)
 
-        Raises `TensorContractError` for images of another shape.
-        """
-        if tuple(images.shape[1:]) != self.config.shape:
-            raise TensorContractError(
-                f"images are {tuple(images.shape)}, expected (N, *{self.config.shape})"
-            )
-        features = self.hidden(images.flatten(1))
-        return Classification(self.last(features), features)
+
+def _linear(
+    config: DenseClassifierConfig, inputs: int, outputs: int, *, has_trained_scale: bool
+) -> nn.Module:
+    if config.weights == "plain":
+        layer = nn.Linear(inputs, outputs)
+        initialize([layer], "normal", config.weight_deviation)
+        return layer
+    return WeightNormLinear(
+        inputs,
+        outputs,
+        has_trained_scale=has_trained_scale,
+        weight_deviation=config.weight_deviation,
+        epsilon=0.0,
+    )

@@ -1,24 +1,33 @@
 """Generators of normalized layers whose last one has normalized weights.
 
-Salimans et al. 2016, for MNIST (code: ``train_mnist_feature_matching.py``).
+Salimans et al. 2016, for MNIST, CIFAR-10 and SVHN (code: ``train_mnist_feature_matching.py``,
+``train_cifar_feature_matching.py``).
 """
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from predictor.errors import SettingsError, TensorContractError
-from predictor.latents import Distribution
+from predictor.latents import Distribution, drawn_latents
+from predictor.networks.initialization import initialize
 from predictor.networks.normalization import without_gain
 from predictor.networks.pixel_units import PixelUnits, Units
-from predictor.networks.weight_normalization import WeightNormLinear
+from predictor.networks.virtual_normalization import VirtualBatchNorm
+from predictor.networks.weight_normalization import (
+    WeightNormLinear,
+    WeightNormTransposedConvolution,
+    begin_from_data,
+)
 from predictor.tensors import IMAGE_RANGE
 
 
 @dataclass(frozen=True)
-class NormalizedDenseGeneratorConfig:
-    """The layers; the defaults are the MNIST generator of Salimans et al. 2016."""
+class NormalizedGeneratorConfig:
+    """What both kinds of generator have."""
 
     shape: tuple[int, int, int] = (1, 28, 28)
     """``(C, H, W)`` of a picture."""
@@ -29,8 +38,12 @@ class NormalizedDenseGeneratorConfig:
     distribution: Distribution = "positive_uniform"
     """Of the latents."""
 
-    hidden: tuple[int, ...] = (500, 500)
-    """Softplus units of the hidden layers, each normalized by the batch, with a bias, no gain."""
+    normalization: Literal["batch", "virtual"] = "batch"
+    """Of the hidden layers, with a bias and no gain: by the batch, or by a fixed reference batch
+    and the example itself."""
+
+    references: int = 100
+    """Latents of the reference batch, drawn once and kept; for ``virtual``."""
 
     normalization_epsilon: float = 1e-6
     """Added to variances."""
@@ -39,37 +52,89 @@ class NormalizedDenseGeneratorConfig:
     """What the pictures are in; it decides the last activation."""
 
     def __post_init__(self) -> None:
-        if not self.hidden or min(self.latent, *self.hidden, *self.shape) < 1:
-            raise SettingsError("latent, hidden and shape must be at least 1")
+        if min(self.latent, self.references, *self.shape) < 1:
+            raise SettingsError("latent, references and shape must be at least 1")
         if self.normalization_epsilon <= 0:
             raise SettingsError("normalization_epsilon must be more than 0")
 
 
-class NormalizedDenseGenerator(nn.Module):
-    """Pictures from latents by fully connected layers."""
+@dataclass(frozen=True)
+class NormalizedDenseGeneratorConfig(NormalizedGeneratorConfig):
+    """The layers; the defaults are the MNIST generator of Salimans et al. 2016."""
+
+    hidden: tuple[int, ...] = (500, 500)
+    """Softplus units of the hidden layers."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.hidden or min(self.hidden) < 1:
+            raise SettingsError(f"hidden is {self.hidden}, expected at least a layer of a unit")
+
+
+@dataclass(frozen=True)
+class NormalizedConvolutionalGeneratorConfig(NormalizedGeneratorConfig):
+    """The layers; the defaults are the generator for CIFAR-10 and SVHN."""
+
+    shape: tuple[int, int, int] = (3, 32, 32)
+    """``(C, H, W)`` of a picture."""
+
+    maps: tuple[int, ...] = (512, 256, 128)
+    """Channels from the smallest grid on; every transposed convolution doubles the grid."""
+
+    kernel: Literal[3, 5] = 5
+
+    last_deviation: float = 0.1
+    """Of the first pictures before the last activation."""
+
+    units: Units = "signed"
+    """What the pictures are in; it decides the last activation."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.maps or min(self.maps) < 1 or self.last_deviation <= 0:
+            raise SettingsError(f"maps {self.maps}: expected at least one, of a channel or more")
+        factor = 2 ** len(self.maps)
+        if any(side % factor for side in self.shape[1:]):
+            height, width = self.shape[1:]
+            raise SettingsError(
+                f"pictures are {height}x{width}, expected multiples of {factor}: the layers double "
+                f"the grid {len(self.maps)} times"
+            )
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Height and width of the smallest grid."""
+        factor = 2 ** len(self.maps)
+        return self.shape[1] // factor, self.shape[2] // factor
+
+
+class NormalizedGenerator(nn.Module):
+    """What both kinds have: latents, units, a reference batch where one is needed."""
 
     multiple = 1
     pixel_range = IMAGE_RANGE
     classes = None
+    reference: Tensor | None
+    last: nn.Module
 
-    def __init__(self, config: NormalizedDenseGeneratorConfig) -> None:
+    def __init__(self, config: NormalizedGeneratorConfig) -> None:
         super().__init__()
-        self.config = config
         self.latent_width, self.distribution = config.latent, config.distribution
+        self.shape = config.shape
         channels, height, width = config.shape
         self.layout = f"(N, {config.latent}) to (N, {channels}, {height}, {width})"
         self.units = PixelUnits(config.units, config.shape)
-        inputs = config.latent
-        self.hidden = nn.Sequential()
-        for outputs in config.hidden:
-            linear = nn.Linear(inputs, outputs, bias=False)
-            nn.init.xavier_uniform_(linear.weight)
-            normalization = nn.BatchNorm1d(outputs, eps=config.normalization_epsilon)
-            self.hidden.extend([linear, without_gain(normalization), nn.Softplus()])
-            inputs = outputs
-        self.last = WeightNormLinear(inputs, math.prod(config.shape), has_trained_scale=True)
-        nn.init.xavier_uniform_(self.last.direction)
         self.output = self.units.output()
+        reference = None
+        if config.normalization == "virtual":
+            reference = drawn_latents(config.distribution, (config.references, config.latent))
+        self.register_buffer("reference", reference)
+
+    def prepare(self, count: int) -> None:
+        """Set the first scale and bias of the last layer by `count` pictures."""
+        device = next(self.parameters()).device
+        latents = drawn_latents(self.distribution, (count, self.latent_width), device)
+        begin_from_data(self, lambda: self(latents))
 
     def forward(self, latents: Tensor, labels: None = None) -> Tensor:
         """Return pictures ``(N, C, H, W)``, in the units of the config, of latents ``(N, L)``.
@@ -82,5 +147,88 @@ class NormalizedDenseGenerator(nn.Module):
             raise TensorContractError(
                 f"latents are {tuple(latents.shape)}, expected (N, {self.latent_width})"
             )
-        pixels = self.last(self.hidden(latents))
-        return self.output(pixels).reshape(-1, *self.config.shape)
+        if self.reference is None:
+            hidden = self.hidden_units(latents)
+        else:
+            hidden = self.hidden_units(torch.cat([self.reference, latents]))
+            hidden = hidden[len(self.reference) :]
+        return self.output(self.last(hidden)).reshape(-1, *self.shape)
+
+    def hidden_units(self, latents: Tensor) -> Tensor:
+        """Return what the last layer is given for `latents`, a reference before them."""
+        raise NotImplementedError
+
+
+class NormalizedDenseGenerator(NormalizedGenerator):
+    """Pictures from latents by fully connected layers."""
+
+    def __init__(self, config: NormalizedDenseGeneratorConfig) -> None:
+        super().__init__(config)
+        self.config = config
+        inputs = config.latent
+        self.hidden = nn.Sequential()
+        for outputs in config.hidden:
+            linear = nn.Linear(inputs, outputs, bias=False)
+            nn.init.xavier_uniform_(linear.weight)
+            self.hidden.extend([linear, _normalization(config, outputs), nn.Softplus()])
+            inputs = outputs
+        last = WeightNormLinear(inputs, math.prod(config.shape), has_trained_scale=True)
+        nn.init.xavier_uniform_(last.direction)
+        self.last = last
+
+    def prepare(self, count: int) -> None:
+        """Leave the last layer as it is: that of the code does not begin by data."""
+
+    def hidden_units(self, latents: Tensor) -> Tensor:
+        """Return the last hidden layer ``(N, units)``."""
+        return self.hidden(latents)
+
+
+class NormalizedConvolutionalGenerator(NormalizedGenerator):
+    """Pictures from latents by transposed convolutions; the first layer is normalized per unit."""
+
+    def __init__(self, config: NormalizedConvolutionalGeneratorConfig) -> None:
+        super().__init__(config)
+        self.config = config
+        first, *others = config.maps
+        units = first * math.prod(config.grid)
+        self.project = nn.Sequential(
+            nn.Linear(config.latent, units, bias=False), _normalization(config, units), nn.ReLU()
+        )
+        self.hidden = nn.Sequential()
+        channels = first
+        for maps in others:
+            layer = nn.ConvTranspose2d(
+                channels,
+                maps,
+                config.kernel,
+                2,
+                (config.kernel - 1) // 2,
+                output_padding=1,
+                bias=False,
+            )
+            self.hidden.extend([layer, _normalization(config, maps, is_flat=False), nn.ReLU()])
+            channels = maps
+        initialize(self.modules(), "normal", 0.05)
+        self.last = WeightNormTransposedConvolution(
+            channels,
+            config.shape[0],
+            config.kernel,
+            has_trained_scale=True,
+            output_deviation=config.last_deviation,
+        )
+
+    def hidden_units(self, latents: Tensor) -> Tensor:
+        """Return the maps before the last layer."""
+        grid = (self.config.maps[0], *self.config.grid)
+        return self.hidden(self.project(latents).unflatten(1, grid))
+
+
+def _normalization(
+    config: NormalizedGeneratorConfig, channels: int, *, is_flat: bool = True
+) -> nn.Module:
+    epsilon = config.normalization_epsilon
+    if config.normalization == "virtual":
+        return VirtualBatchNorm(channels, config.references, epsilon, has_gain=False)
+    kind = nn.BatchNorm1d if is_flat else nn.BatchNorm2d
+    return without_gain(kind(channels, eps=epsilon))

@@ -82,19 +82,61 @@ class WeightNormLinear(WeightNormalized):
         return functional.linear(inputs, self.direction)
 
 
-def begin_from_data(network: nn.Module, run: Callable[[], Any]) -> None:
-    """Give every layer with normalized weights the scale and bias that suit what it sees.
+class WeightNormConvolution(WeightNormalized):
+    """A convolution with normalized weights ``(outputs, inputs, kernel, kernel)``."""
 
-    `run` passes one batch through `network`; a layer is set just before it acts, so the layers
-    after it see its normalized outputs. Afterwards each has, on that batch, outputs of mean 0 and
-    of its `output_deviation` in every channel. Salimans and Kingma 2016, section 3.
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        *,
+        stride: int = 1,
+        padding: int = 0,
+        **how: Any,
+    ) -> None:
+        super().__init__((outputs, inputs, kernel, kernel), 0, **how)
+        self.stride, self.padding = stride, padding
+
+    def _mapped(self, inputs: Tensor) -> Tensor:
+        return functional.conv2d(inputs, self.direction, stride=self.stride, padding=self.padding)
+
+
+class WeightNormTransposedConvolution(WeightNormalized):
+    """A transposed convolution that makes the grid `stride` times as large, of an odd kernel.
+
+    Its weights are ``(inputs, outputs, kernel, kernel)``.
     """
 
-    def begin(layer: nn.Module, arguments: tuple[Tensor, ...]) -> None:
-        assert isinstance(layer, WeightNormalized)
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, *, stride: int = 2, **how: Any
+    ) -> None:
+        super().__init__((inputs, outputs, kernel, kernel), 1, **how)
+        self.stride, self.padding = stride, (kernel - 1) // 2
+
+    def _mapped(self, inputs: Tensor) -> Tensor:
+        return functional.conv_transpose2d(
+            inputs,
+            self.direction,
+            stride=self.stride,
+            padding=self.padding,
+            output_padding=self.stride - 1,
+        )
+
+
+def begin_from_data(network: nn.Module, run: Callable[[], Any]) -> None:
+    """Let every layer of `network` that has a method ``begin_from`` begin by what it sees.
+
+    `run` passes one batch through `network`. A layer is set just before it acts, so the layers
+    after it see its normalized outputs: afterwards those with normalized weights have, on that
+    batch, outputs of mean 0 and of their `output_deviation` in every channel. Salimans and Kingma
+    2016, section 3.
+    """
+
+    def begin(layer: Any, arguments: tuple[Tensor, ...]) -> None:
         layer.begin_from(arguments[0])
 
-    layers = [layer for layer in network.modules() if isinstance(layer, WeightNormalized)]
+    layers = [layer for layer in network.modules() if hasattr(layer, "begin_from")]
     hooks = [layer.register_forward_pre_hook(begin) for layer in layers]
     try:
         with torch.no_grad():

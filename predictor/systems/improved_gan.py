@@ -32,14 +32,19 @@ from predictor.latents import drawn_latents
 from predictor.losses import (
     fake_loss,
     feature_matching_loss,
+    historical_averaging_loss,
     labelled_loss,
+    minimax_generator_loss,
+    non_saturating_generator_loss,
     real_logits,
     real_loss,
+    smoothed_loss,
 )
+from predictor.networks.history import ParameterHistory
 from predictor.systems import schedule
 from predictor.systems.entry import TrainingData, TrainingDataset
 from predictor.systems.image_reports import write_preview
-from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
+from predictor.systems.phases import Batch, LossFunction, Networks, Phase, PhaseLoss, System
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings
 
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"
@@ -87,8 +92,20 @@ class ImprovedGanSettings(RunSettings):
     needs no labels but those shown."""
     unlabelled_weight: float = Field(0.5, ge=0)
     """Factor on both terms that need no labels: ½ in the code, 1 in the paper (eq. 8)."""
-    feature_matching: Literal["squared", "absolute"] = "squared"
-    """How the mean features of real and generated pictures are compared."""
+    generator_loss: Literal[
+        "feature_matching", "absolute_feature_matching", "minimax", "non_saturating"
+    ] = "feature_matching"
+    """What the generator is asked for: mean features as those of real pictures, compared by their
+    squares (MNIST) or absolute differences (CIFAR-10, SVHN), or to be taken for real (``minimax``
+    in the code for minibatch discrimination)."""
+    generator_steps: int = Field(1, ge=1)
+    """Updates of the generator an iteration; 3 in the code for minibatch discrimination."""
+    real_target: float = Field(1.0, gt=0, le=1)
+    """What the discriminator is to say of real pictures: below 1 for one-sided label smoothing."""
+    historical_averaging: float = Field(0.0, ge=0)
+    """Weight of the squared distance of both networks to the mean of where they have been."""
+    begins_by_data: bool = True
+    """Take the first scales and biases of normalized weights from real pictures."""
     generator_optimizer: OptimizerSettings = _ADAM
     discriminator_optimizer: OptimizerSettings = _ADAM
     average_decay: float = Field(0.9999, ge=0, lt=1)
@@ -141,26 +158,38 @@ def _table(value: Any) -> dict[str, Any]:
 def build(settings: ImprovedGanSettings) -> System:
     """Return the two networks and the phases that train them."""
     average = schedule.unbiased(settings.average_decay)
-    matched = functools.partial(
-        feature_matching_loss, p=2 if settings.feature_matching == "squared" else 1
+    players = {
+        GENERATOR: settings.generator.build(),
+        DISCRIMINATOR: settings.discriminator.build(),
+    }
+    pull = settings.historical_averaging
+    histories = {
+        f"{name}_history": ParameterHistory(network) for name, network in players.items() if pull
+    }
+    discriminator_loss: LossFunction = functools.partial(
+        _discriminator_loss, settings.unlabelled_weight, _real_loss(settings.real_target)
     )
+    generator_loss = _GENERATOR_LOSSES[settings.generator_loss]
+    if pull:
+        discriminator_loss, generator_loss = (
+            functools.partial(_with_history, loss, name, pull)
+            for loss, name in ((discriminator_loss, DISCRIMINATOR), (generator_loss, GENERATOR))
+        )
     return System(
-        networks={
-            GENERATOR: settings.generator.build(),
-            DISCRIMINATOR: settings.discriminator.build(),
-        },
+        networks={**players, **histories},
         phases=(
             Phase(
                 name=DISCRIMINATOR,
                 network=DISCRIMINATOR,
-                loss=functools.partial(_discriminator_loss, settings.unlabelled_weight),
+                loss=discriminator_loss,
                 optimizer=settings.discriminator_optimizer.optimizer(settings.iterations),
             ),
             Phase(
                 name=GENERATOR,
                 network=GENERATOR,
-                loss=functools.partial(_generator_loss, matched),
+                loss=generator_loss,
                 optimizer=settings.generator_optimizer.optimizer(settings.iterations),
+                repeats=settings.generator_steps,
                 draws_from=DISCRIMINATOR,
             ),
         ),
@@ -170,7 +199,7 @@ def build(settings: ImprovedGanSettings) -> System:
         validate=_validated,
         best_by=("wrong", "min") if settings.best_by == "held_out" else None,
         preview=_preview,
-        prepare=_prepare,
+        prepare=_prepare if settings.begins_by_data else None,
     )
 
 
@@ -235,11 +264,13 @@ def _pictures(
 
 
 def _prepare(networks: Networks, examples: TrainingDataset) -> None:
-    """Begin scales and biases of the discriminator by what its layers see in real pictures."""
+    """Begin scales and biases by what the layers see: in real pictures, and in latents."""
     count = min(FIRST_IMAGES, len(examples))
     images = torch.stack([examples[(0, number)]["image"] for number in range(count)])
     discriminator: Any = networks[DISCRIMINATOR]
-    discriminator.begin_from(discriminator.units.encoded(images))
+    discriminator.prepare(discriminator.units.encoded(images))
+    generator: Any = networks[GENERATOR]
+    generator.prepare(count)
 
 
 def _generated(networks: Networks, count: int, device: torch.device) -> Tensor:
@@ -248,8 +279,16 @@ def _generated(networks: Networks, count: int, device: torch.device) -> Tensor:
     return generator(drawn_latents(generator.distribution, shape, device))
 
 
+def _real_loss(target: float) -> Callable[[Tensor], Tensor]:
+    return real_loss if target == 1 else functools.partial(smoothed_loss, target=target)
+
+
 def _discriminator_loss(
-    unlabelled_weight: float, networks: Networks, batch: Batch, earlier: Batch
+    unlabelled_weight: float,
+    loss_of_real: Callable[[Tensor], Tensor],
+    networks: Networks,
+    batch: Batch,
+    earlier: Batch,
 ) -> PhaseLoss:
     """Return -ln p(y | x, real) and, weighted, -ln D(x) - ln(1 - D(G(z)))."""
     discriminator: Any = networks[DISCRIMINATOR]
@@ -263,26 +302,48 @@ def _discriminator_loss(
     return PhaseLoss(
         {
             "labelled": labelled_loss(labelled.logits, batch["label"]),
-            "unlabelled": unlabelled_weight * real_loss(real_logits(unlabelled.logits)),
+            "unlabelled": unlabelled_weight * loss_of_real(real_logits(unlabelled.logits)),
             "generated": unlabelled_weight * fake_loss(real_logits(fake.logits)),
         }
     )
 
 
-def _generator_loss(
-    matched: Callable[[Tensor, Tensor], Tensor],
-    networks: Networks,
-    batch: Batch,
-    earlier: Batch,
-) -> PhaseLoss:
+def _feature_matching(p: int, networks: Networks, batch: Batch, earlier: Batch) -> PhaseLoss:
     """Return how far the mean features of generated pictures are from those of unlabelled ones."""
     discriminator: Any = networks[DISCRIMINATOR]
     real = batch["matched_image"]
     with torch.no_grad():
-        wanted = discriminator(discriminator.units.encoded(real)).features
-    generated = _generated(networks, len(real), real.device)
-    found = discriminator(generated).features
-    return PhaseLoss({"feature_matching": matched(found, wanted)})
+        wanted = discriminator.features(discriminator.units.encoded(real))
+    found = discriminator.features(_generated(networks, len(real), real.device))
+    return PhaseLoss({"feature_matching": feature_matching_loss(found, wanted, p)})
+
+
+def _adversarial(
+    loss: Callable[[Tensor], Tensor], networks: Networks, batch: Batch, earlier: Batch
+) -> PhaseLoss:
+    """Return a loss of how real the discriminator takes generated pictures to be."""
+    real = batch["matched_image"]
+    logits = networks[DISCRIMINATOR](_generated(networks, len(real), real.device)).logits
+    return PhaseLoss({"adversarial": loss(real_logits(logits))})
+
+
+_GENERATOR_LOSSES: dict[str, LossFunction] = {
+    "feature_matching": functools.partial(_feature_matching, 2),
+    "absolute_feature_matching": functools.partial(_feature_matching, 1),
+    "minimax": functools.partial(_adversarial, minimax_generator_loss),
+    "non_saturating": functools.partial(_adversarial, non_saturating_generator_loss),
+}
+
+
+def _with_history(
+    loss: LossFunction, name: str, weight: float, networks: Networks, batch: Batch, earlier: Batch
+) -> PhaseLoss:
+    """Return `loss` and, weighted, how far the network `name` is from where it has been."""
+    network, history = networks[name], networks[f"{name}_history"]
+    assert isinstance(history, ParameterHistory)
+    pull = historical_averaging_loss(network.parameters(), history.noted(network))
+    found = loss(networks, batch, earlier)
+    return PhaseLoss({**found.terms, "historical_averaging": weight * pull}, found.outputs)
 
 
 def _validated(networks: Networks, batches: Iterable[Batch]) -> dict[str, float]:

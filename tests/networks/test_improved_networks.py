@@ -82,7 +82,7 @@ def test_batches_in_one_pass_are_as_each_by_itself() -> None:
 def test_it_begins_by_what_it_sees_in_real_images() -> None:
     network = classifier(**SMALL, classes=3, input_noise=0.0, noise=0.0)
     images = torch.rand(500, 1, 4, 4)
-    network.begin_from(images)
+    network.prepare(images)
     logits = network(images).logits
     assert torch.allclose(logits.mean(0), torch.zeros(3), atol=1e-5)
     assert torch.allclose(logits.std(0, correction=0), torch.ones(3), atol=1e-4)

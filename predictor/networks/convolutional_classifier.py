@@ -1,0 +1,175 @@
+"""A discriminator of nine convolutions that tells classes.
+
+Salimans et al. 2016, for CIFAR-10 and SVHN (code: ``train_cifar_feature_matching.py``,
+``train_svhn_feature_matching.py`` and the two for minibatch discrimination).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from predictor.errors import SettingsError
+from predictor.networks.classification import (
+    Classification,
+    MinibatchLayer,
+    classified_apart,
+    minibatch_layer,
+    require_shape,
+)
+from predictor.networks.noise import GaussianNoise
+from predictor.networks.pixel_units import PixelUnits, Units
+from predictor.networks.weight_normalization import (
+    WeightNormConvolution,
+    WeightNormLinear,
+    begin_from_data,
+)
+from predictor.tensors import IMAGE_RANGE
+
+LEAK = 0.2
+_SMALLEST = 12
+"""Pixels a side that the layers need: halved twice, then a convolution without a rim."""
+
+
+@dataclass(frozen=True)
+class ConvolutionalClassifierConfig:
+    """The layers; the defaults are the CIFAR-10 discriminator with feature matching."""
+
+    shape: tuple[int, int, int] = (3, 32, 32)
+    """``(C, H, W)`` of a picture."""
+
+    classes: int = 10
+    """Classes told apart; that of generated pictures is one more."""
+
+    maps: tuple[int, int] = (96, 192)
+    """Channels of the first three convolutions and of the others; (64, 128) for SVHN."""
+
+    input_dropout: float = 0.2
+    """Share of the pictures' numbers left out; 0 with minibatch discrimination."""
+
+    input_noise: float = 0.0
+    """Deviation of the noise on the pictures; 0.2 with minibatch discrimination."""
+
+    dropout: float = 0.5
+    """Share of the numbers left out after the third and the sixth convolution."""
+
+    weight_deviation: float = 0.05
+    """Of the first weights, whose length does not matter."""
+
+    last_deviation: float = 0.1
+    """Of the first logits, on real pictures."""
+
+    minibatch: MinibatchLayer = "none"
+    minibatch_kernels: int = 100
+    minibatch_width: int = 5
+    """Numbers that a kernel compares."""
+
+    units: Units = "signed"
+    """What the pictures are in."""
+
+    def __post_init__(self) -> None:
+        least = min(*self.maps, self.minibatch_kernels, self.minibatch_width, self.shape[0])
+        if least < 1 or self.classes < 2:
+            raise SettingsError(
+                f"maps {self.maps}, classes {self.classes}: expected at least 1 map and 2 classes"
+            )
+        if min(self.shape[1:]) < _SMALLEST:
+            raise SettingsError(
+                f"shape is {self.shape}, expected pictures of at least {_SMALLEST}x{_SMALLEST}"
+            )
+        if not (0 <= self.input_dropout < 1 and 0 <= self.dropout < 1):
+            raise SettingsError("input_dropout and dropout must be at least 0 and below 1")
+        if self.input_noise < 0 or min(self.weight_deviation, self.last_deviation) <= 0:
+            raise SettingsError("input_noise must be at least 0, the deviations above it")
+
+
+class ConvolutionalClassifier(nn.Module):
+    """Tells classes; noise and dropout are on in training, in the generator's phase too.
+
+    The features are the means of the last maps. The scale of the weights is trained in the last
+    layer only.
+    """
+
+    multiple = 1
+    pixel_range = IMAGE_RANGE
+
+    def __init__(self, config: ConvolutionalClassifierConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.classes = config.classes
+        channels, height, width = config.shape
+        self.layout = f"(N, {channels}, {height}, {width}) to (N, {config.classes})"
+        self.units = PixelUnits(config.units, config.shape)
+        first, second = config.maps
+        self.hidden = nn.Sequential(
+            GaussianNoise(config.input_noise),
+            nn.Dropout(config.input_dropout),
+            *self._convolution(channels, first),
+            *self._convolution(first, first),
+            *self._convolution(first, first, stride=2),
+            nn.Dropout(config.dropout),
+            *self._convolution(first, second),
+            *self._convolution(second, second),
+            *self._convolution(second, second, stride=2),
+            nn.Dropout(config.dropout),
+            *self._convolution(second, second, padding=0),
+            *self._convolution(second, second, kernel=1, padding=0),
+            *self._convolution(second, second, kernel=1, padding=0),
+        )
+        layer, features = minibatch_layer(
+            config.minibatch, second, config.minibatch_kernels, config.minibatch_width
+        )
+        last = WeightNormLinear(
+            features,
+            config.classes,
+            has_trained_scale=True,
+            weight_deviation=config.weight_deviation,
+            output_deviation=config.last_deviation,
+        )
+        self.last = nn.Sequential(layer, last)
+
+    def _convolution(
+        self, channels: int, maps: int, *, kernel: int = 3, stride: int = 1, padding: int = 1
+    ) -> list[nn.Module]:
+        return [
+            WeightNormConvolution(
+                channels,
+                maps,
+                kernel,
+                stride=stride,
+                padding=padding,
+                has_trained_scale=False,
+                weight_deviation=self.config.weight_deviation,
+            ),
+            nn.LeakyReLU(LEAK),
+        ]
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """``(C, H, W)`` of the images that it classifies."""
+        return self.config.shape
+
+    def prepare(self, images: Tensor) -> None:
+        """Set the first scales and biases by real `images` ``(N, C, H, W)`` in its units."""
+        begin_from_data(self, lambda: self(images))
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return features ``(N, F)`` of images ``(N, C, H, W)`` in the units of the config.
+
+        Raises `TensorContractError` for images of another shape.
+        """
+        require_shape(images, self.config.shape)
+        return self.hidden(images).mean(dim=(2, 3))
+
+    def head(self, features: Tensor) -> Tensor:
+        """Return logits ``(N, K)`` of the features of one batch."""
+        return self.last(features)
+
+    def apart(self, batches: Sequence[Tensor]) -> list[Classification]:
+        """Return the classification of each of several batches that must not see each other."""
+        return classified_apart(self, batches)
+
+    def forward(self, images: Tensor) -> Classification:
+        """Return logits and features of one batch; images and errors as in `features`."""
+        features = self.features(images)
+        return Classification(self.head(features), features)

@@ -1,0 +1,66 @@
+"""What an example has in common with the others of its batch: a guard against one-picture games.
+
+Salimans et al. 2016, section 3.2. Batches of real and of generated examples pass apart.
+"""
+
+import torch
+from torch import Tensor, nn
+
+_OWN = 1e6
+"""Distance of an example to itself, where it does not count."""
+
+
+def _distances(projected: Tensor) -> Tensor:
+    """Return the L1 distances ``(N, N, B)`` of the rows of matrices ``(N, B, C)``."""
+    return (projected[:, None] - projected[None]).abs().sum(dim=3)
+
+
+class MinibatchDiscrimination(nn.Module):
+    """Appends, for each kernel, the summed closeness of an example to all of its batch.
+
+    ``o_b(x_i) = sum_j exp(-|M_ib - M_jb|_1)``, itself among them, as the paper has it (eq. 6 on).
+    """
+
+    def __init__(self, features: int, kernels: int = 100, width: int = 5) -> None:
+        super().__init__()
+        self.kernels = nn.Parameter(torch.randn(kernels, width, features) * 0.05)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return ``(N, F + B)`` for features ``(N, F)``."""
+        projected = torch.einsum("nf,bcf->nbc", features, self.kernels)
+        closeness = torch.exp(-_distances(projected)).sum(dim=1)
+        return torch.cat([features, closeness], dim=1)
+
+
+class NormalizedMinibatchDiscrimination(nn.Module):
+    """The layer of the code (``nn.py``, `MinibatchLayer`): others only, kernels of length e^scale.
+
+    A bias is added to the sums. `begin_from` sets scales and biases by data: the nearest other
+    example is two away on average, and the outputs have mean 0.
+    """
+
+    def __init__(self, features: int, kernels: int = 100, width: int = 5) -> None:
+        super().__init__()
+        self.direction = nn.Parameter(torch.randn(kernels, width, features) * 0.05)
+        self.log_scale = nn.Parameter(torch.zeros(kernels, width))
+        self.bias = nn.Parameter(torch.full((kernels,), -1.0))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return ``(N, F + B)`` for features ``(N, F)``."""
+        closeness = torch.exp(-self._others(features)).sum(dim=1) + self.bias
+        return torch.cat([features, closeness], dim=1)
+
+    @torch.no_grad()
+    def begin_from(self, inputs: Tensor) -> None:
+        """Set scales and biases by features ``(N, F)``."""
+        nearest = 0.5 * self._others(inputs).amin(dim=1).mean(dim=0)
+        self.log_scale.sub_(nearest.clamp_min(1e-12).log()[:, None])
+        self.bias.copy_(-torch.exp(-self._others(inputs)).sum(dim=1).mean(dim=0))
+
+    def _others(self, features: Tensor) -> Tensor:
+        """Return the distances ``(N, N, B)`` of examples, to themselves far."""
+        lengths = torch.linalg.vector_norm(self.direction, dim=2)
+        projected = torch.einsum("nf,bcf->nbc", features, self.direction)
+        projected = projected * (self.log_scale.exp() / lengths)
+        own = torch.eye(len(features), device=features.device, dtype=projected.dtype)
+        return _distances(projected) + _OWN * own[..., None]
