@@ -8,9 +8,15 @@ import torch
 from torch import nn
 
 from predictor.errors import SettingsError, TensorContractError
+from predictor.networks.convolutional_classifier import (
+    ConvolutionalClassifier,
+    ConvolutionalClassifierConfig,
+)
 from predictor.networks.dense_classifier import DenseClassifier, DenseClassifierConfig
 from predictor.networks.noise import GaussianNoise
 from predictor.networks.normalized_generator import (
+    NormalizedConvolutionalGenerator,
+    NormalizedConvolutionalGeneratorConfig,
     NormalizedDenseGenerator,
     NormalizedDenseGeneratorConfig,
 )
@@ -30,6 +36,16 @@ def generator(**values: Any) -> NormalizedDenseGenerator:
     return NormalizedDenseGenerator(NormalizedDenseGeneratorConfig(**values))
 
 
+def convolutional(**values: Any) -> ConvolutionalClassifier:
+    torch.manual_seed(0)
+    return ConvolutionalClassifier(ConvolutionalClassifierConfig(**values))
+
+
+def transposed(**values: Any) -> NormalizedConvolutionalGenerator:
+    torch.manual_seed(0)
+    return NormalizedConvolutionalGenerator(NormalizedConvolutionalGeneratorConfig(**values))
+
+
 SMALL: dict[str, Any] = {"shape": (1, 4, 4), "hidden": (8, 6)}
 
 
@@ -39,6 +55,15 @@ def test_parameters_of_the_mnist_pair() -> None:
     assert trained(classifier()) == weights + 10  # the scale of the last layer alone
     # Weights, and of each normalization a bias; weights, bias and scale of the pixels
     assert trained(generator()) == 100 * 500 + 500 + 500 * 500 + 500 + 500 * 784 + 2 * 784
+
+
+def test_parameters_of_the_convolutional_pairs() -> None:
+    assert trained(convolutional()) == 1_406_804
+    assert trained(convolutional(maps=(64, 128))) == 626_580
+    kernels = 100 * 5 * 192 + 100 * 5 + 100 + 100 * 10  # and ten weights more each to the logits
+    assert trained(convolutional(minibatch="code")) == 1_406_804 + kernels
+    layers = [100 * 8192 + 8192, 512 * 256 * 25 + 256, 256 * 128 * 25 + 128, 128 * 3 * 25 + 3 + 3]
+    assert trained(transposed()) == sum(layers)
 
 
 def test_noise_stands_before_every_layer_and_only_in_training() -> None:
@@ -102,6 +127,101 @@ def test_hidden_units_of_the_generator_are_normalized_with_a_bias_and_no_gain() 
     assert images.shape == (64, 1, 4, 4)
     assert 0 < images.min() < images.max() < 1
     assert network.eval()(torch.rand(1, 5)).shape == (1, 1, 4, 4)  # by running statistics
+
+
+TINY: dict[str, Any] = {"shape": (1, 16, 16), "maps": (4, 6)}
+
+
+def test_maps_of_the_convolutional_classifier() -> None:
+    network = convolutional(**TINY, classes=3).eval()
+    sizes: list[tuple[int, ...]] = []
+    for layer in network.hidden:
+        if isinstance(layer, nn.LeakyReLU):
+            layer.register_forward_hook(lambda module, given, out: sizes.append(out.shape[1:]))
+    images = torch.rand(2, 1, 16, 16) * 2 - 1
+    found = network(images)
+    assert (
+        sizes == [(4, 16, 16)] * 2 + [(4, 8, 8), (6, 8, 8), (6, 8, 8), (6, 4, 4)] + [(6, 2, 2)] * 3
+    )
+    assert torch.equal(found.features, network.hidden(images).mean((2, 3)))
+    assert found.logits.shape == (2, 3)
+    dropped = [m.p for m in network.modules() if isinstance(m, nn.Dropout)]
+    assert dropped == [0.2, 0.5, 0.5]
+
+
+def test_convolutional_pair_begins_by_data() -> None:
+    network = convolutional(**TINY, classes=3, input_dropout=0.0, dropout=0.0)
+    images = torch.rand(200, 1, 16, 16) * 2 - 1
+    network.prepare(images)
+    logits = network(images).logits
+    assert torch.allclose(logits.mean(0), torch.zeros(3), atol=1e-4)
+    assert torch.allclose(logits.std(0, correction=0), torch.full((3,), 0.1), atol=1e-4)
+    painter = transposed(shape=(1, 16, 16), latent=5, maps=(6, 4))
+    painter.prepare(200)
+    before_tanh = painter(torch.rand(200, 5)).atanh()
+    assert before_tanh.std().item() == pytest.approx(0.1, rel=0.1)
+    assert before_tanh.mean().item() == pytest.approx(0, abs=0.02)
+
+
+def test_batches_do_not_see_each_other_in_minibatch_discrimination() -> None:
+    for network in (
+        convolutional(**TINY, classes=3, minibatch="code").eval(),
+        classifier(shape=(1, 16, 16), hidden=(8, 6), classes=3, minibatch="paper").eval(),
+    ):
+        batches = [torch.rand(count, 1, 16, 16) for count in (4, 3)]
+        for batch, found in zip(batches, network.apart(batches), strict=True):
+            assert torch.allclose(found.logits, network(batch).logits, atol=1e-5)
+        crowd = network(torch.cat(batches))
+        assert not torch.allclose(crowd.logits[:4], network(batches[0]).logits, atol=1e-3)
+
+
+@pytest.mark.parametrize("make", [generator, transposed])
+def test_a_picture_does_not_depend_on_the_others_under_virtual_normalization(make: Any) -> None:
+    small = {"shape": (1, 16, 16), "latent": 5, "normalization": "virtual", "references": 7}
+    network = make(**small)
+    latents = torch.rand(6, 5)
+    together = network(latents)
+    assert together.shape == (6, 1, 16, 16)
+    assert torch.allclose(network(latents[2:3]), together[2:3], atol=1e-5)
+    assert "reference" in network.state_dict()
+    usual = make(**small | {"normalization": "batch"})
+    assert not torch.allclose(usual(latents[2:4]), usual(latents)[2:4], atol=1e-3)
+
+
+def test_the_code_s_first_layer_is_normalized_unit_by_unit() -> None:
+    network = transposed(shape=(3, 32, 32), maps=(8, 4))
+    kinds = [m.num_features for m in network.modules() if isinstance(m, nn.BatchNorm1d)]
+    assert kinds == [8 * 8 * 8]
+    assert network(torch.rand(2, 100)).abs().max() < 1
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"shape": (3, 11, 32)},
+        {"maps": (0, 1)},
+        {"classes": 1},
+        {"dropout": 1.0},
+        {"input_noise": -1.0},
+        {"minibatch_kernels": 0},
+    ],
+)
+def test_impossible_convolutional_classifiers_are_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError):
+        ConvolutionalClassifierConfig(**values)
+
+
+@pytest.mark.parametrize("values", [{"shape": (3, 30, 32)}, {"maps": ()}, {"references": 0}])
+def test_impossible_convolutional_generators_are_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError):
+        NormalizedConvolutionalGeneratorConfig(**values)
+
+
+def test_plain_weights_are_an_ordinary_linear_layer() -> None:
+    network = classifier(**SMALL, weights="plain")
+    layers = [m for m in network.modules() if isinstance(m, nn.Linear)]
+    assert len(layers) == 3
+    assert layers[0].weight.std().item() == pytest.approx(0.1, rel=0.2)
 
 
 @pytest.mark.parametrize(

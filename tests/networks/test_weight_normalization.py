@@ -5,7 +5,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from predictor.networks.weight_normalization import WeightNormLinear, begin_from_data
+from predictor.networks.weight_normalization import (
+    WeightNormConvolution,
+    WeightNormLinear,
+    WeightNormTransposedConvolution,
+    begin_from_data,
+)
 
 
 def layer(trained: bool = True, **how: float) -> WeightNormLinear:
@@ -75,3 +80,40 @@ def test_outputs_begin_with_mean_zero_and_the_deviation_asked_for(deviation: flo
     before = {name: value.clone() for name, value in network.state_dict().items()}
     network(torch.zeros(2, 6, dtype=torch.float64))  # an ordinary pass begins nothing
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "axis"),
+    [
+        (
+            WeightNormConvolution(2, 3, 3, stride=2, padding=1, has_trained_scale=True),
+            nn.Conv2d(2, 3, 3, 2, 1),
+            0,
+        ),
+        (
+            WeightNormTransposedConvolution(2, 3, 5, has_trained_scale=True),
+            nn.ConvTranspose2d(2, 3, 5, 2, 2, output_padding=1),
+            1,
+        ),
+    ],
+)
+def test_convolutions_are_those_of_weights_of_the_length_of_the_scale(
+    ours: WeightNormConvolution | WeightNormTransposedConvolution, theirs: nn.Module, axis: int
+) -> None:
+    torch.manual_seed(0)
+    with torch.no_grad():
+        ours.scale.copy_(torch.tensor([1.0, -2.0, 0.5]))
+        ours.bias.copy_(torch.tensor([0.1, 0.2, 0.3]))
+        other = tuple(a for a in range(4) if a != axis)
+        lengths = (ours.direction.square().sum(other, keepdim=True) + 1e-6).sqrt()
+        shape = [1, 1, 1, 1]
+        shape[axis] = 3
+        theirs.weight.copy_(ours.direction * ours.scale.reshape(shape) / lengths)
+        theirs.bias.copy_(ours.bias)
+    inputs = torch.randn(2, 2, 6, 6)
+    assert torch.allclose(ours(inputs), theirs(inputs), atol=1e-5)
+    begin_from_data(ours, lambda: ours(inputs))
+    outputs = ours(inputs)
+    assert torch.allclose(outputs.mean((0, 2, 3)), torch.zeros(3), atol=1e-5)
+    # A negative scale stays negative: the deviation is that of the size.
+    assert torch.allclose(outputs.std((0, 2, 3), correction=0), torch.ones(3), atol=1e-4)

@@ -214,3 +214,41 @@ def test_the_mnist_recipe_is_that_of_the_code() -> None:
         assert phase.optimizer.learning_rate_factor is not None
         rates = [0.003 * phase.optimizer.learning_rate_factor(i) for i in (0, 179_999)]
         assert rates == [0.003, 0.003]
+
+
+@pytest.mark.parametrize("kind", ["minimax", "non_saturating"])
+def test_the_generator_may_be_asked_to_be_taken_for_real(kind: str) -> None:
+    system = built(generator_loss=kind)
+    sums = system.networks["discriminator"](generated(system)).logits.exp().sum(1)
+    share = sums / (1 + sums)
+    expected = (1 - share).log().mean() if kind == "minimax" else -share.log().mean()
+    found = loss_of(system, 1, batch_of()).terms
+    assert found["adversarial"].item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_label_smoothing_is_one_sided() -> None:
+    plain, smoothed = (loss_of(built(real_target=t), 0, batch_of()).terms for t in (1.0, 0.9))
+    assert smoothed["generated"] == plain["generated"]
+    system = built()
+    sums = system.networks["discriminator"]((batch_of()["image"] + 1) / 2).logits.exp().sum(1)
+    share = sums / (1 + sums)
+    expected = -0.5 * (0.9 * share.log() + 0.1 * (1 - share).log()).mean()
+    assert smoothed["unlabelled"].item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_historical_averaging_pulls_both_players_to_where_they_have_been() -> None:
+    system, batch = built(historical_averaging=0.5), batch_of()
+    for number, name in enumerate(("discriminator", "generator")):
+        network = system.networks[name]
+        start = [parameter.detach().clone() for parameter in network.parameters()]
+        first = loss_of(system, number, batch).terms
+        assert first["historical_averaging"].item() == 0
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter += 0.2
+        second = loss_of(system, number, batch).terms
+        # The mean of both times is halfway, 0.1 from where it is now.
+        count = sum(parameter.numel() for parameter in start)
+        expected = 0.5 * count * 0.1**2
+        assert second["historical_averaging"].item() == pytest.approx(expected, rel=1e-3)
+    assert {"discriminator_history", "generator_history"} <= set(system.networks)

@@ -1,0 +1,76 @@
+"""What examples have in common: closed forms, and a loop that counts pair by pair."""
+
+import math
+
+import pytest
+import torch
+
+from predictor.networks.minibatch_discrimination import (
+    MinibatchDiscrimination,
+    NormalizedMinibatchDiscrimination,
+)
+from predictor.networks.weight_normalization import begin_from_data
+
+
+def features(count: int = 6, width: int = 4) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(count, width, dtype=torch.float64, generator=generator)
+
+
+def paper() -> MinibatchDiscrimination:
+    torch.manual_seed(0)
+    return MinibatchDiscrimination(4, kernels=3, width=2).double()
+
+
+def code() -> NormalizedMinibatchDiscrimination:
+    torch.manual_seed(0)
+    return NormalizedMinibatchDiscrimination(4, kernels=3, width=2).double()
+
+
+def test_a_batch_of_one_picture_is_as_close_as_can_be() -> None:
+    same = features(1).expand(5, 4)
+    assert torch.allclose(paper()(same)[:, 4:], torch.tensor(5.0).double())  # all, itself too
+    assert torch.allclose(code()(same)[:, 4:] + 1, torch.tensor(4.0).double())  # bias -1
+
+
+def test_the_paper_s_sum_pair_by_pair() -> None:
+    layer, seen = paper(), features()
+    found = layer(seen)
+    assert torch.equal(found[:, :4], seen)
+    for i in range(6):
+        for b in range(3):
+            matrices = [layer.kernels[b] @ seen[j] for j in range(6)]
+            expected = sum(
+                math.exp(-(matrices[i] - matrices[j]).abs().sum().item()) for j in range(6)
+            )
+            assert found[i, 4 + b].item() == pytest.approx(expected)
+
+
+def test_the_code_s_kernels_have_the_length_of_their_scale() -> None:
+    layer, seen = code(), features()
+    with torch.no_grad():
+        layer.log_scale.copy_(torch.randn(3, 2))
+    found = layer(seen)
+    kernels = torch.nn.functional.normalize(layer.direction, dim=2)
+    kernels = kernels * layer.log_scale.exp()[..., None]
+    for i in range(6):
+        for b in range(3):
+            others = [
+                math.exp(-(kernels[b] @ (seen[i] - seen[j])).abs().sum().item())
+                for j in range(6)
+                if j != i
+            ]
+            assert found[i, 4 + b].item() == pytest.approx(sum(others) - 1)
+
+
+def test_it_begins_with_the_nearest_at_two_and_a_mean_of_zero() -> None:
+    layer, seen = code(), 7 * features(50)
+    begin_from_data(layer, lambda: layer(seen))
+    nearest = layer._others(seen).amin(dim=1).mean(dim=0)
+    assert torch.allclose(nearest, torch.tensor(2.0).double())
+    assert torch.allclose(layer(seen)[:, 4:].mean(0), torch.zeros(3).double(), atol=1e-12)
+
+
+@pytest.mark.parametrize("make", [paper, code])
+def test_gradients(make: type) -> None:
+    assert torch.autograd.gradcheck(make(), (features(3).requires_grad_(),))
