@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from predictor.errors import SettingsError
+from predictor.training.settings import merged
 
 
 class Target(BaseModel):
@@ -75,6 +76,9 @@ class Recipe(BaseModel):
     """The recipe that has the table, where this one has none of its own."""
     published_as: str | None = None
     """The method of the table that this recipe is: what the gap is measured to."""
+    like: str | None = None
+    """The recipe that has what this one does not say: source, data, settings key by key. Another
+    recipe's number is no target of this one, unless it has some of its own to say of it."""
 
 
 def recipe_names() -> list[str]:
@@ -91,7 +95,13 @@ def load_recipe(name: str) -> Recipe:
         hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names) or 'none'}"
         raise SettingsError(f"no recipe {name!r}; {hint}")
     text = resources.files(__name__).joinpath(f"{name}.toml").read_text(encoding="utf-8")
-    return Recipe.model_validate({"name": name, **tomllib.loads(text)})
+    told: Mapping[str, Any] = {"name": name, **tomllib.loads(text)}
+    if "like" in told:
+        model = load_recipe(told["like"]).model_dump(exclude_unset=True)
+        if "target" not in told:
+            model.pop("target", None)
+        told = merged(model, told)
+    return Recipe.model_validate(told)
 
 
 def published_table(recipe: Recipe) -> tuple[str, tuple[PublishedRow, ...]]:

@@ -105,3 +105,16 @@ def test_what_a_recipe_is_tested_by_is_there(name: str) -> None:
         _, rows = published_table(recipe)
         own = next(row.scores for row in rows if row.method == recipe.published_as)
         assert recipe.target.value in {value for values in own.values() for value in values}
+
+
+def test_a_recipe_has_what_the_one_it_is_like_says_and_its_own() -> None:
+    whole, other = (load_recipe(f"improved-gan-mnist-{labels}") for labels in (100, 20))
+    assert other.name == "improved-gan-mnist-20"
+    assert other.target is not None
+    assert whole.target is not None
+    assert (other.target.value, other.target.metric) == (1677, whole.target.metric)
+    assert other.settings == {**whole.settings, "labels": 20}
+    deep = load_recipe("improved-gan-svhn-minibatch")  # like one that is like another
+    assert (
+        deep.settings["generator"] == load_recipe("improved-gan-cifar10-4000").settings["generator"]
+    )

@@ -252,3 +252,67 @@ def test_historical_averaging_pulls_both_players_to_where_they_have_been() -> No
         expected = 0.5 * count * 0.1**2
         assert second["historical_averaging"].item() == pytest.approx(expected, rel=1e-3)
     assert {"discriminator_history", "generator_history"} <= set(system.networks)
+
+
+@pytest.mark.parametrize(
+    ("name", "epoch_iterations", "points"),
+    [
+        # Salimans et al., code: lr · min(3 - epoch / 400, 1), and / 300 for SVHN
+        ("improved-gan-cifar10-4000", 500, {0: 1.0, 800: 1.0, 900: 0.75, 1000: 0.5, 1199: 1 / 400}),
+        ("improved-gan-svhn-1000", 732, {0: 1.0, 600: 1.0, 750: 0.5, 899: 1 / 300}),
+    ],
+)
+def test_learning_rates_of_the_convolutional_recipes(
+    name: str, epoch_iterations: int, points: dict[int, float]
+) -> None:
+    values = validated_settings(ImprovedGanSettings, load_recipe(name).settings)
+    for phase in build(values).phases:
+        assert phase.optimizer is not None
+        factor = phase.optimizer.learning_rate_factor
+        assert phase.optimizer.learning_rate == 3e-4
+        assert factor is not None
+        for epoch, expected in points.items():
+            assert factor(epoch * epoch_iterations) == pytest.approx(expected, abs=1e-5)
+
+
+ABLATIONS = {
+    "": {},
+    "-minibatch": {"discriminator.minibatch": "code"},
+    "-adversarial": {"generator_loss": "non_saturating"},
+    "-adversarial-minibatch": {
+        "generator_loss": "non_saturating",
+        "discriminator.minibatch": "code",
+    },
+    "-absolute": {"generator_loss": "absolute_feature_matching"},
+    "-smoothing": {"real_target": 0.9},
+    "-historical": {"historical_averaging": 0.001},
+    "-virtual": {"generator.normalization": "virtual"},
+    "-no-noise": {"discriminator.input_noise": 0.0, "discriminator.noise": 0.0},
+    "-plain-weights": {
+        "begins_by_data": False,
+        "discriminator.weights": "plain",
+        "discriminator.weight_deviation": 0.05,
+    },
+    "-no-data-start": {"begins_by_data": False},
+    "-no-average": {"average_decay": 0.0},
+    "-labels-alone": {"unlabelled_weight": 0.0},
+}
+
+
+@pytest.mark.parametrize("suffix", ABLATIONS)
+def test_an_ablation_changes_its_technique_and_nothing_else(suffix: str) -> None:
+    whole = flat(load_recipe("improved-gan-mnist-100").settings)
+    name = f"improved-gan-mnist-ablation{suffix}"
+    found = flat(load_recipe(name).settings)
+    assert found == {**whole, "iterations": 36_000, **ABLATIONS[suffix]}
+    build(validated_settings(ImprovedGanSettings, load_recipe(name).settings))
+
+
+def flat(settings: Any) -> dict[str, Any]:
+    found = {}
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            found |= {f"{name}.{key}": below for key, below in value.items()}
+        else:
+            found[name] = value
+    return found
