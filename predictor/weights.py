@@ -12,7 +12,7 @@ import difflib
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -86,6 +86,8 @@ class Metadata(BaseModel):
     part: str | None = None
     """Which network of the model it is, ``"discriminator"``; None for the one that people run."""
     contract: TensorContract
+    class_names: tuple[str, ...] | None = None
+    """By label, for a model that tells classes."""
     provenance: Provenance
     tensors_sha256: str
     """Hash of the stored tensors, by name: a flipped bit is not a prediction."""
@@ -99,6 +101,7 @@ def save_network(
     *,
     task: str = "frames",
     part: str | None = None,
+    class_names: Sequence[str] | None = None,
     overwrite: bool = False,
 ) -> Metadata:
     """Write `network` to `path` and return what was written beside its tensors.
@@ -127,6 +130,7 @@ def save_network(
             context=context,
             multiple=described.multiple,
         ),
+        class_names=None if class_names is None else tuple(class_names),
         provenance=provenance,
         tensors_sha256=_sha256(tensors),
     )

@@ -28,6 +28,7 @@ LAYERS = [
     ["predictor.holes"],
     [
         "predictor.frame_predictor",
+        "predictor.image_classifier",
         "predictor.image_sampler",
         "predictor.inpainter",
         "predictor.classical_fill",

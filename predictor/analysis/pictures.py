@@ -3,17 +3,26 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from predictor.analysis.features import BATCH, ImageEncoder
+from predictor.analysis.features import BATCH
 from predictor.data import open_images
 from predictor.data.image_packing import Fit, packed_images
 
 Pixels = NDArray[np.uint8]
+
+
+class TakesImages(Protocol):
+    """What takes images of one size."""
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """``(C, H, W)``"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +47,7 @@ class PictureParts:
 
 
 def fitted_pictures(
-    path: Path, encoder: ImageEncoder, *, are_labelled: bool = False
+    path: Path, encoder: TakesImages, *, are_labelled: bool = False
 ) -> PictureParts:
     """Return the pictures at `path`, resized to cover what `encoder` takes and cropped to it.
 

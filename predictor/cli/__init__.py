@@ -2,6 +2,7 @@
 
 import typer
 
+from predictor.cli.classify import classify
 from predictor.cli.encode import encode
 from predictor.cli.evaluate import evaluate
 from predictor.cli.export import export
@@ -14,5 +15,16 @@ from predictor.cli.train import train
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
-for _command in (train, resume, sample, encode, evaluate, features, probe, reproduce, export):
+for _command in (
+    train,
+    resume,
+    sample,
+    classify,
+    encode,
+    evaluate,
+    features,
+    probe,
+    reproduce,
+    export,
+):
     app.command(rich_help_panel="Training")(_command)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from predictor.cli.evaluate_classification import evaluate_classification
 from predictor.cli.evaluate_classifier import evaluate_classifier
 from predictor.cli.evaluate_frames import evaluate_frames
 from predictor.cli.evaluate_images import evaluate_images
@@ -21,6 +22,7 @@ EVALUATIONS: Mapping[str, Callable[..., None]] = {
     "dcgan": evaluate_images,
     "infogan": evaluate_images,
     "classifier": evaluate_classifier,
+    "improved-gan": evaluate_classification,
 }
 """What measures a model and prints what it found, by the task in the model's file."""
 
@@ -32,6 +34,7 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "inpaint": ("against",),
     "classifier": (),
     "infogan": (*_OF_IMAGES, "labelled"),
+    "improved-gan": ("others",),
 }
 """Those of other tasks, and of generators that have more."""
 
@@ -53,6 +56,12 @@ def evaluate(
         Path | None,
         typer.Option(
             "--output", "-o", metavar="REPORT", help="Also write a page with curves and pictures."
+        ),
+    ] = None,
+    others: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with", metavar="MODEL", help="Classifiers: answer together with it; repeatable."
         ),
     ] = None,
     horizon: Annotated[int, typer.Option(min=1, help="Videos: frames ahead.")] = 8,
@@ -89,6 +98,8 @@ def evaluate(
     pictures: Parzen log-likelihood, neighbours among each other and in the training pictures,
     precision and recall; where a model has codes, their information and the error of the first.
     Classifiers: accuracy.
+    precision and recall. Classifiers: errors, of improved-gan also who is taken for whom, and
+    calibration.
     """
     from predictor.errors import UnknownModel
     from predictor.weights import find_model, read_metadata
@@ -106,6 +117,7 @@ def evaluate(
         )
     special = {
         "against": against,
+        "others": others,
         "horizon": horizon,
         "windows": windows,
         "samples": samples,
@@ -117,7 +129,8 @@ def evaluate(
     for name in special:
         source = context.get_parameter_source(name)
         if name not in own and source is not None and source.name == "COMMANDLINE":
-            raise typer.BadParameter(f"--{name} is not of models for `predictor {task}`")
+            option = "with" if name == "others" else name
+            raise typer.BadParameter(f"--{option} is not of models for `predictor {task}`")
     EVALUATIONS[task](
         model=model,
         data=data,

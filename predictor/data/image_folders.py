@@ -38,6 +38,26 @@ def images_in_folder(folder: Path) -> ImageCollection:
 
     Raises `UnusableData` if there is none.
     """
+    names, folders = _names_below(folder)
+    stamp = stamp_of([folder / name for name in names], names)
+    return collected(folder, names, folders, _contents_of(folder), stamp)
+
+
+def every_picture(folder: Path, names: Sequence[str] | None = None) -> ImageCollection:
+    """Return the pictures `names` in `folder`, or all in its tree by their paths, as one part.
+
+    Folders in it are neither classes nor parts. Raises `UnusableData` if there is no picture.
+    """
+    names = _names_below(folder)[0] if names is None else names
+    if not names:
+        raise UnusableData(f"{folder} has no picture in it")
+    stamp = stamp_of([folder / name for name in names], names)
+    part = _part(folder, "", names, None, _contents_of(folder))
+    return ImageCollection(folder, {TRAIN: part}, stamp)
+
+
+def _names_below(folder: Path) -> tuple[list[str], list[str]]:
+    """Return the pictures in the tree under `folder`, sorted, and the folders in it."""
     names, folders = [], []
     for parent, below, files in os.walk(folder):
         below[:] = sorted(name for name in below if not name.startswith("."))
@@ -46,8 +66,10 @@ def images_in_folder(folder: Path) -> ImageCollection:
             path = Path(parent) / name
             if is_image_path(path) and not name.startswith("."):
                 names.append(path.relative_to(folder).as_posix())
-    names.sort()
+    return sorted(names), folders
 
+
+def _contents_of(folder: Path) -> ReadBytes:
     def contents(wanted: Sequence[str]) -> Iterator[bytes | UnreadableImage]:
         for name in wanted:
             try:
@@ -55,8 +77,7 @@ def images_in_folder(folder: Path) -> ImageCollection:
             except OSError as error:
                 yield UnreadableImage(f"{folder / name} cannot be read: {error.strerror}")
 
-    stamp = stamp_of([folder / name for name in names], names)
-    return collected(folder, names, folders, contents, stamp)
+    return contents
 
 
 def collected(

@@ -16,10 +16,11 @@ from predictor.data.image_arrays import (
     is_idx_name,
     mat_files,
 )
-from predictor.data.image_folders import images_in_folder
+from predictor.data.image_folders import every_picture, images_in_folder
 from predictor.data.image_parts import ImageCollection
 from predictor.data.image_stamps import stamp_of
 from predictor.errors import UnusableData
+from predictor.media.images import is_image_path
 
 EXPECTED = (
     "a folder of pictures or of class folders, a tar archive of them, NPZ, the IDX files of MNIST, "
@@ -48,7 +49,25 @@ def open_images(path: Path) -> ImageCollection:
     raise UnusableData(f"{path} is none of these: {EXPECTED}")
 
 
+def open_pictures(path: Path) -> ImageCollection:
+    """Return the pictures at `path` to be looked at, none to be learnt from.
+
+    One picture, or all in the tree of a folder by their paths, whatever its folders are called; for
+    other formats what `open_images` returns. Raises `UnusableData`.
+    """
+    if path.is_file() and is_image_path(path):
+        return every_picture(path.parent, [path.name])
+    if path.is_dir() and _array_files(path) is None:
+        return every_picture(path)
+    return open_images(path)
+
+
 def _in_folder(folder: Path) -> ImageCollection:
+    return _array_files(folder) or images_in_folder(folder)
+
+
+def _array_files(folder: Path) -> ImageCollection | None:
+    """Return the pictures of the files of arrays in `folder`; None where it has none."""
     files = sorted(file for file in folder.iterdir() if file.is_file())
     names = [file.name for file in files]
     if found := idx_files(folder):
@@ -57,4 +76,4 @@ def _in_folder(folder: Path) -> ImageCollection:
         return cifar_batches(folder, names, lambda n: (folder / n).read_bytes(), stamp_of(files))
     if found := mat_files(folder):
         return images_in_mat(folder, found)
-    return images_in_folder(folder)
+    return None

@@ -5,6 +5,7 @@ of this project; both ends matter, since SSIM compares brightness counted from b
 """
 
 from predictor.metrics.assigned_classes import assigned_class_error, assigned_classes
+from predictor.metrics.calibration import Calibration, calibration
 from predictor.metrics.class_score import class_score
 from predictor.metrics.frechet import frechet_distance
 from predictor.metrics.moving import moving_by_flow_color, moving_by_speed
@@ -23,10 +24,12 @@ from predictor.metrics.ssim import ssim
 
 __all__ = [
     "SIGMAS",
+    "Calibration",
     "Nearest",
     "OfficialScores",
     "assigned_class_error",
     "assigned_classes",
+    "calibration",
     "class_score",
     "frechet_distance",
     "log_mean_exp",

@@ -1,7 +1,7 @@
 """What the discriminators that tell classes return, and their last layers."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -26,8 +26,15 @@ class Classification(NamedTuple):
     """``(N, F)``, of its last hidden layer, for feature matching."""
 
 
+@runtime_checkable
 class Classifier(Protocol):
     """A network that tells which of K classes an image is of, in two steps."""
+
+    classes: int
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """``(C, H, W)`` of the images that it takes."""
 
     def features(self, images: Tensor) -> Tensor:
         """Return what it sees in images ``(N, C, H, W)`` in its units, each by itself."""

@@ -86,6 +86,7 @@ def export_run(
             provenance,
             task=run.system_name,
             part=part,
+            class_names=facts.get("classes"),
             overwrite=overwrite,
         )
     metadata = save_network(
@@ -94,6 +95,7 @@ def export_run(
         network,
         provenance,
         task=run.system_name,
+        class_names=facts.get("classes"),
         overwrite=overwrite,
     )
     write_whole(card, model_card(file, metadata, run, companion_files).encode())
@@ -123,6 +125,7 @@ def training_command(run: Run) -> str:
 _USAGE = {
     "classifier": "predictor evaluate MODEL pictures/ --features {name}",
     "frames": "predictor frames in.mp4 --model {name}",
+    "improved-gan": "predictor classify {name} pictures/",
     "inpaint": 'predictor.load("{name}").fill(images, masks)',
     "infogan": "predictor sample {name} --vary c1 -o codes.png",
 }

@@ -118,3 +118,4 @@ def test_a_recipe_has_what_the_one_it_is_like_says_and_its_own() -> None:
     assert (
         deep.settings["generator"] == load_recipe("improved-gan-cifar10-4000").settings["generator"]
     )
+    assert deep.target is None  # that of another recipe is none of its own

@@ -1,0 +1,196 @@
+"""How often a classifier, or several together, are wrong on labelled pictures, and how sure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from predictor.analysis.classifiers import require_alike
+from predictor.analysis.intervals import number_json
+from predictor.analysis.pictures import fitted_pictures, image_batches
+from predictor.data.image_parts import TEST, TRAIN, VALIDATION
+from predictor.errors import UnusableData
+from predictor.image_classifier import ImageClassifier
+from predictor.metrics import Calibration, calibration
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """What was found for one class."""
+
+    name: str
+    pictures: int
+    right: int
+    answers: int
+    """Pictures that were taken for it."""
+
+    @property
+    def recall_percent(self) -> float:
+        """Share of its pictures that were taken for it; NaN where there are none."""
+        return 100 * self.right / self.pictures if self.pictures else float("nan")
+
+    @property
+    def precision_percent(self) -> float:
+        """Share of what was taken for it that is of it; NaN where nothing was."""
+        return 100 * self.right / self.answers if self.answers else float("nan")
+
+
+@dataclass(frozen=True)
+class ClassificationEvaluation:
+    """What was measured on one part of labelled pictures."""
+
+    part: str
+    pictures: int
+    class_names: tuple[str, ...]
+    confusion: NDArray[np.int64]
+    """``(K, K)``: pictures of the class of the row that were taken for that of the column. Of
+    several models it is that of their mean."""
+    calibration: Calibration
+    cross_entropy_nats: float
+    """Mean of -ln of the probability of the true class."""
+    wrong_by_model: Mapping[str, int]
+    """Of each model by itself."""
+    skipped: tuple[str, ...]
+
+    @property
+    def wrong(self) -> int:
+        """Pictures taken for another class."""
+        return self.pictures - int(self.confusion.trace())
+
+    @property
+    def error_percent(self) -> float:
+        """Their share."""
+        return 100 * self.wrong / self.pictures
+
+    @property
+    def mean_wrong(self) -> tuple[float, float]:
+        """Mean and deviation of the pictures that single models take for another class."""
+        found = list(self.wrong_by_model.values())
+        return mean(found), stdev(found) if len(found) > 1 else 0.0
+
+    def classes(self) -> list[ClassScores]:
+        """Return the scores of each class."""
+        return [
+            ClassScores(
+                name,
+                pictures=int(self.confusion[label].sum()),
+                right=int(self.confusion[label, label]),
+                answers=int(self.confusion[:, label].sum()),
+            )
+            for label, name in enumerate(self.class_names)
+        ]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `json.dump` takes; ``scores`` are those of a card."""
+        average, deviation = self.mean_wrong
+        bins = self.calibration
+        return {
+            "part": self.part,
+            "pictures": self.pictures,
+            "scores": {
+                "wrong": self.wrong,
+                "error_percent": self.error_percent,
+                "cross_entropy_nats": self.cross_entropy_nats,
+                "expected_calibration_error_percent": 100 * bins.expected_error,
+            },
+            "models": [
+                {"model": name, "wrong": wrong} for name, wrong in self.wrong_by_model.items()
+            ],
+            "mean_wrong": average,
+            "deviation_wrong": deviation,
+            "classes": [
+                {
+                    "class": each.name,
+                    "pictures": each.pictures,
+                    "recall_percent": number_json(each.recall_percent),
+                    "precision_percent": number_json(each.precision_percent),
+                }
+                for each in self.classes()
+            ],
+            "confusion": self.confusion.tolist(),
+            "reliability": [
+                {
+                    "pictures": int(count),
+                    "confidence": number_json(float(confidence)),
+                    "accuracy": number_json(float(accuracy)),
+                }
+                for count, confidence, accuracy in zip(
+                    bins.counts, bins.confidence, bins.accuracy, strict=True
+                )
+            ],
+            "skipped": list(self.skipped),
+        }
+
+
+def evaluated_classification(
+    models: Mapping[str, ImageClassifier], path: Path
+) -> ClassificationEvaluation:
+    """Measure models by name, and the mean of their probabilities, on the pictures at `path`.
+
+    The part ``test`` is measured, else ``val``, else ``train``. Classes that have names on both
+    sides are matched by these, so the data may lack some. Raises `UnusableData` for pictures
+    without labels and for classes that the models do not know, `UnknownModel` for models that do
+    not take the same pictures or tell the same classes.
+    """
+    classifiers = list(models.values())
+    require_alike(classifiers)
+    names = classifiers[0].class_names
+    found = fitted_pictures(path, classifiers[0], are_labelled=True)
+    part = next(name for name in (TEST, VALIDATION, TRAIN) if name in found.parts)
+    pictures = found.parts[part]
+    assert pictures.labels is not None  # or it would have been refused
+    labels = torch.from_numpy(_known(path, pictures.labels, found.class_names, names))
+    batches = [
+        torch.stack([each.probabilities(images) for each in classifiers])
+        for images in image_batches(pictures.pixels)
+    ]
+    single = torch.cat(batches, dim=1)
+    together = single.mean(dim=0)
+    answers = together.argmax(dim=1)
+    return ClassificationEvaluation(
+        part=part,
+        pictures=len(labels),
+        class_names=names,
+        confusion=_confusion(labels, answers, len(names)),
+        calibration=calibration(together, labels),
+        cross_entropy_nats=float(-together[range(len(labels)), labels].double().log().mean()),
+        wrong_by_model={
+            name: int((own.argmax(dim=1) != labels).sum())
+            for name, own in zip(models, single, strict=True)
+        },
+        skipped=found.skipped,
+    )
+
+
+def _known(
+    path: Path,
+    labels: NDArray[np.int64],
+    data_names: Sequence[str] | None,
+    names: Sequence[str],
+) -> NDArray[np.int64]:
+    """Return the labels of the data as those of the model."""
+    if data_names is None:
+        data_names = [str(label) for label in range(int(labels.max()) + 1)]
+        if len(data_names) <= len(names):  # numbers mean the same on both sides
+            return labels
+    place = {name: label for label, name in enumerate(names)}
+    unknown = [data_names[label] for label in np.unique(labels) if data_names[label] not in place]
+    if unknown:
+        shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+        raise UnusableData(
+            f"{path} has the class {unknown[0]!r}, which the model does not tell; it tells {shown}"
+        )
+    table = np.array([place.get(name, -1) for name in data_names], dtype=np.int64)
+    return table[labels]
+
+
+def _confusion(labels: Tensor, answers: Tensor, classes: int) -> NDArray[np.int64]:
+    cells = torch.bincount(labels * classes + answers, minlength=classes**2)
+    found: NDArray[np.int64] = cells.reshape(classes, classes).numpy()
+    return found

@@ -1,0 +1,108 @@
+"""The classifier of a model, and what it says of pictures in files."""
+
+import csv
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from predictor.analysis.encoders import DISCRIMINATOR
+from predictor.analysis.pictures import image_batches
+from predictor.data.image_formats import open_pictures
+from predictor.data.image_packing import Fit, packed_images
+from predictor.devices import chosen_device, uses_bfloat16
+from predictor.errors import UnknownModel
+from predictor.image_classifier import ImageClassifier, averaged_probabilities
+from predictor.networks.classification import Classifier
+from predictor.weights import companion_file, find_model, load_network
+
+COLUMNS = ("file", "class", "probability")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a picture was taken for."""
+
+    file: str
+    """Relative to the folder asked about, or a row of a file of many pictures: ``x_test[3]``."""
+    class_name: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A row for each readable picture, in order."""
+
+    rows: tuple[Answer, ...]
+    skipped: tuple[str, ...]
+    """What could not be read, one line each; it has no row."""
+
+    def as_csv(self) -> str:
+        """Return them as a table with a line of the column names."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows((row.file, row.class_name, f"{row.probability:.6f}") for row in self.rows)
+        return text.getvalue()
+
+
+def load_classifier(
+    name_or_file: str | os.PathLike[str], device: str = "auto", precision: str = "auto"
+) -> ImageClassifier:
+    """Return the classifier of a bundled model, of a weights file or of a model folder.
+
+    It is the network that people run, or the discriminator that was released with it. Raises
+    `UnknownModel`, also for a model that tells no classes, and `DamagedWeights`.
+    """
+    path = find_model(name_or_file)
+    network, metadata = load_network(path)
+    if not isinstance(network, Classifier) and companion_file(path, DISCRIMINATOR).is_file():
+        network, metadata = load_network(companion_file(path, DISCRIMINATOR))
+    if not isinstance(network, Classifier):
+        raise UnknownModel(
+            f"the model {os.fspath(name_or_file)} tells no classes: {type(network).__name__} is "
+            "not the discriminator of a semi-supervised model (predictor train improved-gan)"
+        )
+    chosen = chosen_device(device)
+    use_bfloat16 = uses_bfloat16(precision, chosen)
+    return ImageClassifier(network, metadata.class_names, chosen, use_bfloat16)
+
+
+def classified_pictures(classifiers: Sequence[ImageClassifier], path: Path) -> Answers:
+    """Return what the mean of `classifiers` takes the pictures at `path` for.
+
+    A folder is read with all folders below it, whatever their names, in the order of the paths.
+    Pictures of another size are resized until they cover that of the model and cropped in the
+    middle, colours made grey and grey repeated, as in training. Raises `UnusableData`.
+    """
+    channels, height, width = require_alike(classifiers)
+    collection = open_pictures(path)
+    fit = Fit((height, width), 1 if channels == 1 else 3)
+    rows, skipped = [], list(collection.skipped)
+    names = classifiers[0].class_names
+    for part in collection.parts:
+        packed, unread = packed_images(collection, part, fit)
+        skipped += unread
+        pixels = packed.pictures(range(len(packed)), fit.size)
+        batches = [averaged_probabilities(classifiers, images) for images in image_batches(pixels)]
+        sure, labels = torch.cat(batches).max(dim=1)
+        for name, label, probability in zip(packed.names, labels, sure, strict=True):
+            rows.append(Answer(name, names[int(label)], float(probability)))
+    return Answers(tuple(rows), tuple(skipped))
+
+
+def require_alike(classifiers: Sequence[ImageClassifier]) -> tuple[int, int, int]:
+    """Return the ``(C, H, W)`` that all take; raises `UnknownModel` if two differ in it."""
+    first = classifiers[0]
+    for other in classifiers[1:]:
+        for what in ("image_shape", "class_names"):
+            ours, theirs = getattr(first, what), getattr(other, what)
+            if ours != theirs:
+                raise UnknownModel(
+                    f"the models cannot answer together: the {what.replace('_', ' ')} of one is "
+                    f"{ours}, of another {theirs}"
+                )
+    return first.image_shape

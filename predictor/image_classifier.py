@@ -1,0 +1,70 @@
+"""A discriminator that tells classes, as people use it: pictures in, probabilities out."""
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from predictor.errors import UnknownModel
+
+BATCH = 500
+"""Pictures classified at once."""
+
+
+class ImageClassifier:
+    """Tells of which class real pictures are.
+
+    The network has `classes`, `image_shape` and `units`; it returns `logits` ``(N, K)``. Noise and
+    dropout are off. That a picture may be generated is left out: the probabilities are those of the
+    classes of a real picture. A network with minibatch discrimination compares the pictures of a
+    batch, so its answers depend on what is asked with them.
+    """
+
+    def __init__(
+        self,
+        network: Any,
+        class_names: Sequence[str] | None = None,
+        device: torch.device | str = "cpu",
+        use_bfloat16: bool = False,
+    ) -> None:
+        self.device = torch.device(device)
+        self.network = network.eval().to(self.device)
+        self.use_bfloat16 = use_bfloat16
+        names = class_names or map(str, range(self.network.classes))
+        self.class_names = tuple(names)
+        """By label; numbers where the data had no names."""
+        if len(self.class_names) != self.network.classes:
+            raise UnknownModel(
+                f"the model tells {self.network.classes} classes and names {len(self.class_names)}"
+            )
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """``(C, H, W)`` of the pictures that it takes."""
+        return self.network.image_shape
+
+    @torch.no_grad()
+    def probabilities(self, images: Tensor) -> Tensor:
+        """Return p(class) ``(N, K)`` of pictures ``(N, C, H, W)`` in [-1, 1], on the CPU."""
+        found = [self._batch(part) for part in torch.split(images, BATCH)]
+        return torch.cat(found) if found else torch.empty(0, len(self.class_names))
+
+    def _batch(self, images: Tensor) -> Tensor:
+        with self._precision():
+            logits = self.network(self.network.units.encoded(images.to(self.device))).logits
+        return logits.float().softmax(dim=1).cpu()
+
+    def _precision(self) -> contextlib.AbstractContextManager[None]:
+        if self.use_bfloat16:
+            return torch.autocast(self.device.type, torch.bfloat16)
+        return contextlib.nullcontext()
+
+
+def averaged_probabilities(classifiers: Sequence[ImageClassifier], images: Tensor) -> Tensor:
+    """Return the mean over an ensemble of what each says of pictures ``(N, C, H, W)``: ``(N, K)``.
+
+    Salimans et al. 2016, table 1, who do not say how they join ten models.
+    """
+    return torch.stack([each.probabilities(images) for each in classifiers]).mean(dim=0)
