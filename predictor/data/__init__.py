@@ -15,7 +15,7 @@ from predictor.data.mask_source import MaskKind, MaskSettings, MaskSource
 from predictor.data.packing import with_packed_frames
 from predictor.data.photo_index import PhotoIndex, index_photos
 from predictor.data.photographs import HeldOutPhotos, PhotoDataset, PhotoSettings
-from predictor.data.semi_supervised import SemiSupervisedImages, drawn_rows
+from predictor.data.semi_supervised import SemiSupervisedImages, rows_of_each_class
 from predictor.data.split import split_by_file
 from predictor.data.video_index import IndexedVideo, VideoIndex
 
@@ -37,11 +37,11 @@ __all__ = [
     "SemiSupervisedImages",
     "SplitImages",
     "VideoIndex",
-    "drawn_rows",
     "evaluation_windows",
     "index_photos",
     "index_videos",
     "open_images",
+    "rows_of_each_class",
     "split_by_file",
     "split_images",
     "with_packed_frames",

@@ -96,7 +96,7 @@ def _order(seed: int, purpose: str, count: int) -> NDArray[np.int64]:
     return order
 
 
-def drawn_rows(
+def rows_of_each_class(
     path: Path, labels: NDArray[np.int64], count: int, classes: int, seed: int
 ) -> NDArray[np.int64]:
     """Return the rows, in order, of `count` examples drawn by `seed`, as many of each class.

@@ -21,8 +21,8 @@ from predictor.data import (
     ImageDataset,
     ImageSettings,
     SemiSupervisedImages,
-    drawn_rows,
     open_images,
+    rows_of_each_class,
     split_images,
 )
 from predictor.data.image_packing import packed_images
@@ -223,7 +223,7 @@ def open_data(settings: ImprovedGanSettings, path: Path, run: Path | None = None
             f"(classes={settings.classes})"
         )
     if settings.labels is not None:
-        drawn = drawn_rows(
+        drawn = rows_of_each_class(
             path, own_labels, settings.labels, settings.classes, settings.labels_seed
         )
         rows = rows[drawn]

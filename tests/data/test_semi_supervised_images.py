@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from made_images import noise
 from torch import Tensor
 
-from predictor.data import ImageDataset, ImageSettings, SemiSupervisedImages, drawn_rows
+from predictor.data import ImageDataset, ImageSettings, SemiSupervisedImages, rows_of_each_class
 from predictor.data.image_formats import open_images
 from predictor.data.image_packing import PackedImages, packed_images
 from predictor.errors import UnusableData
@@ -101,7 +101,7 @@ def test_crops_of_a_labelled_picture_differ_from_round_to_round(tmp_path: Path) 
 @given(st.integers(0, 5), st.integers(1, 4))
 def test_as_many_of_each_class_are_drawn(seed: int, each: int) -> None:
     labels = np.array([0] * 4 + [1] * 9 + [2] * 5)
-    rows = drawn_rows(Path("d"), labels, CLASSES * each, CLASSES, seed)
+    rows = rows_of_each_class(Path("d"), labels, CLASSES * each, CLASSES, seed)
     assert Counter(labels[rows].tolist()) == dict.fromkeys(range(CLASSES), each)
     assert len(set(rows.tolist())) == CLASSES * each
     assert rows.tolist() == sorted(rows)
@@ -109,9 +109,11 @@ def test_as_many_of_each_class_are_drawn(seed: int, each: int) -> None:
 
 def test_a_draw_depends_on_its_seed() -> None:
     labels = np.arange(300) % CLASSES
-    draws = {tuple(drawn_rows(Path("d"), labels, 6, CLASSES, seed).tolist()) for seed in range(5)}
+    draws = {
+        tuple(rows_of_each_class(Path("d"), labels, 6, CLASSES, seed).tolist()) for seed in range(5)
+    }
     assert len(draws) == 5
-    assert tuple(drawn_rows(Path("d"), labels, 6, CLASSES, 3).tolist()) in draws
+    assert tuple(rows_of_each_class(Path("d"), labels, 6, CLASSES, 3).tolist()) in draws
 
 
 @pytest.mark.parametrize(
@@ -124,4 +126,4 @@ def test_a_draw_depends_on_its_seed() -> None:
 )
 def test_impossible_draws_are_refused(count: int, message: str) -> None:
     with pytest.raises(UnusableData, match=message):
-        drawn_rows(Path("data"), np.array([0, 0, 1, 1, 2]), count, CLASSES, 0)
+        rows_of_each_class(Path("data"), np.array([0, 0, 1, 1, 2]), count, CLASSES, 0)
