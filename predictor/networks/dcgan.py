@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from predictor.errors import SettingsError, TensorContractError
 from predictor.latents import Distribution
+from predictor.networks.classification import MinibatchLayer, minibatch_layer
 from predictor.networks.initialization import initialize
 from predictor.networks.judgement import Judgement
 from predictor.networks.pixel_units import PixelUnits
@@ -146,10 +147,19 @@ class DcganDiscriminatorConfig:
     normalization_epsilon: float = 1e-5
     """Added to variances; 1e-8 in the released code."""
 
+    minibatch: MinibatchLayer = "none"
+    """Minibatch discrimination before the last layer (Salimans et al. 2016)."""
+
+    minibatch_kernels: int = 100
+    minibatch_width: int = 5
+    """Numbers that a kernel compares."""
+
     pixel_range: ClassVar[tuple[float, float]] = IMAGE_RANGE
 
     def __post_init__(self) -> None:
         _require_possible(self)
+        if min(self.minibatch_kernels, self.minibatch_width) < 1:
+            raise SettingsError("minibatch_kernels and minibatch_width must be at least 1")
 
     @property
     def last_size(self) -> Size:
@@ -177,7 +187,13 @@ class DcganDiscriminator(nn.Module):
                 layer.append(nn.BatchNorm2d(maps, eps=config.normalization_epsilon))
             self.layers.append(nn.Sequential(*layer, nn.LeakyReLU(LEAK)))
             channels = maps
-        self.last = nn.Linear(channels * math.prod(config.last_size), 1, bias=False)
+        self.minibatch, inputs = minibatch_layer(
+            config.minibatch,
+            channels * math.prod(config.last_size),
+            config.minibatch_kernels,
+            config.minibatch_width,
+        )
+        self.last = nn.Linear(inputs, 1, bias=False)
         _initialize(self)
 
     @property
@@ -201,7 +217,8 @@ class DcganDiscriminator(nn.Module):
     def forward(self, images: Tensor) -> Judgement:
         """Return the judgement on images as `activations` takes them, logits ``(N, 1, 1, 1)``."""
         features = self.activations(images)
-        return Judgement(self.last(features[-1].flatten(1))[..., None, None], features)
+        seen = self.minibatch(features[-1].flatten(1))
+        return Judgement(self.last(seen)[..., None, None], features)
 
 
 def usual_maps(size: Size, first: int = 128) -> tuple[int, ...]:

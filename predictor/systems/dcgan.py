@@ -7,7 +7,7 @@ of the released code is trained by the system ``conditional-gan``.
 import functools
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +22,7 @@ from predictor.data import ImageDataset, ImageSettings, split_images
 from predictor.errors import UnusableData
 from predictor.image_sampler import BATCH, ImageSampler
 from predictor.latents import drawn_latents
-from predictor.losses import fake_loss, non_saturating_generator_loss, real_loss
+from predictor.losses import fake_loss, non_saturating_generator_loss
 from predictor.metrics import frechet_distance
 from predictor.networks.dcgan import (
     DcganDiscriminator,
@@ -33,6 +33,7 @@ from predictor.systems.entry import TrainingData
 from predictor.systems.image_reports import VALIDATION_SEED, variance_share, write_preview
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings
+from predictor.systems.techniques import histories, loss_of_real, with_history
 from predictor.whole_files import write_whole
 
 _logger = logging.getLogger(__name__)
@@ -66,6 +67,12 @@ class DcganSettings(RunSettings):
     both gradients from the same latents, then both updates: the generator is judged by the
     discriminator as it was (Torch). ``odd_even``: even iterations train the generator, odd ones the
     discriminator (released code)."""
+    real_target: float = Field(1.0, gt=0, le=1)
+    """What the discriminator is to say of real pictures: below 1 for one-sided label smoothing
+    (Salimans et al. 2016)."""
+    historical_averaging: float = Field(0.0, ge=0)
+    """Weight of the squared distance of both networks to the mean of where they have been (ibid.).
+    """
     average_decay: float = Field(0.0, ge=0, lt=1)
     """Decay an iteration of the generator's exponential average; 0 keeps none, as published."""
     images: ImageSettings = ImageSettings(size=(64, 64))
@@ -120,26 +127,29 @@ def _filled(network: dict[str, Any], images: ImageSettings, name: str) -> dict[s
 def build(settings: DcganSettings) -> System:
     """Return both networks and the phases that train them."""
     is_odd_even = settings.schedule == "odd_even"
+    players = {
+        GENERATOR: settings.generator.build(),
+        DISCRIMINATOR: settings.discriminator.build(),
+    }
+    pull = settings.historical_averaging
+    real = loss_of_real(settings.real_target)
     discriminator = Phase(
         name=DISCRIMINATOR,
         network=DISCRIMINATOR,
-        loss=_discriminator_loss,
+        loss=with_history(functools.partial(_discriminator_loss, real), DISCRIMINATOR, pull),
         optimizer=settings.discriminator_optimizer.optimizer(settings.iterations),
         when=functools.partial(_is_turn, 1) if is_odd_even else None,
     )
     generator = Phase(
         name=GENERATOR,
         network=GENERATOR,
-        loss=functools.partial(_generator_loss, settings),
+        loss=with_history(functools.partial(_generator_loss, settings), GENERATOR, pull),
         optimizer=settings.generator_optimizer.optimizer(settings.iterations),
         draws_from=DISCRIMINATOR,
         when=functools.partial(_is_turn, 0) if is_odd_even else None,
     )
     return System(
-        networks={
-            GENERATOR: settings.generator.build(),
-            DISCRIMINATOR: settings.discriminator.build(),
-        },
+        networks={**players, **histories(players, pull)},
         phases=(discriminator, generator),
         release=GENERATOR,
         companions=(DISCRIMINATOR,),
@@ -211,7 +221,9 @@ def _latents(networks: Networks, batch: Batch) -> Tensor:
     return drawn_latents(generator.distribution, shape, images.device)
 
 
-def _discriminator_loss(networks: Networks, batch: Batch, earlier: Batch) -> PhaseLoss:
+def _discriminator_loss(
+    real: Callable[[Tensor], Tensor], networks: Networks, batch: Batch, earlier: Batch
+) -> PhaseLoss:
     """Return -ln D(x) - ln (1 - D(G(z))); real and made images are normalized apart."""
     discriminator = networks[DISCRIMINATOR]
     latents = _latents(networks, batch)
@@ -219,7 +231,7 @@ def _discriminator_loss(networks: Networks, batch: Batch, earlier: Batch) -> Pha
         made = networks[GENERATOR](latents)
     return PhaseLoss(
         {
-            "real": real_loss(discriminator(batch["image"]).logits),
+            "real": real(discriminator(batch["image"]).logits),
             "fake": fake_loss(discriminator(made).logits),
         },
         outputs={"latents": latents},

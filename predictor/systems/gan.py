@@ -5,7 +5,7 @@ generator that its section 3 advises; what the published code does otherwise is 
 """
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -19,7 +19,6 @@ from predictor.losses import (
     fake_loss,
     minimax_generator_loss,
     non_saturating_generator_loss,
-    real_loss,
 )
 from predictor.systems.entry import TrainingData, TrainingDataset
 from predictor.systems.image_reports import (
@@ -29,6 +28,7 @@ from predictor.systems.image_reports import (
 )
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings
+from predictor.systems.techniques import histories, loss_of_real, with_history
 
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"
 
@@ -53,6 +53,12 @@ class GanSettings(RunSettings):
     generator_loss: Literal["non_saturating", "minimax"] = "non_saturating"
     discriminator_weight: float = Field(1.0, gt=0)
     """Factor on both terms of the discriminator's loss (½ in the code)."""
+    real_target: float = Field(1.0, gt=0, le=1)
+    """What the discriminator is to say of real pictures: below 1 for one-sided label smoothing
+    (Salimans et al. 2016)."""
+    historical_averaging: float = Field(0.0, ge=0)
+    """Weight of the squared distance of both networks to the mean of where they have been (ibid.).
+    """
     discriminator_steps: int = Field(1, ge=1)
     """Updates of the discriminator an iteration, k of algorithm 1, each on fresh pictures."""
     schedule: Literal["alternating", "simultaneous", "odd_even"] = "alternating"
@@ -136,16 +142,22 @@ def build(settings: GanSettings) -> System:
     """Return the two networks and the phases that train them against each other."""
     is_odd_even = settings.schedule == "odd_even"
     is_simultaneous = settings.schedule == "simultaneous"
+    players = {
+        GENERATOR: settings.generator.build(),
+        DISCRIMINATOR: settings.discriminator.build(),
+    }
+    pull = settings.historical_averaging
+    discriminator_loss = functools.partial(
+        _discriminator_loss, settings, loss_of_real(settings.real_target)
+    )
+    generator_loss = functools.partial(_generator_loss, settings)
     return System(
-        networks={
-            GENERATOR: settings.generator.build(),
-            DISCRIMINATOR: settings.discriminator.build(),
-        },
+        networks={**players, **histories(players, pull)},
         phases=(
             Phase(
                 name=DISCRIMINATOR,
                 network=DISCRIMINATOR,
-                loss=functools.partial(_discriminator_loss, settings),
+                loss=with_history(discriminator_loss, DISCRIMINATOR, pull),
                 optimizer=settings.discriminator_optimizer.optimizer(settings.iterations),
                 repeats=settings.discriminator_steps,
                 when=functools.partial(_is_turn, 1) if is_odd_even else None,
@@ -153,7 +165,7 @@ def build(settings: GanSettings) -> System:
             Phase(
                 name=GENERATOR,
                 network=GENERATOR,
-                loss=functools.partial(_generator_loss, settings),
+                loss=with_history(generator_loss, GENERATOR, pull),
                 optimizer=settings.generator_optimizer.optimizer(settings.iterations),
                 draws_from=DISCRIMINATOR if is_simultaneous else None,
                 when=functools.partial(_is_turn, 0) if is_odd_even else None,
@@ -200,8 +212,8 @@ def _prepare(networks: Networks, examples: TrainingDataset) -> None:
     mean, deviation = pixel_statistics(
         examples[(0, number)]["image"] for number in range(len(examples))
     )
-    for network in networks.values():
-        prepared: Any = network
+    for name in (GENERATOR, DISCRIMINATOR):
+        prepared: Any = networks[name]
         prepared.prepare(mean, deviation)
 
 
@@ -211,7 +223,11 @@ def _latents(networks: Networks, count: int, like: Tensor) -> Tensor:
 
 
 def _discriminator_loss(
-    settings: GanSettings, networks: Networks, batch: Batch, earlier: Batch
+    settings: GanSettings,
+    real: Callable[[Tensor], Tensor],
+    networks: Networks,
+    batch: Batch,
+    earlier: Batch,
 ) -> PhaseLoss:
     """Goodfellow et al. 2014, eq. 1, with the sign turned: -ln D(x) - ln(1 - D(G(z)))."""
     generator: Any = networks[GENERATOR]
@@ -226,7 +242,7 @@ def _discriminator_loss(
     weight = settings.discriminator_weight
     return PhaseLoss(
         {
-            "real": weight * real_loss(real_logits),
+            "real": weight * real(real_logits),
             "fake": weight * fake_loss(judge(fake, fake_labels)),
         },
         outputs={"latents": latents},

@@ -32,20 +32,17 @@ from predictor.latents import drawn_latents
 from predictor.losses import (
     fake_loss,
     feature_matching_loss,
-    historical_averaging_loss,
     labelled_loss,
     minimax_generator_loss,
     non_saturating_generator_loss,
     real_logits,
-    real_loss,
-    smoothed_loss,
 )
-from predictor.networks.history import ParameterHistory
 from predictor.systems import schedule
 from predictor.systems.entry import TrainingData, TrainingDataset
 from predictor.systems.image_reports import write_preview
 from predictor.systems.phases import Batch, LossFunction, Networks, Phase, PhaseLoss, System
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings
+from predictor.systems.techniques import histories, loss_of_real, with_history
 
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"
 
@@ -163,31 +160,23 @@ def build(settings: ImprovedGanSettings) -> System:
         DISCRIMINATOR: settings.discriminator.build(),
     }
     pull = settings.historical_averaging
-    histories = {
-        f"{name}_history": ParameterHistory(network) for name, network in players.items() if pull
-    }
-    discriminator_loss: LossFunction = functools.partial(
-        _discriminator_loss, settings.unlabelled_weight, _real_loss(settings.real_target)
+    discriminator_loss = functools.partial(
+        _discriminator_loss, settings.unlabelled_weight, loss_of_real(settings.real_target)
     )
     generator_loss = _GENERATOR_LOSSES[settings.generator_loss]
-    if pull:
-        discriminator_loss, generator_loss = (
-            functools.partial(_with_history, loss, name, pull)
-            for loss, name in ((discriminator_loss, DISCRIMINATOR), (generator_loss, GENERATOR))
-        )
     return System(
-        networks={**players, **histories},
+        networks={**players, **histories(players, pull)},
         phases=(
             Phase(
                 name=DISCRIMINATOR,
                 network=DISCRIMINATOR,
-                loss=discriminator_loss,
+                loss=with_history(discriminator_loss, DISCRIMINATOR, pull),
                 optimizer=settings.discriminator_optimizer.optimizer(settings.iterations),
             ),
             Phase(
                 name=GENERATOR,
                 network=GENERATOR,
-                loss=generator_loss,
+                loss=with_history(generator_loss, GENERATOR, pull),
                 optimizer=settings.generator_optimizer.optimizer(settings.iterations),
                 repeats=settings.generator_steps,
                 draws_from=DISCRIMINATOR,
@@ -279,30 +268,26 @@ def _generated(networks: Networks, count: int, device: torch.device) -> Tensor:
     return generator(drawn_latents(generator.distribution, shape, device))
 
 
-def _real_loss(target: float) -> Callable[[Tensor], Tensor]:
-    return real_loss if target == 1 else functools.partial(smoothed_loss, target=target)
-
-
 def _discriminator_loss(
     unlabelled_weight: float,
-    loss_of_real: Callable[[Tensor], Tensor],
+    real: Callable[[Tensor], Tensor],
     networks: Networks,
     batch: Batch,
     earlier: Batch,
 ) -> PhaseLoss:
     """Return -ln p(y | x, real) and, weighted, -ln D(x) - ln(1 - D(G(z)))."""
     discriminator: Any = networks[DISCRIMINATOR]
-    real = batch["image"]
+    images = batch["image"]
     with torch.no_grad():
-        generated = _generated(networks, len(real), real.device)
+        generated = _generated(networks, len(images), images.device)
     encoded = discriminator.units.encoded
     labelled, unlabelled, fake = discriminator.apart(
-        [encoded(batch["labelled_image"]), encoded(real), generated]
+        [encoded(batch["labelled_image"]), encoded(images), generated]
     )
     return PhaseLoss(
         {
             "labelled": labelled_loss(labelled.logits, batch["label"]),
-            "unlabelled": unlabelled_weight * loss_of_real(real_logits(unlabelled.logits)),
+            "unlabelled": unlabelled_weight * real(real_logits(unlabelled.logits)),
             "generated": unlabelled_weight * fake_loss(real_logits(fake.logits)),
         }
     )
@@ -333,17 +318,6 @@ _GENERATOR_LOSSES: dict[str, LossFunction] = {
     "minimax": functools.partial(_adversarial, minimax_generator_loss),
     "non_saturating": functools.partial(_adversarial, non_saturating_generator_loss),
 }
-
-
-def _with_history(
-    loss: LossFunction, name: str, weight: float, networks: Networks, batch: Batch, earlier: Batch
-) -> PhaseLoss:
-    """Return `loss` and, weighted, how far the network `name` is from where it has been."""
-    network, history = networks[name], networks[f"{name}_history"]
-    assert isinstance(history, ParameterHistory)
-    pull = historical_averaging_loss(network.parameters(), history.noted(network))
-    found = loss(networks, batch, earlier)
-    return PhaseLoss({**found.terms, "historical_averaging": weight * pull}, found.outputs)
 
 
 def _validated(networks: Networks, batches: Iterable[Batch]) -> dict[str, float]:
