@@ -19,6 +19,7 @@ LAYERS = [
     ["predictor.draws"],
     ["predictor.latents"],
     ["predictor.structured_latents"],
+    ["predictor.gathering"],
     ["predictor.warping"],
     ["predictor.pyramidal_flow"],
     ["predictor.flow"],

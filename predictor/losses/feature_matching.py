@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from predictor.errors import SettingsError, TensorContractError
+from predictor.gathering import gathered
 from predictor.losses.reduction import Reduction, accurate_pair, reduced
 
 
@@ -42,14 +43,17 @@ def feature_matching_loss(
 ) -> Tensor:
     """Return how far the mean features of generated examples are from those of real ones.
 
-    Both are ``(N, F)``, of as many features but not of the same examples; the real ones are taken
-    as constants. ``"sum_per_example"`` sums ``|difference| ** p`` over the features: with ``p=2``
-    it is Salimans et al. 2016, section 3.1. ``"mean"`` over the features is their code, which has
-    ``p=2`` for MNIST and ``p=1`` for CIFAR-10 and SVHN. Raises `SettingsError` unless `p` is 1 or
-    2, `TensorContractError` if the numbers of features differ.
+    Under data-parallel training the means are over the examples of all ranks. Both are ``(N, F)``,
+    of as many features but not of the same examples; the real ones are taken as constants.
+    ``"sum_per_example"`` sums ``|difference| ** p`` over the features: with ``p=2`` it is Salimans
+    et al. 2016, section 3.1. ``"mean"`` over the features is their code, which has ``p=2`` for
+    MNIST and ``p=1`` for CIFAR-10 and SVHN. Raises `SettingsError` unless `p` is 1 or 2,
+    `TensorContractError` if the numbers of features differ.
     """
     if p not in (1, 2):
         raise SettingsError(f"p is {p}, expected 1 or 2")
-    ours, theirs = accurate_pair(generated.mean(dim=0), real.detach().mean(dim=0))
+    ours, theirs = accurate_pair(
+        gathered(generated).mean(dim=0), gathered(real.detach()).mean(dim=0)
+    )
     difference = (ours - theirs)[None]
     return reduced(difference.abs() if p == 1 else difference.square(), reduction)

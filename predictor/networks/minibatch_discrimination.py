@@ -1,18 +1,21 @@
 """What an example has in common with the others of its batch: a guard against one-picture games.
 
-Salimans et al. 2016, section 3.2. Batches of real and of generated examples pass apart.
+Salimans et al. 2016, section 3.2. Batches of real and of generated examples pass apart. In training
+a batch is that of all ranks.
 """
 
 import torch
 from torch import Tensor, nn
 
+from predictor.gathering import first_own_row, gathered
+
 _OWN = 1e6
 """Distance of an example to itself, where it does not count."""
 
 
-def _distances(projected: Tensor) -> Tensor:
-    """Return the L1 distances ``(N, N, B)`` of the rows of matrices ``(N, B, C)``."""
-    return (projected[:, None] - projected[None]).abs().sum(dim=3)
+def _distances(projected: Tensor, batch: Tensor) -> Tensor:
+    """Return the L1 distances ``(N, M, B)`` of matrices ``(N, B, C)`` to those ``(M, B, C)``."""
+    return (projected[:, None] - batch[None]).abs().sum(dim=3)
 
 
 class MinibatchDiscrimination(nn.Module):
@@ -28,7 +31,8 @@ class MinibatchDiscrimination(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Return ``(N, F + B)`` for features ``(N, F)``."""
         projected = torch.einsum("nf,bcf->nbc", features, self.kernels)
-        closeness = torch.exp(-_distances(projected)).sum(dim=1)
+        batch = gathered(projected) if self.training else projected
+        closeness = torch.exp(-_distances(projected, batch)).sum(dim=1)
         return torch.cat([features, closeness], dim=1)
 
 
@@ -47,20 +51,31 @@ class NormalizedMinibatchDiscrimination(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Return ``(N, F + B)`` for features ``(N, F)``."""
-        closeness = torch.exp(-self._others(features)).sum(dim=1) + self.bias
+        projected = self._projected(features)
+        batch = gathered(projected) if self.training else projected
+        first = first_own_row(len(projected)) if self.training else 0
+        closeness = torch.exp(-_to_others(projected, batch, first)).sum(dim=1) + self.bias
         return torch.cat([features, closeness], dim=1)
 
     @torch.no_grad()
     def begin_from(self, inputs: Tensor) -> None:
         """Set scales and biases by features ``(N, F)``."""
-        nearest = 0.5 * self._others(inputs).amin(dim=1).mean(dim=0)
+        projected = self._projected(inputs)
+        nearest = 0.5 * _to_others(projected, projected).amin(dim=1).mean(dim=0)
         self.log_scale.sub_(nearest.clamp_min(1e-12).log()[:, None])
-        self.bias.copy_(-torch.exp(-self._others(inputs)).sum(dim=1).mean(dim=0))
+        projected = self._projected(inputs)
+        closeness = torch.exp(-_to_others(projected, projected)).sum(dim=1)
+        self.bias.copy_(-closeness.mean(dim=0))
 
-    def _others(self, features: Tensor) -> Tensor:
-        """Return the distances ``(N, N, B)`` of examples, to themselves far."""
+    def _projected(self, features: Tensor) -> Tensor:
+        """Return the matrices ``(N, B, C)`` of features ``(N, F)``."""
         lengths = torch.linalg.vector_norm(self.direction, dim=2)
         projected = torch.einsum("nf,bcf->nbc", features, self.direction)
-        projected = projected * (self.log_scale.exp() / lengths)
-        own = torch.eye(len(features), device=features.device, dtype=projected.dtype)
-        return _distances(projected) + _OWN * own[..., None]
+        return projected * (self.log_scale.exp() / lengths)
+
+
+def _to_others(projected: Tensor, batch: Tensor, first: int = 0) -> Tensor:
+    """Return distances as `_distances`, to itself far: it is the row `first` + n of the batch."""
+    own = torch.zeros(len(projected), len(batch), device=projected.device, dtype=projected.dtype)
+    own.diagonal(first).fill_(_OWN)
+    return _distances(projected, batch) + own[..., None]

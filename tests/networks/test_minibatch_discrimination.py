@@ -66,7 +66,10 @@ def test_the_code_s_kernels_have_the_length_of_their_scale() -> None:
 def test_it_begins_with_the_nearest_at_two_and_a_mean_of_zero() -> None:
     layer, seen = code(), 7 * features(50)
     begin_from_data(layer, lambda: layer(seen))
-    nearest = layer._others(seen).amin(dim=1).mean(dim=0)
+    kernels = torch.nn.functional.normalize(layer.direction, dim=2)
+    seen_by = torch.einsum("nf,bcf->bnc", seen, kernels * layer.log_scale.exp()[..., None])
+    distances = torch.cdist(seen_by, seen_by, p=1) + 1e6 * torch.eye(50)
+    nearest = distances.amin(dim=2).mean(dim=1)
     assert torch.allclose(nearest, torch.tensor(2.0).double())
     assert torch.allclose(layer(seen)[:, 4:].mean(0), torch.zeros(3).double(), atol=1e-12)
 
