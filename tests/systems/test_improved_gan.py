@@ -1,5 +1,6 @@
 """The system ``improved-gan``: what the two losses see, which pictures are used how."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,9 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
+from made_images import write_mat
 
 from predictor.errors import SettingsError, UnusableData
 from predictor.losses import feature_matching_loss
@@ -16,7 +20,7 @@ from predictor.systems.improved_gan import ImprovedGanSettings, build, open_data
 from predictor.systems.phases import Batch, PhaseLoss, System
 from predictor.training.loop import train
 from predictor.training.result import trained_networks
-from predictor.training.settings import validated_settings
+from predictor.training.settings import merged, validated_settings
 
 SMALL: dict[str, Any] = {
     "generator": {"network": "normalized-dense-generator", "latent": 4, "hidden": [8]},
@@ -172,12 +176,8 @@ def test_bad_data_are_named(tmp_path: Path) -> None:
     ],
 )
 def test_settings_that_do_not_fit_are_refused(values: dict[str, Any], message: str) -> None:
-    merged = {
-        name: {**SMALL[name], **value} if isinstance(value, dict) else value
-        for name, value in values.items()
-    }
     with pytest.raises(SettingsError, match=message):
-        chosen(**merged)
+        validated_settings(ImprovedGanSettings, merged(SMALL, values))
 
 
 def test_few_labels_and_many_pictures_teach_three_classes(tmp_path: Path) -> None:
@@ -316,3 +316,28 @@ def flat(settings: Any) -> dict[str, Any]:
         else:
             found[name] = value
     return found
+
+
+def test_the_svhn_recipe_takes_its_mat_files(tmp_path: Path) -> None:
+    """``train_32x32.mat`` as its makers write it, small: label 10 is the digit 0."""
+    random = np.random.default_rng(0)
+    labels = np.arange(60) % 10 + 1
+    for part in ("train", "test"):
+        write_mat(
+            tmp_path / f"{part}_32x32.mat",
+            random.integers(0, 256, (60, 32, 32, 3), np.uint8),
+            labels,
+        )
+    recipe = load_recipe("improved-gan-svhn-1000")
+    few: dict[str, Any] = {"labels": 20, "batch_size": 10, "images": {"validation_count": 20}}
+    data = open_data(
+        validated_settings(ImprovedGanSettings, merged(recipe.settings, few)), tmp_path
+    )
+    train: Any = data.train
+    assert len(train) == 60  # all of the part train, the held-out 20 too
+    batch = train.__getitems__([(0, position) for position in range(20)])
+    assert sorted(batch["label"].tolist()) == sorted([*range(10)] * 2)
+    assert batch["labelled_image"].shape == (20, 3, 32, 32)
+    row = int(train.labelled.rows[0])
+    assert train.labelled.packed.labels[row] == labels[row] % 10
+    assert data.class_names == tuple("0123456789")
