@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from predictor.analysis.mathieu_protocol import measured_as_mathieu
+from predictor.reproduction.classifiers import salimans_2016
 from predictor.reproduction.codes import chen_2016
 from predictor.reproduction.features import radford_2016_features
 from predictor.reproduction.generators import denton_2015, goodfellow_2014, radford_2016_samples
@@ -14,6 +15,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
     "goodfellow-2014": Protocol(goodfellow_2014),
     "radford-2016-features": Protocol(radford_2016_features, checkpoint="newest"),
     "radford-2016-samples": Protocol(radford_2016_samples),
+    "salimans-2016": Protocol(salimans_2016, checkpoint="newest"),
 }
 """Of recipes of small pictures, which are trained and tested on one set of data."""
 

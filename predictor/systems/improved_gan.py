@@ -77,8 +77,8 @@ class ImprovedGanSettings(RunSettings):
     classes: int = Field(10, ge=2)
     labels: int | None = Field(None, ge=1)
     """Pictures that show their label, as many of each class; None: all that have one."""
-    labels_seed: int = Field(0, ge=0)
-    """Decides which."""
+    labels_seed: int | None = Field(None, ge=0)
+    """Decides which; None: `seed` does."""
     unlabelled: str | None = None
     """More pictures, at this path, whose labels, if any, are not looked at."""
     held_out_pictures: bool = False
@@ -212,9 +212,8 @@ def open_data(settings: ImprovedGanSettings, path: Path, run: Path | None = None
             f"(classes={settings.classes})"
         )
     if settings.labels is not None:
-        drawn = rows_of_each_class(
-            path, own_labels, settings.labels, settings.classes, settings.labels_seed
-        )
+        seed = settings.seed if settings.labels_seed is None else settings.labels_seed
+        drawn = rows_of_each_class(path, own_labels, settings.labels, settings.classes, seed)
         rows = rows[drawn]
     labelled = ImageDataset(packed, rows.tolist(), settings.images, settings.seed)
     unlabelled, skipped = [split.train], split.skipped

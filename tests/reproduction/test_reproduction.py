@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from predictor.analysis.likelihood import chosen_width
@@ -42,6 +43,14 @@ TINY: dict[str, dict[str, Any]] = {
     "dcgan": {
         "generator": {"network": "dcgan", "latent": 4, "maps": [6, 4]},
         "discriminator": {"network": "dcgan-discriminator", "maps": [4, 6]},
+        "images": {"size": [8, 8], "channels": 1} | HELD_OUT,
+    },
+    "improved-gan": {
+        "classes": 3,
+        "labels": 6,
+        "best_by": "last",
+        "generator": {"network": "normalized-dense-generator", "latent": 4, "hidden": [6]},
+        "discriminator": {"network": "dense-classifier", "hidden": [6, 5]},
         "images": {"size": [8, 8], "channels": 1} | HELD_OUT,
     },
     "lapgan": {
@@ -151,6 +160,28 @@ def test_likelihood_is_that_of_the_checkpoint_and_the_gap_to_the_paper(
     ):
         assert said in done.stdout
     assert "6 of 6 iterations" in done.stdout
+
+
+def test_pictures_that_the_discriminator_tells_wrong_are_counted(
+    data: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "r"
+    done = reproduce("improved-gan-mnist-100", data, "-o", folder, "--seeds", 2, *QUICK)
+    assert done.exit_code == 0, done.output
+    stored = np.load(data)
+    images = torch.from_numpy(stored["x_test"])[:, None].float() / 255
+    wrong = []
+    for seed in range(2):
+        trained = _trained(folder / f"improved-gan-mnist-100-seed-{seed}")
+        answers = trained.networks["discriminator"](images).logits.argmax(1).numpy()
+        wrong.append(int((answers != stored["y_test"]).sum()))
+    entry = document(folder)
+    (row,) = entry["measured"]
+    assert row["wrong_of_10000"]["values"] == pytest.approx([10_000 * w / 30 for w in wrong])
+    expected = 10_000 * np.mean(wrong) / 30
+    assert entry["scores"]["wrong_of_10000"] == pytest.approx(expected)
+    assert entry["gaps"]["wrong_of_10000"] == pytest.approx(expected - 93)
+    assert "6 labels were shown" in done.stdout
 
 
 def _trained(folder: Path) -> reproduction.Trained:

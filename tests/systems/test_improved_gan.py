@@ -341,3 +341,14 @@ def test_the_svhn_recipe_takes_its_mat_files(tmp_path: Path) -> None:
     row = int(train.labelled.rows[0])
     assert train.labelled.packed.labels[row] == labels[row] % 10
     assert data.class_names == tuple("0123456789")
+
+
+def test_labels_are_drawn_by_the_seed_of_the_run_unless_told_otherwise(tmp_path: Path) -> None:
+    path = pictures(tmp_path / "d.npz")
+
+    def shown(**values: int) -> list[int]:
+        train: Any = open_data(chosen(labels=9, **values), path).train
+        return sorted(int(row) for row in train.labelled.rows)
+
+    assert shown(seed=1) == shown(seed=1, labels_seed=1) == shown(seed=5, labels_seed=1)
+    assert shown(seed=1) != shown(seed=2)

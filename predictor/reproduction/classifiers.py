@@ -1,0 +1,35 @@
+"""How papers tested what semi-supervised classifiers say."""
+
+from predictor.analysis.encoders import DISCRIMINATOR
+from predictor.errors import UnusableData
+from predictor.image_classifier import ImageClassifier
+from predictor.reproduction.measured import Measured, Row, Subject
+from predictor.reproduction.pictures import pictures_of_test
+
+
+def salimans_2016(subject: Subject) -> Measured:
+    """Salimans et al. 2016, section 6: test pictures whose class the discriminator tells wrong.
+
+    Each seed draws the labels that are shown, so several seeds give mean and deviation over draws.
+    """
+    test, labels = pictures_of_test(subject)
+    if labels is None:
+        raise UnusableData(f"{subject.data} has no labels in its part test")
+    classifier = ImageClassifier(subject.model.networks[DISCRIMINATOR], device=subject.device)
+    answers = classifier.probabilities(test).argmax(dim=1)
+    error = float((answers != labels).double().mean())
+    shown = subject.settings.labels
+    return Measured(
+        rows=(
+            Row(
+                subject.model.name,
+                {"wrong_of_10000": 10_000 * error, "error_percent": 100 * error},
+            ),
+        ),
+        headings={"wrong_of_10000": "wrong of 10,000", "error_percent": "error, %"},
+        spread="",
+        notes=(
+            f"{len(labels):,} test pictures; "
+            + ("all labels were shown" if shown is None else f"{shown:,} labels were shown"),
+        ),
+    )
