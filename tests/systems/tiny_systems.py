@@ -306,6 +306,7 @@ TINY: dict[str, tuple[Callable[[Path], None], list[dict[str, Any]]]] = {
                     "hidden": [16, 12],  # rectified: of fewer, dropout may leave none
                     "pieces": 1,
                     "input_dropout": 0.0,
+                    "dropout": 0.0,
                 },
                 "shown": "halves",
                 "batch_size": 8,
