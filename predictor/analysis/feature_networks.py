@@ -26,6 +26,9 @@ INCEPTION = "inception="
 """What stands before the path of its weights."""
 
 BATCH = 100
+BATCH_OF_LARGE = 4
+"""On a CPU, for networks of large pictures: of more, the planes are memory that the system has to
+clear for every layer, which takes three times as long as computing them."""
 
 Seen = tuple[Tensor, Tensor]
 """Features ``(N, D)`` and logits ``(N, K)``."""
@@ -38,12 +41,14 @@ class FeatureNetwork:
     name: str
     look: Callable[[Tensor], Seen]
     """What it sees in images ``(N, C, H, W)`` in [-1, 1]."""
+    batch: int = BATCH
+    """Images that it looks at together."""
 
     @torch.no_grad()
     def seen(self, images: Tensor) -> Seen:
         """Return the features and the class probabilities ``(N, K)`` of all `images`, float32."""
         features, probabilities = [], []
-        for part in torch.split(images, BATCH):
+        for part in torch.split(images, self.batch):
             found, logits = self.look(part)
             features.append(found.float().cpu())
             probabilities.append(torch.softmax(logits.float(), dim=1).cpu())
@@ -93,7 +98,11 @@ def efficientnet(device: torch.device | str = "cpu") -> FeatureNetwork | None:
         features = network.extract_features((127.5 * pixels + 0.5) / 128).mean((-2, -1))
         return features, network._fc(features)
 
-    return FeatureNetwork("EfficientNet-Lite0", look)
+    return FeatureNetwork("EfficientNet-Lite0", look, _batch_of_large(device))
+
+
+def _batch_of_large(device: torch.device | str) -> int:
+    return BATCH_OF_LARGE if torch.device(device).type == "cpu" else BATCH
 
 
 def _at_side(images: Tensor, side_px: int) -> Tensor:
@@ -132,7 +141,7 @@ def _inception(weights: Path, device: torch.device) -> FeatureNetwork:
         features, logits = network(pixels.expand(-1, 3, -1, -1).to(device))
         return features, logits
 
-    return FeatureNetwork("Inception of the FID", look)
+    return FeatureNetwork("Inception of the FID", look, _batch_of_large(device))
 
 
 def _classifier(name: str, device: torch.device) -> FeatureNetwork:
