@@ -56,19 +56,21 @@ def model_rows() -> list[ModelRow]:
 
 def model_table(rows: Sequence[ModelRow]) -> Table:
     """Return `rows` as a table for a terminal."""
-    table = Table(title="Bundled models", title_justify="left")
-    for heading in ("model", "task", "MB", "licence", "commercial use", "scores"):
-        table.add_column(heading, justify="right" if heading == "MB" else "left")
+    table = Table(
+        title="Bundled models",
+        title_justify="left",
+        caption="Commercial use: no where the terms of the training data may not allow it.\n"
+        "What each reaches and where it fails is in its card; --json says where that is.",
+        caption_justify="left",
+    )
+    for heading in ("model", "task", "MB", "licence", "commercial use"):
+        table.add_column(heading, justify="right" if heading == "MB" else "left", no_wrap=True)
     for row in rows:
-        scores = "\n".join(f"{name} {value:g}" for name, value in row.scores.items())
-        if row.measured_horizon is not None:
-            scores += f"\nmeasured {row.measured_horizon} frames ahead"
         table.add_row(
             row.name,
             row.task,
             f"{row.size_mb:.1f}",
             row.licence,
-            "yes" if row.commercial_use else "no: the training data's terms",
-            scores.strip(),
+            "yes" if row.commercial_use else "no",
         )
     return table
