@@ -44,6 +44,7 @@ use = {
     "frames": lambda model: model.predict(clip, count=1)[:, 0],
     "inpaint": lambda model: model.fill(clip[:, 0], hole),
     "classifier": lambda model: model.seen(clip[:, 0, :1])[1],
+    "conditional-gan": lambda model: model.sampled(10, seed=0),
 }
 models = {}
 for name, file in bundled_models().items():
@@ -118,6 +119,7 @@ def test_recipes_and_models_load_and_predict_without_the_checkout(
     assert {"frames", "inpaint"} <= set(found["models"])
     picture = [1, 3, 64, 96]
     shapes = {"frames": picture, "inpaint": picture, "classifier": [1, 10]}
+    shapes["conditional-gan"] = [10, 1, 28, 28]
     for name, (task, shape, is_usable, has_card) in found["models"].items():
         assert (shape, is_usable, has_card) == (shapes[task], True, True), name
 
