@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -26,11 +26,15 @@ from predictor.systems.image_reports import (
     pixel_statistics,
     write_preview,
 )
+from predictor.systems.pair import (
+    DISCRIMINATOR,
+    GENERATOR,
+    require_shape_and_units,
+    told_of_data,
+)
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings
 from predictor.systems.techniques import histories, loss_of_real, with_history
-
-GENERATOR, DISCRIMINATOR = "generator", "discriminator"
 
 _GENERATOR_LOSSES = {
     "non_saturating": non_saturating_generator_loss,
@@ -91,20 +95,8 @@ class GanSettings(RunSettings):
         """Give both networks the shape and the classes of the data, where they have none."""
         if not isinstance(values, dict):
             return values
-        defaults = {name: field.default for name, field in cls.model_fields.items()}
-        images = {**_table(defaults["images"]), **_table(values.get("images", {}))}
-        size = images["size"]
-        if not isinstance(size, list | tuple):
-            return values  # which the settings of pictures refuse by name
-        decided = {
-            "shape": [images["channels"], *size],
-            "classes": values.get("classes", defaults["classes"]),
-        }
-        tables = {
-            name: {**decided, **_table(values.get(name, defaults[name]))}
-            for name in (GENERATOR, DISCRIMINATOR)
-        }
-        return {**values, **tables}
+        known = {"classes": values.get("classes", cls.model_fields["classes"].default)}
+        return told_of_data(cls, values, {GENERATOR: known, DISCRIMINATOR: known})
 
     @model_validator(mode="after")
     def _fits(self) -> "GanSettings":
@@ -116,26 +108,12 @@ class GanSettings(RunSettings):
             raise ValueError(f"schedule={self.schedule} has one discriminator step an iteration")
         if self.shown == "halves" and self.batch_size % 2:
             raise ValueError(f"batch_size={self.batch_size} has no halves (shown=halves)")
-        painted, judged = self.generator.config(), self.discriminator.config()
-        if painted.units != judged.units:
-            raise ValueError(
-                f"generator.units is {painted.units!r}, discriminator.units {judged.units!r}"
-            )
-        for name, config in ((GENERATOR, painted), (DISCRIMINATOR, judged)):
-            if config.shape != self.images.shape:
-                raise ValueError(
-                    f"{name}.shape is {config.shape}, images.channels and images.size say "
-                    f"{self.images.shape}"
-                )
-            if config.classes != self.classes:
-                raise ValueError(f"{name}.classes is {config.classes}, classes {self.classes}")
+        require_shape_and_units(self)
+        for name, network in ((GENERATOR, self.generator), (DISCRIMINATOR, self.discriminator)):
+            classes = network.config().classes
+            if classes != self.classes:
+                raise ValueError(f"{name}.classes is {classes}, classes {self.classes}")
         return self
-
-
-def _table(value: Any) -> dict[str, Any]:
-    if isinstance(value, BaseModel):
-        return value.model_dump()
-    return value if isinstance(value, dict) else {}
 
 
 def build(settings: GanSettings) -> System:

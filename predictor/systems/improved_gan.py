@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -40,11 +40,15 @@ from predictor.losses import (
 from predictor.systems import schedule
 from predictor.systems.entry import TrainingData, TrainingDataset
 from predictor.systems.image_reports import write_preview
+from predictor.systems.pair import (
+    DISCRIMINATOR,
+    GENERATOR,
+    require_shape_and_units,
+    told_of_data,
+)
 from predictor.systems.phases import Batch, LossFunction, Networks, Phase, PhaseLoss, System
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings
 from predictor.systems.techniques import histories, loss_of_real, with_history
-
-GENERATOR, DISCRIMINATOR = "generator", "discriminator"
 
 FIRST_IMAGES = 500
 """Real pictures that the first scales and biases are taken from (code)."""
@@ -116,40 +120,16 @@ class ImprovedGanSettings(RunSettings):
         """Give both networks the shape of the data, and the discriminator its classes."""
         if not isinstance(values, dict):
             return values
-        defaults = {name: field.default for name, field in cls.model_fields.items()}
-        images = {**_table(defaults["images"]), **_table(values.get("images", {}))}
-        if not isinstance(images["size"], list | tuple):
-            return values  # which the settings of pictures refuse by name
-        shape = {"shape": [images["channels"], *images["size"]]}
-        classes = {"classes": values.get("classes", defaults["classes"])}
-        decided = {GENERATOR: shape, DISCRIMINATOR: {**shape, **classes}}
-        tables = {
-            name: {**decided[name], **_table(values.get(name, defaults[name]))} for name in decided
-        }
-        return {**values, **tables}
+        known = {"classes": values.get("classes", cls.model_fields["classes"].default)}
+        return told_of_data(cls, values, {GENERATOR: {}, DISCRIMINATOR: known})
 
     @model_validator(mode="after")
     def _fits(self) -> "ImprovedGanSettings":
-        painted, judged = self.generator.config(), self.discriminator.config()
-        if painted.units != judged.units:
-            raise ValueError(
-                f"generator.units is {painted.units!r}, discriminator.units {judged.units!r}"
-            )
-        for name, config in ((GENERATOR, painted), (DISCRIMINATOR, judged)):
-            if config.shape != self.images.shape:
-                raise ValueError(
-                    f"{name}.shape is {config.shape}, images.channels and images.size say "
-                    f"{self.images.shape}"
-                )
-        if judged.classes != self.classes:
-            raise ValueError(f"discriminator.classes is {judged.classes}, classes {self.classes}")
+        require_shape_and_units(self)
+        classes = self.discriminator.config().classes
+        if classes != self.classes:
+            raise ValueError(f"discriminator.classes is {classes}, classes {self.classes}")
         return self
-
-
-def _table(value: Any) -> dict[str, Any]:
-    if isinstance(value, BaseModel):
-        return value.model_dump()
-    return value if isinstance(value, dict) else {}
 
 
 def build(settings: ImprovedGanSettings) -> System:

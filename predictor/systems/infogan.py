@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
@@ -41,10 +41,15 @@ from predictor.systems.image_reports import (
     first_images,
     write_preview,
 )
+from predictor.systems.pair import (
+    DISCRIMINATOR,
+    GENERATOR,
+    require_shape_and_units,
+    told_of_data,
+)
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings
 
-GENERATOR, DISCRIMINATOR = "generator", "discriminator"
 PREVIEW_ROWS = 10
 
 _UNIFORM_INFORMATION = {
@@ -101,46 +106,17 @@ class InfoganSettings(RunSettings):
         """Put the shape of the pictures and the latents where the networks do not say them."""
         if not isinstance(values, dict):
             return values
-        images = {**_table(cls.model_fields["images"].default), **_table(values.get("images", {}))}
-        if not isinstance(images["size"], list | tuple):
-            return values  # which the settings of pictures refuse by name
-        decided = {
-            "shape": [images["channels"], *images["size"]],
-            "latents": values.get("latents", cls.model_fields["latents"].default),
-        }
-        tables = {
-            name: {
-                **decided,
-                **_table(cls.model_fields[name].default),
-                **_table(values.get(name, {})),
-            }
-            for name in (GENERATOR, DISCRIMINATOR)
-        }
-        return {**values, **tables}
+        known = {"latents": values.get("latents", cls.model_fields["latents"].default)}
+        return told_of_data(cls, values, {GENERATOR: known, DISCRIMINATOR: known})
 
     @model_validator(mode="after")
     def _fits(self) -> "InfoganSettings":
-        painted, judged = self.generator.config(), self.discriminator.config()
-        for name, config in ((GENERATOR, painted), (DISCRIMINATOR, judged)):
-            found = getattr(config, "latents", None)
+        for name, network in ((GENERATOR, self.generator), (DISCRIMINATOR, self.discriminator)):
+            found = getattr(network.config(), "latents", None)
             if found != self.latents:
                 raise ValueError(f"{name}.latents is {found}, latents {self.latents}")
-            if config.shape != self.images.shape:
-                raise ValueError(
-                    f"{name}.shape is {config.shape}, images.channels and images.size say "
-                    f"{self.images.shape}"
-                )
-        if painted.units != judged.units:
-            raise ValueError(
-                f"generator.units is {painted.units!r}, discriminator.units {judged.units!r}"
-            )
+        require_shape_and_units(self)
         return self
-
-
-def _table(value: Any) -> dict[str, Any]:
-    if isinstance(value, BaseModel):
-        return value.model_dump()
-    return value if isinstance(value, dict) else {}
 
 
 def build(settings: InfoganSettings) -> System:

@@ -1,0 +1,71 @@
+"""What the settings of every generator and discriminator of small pictures have in common."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from pydantic import BaseModel
+
+from predictor.data import ImageSettings
+from predictor.systems.settings import NetworkSettings
+
+GENERATOR, DISCRIMINATOR = "generator", "discriminator"
+
+
+class PairSettings(Protocol):
+    """Settings of a system of two networks."""
+
+    @property
+    def images(self) -> ImageSettings:
+        """What the pictures become."""
+
+    @property
+    def generator(self) -> NetworkSettings:
+        """What makes them."""
+
+    @property
+    def discriminator(self) -> NetworkSettings:
+        """What judges them."""
+
+
+def told_of_data(kind: type[BaseModel], values: Any, known: Mapping[str, Mapping[str, Any]]) -> Any:
+    """Return the `values` of settings of a `kind`, each network told what follows from the others.
+
+    That is the shape of the pictures and what is `known` beside it, by network; what the table of a
+    network says itself stays. Values that are no settings are returned as they are, for pydantic to
+    refuse.
+    """
+    if not isinstance(values, dict):
+        return values
+    usual = {name: field.default for name, field in kind.model_fields.items()}
+    images = {**_table(usual["images"]), **_table(values.get("images", {}))}
+    if not isinstance(images["size"], list | tuple):
+        return values
+    shape = [images["channels"], *images["size"]]
+    tables = {}
+    for name, told in known.items():
+        own = _table(values.get(name, {}))
+        if "network" not in own:
+            own = {**_table(usual[name]), **own}
+        tables[name] = {"shape": shape, **told, **own}
+    return {**values, **tables}
+
+
+def require_shape_and_units(settings: PairSettings) -> None:
+    """Raise `ValueError` unless both networks are of the pictures' shape and of the same units."""
+    painted, judged = settings.generator.config(), settings.discriminator.config()
+    if painted.units != judged.units:
+        raise ValueError(
+            f"generator.units is {painted.units!r}, discriminator.units {judged.units!r}"
+        )
+    for name, config in ((GENERATOR, painted), (DISCRIMINATOR, judged)):
+        if config.shape != settings.images.shape:
+            raise ValueError(
+                f"{name}.shape is {config.shape}, images.channels and images.size say "
+                f"{settings.images.shape}"
+            )
+
+
+def _table(value: Any) -> dict[str, Any]:
+    if isinstance(value, BaseModel):
+        return value.model_dump()
+    return value if isinstance(value, dict) else {}
