@@ -43,19 +43,19 @@ from predictor.networks.labelled_convolutions import (
     LabelledGenerator,
 )
 from predictor.networks.laplacian import (
-    DetailDiscriminator,
-    DetailDiscriminatorConfig,
-    DetailGenerator,
-    DetailGeneratorConfig,
     LaplacianDiscriminator,
     LaplacianDiscriminatorConfig,
     LaplacianGenerator,
     LaplacianGeneratorConfig,
 )
+from predictor.networks.laplacian_detail import (
+    DetailDiscriminator,
+    DetailDiscriminatorConfig,
+    DetailGenerator,
+    DetailGeneratorConfig,
+)
 from predictor.networks.laplacian_large import (
-    LargeDetailDiscriminator,
     LargeDetailDiscriminatorConfig,
-    LargeDetailGenerator,
     LargeDetailGeneratorConfig,
 )
 from predictor.networks.motion import MotionConfig, MotionNetwork
@@ -94,8 +94,8 @@ NETWORKS: dict[str, tuple[type[Any], type[nn.Module]]] = {
     "labelled-generator": (LabelledConvolutionsConfig, LabelledGenerator),
     "laplacian-discriminator": (LaplacianDiscriminatorConfig, LaplacianDiscriminator),
     "laplacian-generator": (LaplacianGeneratorConfig, LaplacianGenerator),
-    "large-detail-discriminator": (LargeDetailDiscriminatorConfig, LargeDetailDiscriminator),
-    "large-detail-generator": (LargeDetailGeneratorConfig, LargeDetailGenerator),
+    "large-detail-discriminator": (LargeDetailDiscriminatorConfig, DetailDiscriminator),
+    "large-detail-generator": (LargeDetailGeneratorConfig, DetailGenerator),
     "motion": (MotionConfig, MotionNetwork),
     "multiscale": (MultiscaleConfig, MultiscaleGenerator),
     "multiscale-discriminators": (MultiscaleDiscriminatorsConfig, MultiscaleDiscriminators),

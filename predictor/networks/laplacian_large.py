@@ -9,9 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from predictor.errors import SettingsError
-from predictor.latents import Distribution
-from predictor.networks.label_input import LabelPlane
-from predictor.tensors import IMAGE_RANGE
 
 _SMALLEST = 1 + 2 + 4 + 6
 """Side of a picture of which three convolutions of 3, 5 and 7 without padding leave one place."""
@@ -37,6 +34,21 @@ class LargeDetailGeneratorConfig:
         if min(self.shape) < 1 or not 0 <= self.dropout < 1 or self.classes == 0:
             raise SettingsError("shape and classes must be at least 1, dropout 0 or more, below 1")
 
+    def layers(self, inputs: int) -> nn.Sequential:
+        """Return the layers, of so many channels in."""
+        channels = self.shape[0]
+        return nn.Sequential(
+            *_rectified(inputs, 64, 7, 1),
+            *_rectified(64, 368, 7, 4),
+            nn.Dropout2d(self.dropout),
+            *_rectified(368, 128, 7, 4),
+            PairPooling(),
+            *_rectified(64, 224, 5, 2),
+            nn.Dropout2d(self.dropout),
+            nn.Conv2d(224, channels, 7, padding=3),
+            nn.BatchNorm2d(channels, affine=False),
+        )
+
 
 @dataclass(frozen=True)
 class LargeDetailDiscriminatorConfig:
@@ -55,6 +67,20 @@ class LargeDetailDiscriminatorConfig:
                 f"{_SMALLEST}x{_SMALLEST} or more, and 1 or more of each"
             )
 
+    def layers(self, inputs: int) -> nn.Sequential:
+        """Return the layers, of so many channels in."""
+        height, width = (side - _SMALLEST + 1 for side in self.shape[1:])
+        return nn.Sequential(
+            nn.Conv2d(inputs, 48, 3),
+            nn.ReLU(),
+            nn.Conv2d(48, 448, 5, groups=4),
+            nn.ReLU(),
+            nn.Conv2d(448, 416, 7, groups=16),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(416 * height * width, 1),
+        )
+
 
 class PairPooling(nn.Module):
     """The length of every two neighbouring maps, as one."""
@@ -63,83 +89,6 @@ class PairPooling(nn.Module):
         """Return ``(N, C / 2, H, W)`` of maps ``(N, C, H, W)``."""
         pairs = torch.unflatten(maps, 1, (-1, 2))
         return (pairs.square().sum(dim=2) + _TINY).sqrt()
-
-
-class LargeDetailGenerator(nn.Module):
-    """The detail of a level from a plane of noise, its coarse look and the label."""
-
-    distribution: Distribution = "uniform"
-    multiple = 1
-    pixel_range = IMAGE_RANGE
-
-    def __init__(self, config: LargeDetailGeneratorConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.classes = config.classes
-        channels, height, width = config.shape
-        self.latent_width = height * width
-        shape = f"(N, {channels}, {height}, {width})"
-        self.layout = f"(N, {self.latent_width}) and {shape} to {shape}"
-        self.label = LabelPlane(config.classes, (height, width)) if config.classes else None
-        inputs = 1 + (config.classes is not None) + channels
-        self.layers = nn.Sequential(
-            *_rectified(inputs, 64, 7, 1),
-            *_rectified(64, 368, 7, 4),
-            nn.Dropout2d(config.dropout),
-            *_rectified(368, 128, 7, 4),
-            PairPooling(),
-            *_rectified(64, 224, 5, 2),
-            nn.Dropout2d(config.dropout),
-            nn.Conv2d(224, channels, 7, padding=3),
-            nn.BatchNorm2d(channels, affine=False),
-        )
-
-    def forward(self, latents: Tensor, coarse: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return details ``(N, C, H, W)`` for latents ``(N, H * W)`` and coarse looks.
-
-        Raises `TensorContractError` where labels are missing.
-        """
-        inputs = [latents.reshape(-1, 1, *self.config.shape[1:])]
-        if self.label is not None:
-            inputs.append(self.label(labels))
-        return self.layers(torch.cat([*inputs, coarse], dim=1))
-
-
-class LargeDetailDiscriminator(nn.Module):
-    """Judges a detail by the picture that it makes of the coarse look."""
-
-    multiple = 1
-    pixel_range = IMAGE_RANGE
-
-    def __init__(self, config: LargeDetailDiscriminatorConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.classes = config.classes
-        channels, height, width = config.shape
-        shape = f"(N, {channels}, {height}, {width})"
-        self.layout = f"{shape} and {shape} to (N, 1)"
-        self.label = LabelPlane(config.classes, (height, width)) if config.classes else None
-        lost = _SMALLEST - 1
-        self.layers = nn.Sequential(
-            nn.Conv2d(channels + (config.classes is not None), 48, 3),
-            nn.ReLU(),
-            nn.Conv2d(48, 448, 5, groups=4),
-            nn.ReLU(),
-            nn.Conv2d(448, 416, 7, groups=16),
-            nn.ReLU(),
-            nn.Flatten(),
-            nn.Linear(416 * (height - lost) * (width - lost), 1),
-        )
-
-    def forward(self, detail: Tensor, coarse: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return logits ``(N, 1)``, high where detail and coarse look make a real picture.
-
-        Both are ``(N, C, H, W)``. Raises `TensorContractError` where labels are missing.
-        """
-        picture = detail + coarse
-        if self.label is not None:
-            picture = torch.cat((picture, self.label(labels)), dim=1)
-        return self.layers(picture)
 
 
 def _rectified(inputs: int, outputs: int, kernel: int, groups: int) -> list[nn.Module]:

@@ -9,16 +9,18 @@ from torch import nn
 from predictor.errors import SettingsError, TensorContractError
 from predictor.networks.dense_discriminator import DenseDiscriminatorConfig
 from predictor.networks.dense_generator import DenseGeneratorConfig
+from predictor.networks.label_input import LabelPlane
 from predictor.networks.laplacian import (
-    DetailDiscriminator,
-    DetailDiscriminatorConfig,
-    DetailGenerator,
-    DetailGeneratorConfig,
-    LabelPlane,
     LaplacianDiscriminator,
     LaplacianDiscriminatorConfig,
     LaplacianGenerator,
     LaplacianGeneratorConfig,
+)
+from predictor.networks.laplacian_detail import (
+    DetailDiscriminator,
+    DetailDiscriminatorConfig,
+    DetailGenerator,
+    DetailGeneratorConfig,
 )
 from predictor.pyramid import laplacian_pyramid, resized
 

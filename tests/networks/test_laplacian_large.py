@@ -12,10 +12,9 @@ from predictor.networks.laplacian import (
     LaplacianGenerator,
     LaplacianGeneratorConfig,
 )
+from predictor.networks.laplacian_detail import DetailDiscriminator, DetailGenerator
 from predictor.networks.laplacian_large import (
-    LargeDetailDiscriminator,
     LargeDetailDiscriminatorConfig,
-    LargeDetailGenerator,
     LargeDetailGeneratorConfig,
     PairPooling,
 )
@@ -27,7 +26,7 @@ def parameters(network: nn.Module) -> int:
 
 
 def test_weights_are_as_many_as_in_the_code() -> None:
-    generator = LargeDetailGenerator(LargeDetailGeneratorConfig())
+    generator = DetailGenerator(LargeDetailGeneratorConfig())
     convolutions = [
         (4, 64, 7, 1),
         (64, 368, 7, 4),
@@ -38,7 +37,7 @@ def test_weights_are_as_many_as_in_the_code() -> None:
     assert parameters(generator) == sum(
         i // groups * o * k * k + o for i, o, k, groups in convolutions
     )
-    discriminator = LargeDetailDiscriminator(LargeDetailDiscriminatorConfig())
+    discriminator = DetailDiscriminator(LargeDetailDiscriminatorConfig())
     assert discriminator.layers[-1].in_features == 166_400
     convolutions = [(3, 48, 3, 1), (48, 448, 5, 4), (448, 416, 7, 16)]
     assert parameters(discriminator) == 166_401 + sum(
@@ -60,7 +59,7 @@ def test_pairs_become_their_length() -> None:
 
 def test_labels_enter_both_and_only_the_sum_is_judged() -> None:
     torch.manual_seed(0)
-    judge = LargeDetailDiscriminator(LargeDetailDiscriminatorConfig((1, 13, 14), classes=3))
+    judge = DetailDiscriminator(LargeDetailDiscriminatorConfig((1, 13, 14), classes=3))
     detail, coarse, labels = (
         torch.rand(2, 1, 13, 14),
         torch.rand(2, 1, 13, 14),
@@ -72,7 +71,7 @@ def test_labels_enter_both_and_only_the_sum_is_judged() -> None:
     assert not torch.allclose(judge(detail, coarse, labels.flip(0)), logits)
     with pytest.raises(TensorContractError):
         judge(detail, coarse)
-    generator = LargeDetailGenerator(LargeDetailGeneratorConfig((1, 5, 6), classes=3)).eval()
+    generator = DetailGenerator(LargeDetailGeneratorConfig((1, 5, 6), classes=3)).eval()
     latents, look = torch.rand(2, 30), torch.rand(2, 1, 5, 6)
     made = generator(latents, look, labels)
     assert made.shape == look.shape
