@@ -11,6 +11,9 @@ from predictor.networks.minibatch_discrimination import (
     MinibatchDiscrimination,
     NormalizedMinibatchDiscrimination,
 )
+from predictor.networks.pixel_units import PixelUnits, Units
+from predictor.networks.weight_normalization import begin_from_data
+from predictor.tensors import IMAGE_RANGE
 
 MinibatchLayer = Literal["none", "paper", "code"]
 """What stands before the last layer: nothing, or minibatch discrimination of either kind."""
@@ -43,14 +46,78 @@ class Classifier(Protocol):
         """Return logits ``(N, K)`` of features ``(N, F)`` of one batch."""
 
 
-def classified_apart(network: Classifier, batches: Sequence[Tensor]) -> list[Classification]:
-    """Return the classification of each of several batches, in one pass up to the features.
+class ClassifyingConfig(Protocol):
+    """What a discriminator that tells classes is made of."""
 
-    From there on, where a layer may look at a whole batch, each goes by itself.
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """``(C, H, W)`` of a picture."""
+
+    @property
+    def classes(self) -> int:
+        """Classes told apart; that of generated pictures is one more."""
+
+    @property
+    def units(self) -> Units:
+        """What the pictures are in."""
+
+
+class ClassifyingDiscriminator(nn.Module):
+    """What the discriminators that tell classes have in common; their layers are their own.
+
+    `last` makes logits of `features`.
     """
-    together = network.features(torch.cat(list(batches)))
-    parts = torch.split(together, [len(batch) for batch in batches])
-    return [Classification(network.head(part), part) for part in parts]
+
+    multiple = 1
+    pixel_range = IMAGE_RANGE
+    last: nn.Module
+
+    def __init__(self, config: ClassifyingConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.classes = config.classes
+        channels, height, width = config.shape
+        self.layout = f"(N, {channels}, {height}, {width}) to (N, {config.classes})"
+        self.units = PixelUnits(config.units, config.shape)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """``(C, H, W)`` of the images that it classifies."""
+        return self.config.shape
+
+    def prepare(self, images: Tensor) -> None:
+        """Set the first scales and biases by real `images` ``(N, C, H, W)`` in its units."""
+        begin_from_data(self, lambda: self(images))
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return features ``(N, F)`` of images ``(N, C, H, W)`` in the units of the config.
+
+        Raises `TensorContractError` for images of another shape.
+        """
+        require_shape(images, self.config.shape)
+        return self.seen(images)
+
+    def seen(self, images: Tensor) -> Tensor:
+        """Return the features of images of the right shape."""
+        raise NotImplementedError
+
+    def head(self, features: Tensor) -> Tensor:
+        """Return logits ``(N, K)`` of the features of one batch."""
+        return self.last(features)
+
+    def apart(self, batches: Sequence[Tensor]) -> list[Classification]:
+        """Return the classification of each of several batches, in one pass up to the features.
+
+        From there on, where a layer may look at a whole batch, each goes by itself.
+        """
+        together = self.features(torch.cat(list(batches)))
+        parts = torch.split(together, [len(batch) for batch in batches])
+        return [Classification(self.head(part), part) for part in parts]
+
+    def forward(self, images: Tensor) -> Classification:
+        """Return logits and features of one batch; images and errors as in `features`."""
+        features = self.features(images)
+        return Classification(self.head(features), features)
 
 
 def minibatch_layer(

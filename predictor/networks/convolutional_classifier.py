@@ -4,27 +4,23 @@ Salimans et al. 2016, for CIFAR-10 and SVHN (code: ``train_cifar_feature_matchin
 ``train_svhn_feature_matching.py`` and the two for minibatch discrimination).
 """
 
-from collections.abc import Sequence
+import functools
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from predictor.errors import SettingsError
 from predictor.networks.classification import (
-    Classification,
+    ClassifyingDiscriminator,
     MinibatchLayer,
-    classified_apart,
     minibatch_layer,
-    require_shape,
 )
 from predictor.networks.noise import GaussianNoise
-from predictor.networks.pixel_units import PixelUnits, Units
+from predictor.networks.pixel_units import Units
 from predictor.networks.weight_normalization import (
     WeightNormConvolution,
     WeightNormLinear,
-    begin_from_data,
 )
-from predictor.tensors import IMAGE_RANGE
 
 LEAK = 0.2
 _SMALLEST = 12
@@ -83,38 +79,31 @@ class ConvolutionalClassifierConfig:
             raise SettingsError("input_noise must be at least 0, the deviations above it")
 
 
-class ConvolutionalClassifier(nn.Module):
+class ConvolutionalClassifier(ClassifyingDiscriminator):
     """Tells classes; noise and dropout are on in training, in the generator's phase too.
 
     The features are the means of the last maps. The scale of the weights is trained in the last
     layer only.
     """
 
-    multiple = 1
-    pixel_range = IMAGE_RANGE
-
     def __init__(self, config: ConvolutionalClassifierConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.classes = config.classes
-        channels, height, width = config.shape
-        self.layout = f"(N, {channels}, {height}, {width}) to (N, {config.classes})"
-        self.units = PixelUnits(config.units, config.shape)
+        super().__init__(config)
+        convolution = functools.partial(_convolution, config.weight_deviation)
         first, second = config.maps
         self.hidden = nn.Sequential(
             GaussianNoise(config.input_noise),
             nn.Dropout(config.input_dropout),
-            *self._convolution(channels, first),
-            *self._convolution(first, first),
-            *self._convolution(first, first, stride=2),
+            *convolution(config.shape[0], first),
+            *convolution(first, first),
+            *convolution(first, first, stride=2),
             nn.Dropout(config.dropout),
-            *self._convolution(first, second),
-            *self._convolution(second, second),
-            *self._convolution(second, second, stride=2),
+            *convolution(first, second),
+            *convolution(second, second),
+            *convolution(second, second, stride=2),
             nn.Dropout(config.dropout),
-            *self._convolution(second, second, padding=0),
-            *self._convolution(second, second, kernel=1, padding=0),
-            *self._convolution(second, second, kernel=1, padding=0),
+            *convolution(second, second, padding=0),
+            *convolution(second, second, kernel=1, padding=0),
+            *convolution(second, second, kernel=1, padding=0),
         )
         layer, features = minibatch_layer(
             config.minibatch, second, config.minibatch_kernels, config.minibatch_width
@@ -128,48 +117,29 @@ class ConvolutionalClassifier(nn.Module):
         )
         self.last = nn.Sequential(layer, last)
 
-    def _convolution(
-        self, channels: int, maps: int, *, kernel: int = 3, stride: int = 1, padding: int = 1
-    ) -> list[nn.Module]:
-        return [
-            WeightNormConvolution(
-                channels,
-                maps,
-                kernel,
-                stride=stride,
-                padding=padding,
-                has_trained_scale=False,
-                weight_deviation=self.config.weight_deviation,
-            ),
-            nn.LeakyReLU(LEAK),
-        ]
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """``(C, H, W)`` of the images that it classifies."""
-        return self.config.shape
-
-    def prepare(self, images: Tensor) -> None:
-        """Set the first scales and biases by real `images` ``(N, C, H, W)`` in its units."""
-        begin_from_data(self, lambda: self(images))
-
-    def features(self, images: Tensor) -> Tensor:
-        """Return features ``(N, F)`` of images ``(N, C, H, W)`` in the units of the config.
-
-        Raises `TensorContractError` for images of another shape.
-        """
-        require_shape(images, self.config.shape)
+    def seen(self, images: Tensor) -> Tensor:
+        """Return the features of images of the right shape."""
         return self.hidden(images).mean(dim=(2, 3))
 
-    def head(self, features: Tensor) -> Tensor:
-        """Return logits ``(N, K)`` of the features of one batch."""
-        return self.last(features)
 
-    def apart(self, batches: Sequence[Tensor]) -> list[Classification]:
-        """Return the classification of each of several batches that must not see each other."""
-        return classified_apart(self, batches)
-
-    def forward(self, images: Tensor) -> Classification:
-        """Return logits and features of one batch; images and errors as in `features`."""
-        features = self.features(images)
-        return Classification(self.head(features), features)
+def _convolution(
+    deviation: float,
+    channels: int,
+    maps: int,
+    *,
+    kernel: int = 3,
+    stride: int = 1,
+    padding: int = 1,
+) -> list[nn.Module]:
+    return [
+        WeightNormConvolution(
+            channels,
+            maps,
+            kernel,
+            stride=stride,
+            padding=padding,
+            has_trained_scale=False,
+            weight_deviation=deviation,
+        ),
+        nn.LeakyReLU(LEAK),
+    ]

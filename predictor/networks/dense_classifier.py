@@ -3,7 +3,7 @@
 Salimans et al. 2016, for MNIST (code: ``train_mnist_feature_matching.py``).
 """
 
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,17 +11,14 @@ from torch import Tensor, nn
 
 from predictor.errors import SettingsError
 from predictor.networks.classification import (
-    Classification,
+    ClassifyingDiscriminator,
     MinibatchLayer,
-    classified_apart,
     minibatch_layer,
-    require_shape,
 )
 from predictor.networks.initialization import initialize
 from predictor.networks.noise import GaussianNoise
-from predictor.networks.pixel_units import PixelUnits, Units
-from predictor.networks.weight_normalization import WeightNormLinear, begin_from_data
-from predictor.tensors import IMAGE_RANGE
+from predictor.networks.pixel_units import Units
+from predictor.networks.weight_normalization import WeightNormLinear
 
 
 @dataclass(frozen=True)
@@ -71,23 +68,15 @@ class DenseClassifierConfig:
             )
 
 
-class DenseClassifier(nn.Module):
+class DenseClassifier(ClassifyingDiscriminator):
     """Tells classes; noise is on in training, in the generator's phase too.
 
     The scale of the weights is trained in the last layer only.
     """
 
-    multiple = 1
-    pixel_range = IMAGE_RANGE
-
     def __init__(self, config: DenseClassifierConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.classes = config.classes
-        channels, height, width = config.shape
-        self.layout = f"(N, {channels}, {height}, {width}) to (N, {config.classes})"
-        self.units = PixelUnits(config.units, config.shape)
-        inputs, noise = channels * height * width, config.input_noise
+        super().__init__(config)
+        inputs, noise = math.prod(config.shape), config.input_noise
         self.hidden = nn.Sequential()
         for outputs in config.hidden:
             layer = _linear(config, inputs, outputs, has_trained_scale=False)
@@ -99,35 +88,9 @@ class DenseClassifier(nn.Module):
         last = _linear(config, inputs, config.classes, has_trained_scale=True)
         self.last = nn.Sequential(layer, GaussianNoise(noise), last)
 
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """``(C, H, W)`` of the images that it classifies."""
-        return self.config.shape
-
-    def prepare(self, images: Tensor) -> None:
-        """Set the first scales and biases by real `images` ``(N, C, H, W)`` in its units."""
-        begin_from_data(self, lambda: self(images))
-
-    def features(self, images: Tensor) -> Tensor:
-        """Return features ``(N, F)`` of images ``(N, C, H, W)`` in the units of the config.
-
-        Raises `TensorContractError` for images of another shape.
-        """
-        require_shape(images, self.config.shape)
+    def seen(self, images: Tensor) -> Tensor:
+        """Return the features of images of the right shape."""
         return self.hidden(images.flatten(1))
-
-    def head(self, features: Tensor) -> Tensor:
-        """Return logits ``(N, K)`` of the features of one batch."""
-        return self.last(features)
-
-    def apart(self, batches: Sequence[Tensor]) -> list[Classification]:
-        """Return the classification of each of several batches that must not see each other."""
-        return classified_apart(self, batches)
-
-    def forward(self, images: Tensor) -> Classification:
-        """Return logits and features of one batch; images and errors as in `features`."""
-        features = self.features(images)
-        return Classification(self.head(features), features)
 
 
 def _linear(
