@@ -223,3 +223,13 @@ def test_models_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
         evaluated_classification({"one": one, "other": other}, tmp_path)
     with pytest.raises(UnknownModel, match="tells 2 classes and names 3"):
         ImageClassifier(Says(lambda b: b), ("a", "b", "c"))
+
+
+def test_a_plain_classifier_answers_too(tmp_path: Path) -> None:
+    for name in ("0.png", "1.png"):
+        write(tmp_path / "asked" / name, np.full((28, 28), 90, np.uint8))
+    done = run(app, ["classify", "mnist-classifier", str(tmp_path / "asked"), "--json"])
+    assert done.exit_code == 0, done.output
+    (entry,) = json.loads(done.stdout)["results"]
+    assert [row["file"] for row in entry["pictures"]] == ["0.png", "1.png"]
+    assert {row["class"] for row in entry["pictures"]} <= set("0123456789")

@@ -64,7 +64,8 @@ def load_classifier(
     if not isinstance(network, Classifier):
         raise UnknownModel(
             f"the model {os.fspath(name_or_file)} tells no classes: {type(network).__name__} is "
-            "not the discriminator of a semi-supervised model (predictor train improved-gan)"
+            "neither a classifier nor the discriminator of a semi-supervised model (predictor "
+            "train classifier, predictor train improved-gan)"
         )
     chosen = chosen_device(device)
     use_bfloat16 = uses_bfloat16(precision, chosen)

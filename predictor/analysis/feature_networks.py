@@ -165,9 +165,11 @@ def _classifier(name: str, device: torch.device) -> FeatureNetwork:
         if list(images.shape[-2:]) != size:
             images = functional.interpolate(images, size, mode="bilinear", antialias=True)
         features = network.features(images)
-        return features, network.logits(features)
+        return features, network.head(features)
 
     scores = metadata.provenance.scores
     accuracy = scores.get("accuracy_percent", scores.get("validation_accuracy_percent"))
+    if "error_percent" in scores:
+        accuracy = 100 - scores["error_percent"]
     right = "" if accuracy is None else f", {accuracy:.2f} % right"
     return FeatureNetwork(f"classifier {path.stem}{right}", look)

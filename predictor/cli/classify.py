@@ -1,4 +1,4 @@
-"""``predictor classify``: what class pictures are of, by a semi-supervised discriminator."""
+"""``predictor classify``: what class pictures are of."""
 
 from pathlib import Path
 from typing import Annotated

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from predictor.cli.evaluate_classification import evaluate_classification
-from predictor.cli.evaluate_classifier import evaluate_classifier
 from predictor.cli.evaluate_frames import evaluate_frames
 from predictor.cli.evaluate_images import evaluate_images
 from predictor.cli.evaluate_inpaint import evaluate_inpaint
@@ -21,7 +20,7 @@ EVALUATIONS: Mapping[str, Callable[..., None]] = {
     "lapgan": evaluate_images,
     "dcgan": evaluate_images,
     "infogan": evaluate_images,
-    "classifier": evaluate_classifier,
+    "classifier": evaluate_classification,
     "improved-gan": evaluate_classification,
 }
 """What measures a model and prints what it found, by the task in the model's file."""
@@ -32,7 +31,7 @@ _OF_IMAGES = ("samples", "seed", "features")
 _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "frames": ("against", "horizon", "windows"),
     "inpaint": ("against",),
-    "classifier": (),
+    "classifier": ("others",),
     "infogan": (*_OF_IMAGES, "labelled"),
     "improved-gan": ("others",),
 }
@@ -97,9 +96,7 @@ def evaluate(
     L2 and a perceptual distance against Telea's, Navier-Stokes and biharmonic fills. Generated
     pictures: Parzen log-likelihood, neighbours among each other and in the training pictures,
     precision and recall; where a model has codes, their information and the error of the first.
-    Classifiers: accuracy.
-    precision and recall. Classifiers: errors, of improved-gan also who is taken for whom, and
-    calibration.
+    Classifiers: errors, who is taken for whom, calibration.
     """
     from predictor.errors import UnknownModel
     from predictor.weights import find_model, read_metadata

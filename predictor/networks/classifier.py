@@ -1,10 +1,12 @@
-"""A small classifier of pictures of one size, to measure generators by what it sees in them."""
+"""A small classifier of pictures of one size; generators are measured by what it sees."""
 
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from predictor.errors import SettingsError
+from predictor.networks.classification import Classification
+from predictor.networks.pixel_units import PixelUnits
 from predictor.tensors import IMAGE_RANGE, require_images
 
 
@@ -47,6 +49,7 @@ class Classifier(nn.Module):
         self.classes = config.classes
         channels, height, width = config.shape
         self.layout = f"(N, {channels}, {height}, {width}) to (N, {config.classes})"
+        self.units = PixelUnits("signed", config.shape)
         self.layers = nn.ModuleList()
         for number, maps in enumerate(config.maps, start=1):
             layer: list[nn.Module] = [
@@ -82,10 +85,11 @@ class Classifier(nn.Module):
         """Return the features ``(N, maps[-1])`` of `images` as `activations` takes them."""
         return self.activations(images)[-1].mean((-2, -1))
 
-    def logits(self, features: Tensor) -> Tensor:
+    def head(self, features: Tensor) -> Tensor:
         """Return the logits ``(N, classes)`` of `features`."""
         return self.last(self.dropout(features))
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Return the logits ``(N, classes)`` of `images` as `activations` takes them."""
-        return self.logits(self.features(images))
+    def forward(self, images: Tensor) -> Classification:
+        """Return logits and features of `images` as `activations` takes them."""
+        features = self.features(images)
+        return Classification(self.head(features), features)

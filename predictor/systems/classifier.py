@@ -16,6 +16,7 @@ from predictor.analysis.sheets import sheet
 from predictor.data import ImageSettings
 from predictor.draws import drawn_rows
 from predictor.media.images import write_png
+from predictor.networks.classification import Classification
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings
 
@@ -79,7 +80,7 @@ def build(settings: ClassifierSettings) -> System:
 
     def loss(networks: Networks, batch: Batch, earlier: Batch) -> PhaseLoss:
         images = moved(batch["image"], settings.shift_px)
-        logits = networks[CLASSIFIER](images).float()
+        logits = networks[CLASSIFIER](images).logits.float()
         return PhaseLoss({"cross_entropy": functional.cross_entropy(logits, batch["label"])})
 
     return System(
@@ -122,8 +123,8 @@ def moved(images: Tensor, reach_px: int) -> Tensor:
 
 
 def _logits(networks: Networks, batch: Batch) -> Tensor:
-    found: Tensor = networks[CLASSIFIER](batch["image"])
-    return found.float()
+    found: Classification = networks[CLASSIFIER](batch["image"])
+    return found.logits.float()
 
 
 def _validated(networks: Networks, batches: Iterable[Batch]) -> dict[str, float]:

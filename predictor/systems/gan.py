@@ -178,6 +178,7 @@ def open_data(settings: Any, path: Path, run: Path | None = None) -> TrainingDat
         train=split.train,
         validation=DataLoader(split.held_out, batch_size=100),
         skipped=split.skipped,
+        class_names=None if settings.classes is None else split.collection.class_names,
     )
 
 

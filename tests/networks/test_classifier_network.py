@@ -19,16 +19,16 @@ def test_logits_are_a_linear_map_of_the_mean_of_the_last_maps() -> None:
     features = maps[-1].mean((2, 3))
     assert torch.equal(network.features(images), features)
     expected = features @ network.last.weight.T + network.last.bias
-    assert torch.allclose(network(images), expected, atol=1e-6)
+    assert torch.allclose(network(images).logits, expected, atol=1e-6)
     assert isinstance(network, ImageEncoder)
 
 
 def test_features_are_left_out_in_training_alone() -> None:
     network = Classifier(CONFIG)
     features = torch.ones(1, 7)
-    first, second = network.logits(features), network.logits(features)
+    first, second = network.head(features), network.head(features)
     assert not torch.equal(first, second)
-    assert torch.equal(network.eval().logits(features), network.logits(features))
+    assert torch.equal(network.eval().head(features), network.head(features))
 
 
 def test_what_cannot_work_is_refused() -> None:

@@ -45,7 +45,7 @@ def test_four_kinds_of_stripes_are_told_apart(tmp_path: Path) -> None:
     assert record["best"]["value"] < 0.2
     shown = torch.from_numpy(images[:40])[:, None] / 127.5 - 1
     with torch.no_grad():
-        found = networks["classifier"](shown).argmax(1)
+        found = networks["classifier"](shown).logits.argmax(1)
     assert found.tolist() == labels[:40].tolist()
     assert list((tmp_path / "run/previews").glob("*/hardest.png"))
 
