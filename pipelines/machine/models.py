@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
 from predictor.weights import bundled_models, read_metadata
@@ -59,11 +60,13 @@ def model_table(rows: Sequence[ModelRow]) -> Table:
     table = Table(
         title="Bundled models",
         title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
         caption="Commercial use: no where the terms of the training data may not allow it.\n"
         "What each reaches and where it fails is in its card; --json says where that is.",
         caption_justify="left",
     )
-    for heading in ("model", "task", "MB", "licence", "commercial use"):
+    for heading in ("model", "task", "MB", "licence", "commercial"):
         table.add_column(heading, justify="right" if heading == "MB" else "left", no_wrap=True)
     for row in rows:
         table.add_row(
