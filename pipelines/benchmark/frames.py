@@ -20,7 +20,7 @@ from predictor.media.encoding import VideoWriter
 from predictor.media.video import open_video
 from predictor.networks import NETWORKS
 from predictor.tensors import rescaled
-from predictor.weights import bundled_models
+from predictor.weights import find_model
 
 FULL_HD = (1080, 1920)
 SMALL = (480, 854)
@@ -84,8 +84,8 @@ def speed_rows(
         yield from _append_rows(network, long, folder, long_s)
         yield from _memory_rows(model, short, long, folder, long_s)
     yield Row("predictor --help", _help_time(), "s", at_most=0.5)
-    size_mb = sum(path.stat().st_size for path in bundled_models().values()) / 1e6
-    yield Row("bundled weights", size_mb, "MB", at_most=WEIGHTS_BAR_MB)
+    size_mb = find_model(model).stat().st_size / 1e6
+    yield Row("weights", size_mb, "MB", at_most=WEIGHTS_BAR_MB)
 
 
 def _frame_times(network: NextFrames, count: int) -> list[float]:
