@@ -92,8 +92,7 @@ class StructuredLatents:
     ) -> Tensor:
         """Return `count` latent vectors ``(count, width)`` on `device`.
 
-        Drawn from `generator`, or in a training iteration from the global state that the loop
-        seeds.
+        Drawn from `generator`, or in a training iteration as `drawn_latents` does.
         """
         parts = [drawn_latents(self.distribution, (count, self.noise), device, generator)]
         for categories in self.categorical:

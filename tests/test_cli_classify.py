@@ -217,6 +217,16 @@ def test_several_models_answer_by_their_mean(tmp_path: Path) -> None:
     assert found.calibration.expected_error == pytest.approx(gap, rel=1e-5)
 
 
+def test_being_certain_and_wrong_costs_a_number(tmp_path: Path) -> None:
+    path = tmp_path / "d.npz"
+    np.savez(path, x_test=np.zeros((1, 2, 2), np.uint8), y_test=np.ones(1, np.int64),
+             x_train=np.zeros((2, 2, 2), np.uint8), y_train=np.arange(2))  # fmt: skip
+    certain = ImageClassifier(Says(torch.ones_like))
+    found = evaluated_classification({"certain": certain}, path)
+    assert 80 < found.cross_entropy_nats < 90
+    json.dumps(found.as_json(), allow_nan=False)
+
+
 def test_models_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
     one, other = (ImageClassifier(Says(lambda b: b), names) for names in (("a", "b"), ("a", "c")))
     with pytest.raises(UnknownModel, match="class names of one is"):

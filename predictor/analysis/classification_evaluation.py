@@ -159,13 +159,19 @@ def evaluated_classification(
         class_names=names,
         confusion=_confusion(labels, answers, len(names)),
         calibration=calibration(together, labels),
-        cross_entropy_nats=float(-together[range(len(labels)), labels].double().log().mean()),
+        cross_entropy_nats=_cross_entropy(together[range(len(labels)), labels]),
         wrong_by_model={
             name: int((own.argmax(dim=1) != labels).sum())
             for name, own in zip(models, single, strict=True)
         },
         skipped=found.skipped,
     )
+
+
+def _cross_entropy(probabilities: Tensor) -> float:
+    """Return the mean of -ln of probabilities, of those that float32 takes for 0 at most 87."""
+    least = torch.finfo(torch.float32).tiny
+    return float(-probabilities.double().clamp_min(least).log().mean())
 
 
 def _known(

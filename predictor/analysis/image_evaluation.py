@@ -11,7 +11,7 @@ from torch import Tensor
 
 from predictor.analysis.feature_networks import FeatureNetwork
 from predictor.analysis.likelihood import CHOOSING, sampled_likelihood
-from predictor.analysis.network_scores import NetworkScores, network_scores
+from predictor.analysis.network_scores import COMPARED, NetworkScores, network_scores
 from predictor.data import ImageSettings, open_images
 from predictor.data.image_packing import packed_images
 from predictor.data.image_parts import TEST, TRAIN, VALIDATION, ImageCollection
@@ -23,9 +23,6 @@ from predictor.metrics import (
     nearest_class_error,
     precision_and_recall,
 )
-
-COMPARED = 2000
-"""Pictures and samples compared for precision, recall, repetition and memory."""
 
 SHEET_SAMPLES, SHEET_NEIGHBOURS = 12, 5
 

@@ -16,7 +16,7 @@ SEEN_BY_NETWORKS = 5000
 SPLITS = 10
 
 COMPARED = 2000
-"""Of both for precision and recall."""
+"""Of both for precision, recall, repetition and memory."""
 
 _logger = logging.getLogger(__name__)
 

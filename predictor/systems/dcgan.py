@@ -30,7 +30,12 @@ from predictor.networks.dcgan import (
     usual_maps,
 )
 from predictor.systems.entry import TrainingData
-from predictor.systems.image_reports import VALIDATION_SEED, variance_share, write_preview
+from predictor.systems.image_reports import (
+    VALIDATION_SEED,
+    VARIANCE_SHARE,
+    variance_share,
+    write_preview,
+)
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings
 from predictor.systems.techniques import histories, loss_of_real, with_history
@@ -271,7 +276,7 @@ def validate(networks: Networks, batches: Iterable[Batch]) -> dict[str, float]:
     ]
     return {
         "frechet_distance": frechet_distance(*sides),
-        "made_variance_share": variance_share(networks[GENERATOR], torch.cat(real)),
+        VARIANCE_SHARE: variance_share(networks[GENERATOR], torch.cat(real)),
     }
 
 

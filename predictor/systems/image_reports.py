@@ -15,6 +15,9 @@ from predictor.systems.phases import Batch
 PREVIEW_SEED = 0
 """Of the latents that previews always show, so that a person can watch them change."""
 
+VARIANCE_SHARE = "made_variance_share"
+"""How systems call `variance_share` among what they validate; the loop warns by it."""
+
 VALIDATION_SEED = 1
 PREVIEW_COUNT = 100
 COLUMNS = 10
@@ -55,7 +58,7 @@ def parzen_validation(
         "parzen_nats": best,
         "parzen_sigma": sigma,
         "closest_pair": float(spread),
-        "made_variance_share": share,
+        VARIANCE_SHARE: share,
     }
 
 

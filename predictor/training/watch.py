@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Mapping
 
+from predictor.systems.image_reports import VARIANCE_SHARE
+
 WON_LOSS = 0.01
 """Of the terms ``real`` and ``fake`` of a discriminator together, in nats: 2 ln 2 where it knows
 nothing."""
@@ -11,8 +13,6 @@ ALIKE_SHARE = 0.05
 """Share of the variance of real pixels below which samples are nearly one picture."""
 ALIKE_FROM = 500
 """Iterations before which that is not said: a fresh generator's samples are all alike."""
-VARIANCE_SHARE = "made_variance_share"
-"""How systems call that share among what they validate."""
 
 _logger = logging.getLogger(__name__)
 
