@@ -53,11 +53,9 @@ def classify(
         write_whole(output, found.as_csv().encode())
     if as_json:
         print_document(
+            images,
+            output,
             {
-                "input": str(images),
-                "output": None if output is None else str(output),
-                "status": "done",
-                "error": None,
                 "model": model,
                 "truncated": bool(found.skipped),
                 "skipped": list(found.skipped),
@@ -65,7 +63,7 @@ def classify(
                     {"file": row.file, "class": row.class_name, "probability": row.probability}
                     for row in found.rows
                 ],
-            }
+            },
         )
     elif output is not None:
         typer.echo(output)

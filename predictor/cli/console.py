@@ -5,7 +5,8 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -47,6 +48,21 @@ def progress_on_stderr(label: str) -> Iterator[Callable[[int, int, str], None] |
         )
 
 
-def print_document(entry: Mapping[str, Any]) -> None:
+def print_document(source: str | Path, output: str | Path | None, facts: Mapping[str, Any]) -> None:
     """Print the document that ``--json`` promises, for the one input that was done."""
+    written = None if output is None else str(output)
+    entry = {"input": str(source), "output": written, "status": "done", "error": None, **facts}
     typer.echo(json.dumps({"results": [entry], "exit_code": 0}, indent=2))
+
+
+def print_rows(title: str, rows: Iterable[tuple[str, str]]) -> None:
+    """Print names and values as a table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for name, value in rows:
+        table.add_row(name, value)
+    Console().print(table)

@@ -46,17 +46,15 @@ def encode(
         typer.echo(f"skipped: {line}", err=True)
     if as_json:
         print_document(
+            images,
+            output,
             {
-                "input": str(images),
-                "output": str(output),
-                "status": "done",
-                "error": None,
                 "model": model,
                 "pictures": len(found.files),
                 "codes": list(found.names),
                 "truncated": bool(found.skipped),
                 "skipped": list(found.skipped),
-            }
+            },
         )
         return
     typer.echo(output)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from predictor.cli.console import log_on_stderr, print_document
+from predictor.cli.console import log_on_stderr, print_document, print_rows
 
 
 def evaluate_classification(
@@ -32,19 +32,9 @@ def evaluate_classification(
     if output is not None:
         write_whole(output, classification_page(" + ".join(names), str(data), found).encode())
     if as_json:
-        written = None if output is None else str(output)
-        told = {"input": str(data), "output": written, "status": "done", "error": None}
-        truncated = bool(found.skipped)
-        print_document({**told, "model": model, "truncated": truncated, **found.as_json()})
+        facts = {"model": model, "truncated": bool(found.skipped), **found.as_json()}
+        print_document(data, output, facts)
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=f"{model} on {data}", title_justify="left", show_header=False)
-    table.add_column()
-    table.add_column(justify="right")
-    for name, value in classification_rows(found):
-        table.add_row(name, value)
-    Console().print(table)
+    print_rows(f"{model} on {data}", classification_rows(found))
     if output is not None:
         typer.echo(output)

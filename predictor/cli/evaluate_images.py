@@ -5,7 +5,7 @@ from pathlib import Path
 
 import typer
 
-from predictor.cli.console import log_on_stderr, print_document
+from predictor.cli.console import log_on_stderr, print_document, print_rows
 
 
 def evaluate_images(
@@ -47,22 +47,12 @@ def evaluate_images(
     if output is not None:
         write_whole(output, html_report(model, str(data), found, rows, sections).encode())
     if as_json:
-        written = None if output is None else str(output)
-        told = {"input": str(data), "output": written, "status": "done", "error": None}
         measured = found.as_json()
         if codes is not None:
             scores = {**measured.get("scores", {}), **codes.named()}
             measured |= {"codes": codes.as_json(), "scores": scores}
-        print_document({**told, "model": model, **measured})
+        print_document(data, output, {"model": model, **measured})
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=f"{model} on {data}", title_justify="left", show_header=False)
-    table.add_column()
-    table.add_column(justify="right")
-    for name, value in rows:
-        table.add_row(name, value)
-    Console().print(table)
+    print_rows(f"{model} on {data}", rows)
     if output is not None:
         typer.echo(output)

@@ -32,9 +32,7 @@ def evaluate_inpaint(
     if output is not None:
         write_whole(output, inpaint_report(evaluation, models).encode())
     if as_json:
-        written = None if output is None else str(output)
-        told = {"input": str(data), "output": written, "status": "done", "error": None}
-        print_document({**told, "model": model, **inpaint_json(evaluation)})
+        print_document(data, output, {"model": model, **inpaint_json(evaluation)})
         return
     from rich.console import Console
 

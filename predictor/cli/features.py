@@ -60,11 +60,9 @@ def features(
         typer.echo(f"skipped: {line}", err=True)
     if as_json:
         print_document(
+            images,
+            output,
             {
-                "input": str(images),
-                "output": str(output),
-                "status": "done",
-                "error": None,
                 "model": model,
                 "pictures": len(found.names),
                 "width": found.features.shape[1],
@@ -72,7 +70,7 @@ def features(
                 "has_labels": found.labels is not None,
                 "truncated": bool(found.skipped),
                 "skipped": found.skipped,
-            }
+            },
         )
         return
     typer.echo(output)

@@ -70,16 +70,7 @@ def probe(
     with progress_on_stderr("fits") as advance:
         found = probe_result(encoder, data, request, chosen_device(device), advance)
     if as_json:
-        print_document(
-            {
-                "input": str(data),
-                "output": None,
-                "status": "done",
-                "error": None,
-                "model": model,
-                **found.as_json(),
-            }
-        )
+        print_document(data, None, {"model": model, **found.as_json()})
         return
     from rich.console import Console
 

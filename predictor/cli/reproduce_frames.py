@@ -37,11 +37,7 @@ def reproduce_frames(
             data, models, names=names, windows_per_video=windows, progress=advance
         )
     if as_json:
-        entry = {
-            "input": str(data),
-            "output": None,
-            "status": "done",
-            "error": None,
+        facts = {
             "recipe": recipe.name,
             "model": model,
             "protocol": recipe.protocol,
@@ -56,7 +52,7 @@ def reproduce_frames(
             "skipped": dict(found.skipped),
             "notes": found.notes,
         }
-        print_document(entry)
+        print_document(data, None, facts)
         return
     from rich.console import Console
 

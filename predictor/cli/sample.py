@@ -121,8 +121,8 @@ def sample(
     with log_on_stderr():
         write_samples(_sampler(model, device, precision), request)
     if as_json:
-        done = {"input": model, "output": str(target), "status": "done", "error": None}
-        print_document({**done, "kind": request.kind, "count": request.count, "seed": seed})
+        facts = {"kind": request.kind, "count": request.count, "seed": seed}
+        print_document(model, target, facts)
     else:
         typer.echo(target)
 
