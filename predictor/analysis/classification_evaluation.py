@@ -13,8 +13,7 @@ from torch import Tensor
 
 from predictor.analysis.classifiers import require_alike
 from predictor.analysis.intervals import number_json
-from predictor.analysis.pictures import fitted_pictures, image_batches
-from predictor.data.image_parts import TEST, TRAIN, VALIDATION
+from predictor.analysis.pictures import MEASURED, fitted_pictures, image_batches
 from predictor.errors import UnusableData
 from predictor.image_classifier import ImageClassifier
 from predictor.metrics import Calibration, calibration
@@ -141,9 +140,8 @@ def evaluated_classification(
     classifiers = list(models.values())
     require_alike(classifiers)
     names = classifiers[0].class_names
-    found = fitted_pictures(path, classifiers[0], are_labelled=True)
-    part = next(name for name in (TEST, VALIDATION, TRAIN) if name in found.parts)
-    pictures = found.parts[part]
+    found = fitted_pictures(path, classifiers[0], are_labelled=True, first_of=MEASURED)
+    ((part, pictures),) = found.parts.items()
     assert pictures.labels is not None  # or it would have been refused
     labels = torch.from_numpy(_known(path, pictures.labels, found.class_names, names))
     batches = [

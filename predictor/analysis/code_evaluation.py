@@ -6,17 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from predictor.analysis.code_reader import CodeReader, group_information
-from predictor.analysis.pictures import as_images
-from predictor.data import open_images
-from predictor.data.image_packing import Fit, PackedImages, packed_images
-from predictor.data.image_parts import TEST, TRAIN, VALIDATION
+from predictor.analysis.pictures import MEASURED, Pictures, fitted_pictures, image_batches
 from predictor.errors import UnusableData
-from predictor.image_sampler import BATCH, ImageSampler
+from predictor.image_sampler import ImageSampler
 from predictor.metrics import assigned_class_error, assigned_classes
 from predictor.structured_latents import StructuredLatents
 
@@ -90,32 +86,21 @@ def evaluated_codes(
     structure = reader.structure
     if are_labelled and not structure.categorical:
         raise UnusableData("the model has no categorical code, which could be a classifier")
-    pictures, names = _measured(reader, path)
+    found = fitted_pictures(path, reader, first_of=MEASURED)
+    (pictures,) = found.parts.values()
     if are_labelled and pictures.labels is None:
         raise UnusableData(f"{path} has no labels, which --labelled asks for")
     classes = None
     if structure.categorical and pictures.labels is not None:
-        classes = _classes(reader, pictures, torch.from_numpy(pictures.labels), names)
+        labels = torch.from_numpy(pictures.labels)
+        classes = _classes(reader, pictures, labels, found.class_names)
     return CodeScores(structure, reader.information(sampler, samples, seed), classes)
 
 
-def _measured(reader: CodeReader, path: Path) -> tuple[PackedImages, tuple[str, ...] | None]:
-    """Return the pictures of the part that is measured, and the names of the classes."""
-    collection = open_images(path)
-    part = next(name for name in (TEST, VALIDATION, TRAIN) if name in collection.parts)
-    channels, height, width = reader.image_shape
-    fit = Fit((height, width), 1 if channels == 1 else 3)
-    return packed_images(collection, part, fit)[0], collection.class_names
-
-
 def _classes(
-    reader: CodeReader, pictures: PackedImages, labels: Tensor, names: tuple[str, ...] | None
+    reader: CodeReader, pictures: Pictures, labels: Tensor, names: tuple[str, ...] | None
 ) -> CodeClasses:
-    read = []
-    for start in range(0, len(pictures), BATCH):
-        rows = range(start, min(start + BATCH, len(pictures)))
-        pixels = np.stack([pictures.picture(row) for row in rows])
-        read.append(reader.codes(as_images(pixels)).categories[0])
+    read = [reader.codes(images).categories[0] for images in image_batches(pictures.pixels)]
     categories = torch.cat(read)
     count = 1 + int(labels.max()) if names is None else len(names)
     counts = torch.zeros(reader.structure.categorical[0], count, dtype=torch.int64)

@@ -1,6 +1,6 @@
 """Pictures of any format as arrays of the size that an encoder takes, and as batches of images."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -13,8 +13,12 @@ from torch import Tensor
 from predictor.analysis.features import BATCH
 from predictor.data import open_images
 from predictor.data.image_packing import Fit, packed_images
+from predictor.data.image_parts import TEST, TRAIN, VALIDATION
 
 Pixels = NDArray[np.uint8]
+
+MEASURED = (TEST, VALIDATION, TRAIN)
+"""The parts that a model may be measured on, the best first."""
 
 
 class TakesImages(Protocol):
@@ -47,10 +51,15 @@ class PictureParts:
 
 
 def fitted_pictures(
-    path: Path, encoder: TakesImages, *, are_labelled: bool = False
+    path: Path,
+    encoder: TakesImages,
+    *,
+    are_labelled: bool = False,
+    first_of: Sequence[str] | None = None,
 ) -> PictureParts:
     """Return the pictures at `path`, resized to cover what `encoder` takes and cropped to it.
 
+    Of all parts, or only of the first that there is among `first_of`: the others are not read.
     Raises `UnusableData`; with `are_labelled` also where a picture has no label or a class no
     picture.
     """
@@ -61,7 +70,10 @@ def fitted_pictures(
         labels = [part.labels for part in collection.parts.values() if part.labels is not None]
         collection.require_labels(1 + max((int(found.max()) for found in labels), default=0))
     parts, skipped = {}, list(collection.skipped)
-    for name in collection.parts:
+    names = list(collection.parts)
+    if first_of is not None:
+        names = [next(name for name in first_of if name in names)]
+    for name in names:
         packed, unread = packed_images(collection, name, fit)
         pixels = np.stack([packed.picture(row) for row in range(len(packed))])
         parts[name] = Pictures(pixels, tuple(packed.names), packed.labels)
