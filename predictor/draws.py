@@ -1,4 +1,4 @@
-"""Random numbers of a training iteration that belong to the whole batch, whoever computes it.
+"""Random numbers that depend on what they are for, and those of a whole batch, whoever computes it.
 
 Under data-parallel training every rank draws the latents of all ranks from one seed and takes the
 rows of its own examples: two ranks with half a batch each do what one with the batch does.
@@ -8,9 +8,16 @@ import contextlib
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
 import torch
 from torch import Generator, Tensor
+
+
+def generator_of(*parts: int | str) -> Generator:
+    """Return a generator on the CPU whose seed depends on every part and on their order."""
+    digest = blake2b("/".join(map(str, parts)).encode(), digest_size=8).digest()
+    return Generator().manual_seed(int.from_bytes(digest))
 
 
 @dataclass

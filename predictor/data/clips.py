@@ -1,7 +1,6 @@
 """Training examples: short clips cut out of videos, each a pure function of three numbers."""
 
 from collections.abc import Callable
-from hashlib import blake2b
 from typing import Annotated, Literal, NamedTuple
 
 import cv2
@@ -15,6 +14,7 @@ from torch.utils.data import Dataset
 from predictor.data.footage import Picture
 from predictor.data.video_index import VideoIndex
 from predictor.data.windows import window_table
+from predictor.draws import generator_of
 
 Evidence = Callable[[Tensor], dict[str, Tensor]]
 
@@ -229,8 +229,7 @@ class _Draws(NamedTuple):
 
     @classmethod
     def of(cls, seed: int, epoch: int, number: int, tries: int) -> "_Draws":
-        digest = blake2b(f"{seed}/{epoch}/{number}".encode(), digest_size=8).digest()
-        generator = torch.Generator().manual_seed(int.from_bytes(digest))
+        generator = generator_of(seed, epoch, number)
         drawn = torch.rand(10 + 2 * tries, generator=generator, dtype=torch.float64).tolist()
         places = tuple(zip(drawn[10::2], drawn[11::2], strict=True))
         return cls._make([*drawn[:10], places])

@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 from predictor.data.image_formats import open_images
 from predictor.data.image_packing import Fit, PackedImages, cropped, packed_images
 from predictor.data.image_parts import TRAIN, VALIDATION, ImageCollection
+from predictor.draws import generator_of
 from predictor.errors import UnusableData
 
 _logger = logging.getLogger(__name__)
@@ -118,8 +119,7 @@ class ImageDataset(Dataset[dict[str, Tensor]]):
         return batch
 
     def _generator(self, key: tuple[int, int]) -> Generator:
-        digest = blake2b(f"{self.seed}/{key[0]}/{key[1]}".encode(), digest_size=8).digest()
-        return Generator().manual_seed(int.from_bytes(digest))
+        return generator_of(self.seed, *key)
 
 
 class HeldOutImages(Dataset[dict[str, Tensor]]):

@@ -1,7 +1,6 @@
 """Training examples: parts of photographs with holes in them, each a function of three numbers."""
 
 from collections.abc import Mapping
-from hashlib import blake2b
 from typing import Annotated, TypedDict
 
 import cv2
@@ -14,6 +13,7 @@ from torch.utils.data import Dataset
 
 from predictor.data.mask_source import MaskKind, MaskSource
 from predictor.data.photo_index import IndexedPhoto, PhotoIndex
+from predictor.draws import generator_of
 from predictor.media.images import Reduction, from_uint8, read_pixels
 
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -79,9 +79,7 @@ class PhotoDataset(Dataset[dict[str, Tensor]]):
         return {"image": from_uint8(pixels), "mask": mask}
 
     def _generator(self, key: tuple[int, int], purpose: str) -> Generator:
-        text = f"{self.seed}/{key[0]}/{key[1]}/{purpose}"
-        digest = blake2b(text.encode(), digest_size=8).digest()
-        return Generator().manual_seed(int.from_bytes(digest))
+        return generator_of(self.seed, *key, purpose)
 
 
 class HeldOutItem(TypedDict):
@@ -112,8 +110,7 @@ class HeldOutPhotos(Dataset[HeldOutItem]):
         """Return one item; raises `IndexError` beyond the last."""
         photo = self.index.photos[number // len(self.masks)]
         kind = list(self.masks)[number % len(self.masks)]
-        digest = blake2b(f"{photo.name}/{kind}".encode(), digest_size=8).digest()
-        generator = Generator().manual_seed(int.from_bytes(digest))
+        generator = generator_of(photo.name, kind)
         return {
             "image": from_uint8(photograph_part(self.index, photo, self.size)),
             "mask": self.masks[kind].drawn(self.size, generator),

@@ -5,16 +5,16 @@ Salimans et al. 2016 (code: ``train_mnist_feature_matching.py``).
 
 from collections.abc import Sequence
 from functools import lru_cache
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Generator, Tensor
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from predictor.data.labelled_images import ImageDataset
+from predictor.draws import generator_of
 from predictor.errors import UnusableData
 
 Key = tuple[int, int]
@@ -90,8 +90,7 @@ class SemiSupervisedImages(Dataset[dict[str, Tensor]]):
 
 @lru_cache(maxsize=64)
 def _order(seed: int, purpose: str, count: int) -> NDArray[np.int64]:
-    digest = blake2b(f"{seed}/{purpose}".encode(), digest_size=8).digest()
-    generator = Generator().manual_seed(int.from_bytes(digest) >> 1)
+    generator = generator_of(seed, purpose)
     order: NDArray[np.int64] = torch.randperm(count, generator=generator).numpy()
     return order
 
