@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from predictor import texture
 from predictor.texture import with_detail
 
 
@@ -98,3 +99,13 @@ def test_detail_does_not_come_from_next_to_the_hole() -> None:
     missing = hole(96, 96, (32, 32, 32, 32))
     image[missing] = -0.5
     assert np.abs(with_detail(image, missing, 1.0) - image).max() < 0.02
+
+
+def test_surroundings_are_the_means_of_nine_blocks() -> None:
+    generator = np.random.default_rng(0)
+    colours = generator.normal(size=(20, 24, 3)).astype(np.float32)
+    found = texture._surroundings(colours)[9, 11].reshape(3, 3, 3)
+    for down in range(3):
+        for right in range(3):
+            block = colours[5 + 3 * down : 8 + 3 * down, 7 + 3 * right : 10 + 3 * right]
+            np.testing.assert_allclose(found[down, right], block.mean((0, 1)), atol=1e-6)
