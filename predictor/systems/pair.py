@@ -31,22 +31,19 @@ def told_of_data(kind: type[BaseModel], values: Any, known: Mapping[str, Mapping
     """Return the `values` of settings of a `kind`, each network told what follows from the others.
 
     That is the shape of the pictures and what is `known` beside it, by network; what the table of a
-    network says itself stays. Values that are no settings are returned as they are, for pydantic to
-    refuse.
+    network says itself stays, and what it does not say is put below by `RunSettings`. Values that
+    are no settings are returned as they are, for pydantic to refuse.
     """
     if not isinstance(values, dict):
         return values
-    usual = {name: field.default for name, field in kind.model_fields.items()}
-    images = {**_table(usual["images"]), **_table(values.get("images", {}))}
+    usual = kind.model_fields["images"].default
+    images = {**_table(usual), **_table(values.get("images", {}))}
     if not isinstance(images["size"], list | tuple):
         return values
     shape = [images["channels"], *images["size"]]
     tables = {}
     for name, told in known.items():
-        own = _table(values.get(name, {}))
-        if "network" not in own:
-            own = {**_table(usual[name]), **own}
-        tables[name] = {"shape": shape, **told, **own}
+        tables[name] = {"shape": shape, **told, **_table(values.get(name, {}))}
     return {**values, **tables}
 
 
