@@ -37,7 +37,7 @@ class InpaintingConfig:
     """Residual blocks each way at those sizes."""
 
     fine_width: int = 64
-    """Channels of the fine stage, at 1/4."""
+    """Channels of the fine stage, at 1/4; 0 leaves it out, to train the coarse stage for longer."""
 
     fine_blocks: int = 1
 
@@ -56,9 +56,13 @@ class InpaintingConfig:
     def __post_init__(self) -> None:
         if len(self.widths) != len(self.blocks) or not self.widths:
             raise SettingsError(f"{len(self.widths)} widths for {len(self.blocks)} blocks")
-        sizes = (*self.widths, self.fine_width, self.hole_px, self.context_px)
-        if min(sizes) < 1 or min(*self.blocks, self.fine_blocks) < 0 or not 0 <= self.detail <= 1:
-            raise SettingsError(f"{self}: expected sizes of 1 or more, detail from 0 to 1")
+        sizes = (*self.widths, self.hole_px, self.context_px)
+        counts = (*self.blocks, self.fine_width, self.fine_blocks)
+        if min(sizes) < 1 or min(counts) < 0 or not 0 <= self.detail <= 1:
+            raise SettingsError(
+                f"{self}: expected sizes of 1 or more, blocks and fine_width of 0 or more, "
+                "detail from 0 to 1"
+            )
 
 
 class InpaintingNetwork(nn.Module):
@@ -77,6 +81,9 @@ class InpaintingNetwork(nn.Module):
         first, width = config.widths[0], config.fine_width
         self.coarse = UNet(7 * _SQUARE**2, config.widths, config.blocks)
         self.coarse_head = zeroed(nn.Conv2d(first, 3 * _SQUARE**2, 3, padding=1))
+        self.has_fine_stage = width > 0
+        if not self.has_fine_stage:
+            return
         self.fine_stem = nn.Conv2d(4 * COARSE**2 + 3, width, 3, padding=1)
         self.handed_down = nn.Conv2d(first, width, 1)
         self.fine = residual_stack(width, config.fine_blocks)
@@ -89,7 +96,7 @@ class InpaintingNetwork(nn.Module):
     def forward(self, images: Tensor, masks: Tensor) -> list[Tensor]:
         """Return what the coarse and the fine stage make of `images` ``(N, 3, H, W)``.
 
-        Both are whole images; known pixels are as they were. `masks` are ``(N, 1, H, W)``, 1 where
+        They are whole images; known pixels are as they were. `masks` are ``(N, 1, H, W)``, 1 where
         a pixel is missing, which is not looked at. Raises `TensorContractError` for masks that do
         not fit.
         """
@@ -108,6 +115,8 @@ class InpaintingNetwork(nn.Module):
             # What the coarse stage leaves of the known pixels is carried smoothly into the holes.
             rest = smooth_fill((images - coarse) * (1 - masks), masks)
         base = coarse + rest
+        if not self.has_fine_stage:
+            return [images + base * masks]
 
         seen = torch.cat([rest * _REST_GAIN, masks], dim=1)
         squares = functional.pixel_unshuffle(seen, COARSE)

@@ -82,6 +82,18 @@ def test_the_fine_stage_adds_detail_to_the_coarse_one() -> None:
     assert made.coarse_head.weight.grad is not None
 
 
+def test_without_a_fine_stage_the_coarse_one_is_the_same() -> None:
+    images, masks = example()
+    whole = network()
+    coarse = InpaintingNetwork(replace(NARROW, fine_width=0))
+    shared = coarse.state_dict().keys()
+    assert all(name.startswith("coarse") for name in shared)
+    coarse.load_state_dict({name: whole.state_dict()[name] for name in shared})
+    stages = coarse(images, masks)
+    assert len(stages) == 1
+    assert torch.equal(stages[0], whole(images, masks)[0])
+
+
 @torch.no_grad()
 def test_every_known_pixel_around_reaches_the_middle_of_the_hole() -> None:
     images, masks = example(64, 64)
@@ -127,7 +139,8 @@ def test_the_discriminator_judges_patches_and_is_told_the_holes() -> None:
     ("change", "message"),
     [
         ({"widths": (4, 6, 8)}, "3 widths for 2 blocks"),
-        ({"fine_width": 0}, "expected sizes of 1 or more"),
+        ({"fine_width": -1}, "fine_width of 0 or more"),
+        ({"hole_px": 0}, "expected sizes of 1 or more"),
         ({"blocks": (1, -1)}, "expected sizes of 1 or more"),
     ],
 )
