@@ -46,6 +46,12 @@ class Box(NamedTuple):
         """Return the box with `by` more pixels on every side."""
         return Box(self.top - by, self.left - by, self.bottom + by, self.right + by)
 
+    def meets(self, other: "Box") -> bool:
+        """Return whether the boxes share pixels."""
+        return max(self.top, other.top) < min(self.bottom, other.bottom) and max(
+            self.left, other.left
+        ) < min(self.right, other.right)
+
     def within(self, height: int, width: int) -> "Box":
         """Return the part of the box that lies in an image of this size."""
         return Box(
@@ -87,6 +93,21 @@ def holes_of(mask: NDArray[np.bool_]) -> list[Hole]:
         pixels = pixels & own[: pixels.shape[0], : pixels.shape[1]]
         found.append(_hole(pixels, whole.top + int(top), whole.left + int(left), mask.shape))
     return found
+
+
+def joined(one: Hole, other: Hole) -> Hole:
+    """Return two holes as one, to be filled together; it is as wide as the wider of them."""
+    box = Box(
+        min(one.box.top, other.box.top),
+        min(one.box.left, other.box.left),
+        max(one.box.bottom, other.box.bottom),
+        max(one.box.right, other.box.right),
+    )
+    pixels = np.zeros((box.height, box.width), np.bool_)
+    for hole in (one, other):
+        top, left = hole.box.top - box.top, hole.box.left - box.left
+        pixels[top : top + hole.box.height, left : left + hole.box.width] |= hole.pixels
+    return Hole(box, pixels, max(one.width_px, other.width_px))
 
 
 def _box_of(mask: NDArray[Any]) -> Box | None:

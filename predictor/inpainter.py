@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from predictor.errors import TensorContractError
-from predictor.holes import Box, Hole, holes_of
+from predictor.holes import Box, Hole, holes_of, joined
 from predictor.smooth_fill import known_means, smooth_fill
 from predictor.tensors import (
     IMAGE_RANGE,
@@ -23,7 +23,7 @@ from predictor.tensors import (
 )
 from predictor.texture import with_detail
 
-TILE_PX = 512
+TILE_PX = 768
 """Longest side of what a network is shown at once; longer holes are filled piece by piece."""
 
 ENLARGED_DETAIL = 0.6
@@ -34,7 +34,8 @@ class Inpainter:
     """Fills holes in images with a generator of the system ``inpaint``.
 
     Each hole is filled from a crop around it, at the scale at which the network can bridge it, so
-    the cost is that of the holes and not that of the image. A fill made at a smaller size is
+    the cost is that of the holes and not that of the image; holes so near that one crop costs less
+    than theirs share one. A fill made at a smaller size is
     enlarged, and gets detail from its surroundings. Networks are called with images
     ``(N, 3, H, W)`` in their `pixel_range` and masks ``(N, 1, H, W)``, height and width multiples
     of their `multiple`, and return whole images of which the last counts. One bridges holes up to
@@ -67,7 +68,8 @@ class Inpainter:
             raise TensorContractError("a mask covers its whole image: nothing is left to fill from")
         filled = images.clone()
         for mask, result in zip(missing, filled, strict=True):
-            for hole in holes_of(mask[0].cpu().numpy()):
+            holes = holes_of(mask[0].cpu().numpy())
+            for hole in self._joined(holes, mask.shape[-2:]):
                 self._fill_hole(result, mask, hole)
         return filled
 
@@ -80,6 +82,32 @@ class Inpainter:
             max(box.bottom for box in boxes),
             max(box.right for box in boxes),
         )
+
+    def _joined(self, holes: list[Hole], size: tuple[int, ...]) -> list[Hole]:
+        """Return `holes`, those joined that are looked at in full size and cost less as one."""
+        alone: list[Hole] = []
+        waiting = list(reversed(holes))
+        while waiting:
+            hole = waiting.pop()
+            for number, other in enumerate(alone):
+                if self._share_a_view(hole, other, size):
+                    waiting.append(joined(hole, alone.pop(number)))
+                    break
+            else:
+                alone.append(hole)
+        return alone
+
+    def _share_a_view(self, one: Hole, other: Hole, size: tuple[int, ...]) -> bool:
+        network = self.network
+        if network.fixed_side_px or max(one.width_px, other.width_px) > network.hole_px:
+            return False
+        if not one.box.grown(2 * network.context_px).meets(other.box):
+            return False
+        apart = self._pixels_seen(one, size) + self._pixels_seen(other, size)
+        return self._pixels_seen(joined(one, other), size) < apart
+
+    def _pixels_seen(self, hole: Hole, size: tuple[int, ...]) -> int:
+        return sum(view.size[0] * view.size[1] for view in self._views(hole, size))
 
     def _fill_hole(self, image: Tensor, mask: Tensor, hole: Hole) -> None:
         """Fill `hole` in `image` ``(3, H, W)``, of which `mask` ``(1, H, W)`` says what is missing.

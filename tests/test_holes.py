@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from predictor.holes import JOINED_PX, Box, holes_of
+from predictor.holes import JOINED_PX, Box, holes_of, joined
 
 
 def mask_of(size: tuple[int, int], *boxes: Box) -> np.ndarray:
@@ -32,6 +32,19 @@ def test_far_holes_are_two_and_near_ones_are_one() -> None:
     assert [hole.box for hole in holes_of(mask_of((40, 200), left, near))] == [Box(5, 5, 15, 28)]
     boxes = [hole.box for hole in holes_of(mask_of((40, 200), left, far))]
     assert boxes == [left, far]
+
+
+def test_joined_holes_have_the_pixels_of_both_and_no_others() -> None:
+    size = (60, 200)
+    mask = mask_of(size, Box(5, 5, 15, 15), Box(20, 100, 50, 110))
+    one, other = holes_of(mask)
+    both = joined(other, one)
+    assert both.box == Box(5, 5, 50, 110)
+    assert np.array_equal(both.pixels, mask[both.box.rows, both.box.columns])
+    assert both.width_px == max(one.width_px, other.width_px)
+    assert one.box.meets(one.box)
+    assert not one.box.meets(other.box)
+    assert not one.box.meets(Box(15, 5, 20, 15))  # they touch
 
 
 def test_pixels_of_another_hole_in_the_same_box_are_left_to_it() -> None:
