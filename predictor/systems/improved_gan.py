@@ -254,7 +254,10 @@ def _discriminator_loss(
     batch: Batch,
     earlier: Batch,
 ) -> PhaseLoss:
-    """Return -ln p(y | x, real) and, weighted, -ln D(x) - ln(1 - D(G(z)))."""
+    """Return -ln p(y | x, real) and, weighted, -ln D(x) - ln(1 - D(G(z))).
+
+    Those of no weight are left out: a loss of 0 would look as if there were nothing left to tell.
+    """
     discriminator: Any = networks[DISCRIMINATOR]
     images = batch["image"]
     with torch.no_grad():
@@ -263,13 +266,11 @@ def _discriminator_loss(
     labelled, unlabelled, fake = discriminator.apart(
         [encoded(batch["labelled_image"]), encoded(images), generated]
     )
-    return PhaseLoss(
-        {
-            "labelled": labelled_loss(labelled.logits, batch["label"]),
-            "unlabelled": unlabelled_weight * real(real_logits(unlabelled.logits)),
-            "generated": unlabelled_weight * fake_loss(real_logits(fake.logits)),
-        }
-    )
+    terms = {"labelled": labelled_loss(labelled.logits, batch["label"])}
+    if unlabelled_weight:
+        terms["real"] = unlabelled_weight * real(real_logits(unlabelled.logits))
+        terms["fake"] = unlabelled_weight * fake_loss(real_logits(fake.logits))
+    return PhaseLoss(terms)
 
 
 def _feature_matching(p: int, networks: Networks, batch: Batch, earlier: Batch) -> PhaseLoss:

@@ -21,7 +21,11 @@ class PhaseLoss:
     """What one evaluation of a phase's loss returns."""
 
     terms: Mapping[str, Tensor]
-    """Scalar terms by name, already weighted; the loss is their sum and the log shows each."""
+    """Scalar terms by name, already weighted; the loss is their sum and the log shows each.
+
+    Of a discriminator, what it errs on real examples and on made ones is called ``real`` and
+    ``fake``: the loop warns where both are gone.
+    """
 
     outputs: Mapping[str, Tensor] = field(default_factory=dict)
     """What a later phase that draws from this one may reuse; the loop detaches them."""

@@ -43,9 +43,9 @@ class Watch:
                     f"won/{phase}",
                     f"the loss of {phase} has been below {WON_LOSS:g} for "
                     f"{iteration - self._won_since[phase]} iterations: it tells every sample from "
-                    "a real picture and the generator learns nothing. Start again with a lower "
-                    "discriminator_optimizer.learning_rate, more dropout or fewer maps of the "
-                    "discriminator, or a larger generator",
+                    "a real picture and the generator learns little or nothing. Start again with "
+                    "a lower discriminator_optimizer.learning_rate, more dropout or noise or fewer "
+                    "maps of the discriminator, or a larger generator",
                 )
 
     def look_at_validation(self, numbers: Mapping[str, float], iteration: int) -> None:

@@ -91,6 +91,9 @@ def test_a_phase_changes_only_its_network(
         assert changed
         assert {key.split("/")[0] for key in changed} == {phase.network}
         assert all(np.isfinite(float(value)) for value in measured.values())
+        if phase.network is not None and phase.network.startswith("discriminator"):
+            by_which_the_loop_warns = {f"loss/{phase.name}/{term}" for term in ("real", "fake")}
+            assert by_which_the_loop_warns <= measured.keys()
 
 
 @pytest.mark.parametrize(("name", "number"), ROWS)

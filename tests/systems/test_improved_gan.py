@@ -82,16 +82,20 @@ def test_the_discriminator_s_terms_are_those_of_the_paper() -> None:
     assert found["labelled"].item() == pytest.approx(-chance.log().mean().item(), rel=1e-5)
     sums = real.exp().sum(1)
     expected = -0.5 * (sums / (1 + sums)).log().mean()
-    assert found["unlabelled"].item() == pytest.approx(expected.item(), rel=1e-5)
+    assert found["real"].item() == pytest.approx(expected.item(), rel=1e-5)
     expected = 0.5 * (1 + fake.exp().sum(1)).log().mean()
-    assert found["generated"].item() == pytest.approx(expected.item(), rel=1e-5)
+    assert found["fake"].item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_the_paper_s_equation_has_no_half() -> None:
     half, whole = (loss_of(built(unlabelled_weight=w), 0, batch_of()).terms for w in (0.5, 1.0))
-    for name in ("unlabelled", "generated"):
+    for name in ("real", "fake"):
         assert 2 * half[name].item() == pytest.approx(whole[name].item())
     assert half["labelled"].item() == whole["labelled"].item()
+
+
+def test_what_has_no_weight_is_no_term() -> None:
+    assert list(loss_of(built(unlabelled_weight=0.0), 0, batch_of()).terms) == ["labelled"]
 
 
 @pytest.mark.parametrize(("kind", "p"), [("", 2), ("absolute_", 1)])
@@ -228,12 +232,12 @@ def test_the_generator_may_be_asked_to_be_taken_for_real(kind: str) -> None:
 
 def test_label_smoothing_is_one_sided() -> None:
     plain, smoothed = (loss_of(built(real_target=t), 0, batch_of()).terms for t in (1.0, 0.9))
-    assert smoothed["generated"] == plain["generated"]
+    assert smoothed["fake"] == plain["fake"]
     system = built()
     sums = system.networks["discriminator"]((batch_of()["image"] + 1) / 2).logits.exp().sum(1)
     share = sums / (1 + sums)
     expected = -0.5 * (0.9 * share.log() + 0.1 * (1 - share).log()).mean()
-    assert smoothed["unlabelled"].item() == pytest.approx(expected.item(), rel=1e-5)
+    assert smoothed["real"].item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_historical_averaging_pulls_both_players_to_where_they_have_been() -> None:
