@@ -38,7 +38,7 @@ class ImageSampler:
 
     @property
     def distribution(self) -> Distribution:
-        """What latents are drawn from."""
+        """What the noise of latents is drawn from."""
         return self.network.distribution
 
     @property
@@ -50,6 +50,11 @@ class ImageSampler:
     def structure(self) -> StructuredLatents | None:
         """The codes in its latents; None where they are plain noise."""
         return getattr(self.network, "structure", None)
+
+    @property
+    def noise_width(self) -> int:
+        """Numbers of a latent vector that are noise, the first ones; the rest are codes."""
+        return self.latent_width if self.structure is None else self.structure.noise
 
     def latents(self, seed: int, numbers: Iterable[int]) -> Tensor:
         """Return the latents ``(N, L)`` of the pictures of these `numbers`, on the CPU."""

@@ -19,6 +19,21 @@ Distribution = Literal["uniform", "unit_uniform", "positive_uniform", "normal"]
 Goodfellow et al. 2014); U(0, 1) (the code of Salimans et al. 2016); N(0, 1)."""
 
 
+def bounds(distribution: Distribution) -> tuple[float, float]:
+    """Return the least and the greatest that an entry can be."""
+    match distribution:
+        case "normal":
+            return -math.inf, math.inf
+        case "uniform":
+            return -1.0, 1.0
+        case "unit_uniform":
+            return -math.sqrt(3.0), math.sqrt(3.0)
+        case "positive_uniform":
+            return 0.0, 1.0
+        case _:
+            assert_never(distribution)
+
+
 def drawn_latents(
     distribution: Distribution,
     shape: tuple[int, ...],
@@ -33,19 +48,12 @@ def drawn_latents(
 
     def draw(rows: int, source: Generator | None) -> Tensor:
         whole = (rows, *shape[1:])
-        match distribution:
-            case "normal":
-                return torch.randn(whole, generator=source, device=device)
-            case "positive_uniform":
-                return torch.rand(whole, generator=source, device=device)
-            case "uniform":
-                half_width = 1.0
-            case "unit_uniform":
-                half_width = math.sqrt(3.0)
-            case _:
-                assert_never(distribution)
+        if distribution == "normal":
+            return torch.randn(whole, generator=source, device=device)
         drawn = torch.rand(whole, generator=source, device=device)
-        return (2 * drawn - 1) * half_width
+        if distribution == "positive_uniform":
+            return drawn
+        return (2 * drawn - 1) * bounds(distribution)[1]
 
     return drawn_rows(shape[0], device, draw, generator)
 

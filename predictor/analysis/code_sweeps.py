@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from predictor.errors import SettingsError
 from predictor.image_sampler import ImageSampler
+from predictor.latents import bounds
 
 COLUMNS = 10
 """Values that a code which is no category takes on a sheet."""
@@ -19,7 +20,7 @@ COLUMNS = 10
 WIDEST = 2.0
 """How far it goes each way where nothing else is asked for, as in the paper's figures."""
 
-_HALF_WIDTHS = {"uniform": 1.0, "unit_uniform": math.sqrt(3.0), "normal": math.inf}
+_Ends = tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +34,8 @@ class Sweep:
     values: Tensor
     """``(V,)``; of a categorical code the categories."""
     is_categorical: bool
-    half_width: float = math.inf
-    """How far from 0 the prior of a number goes."""
+    bounds: _Ends = (-math.inf, math.inf)
+    """Between which the model was trained with the number."""
 
     @property
     def title(self) -> str:
@@ -44,9 +45,11 @@ class Sweep:
     @property
     def beyond(self) -> str | None:
         """What is to be said where the values leave those that training drew; else None."""
-        if float(self.values.abs().max()) <= self.half_width * (1 + 1e-6):
+        least, greatest = self.bounds
+        # A bound such as the root of 3 is not met exactly by what a person types.
+        if least - 1e-6 <= float(self.values.min()) and float(self.values.max()) <= greatest + 1e-6:
             return None
-        usual = f"{-self.half_width:.3g} to {self.half_width:.3g}"
+        usual = f"{least:.3g} to {greatest:.3g}"
         return f"{self.title} goes beyond what the model was trained with, {usual}"
 
     @property
@@ -68,8 +71,9 @@ class Sweep:
 def parsed_sweep(text: str, sampler: ImageSampler) -> Sweep:
     """Return the sweep that `text` names: ``c1``, ``c2=-2..2``, ``z0``.
 
-    Without a range it is every category, or from -2 to 2. Raises `SettingsError` that names the
-    codes of the model, or what is wrong with the range.
+    Without a range it is every category, or from -2 to 2; from -0.5 to 1.5 where noise is from
+    U(0, 1). Raises `SettingsError` that names the codes of the model, or what is wrong with the
+    range.
     """
     name, equals, ends = text.partition("=")
     found = _known(name, sampler)
@@ -104,7 +108,7 @@ def _numbers(text: str, found: Sweep, first: float, last: float) -> Sweep:
     if first == last:
         raise SettingsError(f"--vary {text}: both ends are {first:g}, expected a range")
     values = torch.linspace(first, last, COLUMNS)
-    return Sweep(found.name, found.columns, values, False, found.half_width)
+    return Sweep(found.name, found.columns, values, False, found.bounds)
 
 
 def usual_sweeps(sampler: ImageSampler) -> list[Sweep]:
@@ -116,9 +120,10 @@ def usual_sweeps(sampler: ImageSampler) -> list[Sweep]:
         Sweep(name, structure.columns(name), torch.arange(count).float(), True)
         for name, count in zip(structure.categorical_names, structure.categorical, strict=True)
     ]
-    values = torch.linspace(-WIDEST, WIDEST, COLUMNS)
+    ends = bounds("uniform")
     return sweeps + [
-        Sweep(name, structure.columns(name), values, False, 1.0) for name in structure.uniform_names
+        Sweep(name, structure.columns(name), _widened(ends), False, ends)
+        for name in structure.uniform_names
     ]
 
 
@@ -127,19 +132,22 @@ def _known(name: str, sampler: ImageSampler) -> Sweep | None:
         if sweep.name == name:
             return sweep
     number = int(name[1:]) if name[:1] == "z" and name[1:].isdecimal() else -1
-    if not 0 <= number < _noise(sampler):
+    if not 0 <= number < sampler.noise_width:
         return None
-    values = torch.linspace(-WIDEST, WIDEST, COLUMNS)
-    half_width = _HALF_WIDTHS[sampler.distribution]
-    return Sweep(f"z{number}", slice(number, number + 1), values, False, half_width)
+    ends = bounds(sampler.distribution)
+    return Sweep(f"z{number}", slice(number, number + 1), _widened(ends), False, ends)
 
 
-def _noise(sampler: ImageSampler) -> int:
-    return sampler.structure.noise if sampler.structure else sampler.latent_width
+def _widened(ends: _Ends) -> Tensor:
+    """Return values from -2 to 2, of a prior that is not around 0 as far beyond its ends."""
+    if ends[0] == -ends[1]:
+        return torch.linspace(-WIDEST, WIDEST, COLUMNS)
+    middle, half_width = (ends[0] + ends[1]) / 2, (ends[1] - ends[0]) / 2
+    return middle + half_width * torch.linspace(-WIDEST, WIDEST, COLUMNS)
 
 
 def _described(sampler: ImageSampler) -> str:
-    noise, structure = _noise(sampler), sampler.structure
+    noise, structure = sampler.noise_width, sampler.structure
     plain = f"z0 to z{noise - 1}" if noise > 1 else "z0" if noise else ""
     if structure is None:
         return f"no codes, only the noise {plain}"

@@ -162,7 +162,7 @@ def _interpolation_sheet(sampler: ImageSampler, request: SampleRequest) -> Tenso
     if len(latents) < 2:
         raise SettingsError(f"--interpolate needs two pictures or more, -n is {request.count}")
     way = cast(Way, request.way)
-    rows = interpolations(latents, request.steps, way, sampler.distribution)
+    rows = interpolations(latents, request.steps, way, sampler)
     return sheet(sampler.images(rows.flatten(0, 1), _held(labels, request.steps)), request.steps)
 
 
@@ -209,7 +209,7 @@ def _varied(
     def frames() -> Iterator[Tensor]:
         for sweep in sweeps:
             ways = [
-                closed_walk(points, request.steps, "linear", sampler.distribution)
+                closed_walk(points, request.steps, "linear", sampler)
                 for points in sweep.applied(latents, sweep.turning_points)
             ]
             for each in torch.stack(ways, dim=1):
@@ -225,7 +225,7 @@ def _walked(sampler: ImageSampler, request: SampleRequest) -> tuple[int, Iterato
     if len(latents) < 2:
         raise SettingsError(f"--walk needs two pictures or more, -n is {request.count}")
     way = cast(Way, request.way)
-    steps = closed_walk(latents, request.steps, way, sampler.distribution)
+    steps = closed_walk(latents, request.steps, way, sampler)
     held = None if labels is None else [label for label in labels for _ in range(request.steps)]
 
     def frames() -> Iterator[Tensor]:

@@ -74,7 +74,11 @@ def sample(
         typer.Option(metavar="VIDEO", help="A video that passes through all and ends as it began."),
     ] = None,
     way: Annotated[
-        Way, typer.Option(help="Of a series; auto: spherical between normal latents, else linear.")
+        Way,
+        typer.Option(
+            help="Of a series; auto: spherical between normal latents, else linear. Codes always "
+            "go straight."
+        ),
     ] = Way.auto,
     rate: Annotated[float, typer.Option(min=1, help="Of the video, frames a second.")] = 30.0,
     device: Device = "auto",

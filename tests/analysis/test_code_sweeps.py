@@ -77,6 +77,18 @@ def test_what_goes_beyond_the_prior_is_said(coded: ImageSampler, plain: ImageSam
     assert (parsed_sweep("z4", plain).beyond or "").endswith("-1.73 to 1.73")
 
 
+def test_noise_that_is_never_negative_is_swept_around_its_middle() -> None:
+    config = DenseGeneratorConfig(
+        (1, 4, 4), 5, hidden=(6,), activations=("relu",), distribution="positive_uniform"
+    )
+    sampler = ImageSampler(DenseGenerator(config))
+    sweep = parsed_sweep("z0", sampler)
+    assert sweep.turning_points.tolist() == [-0.5, 1.5]
+    assert (sweep.beyond or "").endswith("trained with, 0 to 1")
+    assert parsed_sweep("z0=0..1", sampler).beyond is None
+    assert parsed_sweep("z0=-0.5..0.5", sampler).beyond is not None
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

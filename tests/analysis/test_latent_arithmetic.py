@@ -1,4 +1,4 @@
-"""Sums of latents: what is read, what it comes to, what is refused; series between latents."""
+"""Sums of latents: what is read, what it comes to, what is refused."""
 
 import pytest
 import torch
@@ -10,7 +10,6 @@ from predictor.analysis.latent_arithmetic import (
     require_on_sheet,
     with_neighbours,
 )
-from predictor.analysis.latent_series import closed_walk, interpolations
 from predictor.errors import SettingsError
 
 PAPER = "mean(1,5,9) - mean(2,7,8) + mean(3,4,6)"
@@ -73,25 +72,3 @@ def test_eight_neighbours_around_the_result() -> None:
     assert len({tuple(row.tolist()) for row in noise}) == 8
     assert torch.equal(with_neighbours(latent, 1), around)
     assert not torch.equal(with_neighbours(latent, 2), around)
-
-
-def test_rows_begin_and_end_at_the_pictures() -> None:
-    latents = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
-    rows = interpolations(latents, 5, "auto", "uniform")
-    assert rows.shape == (3, 5, 6)
-    assert torch.equal(rows[:, 0], latents[:-1])
-    assert torch.equal(rows[:, -1], latents[1:])
-    assert torch.allclose(rows[0, 2], (latents[0] + latents[1]) / 2, atol=1e-6)
-    round_rows = interpolations(latents, 5, "auto", "normal")
-    assert torch.equal(round_rows, interpolations(latents, 5, "spherical", "uniform"))
-    assert not torch.allclose(round_rows, rows, atol=1e-3)
-    assert torch.equal(interpolations(latents, 5, "linear", "normal"), rows)
-
-
-def test_walk_closes_without_a_repeated_frame() -> None:
-    latents = torch.randn(3, 6, generator=torch.Generator().manual_seed(0))
-    walk = closed_walk(latents, 4, "linear", "uniform")
-    assert walk.shape == (12, 6)
-    assert torch.equal(walk[::4], latents)
-    steps = torch.cat((walk, walk[:1])).diff(dim=0)
-    assert torch.allclose(steps[8:], ((latents[0] - latents[2]) / 4).expand(4, -1), atol=1e-6)
