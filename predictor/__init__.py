@@ -79,7 +79,7 @@ def load(
     if hasattr(network, "latent_width"):
         from predictor.image_sampler import ImageSampler
 
-        return ImageSampler(network, chosen, use_bfloat16)
+        return ImageSampler(network, chosen, use_bfloat16, metadata.short_side)
     if metadata.task == "inpaint":
         from predictor.inpainter import Inpainter
 

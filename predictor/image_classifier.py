@@ -28,10 +28,14 @@ class ImageClassifier:
         class_names: Sequence[str] | None = None,
         device: torch.device | str = "cpu",
         use_bfloat16: bool = False,
+        short_side: int | None = None,
     ) -> None:
         self.device = torch.device(device)
         self.network = network.eval().to(self.device)
         self.use_bfloat16 = use_bfloat16
+        self.short_side = short_side
+        """What the shorter side of a picture is resized to before its middle is cut out; None: as
+        little as covers what the network takes."""
         names = class_names or map(str, range(self.network.classes))
         self.class_names = tuple(names)
         """By label; numbers where the data had no names."""

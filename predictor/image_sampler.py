@@ -25,11 +25,18 @@ class ImageSampler:
     """
 
     def __init__(
-        self, network: nn.Module, device: torch.device | str = "cpu", use_bfloat16: bool = False
+        self,
+        network: nn.Module,
+        device: torch.device | str = "cpu",
+        use_bfloat16: bool = False,
+        short_side: int | None = None,
     ) -> None:
         self.device = torch.device(device)
         self.network: Any = network.eval().to(self.device)
         self.use_bfloat16 = use_bfloat16
+        self.short_side = short_side
+        """What the shorter side of real pictures is resized to before their middle is cut out, to
+        be compared with its own; None: as little as covers those."""
 
     @property
     def latent_width(self) -> int:

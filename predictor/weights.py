@@ -88,6 +88,9 @@ class Metadata(BaseModel):
     contract: TensorContract
     class_names: tuple[str, ...] | None = None
     """By label, for a model that tells classes."""
+    short_side: int | None = Field(default=None, ge=1)
+    """What the shorter side of small pictures was resized to, in training, before their middle was
+    cut out; None: as little as covers what the network takes."""
     provenance: Provenance
     tensors_sha256: str
     """Hash of the stored tensors, by name: a flipped bit is not a prediction."""
@@ -102,6 +105,7 @@ def save_network(
     task: str = "frames",
     part: str | None = None,
     class_names: Sequence[str] | None = None,
+    short_side: int | None = None,
     overwrite: bool = False,
 ) -> Metadata:
     """Write `network` to `path` and return what was written beside its tensors.
@@ -131,6 +135,7 @@ def save_network(
             multiple=described.multiple,
         ),
         class_names=None if class_names is None else tuple(class_names),
+        short_side=short_side,
         provenance=provenance,
         tensors_sha256=_sha256(tensors),
     )

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from predictor.analysis.classifiers import require_alike
+from predictor.analysis.classifiers import common_fit
 from predictor.analysis.intervals import number_json
 from predictor.analysis.pictures import MEASURED, fitted_pictures, image_batches
 from predictor.errors import UnusableData
@@ -138,9 +138,9 @@ def evaluated_classification(
     not take the same pictures or tell the same classes.
     """
     classifiers = list(models.values())
-    require_alike(classifiers)
+    fit = common_fit(classifiers)
     names = classifiers[0].class_names
-    found = fitted_pictures(path, classifiers[0], are_labelled=True, first_of=MEASURED)
+    found = fitted_pictures(path, fit, are_labelled=True, first_of=MEASURED)
     ((part, pictures),) = found.parts.items()
     assert pictures.labels is not None  # or it would have been refused
     labels = torch.from_numpy(_known(path, pictures.labels, found.class_names, names))

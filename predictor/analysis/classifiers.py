@@ -12,7 +12,7 @@ import torch
 from predictor.analysis.encoders import DISCRIMINATOR
 from predictor.analysis.pictures import image_batches
 from predictor.data.image_formats import open_pictures
-from predictor.data.image_packing import Fit, packed_images
+from predictor.data.image_packing import Fit, fit_of_shape, packed_images
 from predictor.devices import chosen_device, uses_bfloat16
 from predictor.errors import UnknownModel
 from predictor.image_classifier import ImageClassifier, averaged_probabilities
@@ -69,19 +69,18 @@ def load_classifier(
         )
     chosen = chosen_device(device)
     use_bfloat16 = uses_bfloat16(precision, chosen)
-    return ImageClassifier(network, metadata.class_names, chosen, use_bfloat16)
+    return ImageClassifier(network, metadata.class_names, chosen, use_bfloat16, metadata.short_side)
 
 
 def classified_pictures(classifiers: Sequence[ImageClassifier], path: Path) -> Answers:
     """Return what the mean of `classifiers` takes the pictures at `path` for.
 
     A folder is read with all folders below it, whatever their names, in the order of the paths.
-    Pictures of another size are resized until they cover that of the model and cropped in the
-    middle, colours made grey and grey repeated, as in training. Raises `UnusableData`.
+    Pictures of another size are resized and cropped in the middle, colours made grey and grey
+    repeated, as in training. Raises `UnusableData`.
     """
-    channels, height, width = require_alike(classifiers)
+    fit = common_fit(classifiers)
     collection = open_pictures(path)
-    fit = Fit((height, width), 1 if channels == 1 else 3)
     rows, skipped = [], list(collection.skipped)
     names = classifiers[0].class_names
     for part in collection.parts:
@@ -95,15 +94,18 @@ def classified_pictures(classifiers: Sequence[ImageClassifier], path: Path) -> A
     return Answers(tuple(rows), tuple(skipped))
 
 
-def require_alike(classifiers: Sequence[ImageClassifier]) -> tuple[int, int, int]:
-    """Return the ``(C, H, W)`` that all take; raises `UnknownModel` if two differ in it."""
+def common_fit(classifiers: Sequence[ImageClassifier]) -> Fit:
+    """Return how pictures become those that all take.
+
+    Raises `UnknownModel` if two differ in it, or in the classes that they tell.
+    """
     first = classifiers[0]
     for other in classifiers[1:]:
-        for what in ("image_shape", "class_names"):
+        for what in ("image_shape", "short_side", "class_names"):
             ours, theirs = getattr(first, what), getattr(other, what)
             if ours != theirs:
                 raise UnknownModel(
                     f"the models cannot answer together: the {what.replace('_', ' ')} of one is "
                     f"{ours}, of another {theirs}"
                 )
-    return first.image_shape
+    return fit_of_shape(first.image_shape, first.short_side)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from predictor.analysis.code_reader import CodeReader, group_information
 from predictor.analysis.pictures import MEASURED, Pictures, fitted_pictures, image_batches
+from predictor.data.image_packing import fit_of_shape
 from predictor.errors import UnusableData
 from predictor.image_sampler import ImageSampler
 from predictor.metrics import assigned_class_error, assigned_classes
@@ -86,7 +87,8 @@ def evaluated_codes(
     structure = reader.structure
     if are_labelled and not structure.categorical:
         raise UnusableData("the model has no categorical code, which could be a classifier")
-    found = fitted_pictures(path, reader, first_of=MEASURED)
+    fit = fit_of_shape(reader.image_shape, reader.short_side)
+    found = fitted_pictures(path, fit, first_of=MEASURED)
     (pictures,) = found.parts.values()
     if are_labelled and pictures.labels is None:
         raise UnusableData(f"{path} has no labels, which --labelled asks for")

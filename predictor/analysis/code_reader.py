@@ -9,13 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from predictor.analysis.encoders import DISCRIMINATOR
 from predictor.errors import UnknownModel
 from predictor.image_sampler import BATCH, ImageSampler
 from predictor.losses import categorical_information, uniform_information
 from predictor.networks.infogan import CodePosterior, InfoganDiscriminator, InfoganGenerator
 from predictor.networks.normalization import measure_statistics
 from predictor.structured_latents import Codes, StructuredLatents
-from predictor.weights import find_companion, find_model, load_network
+from predictor.weights import companion_file, find_companion, find_model, load_network
 
 
 class CodeReader:
@@ -24,9 +25,17 @@ class CodeReader:
     What is read from a picture does not depend on the others.
     """
 
-    def __init__(self, network: nn.Module, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        device: torch.device | str = "cpu",
+        short_side: int | None = None,
+    ) -> None:
         self.device = torch.device(device)
         self.network: Any = network.eval().to(self.device)
+        self.short_side = short_side
+        """What the shorter side of a picture is resized to before its middle is cut out; None: as
+        little as covers what the network takes."""
 
     @property
     def structure(self) -> StructuredLatents:
@@ -80,6 +89,11 @@ def _posterior(network: Any, batches: Iterable[Tensor]) -> CodePosterior:
     )
 
 
+def has_code_reader(name_or_file: str | os.PathLike[str]) -> bool:
+    """Return whether `load_code_reader` would find a discriminator beside a generator."""
+    return companion_file(find_model(name_or_file), DISCRIMINATOR).is_file()
+
+
 def load_code_reader(
     name_or_file: str | os.PathLike[str], device: torch.device | str = "cpu"
 ) -> CodeReader:
@@ -91,13 +105,13 @@ def load_code_reader(
     path = find_model(name_or_file)
     network, metadata = load_network(path)
     if isinstance(network, InfoganGenerator):
-        network, metadata = load_network(find_companion(path, "discriminator"))
+        network, metadata = load_network(find_companion(path, DISCRIMINATOR))
     if not isinstance(network, InfoganDiscriminator):
         raise UnknownModel(
             f"the model {os.fspath(name_or_file)} reads no codes: it is for "
             f"`predictor {metadata.task}`, expected one that the system infogan trained"
         )
-    return CodeReader(network, device)
+    return CodeReader(network, device, metadata.short_side)
 
 
 def group_information(

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 
 from predictor.analysis.code_reader import CodeReader
-from predictor.analysis.features import ImageEncoder
 from predictor.analysis.pictures import fitted_pictures, image_batches
+from predictor.data.image_packing import fit_of_shape
 from predictor.structured_latents import Codes
 
 _DECIMALS = 4
@@ -45,11 +45,10 @@ class CodeTable:
 def code_table(reader: CodeReader, path: Path) -> CodeTable:
     """Return the codes of every picture at `path`, in any format that `open_images` reads.
 
-    Pictures of another size than the model's are resized until they cover it and cropped in the
-    middle. Raises `UnusableData`.
+    Pictures of another size than the model's are resized and cropped in the middle, as in training.
+    Raises `UnusableData`.
     """
-    encoder: ImageEncoder = reader.network
-    found = fitted_pictures(path, encoder)
+    found = fitted_pictures(path, fit_of_shape(reader.image_shape, reader.short_side))
     parts = list(found.parts.values())
     files = [name for part in parts for name in part.names]
     read = [reader.codes(batch) for part in parts for batch in image_batches(part.pixels)]

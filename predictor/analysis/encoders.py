@@ -10,18 +10,19 @@ from predictor.weights import companion_file, find_model, load_network
 DISCRIMINATOR = "discriminator"
 
 
-def load_encoder(name_or_file: str | os.PathLike[str]) -> ImageEncoder:
+def load_encoder(name_or_file: str | os.PathLike[str]) -> tuple[ImageEncoder, int | None]:
     """Return the encoder of a bundled model, of a weights file or of a model folder.
 
-    It is the network that people run, or the discriminator that was released with it. A folder with
-    the arrays that Radford et al. released is a model too. Raises `UnknownModel`, also for a model
+    Beside it what the shorter side of its pictures is resized to, as the file says. It is the
+    network that people run, or the discriminator that was released with it. A folder with the
+    arrays that Radford et al. released is a model too. Raises `UnknownModel`, also for a model
     without an encoder, and `DamagedWeights`.
     """
     name = os.fspath(name_or_file)
     if holds_theano_weights(Path(name)):
-        return read_theano_discriminator(Path(name))
+        return read_theano_discriminator(Path(name)), None
     path = find_model(name)
-    network, _ = load_network(path)
+    network, metadata = load_network(path)
     if not isinstance(network, ImageEncoder) and companion_file(path, DISCRIMINATOR).is_file():
-        network, _ = load_network(companion_file(path, DISCRIMINATOR))
-    return require_encoder(network, name)
+        network, metadata = load_network(companion_file(path, DISCRIMINATOR))
+    return require_encoder(network, name), metadata.short_side

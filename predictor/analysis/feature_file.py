@@ -17,6 +17,7 @@ from predictor.analysis.pictures import (
     image_batches,
     mixed_batches,
 )
+from predictor.data.image_packing import fit_of_shape
 from predictor.data.image_parts import TRAIN
 from predictor.whole_files import whole_file
 
@@ -61,16 +62,19 @@ def picture_features(
     path: Path,
     statistics: Path | None = None,
     progress: Progress | None = None,
+    *,
+    short_side: int | None = None,
 ) -> PictureFeatures:
     """Return the features of every picture at `path`, one part after the other.
 
-    Batch normalization uses the statistics of the pictures at `statistics`, by default those at
-    `path`; of either the part ``train`` alone where it has one. Raises `UnusableData`.
+    Their shorter sides are resized to `short_side`, or as little as covers what the encoder takes,
+    and their middles cut out. Batch normalization uses the statistics of the pictures at
+    `statistics`, by default those at `path`; of either the part ``train`` alone where it has one.
+    Raises `UnusableData`.
     """
-    found = fitted_pictures(path, extractor.encoder)
-    measured = _measured(
-        found if statistics is None else fitted_pictures(statistics, extractor.encoder)
-    )
+    fit = fit_of_shape(extractor.encoder.image_shape, short_side)
+    found = fitted_pictures(path, fit)
+    measured = _measured(found if statistics is None else fitted_pictures(statistics, fit))
     parts = list(found.parts.values())
     total = len(measured) + sum(len(part.names) for part in parts)
     done = 0

@@ -12,8 +12,8 @@ from torch import Tensor
 from predictor.analysis.feature_networks import FeatureNetwork
 from predictor.analysis.likelihood import CHOOSING, sampled_likelihood
 from predictor.analysis.network_scores import COMPARED, NetworkScores, network_scores
-from predictor.data import ImageSettings, open_images
-from predictor.data.image_packing import packed_images
+from predictor.data import open_images
+from predictor.data.image_packing import Fit, fit_of_shape, packed_images
 from predictor.data.image_parts import TEST, TRAIN, VALIDATION, ImageCollection
 from predictor.errors import UnusableData
 from predictor.image_sampler import ImageSampler
@@ -105,7 +105,7 @@ def evaluated_images(
     seed: int = 0,
     networks: Sequence[FeatureNetwork] = (),
 ) -> ImageEvaluation:
-    """Measure a generator on the pictures at `path`.
+    """Measure a generator on the pictures at `path`, resized and cropped as in its training.
 
     The part ``test`` is measured, under a Parzen window whose width is chosen on ``val`` or on the
     last thousand pictures of ``train``; ``train`` is what the samples may have been copied from.
@@ -119,8 +119,9 @@ def evaluated_images(
     drawn = sampler.sampled(samples, seed)
     drawn_labels = sampler.labels(range(samples))
     skipped: list[str] = []
-    train = _part(collection, TRAIN, drawn, skipped)
-    test, choosing = _test_and_choosing(collection, train, drawn, skipped)
+    fit = fit_of_shape((drawn.shape[1], drawn.shape[2], drawn.shape[3]), sampler.short_side)
+    train = _part(collection, TRAIN, fit, skipped)
+    test, choosing = _test_and_choosing(collection, train, fit, skipped)
     _logger.info("%d samples against %d pictures", samples, len(test.images))
     likelihood = sampled_likelihood(sampler, drawn, seed, test.images, choosing.images)
     some, real = drawn[:COMPARED], test.images[:COMPARED]
@@ -156,10 +157,8 @@ def evaluated_images(
     )
 
 
-def _part(collection: ImageCollection, name: str, like: Tensor, skipped: list[str]) -> _Pictures:
-    channels, height, width = like.shape[1:]
-    settings = ImageSettings.model_validate({"size": (height, width), "channels": channels})
-    packed, missing = packed_images(collection, name, settings.fit(is_training=False))
+def _part(collection: ImageCollection, name: str, fit: Fit, skipped: list[str]) -> _Pictures:
+    packed, missing = packed_images(collection, name, fit)
     skipped += missing
     pixels = torch.stack(
         [torch.from_numpy(packed.picture(row).copy()) for row in range(len(packed))]
@@ -170,16 +169,16 @@ def _part(collection: ImageCollection, name: str, like: Tensor, skipped: list[st
 
 
 def _test_and_choosing(
-    collection: ImageCollection, train: _Pictures, like: Tensor, skipped: list[str]
+    collection: ImageCollection, train: _Pictures, fit: Fit, skipped: list[str]
 ) -> tuple[_Pictures, _Pictures]:
     """Return the pictures that are measured and those that choose the width."""
     if TEST in collection.parts:
-        test = _part(collection, TEST, like, skipped)
+        test = _part(collection, TEST, fit, skipped)
         if VALIDATION in collection.parts:
-            return test, _part(collection, VALIDATION, like, skipped).first(CHOOSING)
+            return test, _part(collection, VALIDATION, fit, skipped).first(CHOOSING)
         return test, _Pictures(train.images[-CHOOSING:], None)
     if VALIDATION in collection.parts:
-        train = _part(collection, VALIDATION, like, skipped)
+        train = _part(collection, VALIDATION, fit, skipped)
     tenth = max(1, min(CHOOSING, len(train.images) // 10))
     if len(train.images) < 10:
         raise UnusableData(

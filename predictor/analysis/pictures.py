@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,14 +18,6 @@ Pixels = NDArray[np.uint8]
 
 MEASURED = (TEST, VALIDATION, TRAIN)
 """The parts that a model may be measured on, the best first."""
-
-
-class TakesImages(Protocol):
-    """What takes images of one size."""
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """``(C, H, W)``"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,19 +43,17 @@ class PictureParts:
 
 def fitted_pictures(
     path: Path,
-    encoder: TakesImages,
+    fit: Fit,
     *,
     are_labelled: bool = False,
     first_of: Sequence[str] | None = None,
 ) -> PictureParts:
-    """Return the pictures at `path`, resized to cover what `encoder` takes and cropped to it.
+    """Return the pictures at `path`, resized and cropped as `fit` says.
 
     Of all parts, or only of the first that there is among `first_of`: the others are not read.
     Raises `UnusableData`; with `are_labelled` also where a picture has no label or a class no
     picture.
     """
-    channels, height, width = encoder.image_shape
-    fit = Fit((height, width), 1 if channels == 1 else 3)
     collection = open_images(path)
     if are_labelled:
         labels = [part.labels for part in collection.parts.values() if part.labels is not None]

@@ -30,6 +30,7 @@ from predictor.analysis.probe import (
 )
 from predictor.analysis.probe_baselines import HOG_COSTS, hog_features, nearest_neighbours
 from predictor.analysis.supervised import fresh_encoder, random_trials, supervised_networks
+from predictor.data.image_packing import fit_of_shape
 from predictor.data.image_parts import TEST, TRAIN, VALIDATION
 from predictor.errors import UnusableData
 
@@ -98,13 +99,17 @@ def probe_result(
     request: ProbeRequest,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
+    *,
+    short_side: int | None = None,
 ) -> ProbeResult:
     """Return what the features of `encoder` reach on the labelled pictures at `data`.
 
-    Tested on the part ``test``, else on ``val``, else on a fifth that is drawn here. Raises
-    `UnusableData` for pictures without labels and for more labels than there are.
+    Those are resized and cropped as `picture_features` says. Tested on the part ``test``, else on
+    ``val``, else on a fifth that is drawn here. Raises `UnusableData` for pictures without labels
+    and for more labels than there are.
     """
-    found = fitted_pictures(data, encoder, are_labelled=True)
+    fit = fit_of_shape(encoder.image_shape, short_side)
+    found = fitted_pictures(data, fit, are_labelled=True)
     pictures, notes = _in_two_parts(found, data, request.seed)
     draws = LabelDraws(pictures.train_labels, request.labels, request.seed)
     run = _Run(encoder, pictures, draws, request, torch.device(device), progress)

@@ -52,9 +52,10 @@ def features(
     from predictor.whole_files import require_free
 
     require_free(output, overwrite)
-    extractor = FeatureExtractor(load_encoder(model), chosen_device(device))
+    encoder, short_side = load_encoder(model)
+    extractor = FeatureExtractor(encoder, chosen_device(device))
     with progress_on_stderr("pictures") as advance:
-        found = picture_features(extractor, images, statistics, advance)
+        found = picture_features(extractor, images, statistics, advance, short_side=short_side)
     found.write(output)
     for line in found.skipped:
         typer.echo(f"skipped: {line}", err=True)

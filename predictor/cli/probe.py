@@ -66,9 +66,11 @@ def probe(
         seed=seed,
         has_baselines=baselines,
     )
-    encoder = load_encoder(model)
+    encoder, short_side = load_encoder(model)
     with progress_on_stderr("fits") as advance:
-        found = probe_result(encoder, data, request, chosen_device(device), advance)
+        found = probe_result(
+            encoder, data, request, chosen_device(device), advance, short_side=short_side
+        )
     if as_json:
         print_document(data, None, {"model": model, **found.as_json()})
         return

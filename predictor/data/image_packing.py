@@ -35,6 +35,12 @@ class Fit:
     """Keep what lies beside the middle too, for crops at random places."""
 
 
+def fit_of_shape(shape: tuple[int, int, int], short_side: int | None = None) -> Fit:
+    """Return the fit for what takes pictures of `shape` ``(C, H, W)``: the middle of each."""
+    channels, height, width = shape
+    return Fit((height, width), 1 if channels == 1 else 3, short_side)
+
+
 class PackedImages:
     """Pictures of one part, one after the other; each process maps the file when first asked."""
 

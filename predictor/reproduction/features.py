@@ -36,7 +36,14 @@ def radford_2016_features(subject: Subject) -> Measured:
             trials=PAPER_TRIALS if draws == PAPER_DRAWS else FEWER_DRAWS_TRIALS,
             seed=subject.seed,
         )
-        found = probe_result(encoder, subject.data, request, subject.device, subject.progress)
+        found = probe_result(
+            encoder,
+            subject.data,
+            request,
+            subject.device,
+            subject.progress,
+            short_side=subject.settings.images.short_side,
+        )
         for score in found.scores:
             share = score.mean if asked.scored_by == "accuracy" else 1 - score.mean
             scores.setdefault(score.method, {})[measure] = 100 * share

@@ -10,6 +10,7 @@ from typing import Any
 from torch import nn
 
 from predictor import __version__
+from predictor.data import ImageSettings
 from predictor.errors import SettingsError
 from predictor.networks import NETWORKS
 from predictor.systems.entry import SystemEntry
@@ -78,6 +79,8 @@ def export_run(
         scores=scores,
         measured_horizon=horizon,
     )
+    images = getattr(run.settings, "images", None)
+    short_side = images.short_side if isinstance(images, ImageSettings) else None
     for part, path in zip(companions, companion_files, strict=True):
         save_network(
             path,
@@ -87,6 +90,7 @@ def export_run(
             task=run.system_name,
             part=part,
             class_names=facts.get("classes"),
+            short_side=short_side,
             overwrite=overwrite,
         )
     metadata = save_network(
@@ -96,6 +100,7 @@ def export_run(
         provenance,
         task=run.system_name,
         class_names=facts.get("classes"),
+        short_side=short_side,
         overwrite=overwrite,
     )
     write_whole(card, model_card(file, metadata, run, companion_files).encode())
@@ -158,6 +163,8 @@ def model_card(file: Path, metadata: Metadata, run: Run, beside: Sequence[Path] 
     }
     if contract.context is not None:
         rows["frames it looks at"] = str(contract.context)
+    if metadata.short_side is not None:
+        rows["pictures"] = f"shorter side resized to {metadata.short_side}, the middle cut out"
     if contract.multiple > 1:
         rows["height and width"] = (
             f"multiples of {contract.multiple} (padded and cropped by the tool)"

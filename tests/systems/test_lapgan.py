@@ -27,7 +27,7 @@ from predictor.training.loop import built_state, train
 from predictor.training.run import Run
 from predictor.training.settings import validated_settings
 from predictor.training.stream import BatchStream
-from predictor.weights import load_network
+from predictor.weights import find_companion, load_network, read_metadata
 
 SMALL: dict[str, Any] = {
     "sizes": [4, 6, 12],
@@ -223,6 +223,10 @@ def test_levels_trained_apart_are_put_together(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     network, metadata = load_network(models / "mine" / "mine.safetensors")
     assert (metadata.network, metadata.task) == ("laplacian-generator", "lapgan")
+    judge = read_metadata(find_companion(models / "mine" / "mine.safetensors", "discriminator"))
+    assert (metadata.short_side, judge.short_side) == (12, 12)
+    card = (models / "mine" / "README.md").read_text()
+    assert "| pictures | shorter side resized to 12, the middle cut out |" in card
     for number, size in ((0, 6), (1, 12)):
         trained = read_checkpoint(folder / str(size) / "checkpoints/best.safetensors").tensors
         level: Any = network.finer[number]  # type: ignore[index] # a ModuleList
