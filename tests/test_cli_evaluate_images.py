@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from typer.testing import CliRunner
 
+from predictor.analysis import image_evaluation
 from predictor.analysis.image_evaluation import evaluated_images
 from predictor.analysis.likelihood import chosen_width
 from predictor.cli import app
@@ -78,12 +79,52 @@ def test_a_generator_of_the_data_is_found_good(data: Path) -> None:
     assert 0.95 < scores.memory_ratio < 1.05
     assert scores.repeated_percent < 5
     test, samples = (torch.from_numpy(x).flatten(1) / 255 for x in (pictures(60, 1), fresh))
-    width = chosen_width(torch.from_numpy(pictures(120, 0)).flatten(1) / 255, samples)
-    values = parzen_log_likelihood(test, samples, [width])[0]
+    is_held_out = torch.zeros(60, dtype=torch.bool)
+    is_held_out[[0, 12, 24, 35, 47, 59]] = True
+    width = chosen_width(test[is_held_out], samples)
+    values = parzen_log_likelihood(test[~is_held_out], samples, [width])[0]
+    assert (scores.parzen_images, scores.width_images, scores.width_part) == (54, 6, "test")
     assert scores.parzen_sigma == width
     assert scores.parzen_nats == pytest.approx(values.mean().item(), abs=1e-3)
-    error = values.std(correction=0).item() / 60**0.5
+    error = values.std(correction=0).item() / 54**0.5
     assert scores.parzen_standard_error_nats == pytest.approx(error, rel=1e-4)
+
+
+def test_training_pictures_do_not_choose_the_width(tmp_path: Path) -> None:
+    """Samples that repeat them would make the window narrow."""
+    random, path = np.random.default_rng(0), tmp_path / "d.npz"
+    copies, test = (random.integers(0, 256, (count, 6, 6), np.uint8) for count in (120, 60))
+    np.savez(path, x_train=copies, x_test=test)
+    found = evaluated_images(ImageSampler(Shows(copies)), path, samples=120).scores
+    samples, others = (torch.from_numpy(x).flatten(1) / 255 for x in (copies, test))
+    assert chosen_width(samples, samples) == 0.1
+    assert found.parzen_sigma == chosen_width(others[[0, 12, 24, 35, 47, 59]], samples) > 0.2
+
+
+def test_a_part_for_validation_chooses_the_width_and_nothing_is_left_out(tmp_path: Path) -> None:
+    path, fresh = tmp_path / "d.npz", pictures(90, 2)
+    parts = {"x_train": pictures(40, 0), "x_val": 255 - pictures(30, 3), "x_test": pictures(60, 1)}
+    np.savez(path, **parts)
+    found = evaluated_images(ImageSampler(Shows(fresh)), path, samples=90).scores
+    val, samples = (torch.from_numpy(x).flatten(1) / 255 for x in (parts["x_val"], fresh))
+    assert found.parzen_sigma == chosen_width(val, samples)
+    assert (found.part, found.parzen_images, found.test_images) == ("test", 60, 60)
+    assert (found.width_part, found.width_images) == ("val", 30)
+    del parts["x_test"]  # what validates is measured then, and a tenth of it chooses
+    np.savez(path, **parts)
+    found = evaluated_images(ImageSampler(Shows(fresh)), path, samples=90).scores
+    assert (found.part, found.parzen_images, found.test_images) == ("val", 27, 30)
+    assert (found.width_part, found.width_images) == ("val", 3)
+
+
+def test_pictures_that_lie_class_by_class_are_compared_of_all_classes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(image_evaluation, "COMPARED", 30)
+    path, test = tmp_path / "d.npz", pictures(90, 1)
+    np.savez(path, x_train=pictures(90, 0), x_test=np.concatenate([test[k::3] for k in range(3)]))
+    found = evaluated_images(ImageSampler(Shows(pictures(90, 2))), path, samples=90).scores
+    assert found.precision_pixels > 0.8
 
 
 def test_copies_repeats_and_wrong_classes_are_seen(data: Path) -> None:
@@ -98,14 +139,16 @@ def test_copies_repeats_and_wrong_classes_are_seen(data: Path) -> None:
     assert wrong.scores.one_nearest_neighbour_error_percent > 95
 
 
-def test_data_of_one_part_are_measured_but_for_a_tenth(tmp_path: Path) -> None:
+def test_of_data_of_one_part_a_tenth_chooses_the_width(tmp_path: Path) -> None:
     path = tmp_path / "d.npz"
     np.savez(path, images=pictures(100, 0))
     found = evaluated_images(ImageSampler(Shows(pictures(50, 2))), path, samples=50)
-    assert found.scores.test_images == 90
+    scores = found.scores
+    assert (scores.part, scores.test_images, scores.parzen_images) == ("train", 100, 90)
+    assert (scores.width_part, scores.width_images) == ("train", 10)
     assert 0.95 < found.scores.memory_ratio < 1.05
     np.savez(path, images=pictures(9, 0))
-    with pytest.raises(UnusableData, match="has 9 pictures, expected 10 or more"):
+    with pytest.raises(UnusableData, match="has 9 pictures in its part train, expected 10"):
         evaluated_images(ImageSampler(Shows(pictures(50, 2))), path, samples=50)
 
 
@@ -136,6 +179,8 @@ def test_document_table_and_report(model: str, data: Path, tmp_path: Path) -> No
     assert page.count("data:image/png;base64,") == 2
     table = evaluate(model, data, "--samples", 40)
     assert nats in table.stdout
+    assert "Parzen log-likelihood of 54 pictures of test, pixels in [0, 1]" in table.stdout
+    assert "width of the window, chosen on 6 pictures of test" in table.stdout
     other = evaluate(model, data, "--samples", 40, "--seed", 1, "--json")
     assert json.loads(other.stdout)["results"][0]["parzen_nats"] != entry["parzen_nats"]
 

@@ -12,9 +12,10 @@ from torch import Tensor
 from predictor.analysis.feature_networks import FeatureNetwork
 from predictor.analysis.likelihood import CHOOSING, sampled_likelihood
 from predictor.analysis.network_scores import COMPARED, NetworkScores, network_scores
+from predictor.analysis.pictures import MEASURED, as_images, spaced_rows
 from predictor.data import open_images
 from predictor.data.image_packing import Fit, fit_of_shape, packed_images
-from predictor.data.image_parts import TEST, TRAIN, VALIDATION, ImageCollection
+from predictor.data.image_parts import TRAIN, VALIDATION, ImageCollection
 from predictor.errors import UnusableData
 from predictor.image_sampler import ImageSampler
 from predictor.metrics import (
@@ -33,6 +34,8 @@ _logger = logging.getLogger(__name__)
 class ImageScores:
     """What was measured of a model on data; numbers that cannot be had are None."""
 
+    part: str
+    """``test``, else ``val``, else ``train``: the part whose pictures are measured."""
     test_images: int
     samples: int
     units: str
@@ -40,8 +43,13 @@ class ImageScores:
     parzen_nats: float
     """Mean log-likelihood of the test pictures under the samples' Parzen window."""
     parzen_standard_error_nats: float
+    parzen_images: int
+    """Those pictures: fewer than all where some of the part choose the width."""
     parzen_sigma: float
-    """Chosen on other pictures."""
+    """Width of the window."""
+    width_part: str
+    """Where the pictures that the width is chosen on are from: ``val``, or the part measured."""
+    width_images: int
     frechet_pixels: float
     """Fréchet distance of raw pixels in [-1, 1]; not comparable with an FID."""
     precision_pixels: float
@@ -88,14 +96,11 @@ class ImageEvaluation:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Pictures:
+    part: str
     images: Tensor
     labels: Tensor | None
-
-    def first(self, count: int) -> "_Pictures":
-        labels = None if self.labels is None else self.labels[:count]
-        return _Pictures(self.images[:count], labels)
 
 
 def evaluated_images(
@@ -107,11 +112,12 @@ def evaluated_images(
 ) -> ImageEvaluation:
     """Measure a generator on the pictures at `path`, resized and cropped as in its training.
 
-    The part ``test`` is measured, under a Parzen window whose width is chosen on ``val`` or on the
-    last thousand pictures of ``train``; ``train`` is what the samples may have been copied from.
-    Data of one part are measured whole but for a tenth that chooses the width, and stand for the
-    training pictures too. A model with classes needs labels. In the features of each of `networks`
-    test pictures and samples are compared again. Raises `UnusableData`.
+    The part ``test`` is measured, else ``val``, else ``train``; ``train`` is also what the samples
+    may have been copied from. The width of the Parzen window is chosen on at most a thousand
+    pictures of ``val``; where there are none beside the part measured, on a tenth of that part, at
+    most a thousand, which the likelihood leaves out. A model with classes needs labels. In the
+    features of each of `networks` test pictures and samples are compared again. Raises
+    `UnusableData`.
     """
     collection = open_images(path)
     if sampler.classes is not None:
@@ -121,10 +127,15 @@ def evaluated_images(
     skipped: list[str] = []
     fit = fit_of_shape((drawn.shape[1], drawn.shape[2], drawn.shape[3]), sampler.short_side)
     train = _part(collection, TRAIN, fit, skipped)
-    test, choosing = _test_and_choosing(collection, train, fit, skipped)
+    measured = next(name for name in MEASURED if name in collection.parts)
+    test = train if measured == TRAIN else _part(collection, measured, fit, skipped)
+    if VALIDATION in collection.parts and measured != VALIDATION:
+        likely, choosing = test, _some(_part(collection, VALIDATION, fit, skipped), CHOOSING)
+    else:
+        likely, choosing = _without_a_tenth(path, test)
     _logger.info("%d samples against %d pictures", samples, len(test.images))
-    likelihood = sampled_likelihood(sampler, drawn, seed, test.images, choosing.images)
-    some, real = drawn[:COMPARED], test.images[:COMPARED]
+    likelihood = sampled_likelihood(sampler, drawn, seed, likely.images, choosing.images)
+    some, real = drawn[:COMPARED], _some(test, COMPARED).images
     precision, recall = precision_and_recall(real, some)
     one_nn = None
     if test.labels is not None and drawn_labels is not None:
@@ -134,19 +145,23 @@ def evaluated_images(
     copies = nearest(drawn[:SHEET_SAMPLES], train.images, min(SHEET_NEIGHBOURS, len(train.images)))
     pairs = zip(drawn[:SHEET_SAMPLES], copies.rows, strict=True)
     scores = ImageScores(
+        part=test.part,
         test_images=len(test.images),
         samples=samples,
         units=likelihood.units,
         parzen_nats=likelihood.nats,
         parzen_standard_error_nats=likelihood.standard_error_nats,
+        parzen_images=len(likely.images),
         parzen_sigma=likelihood.sigma,
+        width_part=choosing.part,
+        width_images=len(choosing.images),
         frechet_pixels=frechet_distance(test.images, drawn),
         precision_pixels=precision,
         recall_pixels=recall,
         one_nearest_neighbour_error_percent=one_nn,
         nearest_sample_distance=float(nearest(test.images, drawn).distances.mean()),
         repeated_percent=100 * _repeated(some, real),
-        memory_ratio=_memory_ratio(some, real, train.images),
+        memory_ratio=_memory_ratio(some, real, train.images, is_one_part=test is train),
     )
     return ImageEvaluation(
         scores=scores,
@@ -158,45 +173,47 @@ def evaluated_images(
 
 
 def _part(collection: ImageCollection, name: str, fit: Fit, skipped: list[str]) -> _Pictures:
-    packed, missing = packed_images(collection, name, fit)
-    skipped += missing
-    pixels = torch.stack(
-        [torch.from_numpy(packed.picture(row).copy()) for row in range(len(packed))]
+    packed, unread = packed_images(collection, name, fit)
+    skipped += unread
+    images = as_images(packed.pictures(range(len(packed)), fit.size))
+    return _Pictures(
+        name, images, None if packed.labels is None else torch.from_numpy(packed.labels)
     )
-    images = pixels.permute(0, 3, 1, 2).float() * (2 / 255) - 1
-    labels = None if packed.labels is None else torch.from_numpy(packed.labels)
-    return _Pictures(images, labels)
 
 
-def _test_and_choosing(
-    collection: ImageCollection, train: _Pictures, fit: Fit, skipped: list[str]
-) -> tuple[_Pictures, _Pictures]:
-    """Return the pictures that are measured and those that choose the width."""
-    if TEST in collection.parts:
-        test = _part(collection, TEST, fit, skipped)
-        if VALIDATION in collection.parts:
-            return test, _part(collection, VALIDATION, fit, skipped).first(CHOOSING)
-        return test, _Pictures(train.images[-CHOOSING:], None)
-    if VALIDATION in collection.parts:
-        train = _part(collection, VALIDATION, fit, skipped)
-    tenth = max(1, min(CHOOSING, len(train.images) // 10))
-    if len(train.images) < 10:
+def _some(pictures: _Pictures, count: int) -> _Pictures:
+    """Return at most `count` of the pictures, evenly spaced."""
+    return _of_rows(pictures, torch.tensor(spaced_rows(len(pictures.images), count)))
+
+
+def _of_rows(pictures: _Pictures, rows: Tensor) -> _Pictures:
+    labels = None if pictures.labels is None else pictures.labels[rows]
+    return _Pictures(pictures.part, pictures.images[rows], labels)
+
+
+def _without_a_tenth(path: Path, pictures: _Pictures) -> tuple[_Pictures, _Pictures]:
+    """Return the pictures but for a tenth of them, evenly spaced, and that tenth."""
+    count = len(pictures.images)
+    if count < 10:
         raise UnusableData(
-            f"{collection.path} has {len(train.images)} pictures, expected 10 or more"
+            f"{path} has {count} pictures in its part {pictures.part}, expected 10 or more: a "
+            "tenth chooses the width of the Parzen window"
         )
-    labels = None if train.labels is None else train.labels[:-tenth]
-    return _Pictures(train.images[:-tenth], labels), _Pictures(train.images[-tenth:], None)
+    is_chosen = torch.zeros(count, dtype=torch.bool)
+    is_chosen[spaced_rows(count, min(CHOOSING, count // 10))] = True
+    rest, chosen = (_of_rows(pictures, rows.nonzero()[:, 0]) for rows in (~is_chosen, is_chosen))
+    return rest, chosen
 
 
 def _repeated(samples: Tensor, real: Tensor) -> float:
     count = min(len(samples), len(real))  # neighbours come nearer the more there are
-    usual = nearest(real[:count], real[:count], are_same=True).distances[:, 0]
+    real = real[spaced_rows(len(real), count)]
+    usual = nearest(real, real, are_same=True).distances[:, 0]
     own = nearest(samples[:count], samples[:count], are_same=True).distances[:, 0]
     return float((own < usual.quantile(0.01)).double().mean())
 
 
-def _memory_ratio(samples: Tensor, test: Tensor, train: Tensor) -> float:
-    is_same = test.data_ptr() == train.data_ptr()  # one part stands for both
-    usual = nearest(test, train, 2 if is_same else 1)  # the first would be the picture itself
+def _memory_ratio(samples: Tensor, test: Tensor, train: Tensor, *, is_one_part: bool) -> float:
+    usual = nearest(test, train, 2 if is_one_part else 1)  # the first would be the picture itself
     own = nearest(samples, train).distances[:, 0].median()
     return float(own / usual.distances[:, -1].median().clamp_min(1e-12))

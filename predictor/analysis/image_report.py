@@ -23,10 +23,14 @@ def score_rows(evaluation: ImageEvaluation) -> list[tuple[str, str]]:
     scores = evaluation.scores
     rows = [
         (
-            f"Parzen log-likelihood, pixels in {scores.units}",
+            f"Parzen log-likelihood of {_counted(scores.part, scores.parzen_images)}, pixels in "
+            f"{scores.units}",
             f"{scores.parzen_nats:.1f} ± {scores.parzen_standard_error_nats:.1f} nats",
         ),
-        ("width of the window, chosen on other pictures", f"{scores.parzen_sigma:.3f}"),
+        (
+            f"width of the window, chosen on {_counted(scores.width_part, scores.width_images)}",
+            f"{scores.parzen_sigma:.3f}",
+        ),
         ("precision, raw pixels", f"{scores.precision_pixels:.3f}"),
         ("recall, raw pixels", f"{scores.recall_pixels:.3f}"),
         ("Fréchet distance of raw pixels", f"{scores.frechet_pixels:.2f}"),
@@ -39,7 +43,12 @@ def score_rows(evaluation: ImageEvaluation) -> list[tuple[str, str]]:
         rows.insert(2, ("1-NN error on test pictures, samples as examples", error))
     for found in evaluation.in_networks:
         rows += _network_rows(found)
-    return [*rows, ("test pictures, samples", f"{scores.test_images:,}, {scores.samples:,}")]
+    counts = f"{scores.test_images:,}, {scores.samples:,}"
+    return [*rows, (f"test pictures (part {scores.part}), samples", counts)]
+
+
+def _counted(part: str, count: int) -> str:
+    return f"{count:,} {'picture' if count == 1 else 'pictures'} of {part}"
 
 
 def _network_rows(found: NetworkScores) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from predictor.analysis.feature_networks import FeatureNetwork
+from predictor.analysis.pictures import spaced_rows
 from predictor.metrics import class_score, frechet_distance, precision_and_recall
 
 SEEN_BY_NETWORKS = 5000
@@ -48,14 +49,15 @@ class NetworkScores:
 def network_scores(network: FeatureNetwork, test: Tensor, drawn: Tensor) -> NetworkScores:
     """Return how test pictures and samples ``(N, C, H, W)`` in [-1, 1] compare in a network.
 
-    As many of each, at most `SEEN_BY_NETWORKS`, evenly spaced: the distance depends on the number.
+    As many of each, at most `SEEN_BY_NETWORKS`: the distance depends on the number. Of the test
+    pictures they are evenly spaced; of the samples, whose classes come in turn, the first.
     """
     count = min(len(test), len(drawn), SEEN_BY_NETWORKS)
     _logger.info("%s looks at %d test pictures and %d samples", network.name, count, count)
-    (real, real_classes), (made, made_classes) = (
-        network.seen(_spread(images, count)) for images in (test, drawn)
-    )
-    precision, recall = precision_and_recall(real[:COMPARED], made[:COMPARED])
+    real, real_classes = network.seen(test[spaced_rows(len(test), count)])
+    made, made_classes = network.seen(drawn[:count])
+    compared = real[spaced_rows(count, COMPARED)]
+    precision, recall = precision_and_recall(compared, made[:COMPARED])
     order = torch.randperm(count, generator=torch.Generator().manual_seed(0))
     splits = min(SPLITS, count)
     score, deviation = class_score(made_classes[order], splits)
@@ -69,7 +71,3 @@ def network_scores(network: FeatureNetwork, test: Tensor, drawn: Tensor) -> Netw
         class_score_deviation=deviation,
         class_score_of_test=class_score(real_classes[order], splits)[0],
     )
-
-
-def _spread(images: Tensor, count: int) -> Tensor:
-    return images[torch.linspace(0, len(images) - 1, count).round().long()]

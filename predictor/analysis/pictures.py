@@ -75,6 +75,14 @@ def as_images(pixels: Pixels) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2) / 127.5 - 1
 
 
+def spaced_rows(total: int, count: int) -> list[int]:
+    """Return `count` rows of `total`, or all of fewer, evenly spaced with both ends.
+
+    Pictures in class folders lie class by class: the first ones would be of a few classes.
+    """
+    return np.linspace(0, total - 1, min(count, total)).round().astype(int).tolist()
+
+
 def image_batches(pixels: Pixels) -> Iterator[Tensor]:
     """Yield all pictures in order as images, `BATCH` at a time."""
     for start in range(0, len(pixels), BATCH):

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 import predictor
+from predictor.analysis import network_scores as network_scores_module
 from predictor.analysis.feature_networks import FeatureNetwork, efficientnet, feature_network
 from predictor.analysis.network_scores import network_scores
 from predictor.errors import DamagedWeights, UnknownModel
@@ -75,6 +76,23 @@ def test_scores_of_a_network_that_sees_means_and_signs() -> None:
     assert set(found.named()) == {"frechet_signs", "class_score_signs"}
     fewer = network_scores(network, real, made[:20])
     assert fewer.pictures == 20
+
+
+def test_pictures_in_order_and_samples_in_turn_are_compared_of_all_classes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of an even number of classes every second sample would be of half of them."""
+    monkeypatch.setattr(network_scores_module, "SEEN_BY_NETWORKS", 40)
+    monkeypatch.setattr(network_scores_module, "COMPARED", 20)
+    network = FeatureNetwork("values", lambda images: (images.flatten(1), images.flatten(1)))
+    near = 0.01 * torch.rand(80, 1, generator=torch.Generator().manual_seed(0))
+    classes = 4.0 * torch.eye(4).repeat_interleave(20, dim=0)
+    real = (classes + near).reshape(80, 4, 1, 1)
+    made = real.reshape(4, 20, 4, 1, 1).transpose(0, 1).reshape(80, 4, 1, 1)
+    found = network_scores(network, real, made)
+    assert found.pictures == 40
+    assert found.frechet < 0.1
+    assert min(found.precision, found.recall) > 0.8
 
 
 def test_efficientnet_sees_photographs_of_things() -> None:
