@@ -11,7 +11,10 @@ _DIGITS = {"perceptual": 4}
 
 
 def inpaint_table(evaluation: InpaintEvaluation) -> Group:
-    """Return one table with a row for each method and kind of hole, and what was left out."""
+    """Return one table with a row for each method and kind of hole, and what was left out.
+
+    Methods are `Text`: the [brackets] of a string, as of a path, would be markup.
+    """
     title = f"Mean over photographs at {SIDE_PX}x{SIDE_PX}"
     table = Table(title=title, title_justify="left")
     table.add_column("holes")
@@ -32,7 +35,7 @@ def inpaint_table(evaluation: InpaintEvaluation) -> Group:
                 cells.append(str(psnr_gain(evaluation, method, kind)))
                 if has_distance:
                     cells.append(str(perceptual_ratio(evaluation, method, kind)))
-            table.add_row(f"  {method}", *cells)
+            table.add_row(Text(f"  {method}"), *cells)
         table.add_section()
     notes = [f"{len({hole.photo for hole in evaluation.holes})} photographs"]
     notes += [f"skipped {name}: {reason}" for name, reason in evaluation.skipped]

@@ -18,7 +18,7 @@ def reproduction_tables(
     title: str, where_published: str, published: Rows, found: Measured
 ) -> Group:
     """Return the published rows, below them those measured by each reading, and the notes."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=Text(title), title_justify="left")
     table.add_column("")
     for step in range(1, HORIZON + 1):
         for heading in MEASURES.values():

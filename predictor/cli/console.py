@@ -59,10 +59,12 @@ def print_rows(title: str, rows: Iterable[tuple[str, str]]) -> None:
     """Print names and values as a table."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=title, title_justify="left", show_header=False)
+    # A plain string's [brackets], as of a path, would be markup.
+    table = Table(title=Text(title), title_justify="left", show_header=False)
     table.add_column()
     table.add_column(justify="right")
     for name, value in rows:
-        table.add_row(name, value)
+        table.add_row(Text(name), Text(value))
     Console().print(table)
