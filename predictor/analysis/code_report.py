@@ -14,6 +14,9 @@ from predictor.analysis.page import table_row
 from predictor.analysis.sheets import stacked, titled_sheet
 from predictor.image_sampler import ImageSampler
 from predictor.media.images import to_uint8
+from predictor.structured_latents import StructuredLatents
+
+_ERROR = "error of c1 as a classifier"
 
 _ROWS = 5
 """Pictures in each of which a code is varied."""
@@ -27,18 +30,23 @@ def code_rows(scores: CodeScores) -> list[tuple[str, str]]:
         beside = "" if math.isinf(most) else f" of {most:.3f}"
         rows.append((f"information of {name}", f"{nats:.3f}{beside} nats"))
     if scores.classes is not None:
-        rows.append(("error of c1 as a classifier", f"{scores.classes.error_percent:.2f} %"))
+        rows.append((_ERROR, f"{scores.classes.error_percent:.2f} %"))
     return rows
 
 
-def code_sections(scores: CodeScores, sampler: ImageSampler, seed: int) -> list[str]:
+def left_out_without_reader(structure: StructuredLatents) -> dict[str, str]:
+    """Return what cannot be measured of a generator alone, and why."""
+    measures = [f"information of {', '.join(structure.names)}"]
+    if structure.categorical:
+        measures.append(_ERROR)
+    return dict.fromkeys(measures, "no discriminator beside the generator reads its codes")
+
+
+def code_sections(classes: CodeClasses | None, sampler: ImageSampler, seed: int) -> list[str]:
     """Return, as HTML, which classes the categories are, and a sheet of every code varied."""
     sections = ["<h2>Codes</h2>"]
-    if scores.classes is not None:
-        sections += [
-            "<p>Pictures of each category of c1, by their class.</p>",
-            _table(scores.classes),
-        ]
+    if classes is not None:
+        sections += ["<p>Pictures of each category of c1, by their class.</p>", _table(classes)]
     latents = sampler.latents(seed, range(_ROWS))
     blocks = []
     for sweep in usual_sweeps(sampler):

@@ -23,12 +23,13 @@ def evaluate_images(
 ) -> None:
     """Measure the model on the pictures of `data`; the parameters are options of the command.
 
-    Of a model with codes, those are measured too.
+    The codes of a model that has some are measured too. Where the discriminator that reads them is
+    not there, what is left out is said; with `labelled` that is an error.
     """
     import predictor
     from predictor.analysis.code_evaluation import evaluated_codes
-    from predictor.analysis.code_reader import load_code_reader
-    from predictor.analysis.code_report import code_rows, code_sections
+    from predictor.analysis.code_reader import has_code_reader, load_code_reader
+    from predictor.analysis.code_report import code_rows, code_sections, left_out_without_reader
     from predictor.analysis.feature_networks import feature_network
     from predictor.analysis.image_evaluation import evaluated_images
     from predictor.analysis.image_report import html_report, score_rows
@@ -36,18 +37,23 @@ def evaluate_images(
 
     with log_on_stderr():
         sampler = predictor.load(model, device, precision)
-        codes, rows, sections = None, [], []
+        codes, rows, sections, left_out = None, [], [], {}
         if sampler.structure is not None:
-            reader = load_code_reader(model, sampler.device)
-            codes = evaluated_codes(reader, sampler, data, samples, seed, are_labelled=labelled)
-            rows, sections = code_rows(codes), code_sections(codes, sampler, seed)
+            if labelled or has_code_reader(model):
+                reader = load_code_reader(model, sampler.device)
+                codes = evaluated_codes(reader, sampler, data, samples, seed, are_labelled=labelled)
+                rows = code_rows(codes)
+            else:
+                left_out = left_out_without_reader(sampler.structure)
+            sections = code_sections(None if codes is None else codes.classes, sampler, seed)
         networks = [feature_network(name, sampler.device) for name in features or []]
         found = evaluated_images(sampler, data, samples, seed, networks)
-    rows = [*rows, *score_rows(found)]
+    rows += score_rows(found)
+    rows += [(measure, f"left out: {why}") for measure, why in left_out.items()]
     if output is not None:
         write_whole(output, html_report(model, str(data), found, rows, sections).encode())
     if as_json:
-        measured = found.as_json()
+        measured = found.as_json() | {"left_out": left_out}
         if codes is not None:
             scores = {**measured.get("scores", {}), **codes.named()}
             measured |= {"codes": codes.as_json(), "scores": scores}

@@ -17,7 +17,7 @@ from predictor.analysis.code_evaluation import CodeScores, evaluated_codes, most
 from predictor.analysis.code_reader import CodeReader
 from predictor.analysis.code_report import code_rows, code_sections
 from predictor.cli import app
-from predictor.errors import UnusableData
+from predictor.errors import UnknownModel, UnusableData
 from predictor.image_sampler import ImageSampler
 from predictor.networks.infogan import (
     CodedJudgement,
@@ -145,7 +145,7 @@ def test_rows_and_sections_say_what_was_measured(data: Path) -> None:
     assert rows["information of c2"].endswith(" nats")
     assert " of " not in rows["information of c2"]
     assert rows["error of c1 as a classifier"] == "16.67 %"
-    page = "".join(code_sections(found, ImageSampler(Paints()), seed=0))
+    page = "".join(code_sections(found.classes, ImageSampler(Paints()), seed=0))
     assert "<td>1</td><td>none</td><td>0</td><td>0</td><td>0</td>" in page
     assert "<td>0</td><td>1</td><td>0</td><td>2</td><td>1</td>" in page
     assert page.count("data:image/png;base64,") == 1
@@ -198,6 +198,29 @@ def test_the_command_measures_codes_beside_the_pictures(
     table = run(app, arguments, env={"COLUMNS": "200"})
     assert "information of c2" in table.stdout
     assert "error of c1 as a classifier" in table.stdout
+
+
+def test_a_generator_alone_is_measured_and_what_is_left_out_is_said(
+    model: str, many: Callable[[bool], str], tmp_path: Path
+) -> None:
+    alone = tmp_path / "alone.safetensors"
+    alone.write_bytes(Path(model).read_bytes())
+    arguments = ["evaluate", str(alone), many(True), "--samples", "40"]
+    done = run(app, [*arguments, "--json", "-o", str(tmp_path / "report.html")])
+    assert done.exit_code == 0, done.output
+    (entry,) = json.loads(done.stdout)["results"]
+    assert math.isfinite(entry["scores"]["parzen_nats"])
+    assert "codes" not in entry
+    why = "no discriminator beside the generator reads its codes"
+    measures = ["information of c1, c2", "error of c1 as a classifier"]
+    assert entry["left_out"] == dict.fromkeys(measures, why)
+    page = (tmp_path / "report.html").read_text()
+    assert f"<td>information of c1, c2</td><td>left out: {why}</td>" in page
+    assert page.count("data:image/png;base64,") == 3  # the codes varied need no reader
+    assert f"left out: {why}" in run(app, arguments, env={"COLUMNS": "200"}).stdout
+    refused = run(app, [*arguments, "--labelled"])
+    assert isinstance(refused.exception, UnknownModel)
+    assert "was released without its discriminator" in str(refused.exception)
 
 
 def test_labels_that_are_asked_for_and_missing_are_an_error(
