@@ -1,19 +1,13 @@
 """What was measured of a model's codes, as rows of a table and as sections of a page."""
 
-import base64
 import math
 from html import escape
 
-import cv2
-import torch
-from torch import Tensor
-
 from predictor.analysis.code_evaluation import CodeClasses, CodeScores, most_nats
 from predictor.analysis.code_sweeps import usual_sweeps
-from predictor.analysis.page import table_row
+from predictor.analysis.page import exact_picture, table_row
 from predictor.analysis.sheets import stacked, titled_sheet
 from predictor.image_sampler import ImageSampler
-from predictor.media.images import to_uint8
 from predictor.structured_latents import StructuredLatents
 
 _ERROR = "error of c1 as a classifier"
@@ -53,7 +47,8 @@ def code_sections(classes: CodeClasses | None, sampler: ImageSampler, seed: int)
         images = sampler.images(sweep.applied(latents, sweep.values).flatten(0, 1))
         captions = [f"{value:.2g}" for value in sweep.values.tolist()]
         blocks.append(titled_sheet(images, len(captions), sweep.title, captions))
-    return [*sections, "<p>In each block one code is varied, the rest kept.</p>", _image(blocks)]
+    shown = exact_picture(stacked(blocks))
+    return [*sections, "<p>In each block one code is varied, the rest kept.</p>", shown]
 
 
 def _table(classes: CodeClasses) -> str:
@@ -64,10 +59,3 @@ def _table(classes: CodeClasses) -> str:
         name = escape(classes.class_names[label]) if label >= 0 else "none"
         rows.append(table_row([str(category), name, *(f"{count:,}" for count in counts)], "td"))
     return f"<table>{''.join(rows)}</table>"
-
-
-def _image(blocks: list[Tensor]) -> str:
-    pixels = to_uint8(torch.clamp(stacked(blocks), -1, 1))
-    _, encoded = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
-    content = base64.b64encode(encoded.tobytes()).decode()
-    return f'<img alt="" width="{pixels.shape[1]}" src="data:image/png;base64,{content}">'

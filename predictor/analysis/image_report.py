@@ -1,19 +1,16 @@
 """An evaluation of generated pictures as rows of a table, and as one HTML file."""
 
-import base64
 from collections.abc import Sequence
 from html import escape
 
-import cv2
 import torch
 from torch import Tensor
 
 from predictor import __version__
 from predictor.analysis.image_evaluation import ImageEvaluation
 from predictor.analysis.network_scores import NetworkScores
-from predictor.analysis.page import page, table_row
+from predictor.analysis.page import exact_picture, page, table_row
 from predictor.analysis.sheets import enlarged, sheet
-from predictor.media.images import to_uint8
 
 _PICTURE_PX = 56
 
@@ -94,7 +91,4 @@ def html_report(
 
 
 def _picture(images: Tensor, columns: int) -> str:
-    pixels = to_uint8(sheet(enlarged(images, _PICTURE_PX), columns))
-    _, encoded = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
-    content = base64.b64encode(encoded.tobytes()).decode()
-    return f'<img alt="" width="{pixels.shape[1]}" src="data:image/png;base64,{content}">'
+    return exact_picture(sheet(enlarged(images, _PICTURE_PX), columns))

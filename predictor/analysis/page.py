@@ -4,8 +4,10 @@ import base64
 from collections.abc import Iterable, Sequence
 from html import escape
 from math import isnan
+from typing import Any
 
 import cv2
+from numpy.typing import NDArray
 from torch import Tensor
 
 from predictor.analysis.intervals import Mean
@@ -60,6 +62,12 @@ def mean_cell(mean: Mean, sign: str = "", digits: int = 2) -> str:
     return f"{mean.value:{form}}<small>{mean.low:{form}} … {mean.high:{form}}</small>"
 
 
+def exact_picture(image: Tensor) -> str:
+    """Return a picture ``(3, H, W)`` in [-1, 1] pixel for pixel."""
+    pixels = cv2.cvtColor(to_uint8(image), cv2.COLOR_RGB2BGR)
+    return f'<img alt="" width="{pixels.shape[1]}" src="{_data_url(pixels, "png")}">'
+
+
 def figure(image: Tensor, caption: str) -> str:
     """Return a picture ``(3, H, W)`` in [-1, 1], made small, above its caption."""
     pixels = cv2.cvtColor(to_uint8(image), cv2.COLOR_RGB2BGR)
@@ -67,10 +75,11 @@ def figure(image: Tensor, caption: str) -> str:
     if width > _PICTURE_WIDTH_PX:
         size = (_PICTURE_WIDTH_PX, max(1, round(height * _PICTURE_WIDTH_PX / width)))
         pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    _, encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 88])
-    data = base64.b64encode(encoded.tobytes()).decode()
+    source = _data_url(pixels, "jpeg", [cv2.IMWRITE_JPEG_QUALITY, 88])
     name = escape(caption)
-    return (
-        f'<figure><img src="data:image/jpeg;base64,{data}" alt="{name}">'
-        f"<figcaption>{name}</figcaption></figure>"
-    )
+    return f'<figure><img src="{source}" alt="{name}"><figcaption>{name}</figcaption></figure>'
+
+
+def _data_url(pixels: NDArray[Any], kind: str, options: Sequence[int] = ()) -> str:
+    _, encoded = cv2.imencode(f".{kind}", pixels, options)
+    return f"data:image/{kind};base64,{base64.b64encode(encoded.tobytes()).decode()}"
