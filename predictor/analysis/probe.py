@@ -142,7 +142,9 @@ def probed(
     Of several that are as good the first is taken. A single candidate is not validated. The same
     draws are shown to every method.
     """
-    total = len(candidates) * choosing_draws + testing_draws
+    chosen_by = list(draws.choosing(choosing_draws)) if len(candidates) > 1 else []
+    tested_on = list(draws.testing(testing_draws))
+    total = len(candidates) * len(chosen_by) + len(tested_on)
     done = 0
 
     def fitted(fit: Fit, rows: Rows, seed: int) -> Predictor:
@@ -154,13 +156,12 @@ def probed(
         return predictor
 
     errors: dict[str, float] = {}
-    if len(candidates) > 1:
+    if chosen_by:
         held_out, truth = examples.train[draws.validation], examples.train_labels[draws.validation]
-        rows_by_draw = list(draws.choosing(choosing_draws))
         for name, fit in candidates.items():
             found = [
                 np.mean(fitted(fit, rows, seed)(held_out) != truth)
-                for seed, rows in enumerate(rows_by_draw)
+                for seed, rows in enumerate(chosen_by)
             ]
             errors[name] = float(np.mean(found))
     chosen = min(errors, key=lambda name: errors[name]) if errors else next(iter(candidates))
@@ -168,7 +169,7 @@ def probed(
         float(
             np.mean(fitted(candidates[chosen], rows, seed)(examples.test) == examples.test_labels)
         )
-        for seed, rows in enumerate(draws.testing(testing_draws))
+        for seed, rows in enumerate(tested_on)
     ]
     return ProbeScore(method, tuple(accuracies), chosen, errors)
 

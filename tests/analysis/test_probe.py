@@ -103,6 +103,24 @@ def test_what_errs_least_on_validation_is_tested() -> None:
     assert score.accuracies == (float(better),) * 4
 
 
+def test_progress_ends_at_its_total() -> None:
+    labels = np.array([0] * 50 + [1] * 50)
+    examples = LabelledExamples(np.zeros((100, 1)), labels, np.zeros((10, 1)), np.ones(10, int))
+    two = {name: constant(0, []) for name in ("a", "b")}
+    for candidates, count, fits in ((two, 10, 10), ({"a": two["a"]}, 10, 4), (two, 100, 3)):
+        told: list[tuple[int, int]] = []
+        probed(
+            "constant",
+            candidates,
+            examples,
+            LabelDraws(labels, count),
+            choosing_draws=3,
+            testing_draws=4,
+            progress=lambda done, total, method, told=told: told.append((done, total)),
+        )
+        assert told == [(done, fits) for done in range(1, fits + 1)]
+
+
 def test_the_cost_that_suits_the_data_is_chosen() -> None:
     examples = blobs(distance=6.0)
     draws = LabelDraws(examples.train_labels, 24)
