@@ -53,6 +53,11 @@ class LaplacianGeneratorConfig:
 
     def __post_init__(self) -> None:
         _require_rising([self.coarsest, *self.finer])
+        if self.coarsest.distribution != DetailGenerator.distribution:
+            raise SettingsError(
+                f"latents of the coarsest level are {self.coarsest.distribution}, expected "
+                f"{DetailGenerator.distribution}, which those of all finer ones are"
+            )
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,7 @@ _FINER: dict[type[Any], type[Any]] = {
 class LaplacianGenerator(nn.Module):
     """All levels as one: a picture of the coarsest, to which each finer one adds its detail."""
 
-    distribution: Distribution = "uniform"
+    distribution: Distribution = DetailGenerator.distribution
     multiple = 1
     pixel_range = IMAGE_RANGE
 

@@ -102,7 +102,7 @@ def test_noise_and_look_change_the_detail() -> None:
 def chain(**values: Any) -> LaplacianGenerator:
     torch.manual_seed(0)
     coarsest = DenseGeneratorConfig(
-        (3, 4, 4), latent=5, hidden=(6,), activations=("relu",), units="standardized", scale=0.5
+        (3, 4, 4), 5, "uniform", hidden=(6,), activations=("relu",), units="standardized", scale=0.5
     )
     finer = tuple(DetailGeneratorConfig((3, s, s), planes=(4,), kernels=(3, 3)) for s in (7, 14))
     return LaplacianGenerator(LaplacianGeneratorConfig(coarsest, finer, **values))
@@ -160,6 +160,10 @@ def test_all_discriminators_judge_their_own_level() -> None:
                 finer=(DetailGeneratorConfig((3, 14, 14), classes=2),)
             ),
             "some levels have labels",
+        ),
+        (
+            lambda: LaplacianGeneratorConfig(DenseGeneratorConfig((3, 8, 8), 5, "normal")),
+            "latents of the coarsest level are normal, expected uniform",
         ),
     ],
 )

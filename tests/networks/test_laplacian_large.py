@@ -83,7 +83,7 @@ def test_labels_enter_both_and_only_the_sum_is_judged() -> None:
 def test_a_pyramid_of_them_is_written_and_read(tmp_path: Path) -> None:
     config = LaplacianGeneratorConfig(
         DenseGeneratorConfig(
-            (1, 4, 4), latent=3, hidden=(4,), activations=("relu",), units="standardized"
+            (1, 4, 4), 3, "uniform", hidden=(4,), activations=("relu",), units="standardized"
         ),
         (LargeDetailGeneratorConfig((1, 8, 8), dropout=0.25),),
     )
