@@ -1,8 +1,8 @@
 """How papers tested what semi-supervised classifiers say."""
 
-from predictor.analysis.encoders import DISCRIMINATOR
-from predictor.errors import UnusableData
+from predictor.errors import UnknownModel, UnusableData
 from predictor.image_classifier import ImageClassifier
+from predictor.networks.classification import Classifier
 from predictor.reproduction.measured import Measured, Row, Subject
 from predictor.reproduction.pictures import pictures_of_test
 
@@ -12,10 +12,15 @@ def salimans_2016(subject: Subject) -> Measured:
 
     Each seed draws the labels that are shown, so several seeds give mean and deviation over draws.
     """
+    judge = next(
+        (found for found in subject.model.networks.values() if isinstance(found, Classifier)), None
+    )
+    if judge is None:
+        raise UnknownModel(f"{subject.model.name} has no discriminator that tells classes")
     test, labels = pictures_of_test(subject)
     if labels is None:
         raise UnusableData(f"{subject.data} has no labels in its part test")
-    classifier = ImageClassifier(subject.model.networks[DISCRIMINATOR], device=subject.device)
+    classifier = ImageClassifier(judge, device=subject.device)
     answers = classifier.probabilities(test).argmax(dim=1)
     error = float((answers != labels).double().mean())
     shown = subject.settings.labels

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from predictor.errors import UnknownModel
 from predictor.image_sampler import ImageSampler
 from predictor.recipes import Recipe
 
@@ -45,8 +46,18 @@ class Subject:
     progress: Progress | None = None
 
     def sampler(self, of: Trained | None = None) -> ImageSampler:
-        """Return what generates pictures, in float32."""
-        return ImageSampler((of or self.model).released(), self.device)
+        """Return what generates pictures, in float32.
+
+        Raises `UnknownModel` for a model that generates none.
+        """
+        trained = of or self.model
+        network = trained.released()
+        if not hasattr(network, "latent_width"):
+            raise UnknownModel(
+                f"{trained.name} generates no pictures, as the models of the recipe "
+                f"{self.recipe.name} do"
+            )
+        return ImageSampler(network, self.device)
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,12 @@ from typer.testing import CliRunner
 
 from predictor.analysis.likelihood import chosen_width
 from predictor.cli import app
-from predictor.errors import Interrupted, OutputExists, SettingsError, UnusableData
+from predictor.errors import Interrupted, OutputExists, SettingsError, UnknownModel, UnusableData
 from predictor.metrics import nearest_class_error, parzen_log_likelihood
 from predictor.recipes import Recipe, load_recipe
 from predictor.reproduction import reproduction
+from predictor.reproduction.classifiers import salimans_2016
+from predictor.reproduction.generators import goodfellow_2014
 from predictor.reproduction.measured import Subject
 from predictor.reproduction.pictures import held_out_pictures, pictures_of_test
 from predictor.reproduction.plan import recipe_settings
@@ -357,6 +359,19 @@ def test_what_cannot_be_done_is_named(data: Path, tmp_path: Path) -> None:
         done = reproduce(*arguments)
         assert done.exit_code == 2, said
         assert said in done.output
+
+
+def test_models_of_another_kind_are_named(data: Path) -> None:
+    def subject(name: str) -> Subject:
+        networks = {"": torch.nn.Linear(1, 1)}
+        settings = recipe_settings(tiny(name))
+        return Subject(tiny(name), settings, data, reproduction.Trained("mine", networks))
+
+    with pytest.raises(UnknownModel, match="mine has no discriminator that tells classes"):
+        salimans_2016(subject("improved-gan-mnist-100"))
+    said = "mine generates no pictures, as the models of the recipe gan-mnist do"
+    with pytest.raises(UnknownModel, match=said):
+        goodfellow_2014(subject("gan-mnist"))
 
 
 def test_budgets_of_two_recipes_share_the_time(
