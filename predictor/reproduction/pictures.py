@@ -1,13 +1,13 @@
 """The pictures that a recipe is tested on, cut as those that it is trained on."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from predictor.analysis.pictures import as_images, spaced_rows
 from predictor.data import open_images, split_images
-from predictor.data.image_packing import packed_images
+from predictor.data.image_packing import PackedImages, packed_images
 from predictor.data.image_parts import TEST
 from predictor.reproduction.measured import Subject
 
@@ -22,31 +22,18 @@ def pictures_of_test(subject: Subject, count: int | None = None) -> LabelledPict
     """
     fit = subject.settings.images.fit(is_training=False)
     packed, _ = packed_images(open_images(subject.data), TEST, fit, subject.cache)
-
-    def picture(row: int) -> dict[str, Tensor]:
-        pixels = torch.from_numpy(packed.picture(row).copy()).permute(2, 0, 1)
-        found = {"image": pixels.float() * (2 / 255) - 1}
-        if packed.labels is not None:
-            found["label"] = torch.tensor(packed.labels[row])
-        return found
-
-    return _stacked(picture, len(packed), count)
+    rows = spaced_rows(len(packed), len(packed) if count is None else count)
+    return _middles(packed, rows, fit.size)
 
 
 def held_out_pictures(subject: Subject, count: int) -> LabelledPictures:
     """Return at most `count` of the pictures that the recipe holds out, evenly spaced."""
     settings = subject.settings
     held_out = split_images(subject.data, settings.images, settings.seed, subject.cache).held_out
-    return _stacked(held_out.__getitem__, len(held_out), count)
+    rows = held_out.rows[spaced_rows(len(held_out), count)]
+    return _middles(held_out.packed, rows.tolist(), held_out.size)
 
 
-def _stacked(
-    picture: Callable[[int], dict[str, Tensor]], total: int, count: int | None
-) -> LabelledPictures:
-    count = total if count is None else min(count, total)
-    rows = np.linspace(0, total - 1, count).round().astype(int).tolist()
-    found = [picture(row) for row in rows]
-    images = torch.stack([example["image"] for example in found])
-    if "label" not in found[0]:
-        return images, None
-    return images, torch.stack([example["label"] for example in found])
+def _middles(packed: PackedImages, rows: Sequence[int], size: tuple[int, int]) -> LabelledPictures:
+    labels = None if packed.labels is None else torch.from_numpy(packed.labels[rows])
+    return as_images(packed.pictures(rows, size)), labels
