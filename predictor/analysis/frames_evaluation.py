@@ -11,7 +11,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from predictor.data import EvaluationWindows, evaluation_windows, index_videos
+from predictor.data import EvaluationWindows, VideoIndex, evaluation_windows, index_videos
 from predictor.errors import UnreadableMedia
 from predictor.flow import constant_velocity, dense_flow
 from predictor.metrics import moving_by_speed, psnr, sharpness, ssim
@@ -108,16 +108,9 @@ def evaluated(
     Raises `UnusableData` if no video has 12 + `horizon` frames without a cut, 11 pixels or more
     on a side.
     """
-    index = index_videos(data)
-    tall = {video.name for video in index.videos if min(video.size) >= SMALLEST_SIDE_PX}
-    source = evaluation_windows(index.subset(tall), windows_per_video, CONTEXT_FRAMES, horizon)
-    used = {source.index.videos[window.video].name for window in source.windows}
-    skipped = dict(index.skipped)
-    for video in index.videos:
-        if video.name not in tall:
-            skipped[video.name] = f"smaller than {SMALLEST_SIDE_PX} pixels"
-        elif video.name not in used:
-            skipped[video.name] = f"no {CONTEXT_FRAMES + horizon} frames without a cut"
+    source, skipped = measurable_windows(
+        index_videos(data), windows_per_video, CONTEXT_FRAMES, horizon
+    )
     methods = {**BASELINES, **models}
     done: list[WindowScores] = []
     for number, window in enumerate(source.windows):
@@ -133,6 +126,26 @@ def evaluated(
         if progress is not None:
             progress(number + 1, len(source), video.name)
     return Evaluation(source, tuple(methods), horizon, tuple(done), tuple(sorted(skipped.items())))
+
+
+def measurable_windows(
+    index: VideoIndex, windows_per_video: int, context: int, horizon: int
+) -> tuple[EvaluationWindows, dict[str, str]]:
+    """Return the windows of the videos of `index`, and by name why others have none.
+
+    A video needs `context` + `horizon` frames without a cut, 11 pixels or more on a side, which
+    SSIM looks at together. Raises `UnusableData` if none has them.
+    """
+    tall = {video.name for video in index.videos if min(video.size) >= SMALLEST_SIDE_PX}
+    source = evaluation_windows(index.subset(tall), windows_per_video, context, horizon)
+    used = {source.index.videos[window.video].name for window in source.windows}
+    skipped = dict(index.skipped)
+    for video in index.videos:
+        if video.name not in tall:
+            skipped[video.name] = f"smaller than {SMALLEST_SIDE_PX} pixels"
+        elif video.name not in used:
+            skipped[video.name] = f"no {context + horizon} frames without a cut"
+    return source, skipped
 
 
 def _scores(

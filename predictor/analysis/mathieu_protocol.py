@@ -19,8 +19,9 @@ from predictor.analysis.frames_evaluation import (
     BASELINES,
     Extrapolation,
     Progress,
+    measurable_windows,
 )
-from predictor.data import evaluation_windows, index_videos
+from predictor.data import index_videos
 from predictor.errors import UnreadableMedia
 from predictor.flow import dense_flow
 from predictor.metrics import (
@@ -31,7 +32,6 @@ from predictor.metrics import (
     sharpness,
     ssim,
 )
-from predictor.metrics.ssim import WINDOW as SMALLEST_SIDE_PX
 from predictor.tensors import IMAGE_RANGE, PSNR_CAP_DB
 
 CONTEXT_FRAMES = 4
@@ -94,15 +94,7 @@ def measured_as_mathieu(
     pixels or more on a side.
     """
     index = index_videos(data, names=names)
-    tall = {video.name for video in index.videos if min(video.size) >= SMALLEST_SIDE_PX}
-    source = evaluation_windows(index.subset(tall), windows_per_video, CONTEXT_FRAMES, HORIZON)
-    used = {source.index.videos[window.video].name for window in source.windows}
-    skipped = dict(index.skipped)
-    for video in index.videos:
-        if video.name not in tall:
-            skipped[video.name] = f"smaller than {SMALLEST_SIDE_PX} pixels"
-        elif video.name not in used:
-            skipped[video.name] = f"no {CONTEXT_FRAMES + HORIZON} frames without a cut"
+    source, skipped = measurable_windows(index, windows_per_video, CONTEXT_FRAMES, HORIZON)
     methods = {**BASELINES, **models}
     found: dict[tuple[str, str], list[list[dict[str, float] | None]]] = {}
     done: list[str] = []
