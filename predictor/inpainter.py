@@ -140,7 +140,7 @@ class Inpainter:
         small = small * (1 - small_missing) + self._network(small, small_missing) * small_missing
         scale = view.box.height / view.size[0]
         detail = self.network.detail
-        if scale > 1:
+        if small.shape != crop.shape:
             enlarged = functional.interpolate(small, crop.shape[-2:], mode="bicubic")
             # What enlarging lost at the rim of the hole is carried on inwards: no seam.
             small = enlarged + smooth_fill(crop - enlarged, missing)

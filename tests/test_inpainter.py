@@ -108,6 +108,15 @@ def test_a_wide_hole_is_shown_at_the_scale_that_the_network_bridges() -> None:
     assert missing.sum() == pytest.approx(24 * 24, rel=0.1)
 
 
+@pytest.mark.parametrize(("height", "width"), [(1, 300), (300, 1), (2, 90)])
+def test_a_picture_of_one_row_is_filled_from_its_one_known_pixel(height: int, width: int) -> None:
+    images = picture(height, width)
+    masks = torch.ones(1, 1, height, width)
+    masks[..., -1, -1] = 0
+    filled = Inpainter(Smooth()).fill(images, masks)
+    assert (filled - images[..., -1:, -1:]).abs().max() < 0.01
+
+
 def test_a_long_thin_hole_is_filled_at_full_resolution() -> None:
     network = Smooth()
     images = picture(200, 300)
