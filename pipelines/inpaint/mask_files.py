@@ -26,6 +26,15 @@ def read_mask(path: Path) -> Mask:
 
     Where the picture is transparent, black lies behind it. Raises `UnusableMask`.
     """
+    return np.asarray(_brightness(path) >= 0.5)
+
+
+def brightest(path: Path) -> float:
+    """Return the brightness of the brightest pixel of the mask `path`, 0 to 1."""
+    return float(_brightness(path).max())
+
+
+def _brightness(path: Path) -> npt.NDArray[np.float32]:
     try:
         picture = header_of(file_content(path), path, MOST_PIXELS).picture
         decoded(picture, str(path))
@@ -33,12 +42,12 @@ def read_mask(path: Path) -> Mask:
         raise UnusableMask(f"mask {error}") from error
     PIL.ImageOps.exif_transpose(picture, in_place=True)
     if picture.mode.startswith("I;16"):
-        return np.asarray(np.asarray(picture) > 0x7FFF)
+        return np.asarray(picture, np.float32) / np.float32(65535)
     if picture.mode in _WITH_OPACITY or "transparency" in picture.info:
         with_opacity = picture.convert("RGBA")
         picture = PIL.Image.new("RGBA", picture.size, "black")
         picture.alpha_composite(with_opacity)
-    return np.asarray(np.asarray(picture.convert("L")) > 127)
+    return np.asarray(picture.convert("L"), np.float32) / np.float32(255)
 
 
 @dataclass

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.inpaint.mask_files import FolderOfMasks, OneMask
+from pipelines.inpaint.mask_files import FolderOfMasks, OneMask, brightest
 from predictor.errors import SettingsError, UnusableMask
 from predictor.media.photographs.canvas import Canvas
 
@@ -65,6 +65,8 @@ def parsed_masks(text: str) -> Masks:
 
     Raises `SettingsError` for what means none and for a file that is not there.
     """
+    if not text:
+        raise SettingsError(f"--mask is empty, expected {_KINDS}")
     if text == "alpha":
         return Transparency()
     if match := _COLOUR.fullmatch(text):
@@ -96,7 +98,7 @@ def missing_pixels(
     there, of another size, or of the whole photograph.
     """
     mask = masks.mask(relative, canvas, is_lossy)
-    warnings: list[str] = []
+    warnings = [] if mask.any() else _why_empty(masks.file(relative))
     if mask.shape != canvas.size:
         mask, stretched = _fitted(mask, canvas, masks.file(relative) or relative, settings)
         warnings += stretched
@@ -114,11 +116,21 @@ def missing_pixels(
     return mask, tuple(warnings)
 
 
-def grown(mask: Mask, settings: MaskSettings) -> Weights:
+def _why_empty(file: Path | None) -> list[str]:
+    if file is None or not (light := brightest(file)):
+        return []
+    return [
+        f"{file.name} is dark: its brightest pixel has {light * 255:.0f} of 255, what is filled "
+        "has 128 or more"
+    ]
+
+
+def grown(mask: Mask, settings: MaskSettings, relative: Path) -> Weights:
     """Return how far each pixel is to be replaced, in [0, 1]: `mask` dilated and feathered.
 
     It is 1 up to `dilate_px` from the mask, falls over the next `feather_px`, and is 0 from there
-    on; distances are Euclidean. What is not to grow is returned as it is.
+    on; distances are Euclidean. What is not to grow is returned as it is. Raises `UnusableMask`
+    for a mask that covers all of the photograph `relative` when it is grown.
     """
     reach = settings.dilate_px + settings.feather_px
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
@@ -133,6 +145,11 @@ def grown(mask: Mask, settings: MaskSettings) -> Weights:
     distance = cv2.distanceTransform(known, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     beyond = (distance - settings.dilate_px).clip(0) / (settings.feather_px + 1)
     weight[inside] = np.clip(1 - beyond, 0, 1) * (distance <= reach)
+    if weight.all():
+        raise UnusableMask(
+            f"{relative}: the mask, grown by --dilate and --feather, covers the whole picture; "
+            "nothing is left of it"
+        )
     return weight
 
 
@@ -144,7 +161,7 @@ def _fitted(
     if not settings.is_resized:
         hint = "--resize-mask stretches it"
         if mask.shape == (width, height):
-            hint = "the photograph is displayed turned, by its EXIF orientation"
+            hint = "both are meant as they are displayed, turned by their EXIF orientation"
         raise UnusableMask(f"{name} is {found}, the photograph is {width}x{height}; {hint}")
     warnings = []
     if abs(mask.shape[1] * height / (mask.shape[0] * width) - 1) > 0.01:
@@ -213,7 +230,7 @@ class _Rectangle:
         top, bottom = _edges(self.top, self.height, height)
         if left >= width or top >= height or right <= left or bottom <= top:
             raise UnusableMask(
-                f"{relative} is {width}x{height}, --mask {self.text} lies outside of it"
+                f"{relative} is {width}x{height}, --mask {self.text} has no pixel of it"
             )
         mask = np.zeros((height, width), bool)
         mask[top:bottom, left:right] = True

@@ -94,10 +94,9 @@ def fill_photograph(
     start = perf_counter()
     photograph = open_photograph(source, saving, most_pixels)
     is_lossy = photograph.format in ("jpeg", "avif", "heif") or photograph.keeps != "samples"
-    missing, warnings = missing_pixels(
-        masks, relative or Path(source.name), photograph.canvases[0], mask_settings, is_lossy
-    )
-    weight = grown(missing, mask_settings)
+    name = relative or Path(source.name)
+    missing, warnings = missing_pixels(masks, name, photograph.canvases[0], mask_settings, is_lossy)
+    weight = grown(missing, mask_settings, name)
     opened = perf_counter()
     for canvas in photograph.canvases if weight.any() else ():
         for region in regions_of(weight, filler.seen):

@@ -39,7 +39,7 @@ def _row(source: Source, settings: InpaintSettings) -> list[Tensor]:
     missing, _ = missing_pixels(
         masks_of(settings.mask), source.relative, canvas, settings.mask_settings, is_lossy=True
     )
-    weight = np.asarray(grown(missing, settings.mask_settings) > 0)
+    weight = np.asarray(grown(missing, settings.mask_settings, source.relative) > 0)
     before = canvas.pixels().float()
     after = open_photograph(source.output, most_pixels=settings.most_pixels).canvases[0].pixels()
     hole = torch.from_numpy(weight)

@@ -113,10 +113,9 @@ def fill_video(
     with open_video(source, threads) as reader:
         container_for(target)
         canvas = _first_picture(reader)
-        missing, warnings = missing_pixels(
-            masks, relative or Path(source.name), canvas, mask_settings, is_lossy=True
-        )
-        weight = grown(missing, mask_settings)
+        name = relative or Path(source.name)
+        missing, warnings = missing_pixels(masks, name, canvas, mask_settings, is_lossy=True)
+        weight = grown(missing, mask_settings, name)
         opened = perf_counter()
         is_as_it_was = options == _AS_IT_WAS and source.suffix.lower() == target.suffix.lower()
         with atomic_output(target, overwrite) as partial:

@@ -74,11 +74,13 @@ class TestBoxes:
 
     @pytest.mark.parametrize("text", ["box:60,0,5,5", "box:0,40,5,5", "box:3,3,0,5"])
     def test_a_box_outside_is_an_error_that_says_both(self, text: str) -> None:
-        with pytest.raises(UnusableMask, match=rf"a\.jpg is 60x40, --mask {text} lies outside"):
+        with pytest.raises(
+            UnusableMask, match=rf"a\.jpg is 60x40, --mask {text} has no pixel of it"
+        ):
             mask(text)
 
     @pytest.mark.parametrize(
-        "text", ["box:1,2,3", "box:1,2,3,x", "box:-1,2,3,4", "center:2", "center:", "color:#12",
+        "text", ["", "box:1,2,3", "box:1,2,3,x", "box:-1,2,3,4", "center:2", "center:", "color:#12",
                  "color:red"],
     )  # fmt: skip
     def test_what_means_nothing_is_refused(self, text: str) -> None:
@@ -179,6 +181,18 @@ class TestFiles:
         assert "covers 98 %" in warning.replace("98%", "98 %")
         assert "with --invert-mask" in warning
 
+    @pytest.mark.parametrize(("level", "said"), [(0, []), (1, ["1 of 255"]), (127, ["127 of 255"])])
+    def test_a_dark_mask_is_told_from_an_empty_one(
+        self, tmp_path: Path, level: int, said: list[str]
+    ) -> None:
+        path = saved(tmp_path / "m.png", (spot() > 0) * np.uint8(level))
+        found, warnings = missing_pixels(
+            parsed_masks(str(path)), WHERE, canvas(), MaskSettings(), False
+        )
+        assert not found.any()
+        assert len(warnings) == len(said)
+        assert all(part in warning for part, warning in zip(said, warnings, strict=True))
+
     def test_an_unreadable_mask_is_named(self, tmp_path: Path) -> None:
         path = tmp_path / "m.png"
         path.write_bytes(b"")
@@ -226,25 +240,30 @@ class TestGrowing:
     POINT[15, 20] = True
 
     def test_nothing_asked_for_is_the_mask_itself(self) -> None:
-        assert np.array_equal(grown(self.POINT, MaskSettings()), self.POINT)
+        assert np.array_equal(grown(self.POINT, MaskSettings(), WHERE), self.POINT)
 
     @pytest.mark.parametrize("radius", [1, 3, 9])
     def test_dilating_makes_discs(self, radius: int) -> None:
         y, x = np.mgrid[:31, :41]
         disc = np.hypot(y - 15, x - 20) <= radius + 1e-3
-        assert np.array_equal(grown(self.POINT, MaskSettings(dilate_px=radius)), disc)
+        assert np.array_equal(grown(self.POINT, MaskSettings(dilate_px=radius), WHERE), disc)
 
     def test_a_feather_falls_evenly_outside_of_what_was_dilated(self) -> None:
-        weight = grown(self.POINT, MaskSettings(dilate_px=2, feather_px=3))
+        weight = grown(self.POINT, MaskSettings(dilate_px=2, feather_px=3), WHERE)
         expected = [1, 1, 1, 0.75, 0.5, 0.25, 0, 0]
         assert np.allclose(weight[15, 20:28], expected, atol=1e-6)
 
     def test_an_empty_mask_stays_empty_and_edges_are_no_obstacle(self) -> None:
         settings = MaskSettings(dilate_px=5, feather_px=5)
-        assert not grown(np.zeros((5, 5), bool), settings).any()
+        assert not grown(np.zeros((5, 5), bool), settings, WHERE).any()
         corner = np.zeros((5, 5), bool)
         corner[0, 0] = True
-        assert grown(corner, MaskSettings(dilate_px=9)).all()
+        weight = grown(corner, MaskSettings(dilate_px=5), WHERE)
+        assert np.array_equal(np.argwhere(weight == 0), [[4, 4]])
+
+    def test_growing_over_the_whole_picture_is_an_error_that_names_it(self) -> None:
+        with pytest.raises(UnusableMask, match=r"trip/a\.jpg: .*--dilate and --feather.* whole"):
+            grown(self.POINT, MaskSettings(feather_px=99), WHERE)
 
     def test_less_than_nothing_is_refused(self) -> None:
         with pytest.raises(SettingsError, match="--dilate is -1"):
