@@ -4,6 +4,7 @@ stdout carries results, everything else goes to stderr. An error is one line; ``
 where it came from. Nothing heavy is imported before a command runs.
 """
 
+import errno
 import json
 import os
 import signal
@@ -65,6 +66,9 @@ app.command(rich_help_panel="This installation")(doctor)
 def run(arguments: Sequence[str]) -> int:
     """Return the exit code of the command line `arguments`, without the program's name."""
     is_debug = "--debug" in arguments
+    if not _has_current_folder():
+        message = "the current folder was deleted; change to one that is there"
+        return _failed(arguments, message, EXIT_FAILED)
     try:
         code = app(list(arguments), prog_name="predictor", standalone_mode=False)
         return code if isinstance(code, int) else 0
@@ -79,14 +83,40 @@ def run(arguments: Sequence[str]) -> int:
             traceback.print_exc()
         usage = isinstance(error, SettingsError)
         return _failed(arguments, one_line(error), EXIT_USAGE if usage else EXIT_FAILED)
-    except BrokenPipeError:  # the reader of stdout left, as `head` does
-        sys.stdout = None  # keeps the interpreter from flushing it
+    except SystemExit as stop:
+        if not isinstance(stop.__context__, BrokenPipeError):
+            raise
+        # The reader of stdout left, as `head` does. Typer would end with 1, as if an input failed.
         return 128 + signal.SIGPIPE
+    except OSError as error:
+        if is_debug:
+            raise
+        if error.errno not in _FULL or error.filename is not None:
+            return _failed(arguments, _fault(error), EXIT_FAILED)
+        sys.stdout = None  # nor can the interpreter write what it still holds
+        message = f"stdout does not take what is said there: {error.strerror}"
+        return _failed((), message, EXIT_FAILED)
     except Exception as error:  # the one place where a fault of ours ends as a line too
         if is_debug:
             raise
-        message = f"{type(error).__name__}: {one_line(error)}"
-        return _failed(arguments, f"{message} (a fault of this tool; --debug shows where)", 1)
+        return _failed(arguments, _fault(error), EXIT_FAILED)
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What a file that stdout goes to can refuse; outputs say it as `OutputNotWritten`."""
+
+
+def _fault(error: Exception) -> str:
+    message = f"{type(error).__name__}: {one_line(error)}"
+    return f"{message} (a fault of this tool; --debug shows where)"
+
+
+def _has_current_folder() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _failed(arguments: Sequence[str], message: str, code: int) -> int:
@@ -112,8 +142,23 @@ def _share_the_processor() -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
 
 
+def _open_closed_streams() -> None:
+    """Let the standard streams that the caller closed lead nowhere.
+
+    Else the next file that is opened gets the number of one, and what libraries print ends in it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r"))
+
+
 def main() -> NoReturn:
     """Run the command line of this process and end it."""
+    _open_closed_streams()
     _share_the_processor()
     sys.exit(run(sys.argv[1:]))
 

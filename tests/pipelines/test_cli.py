@@ -1,10 +1,14 @@
 """The console script before any command runs."""
 
 import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from pipelines.cli import run
 
 SHOWN = """
 import os, sys
@@ -29,3 +33,49 @@ def test_how_threads_wait_is_said_before_torch_is_there(chosen: dict[str, str], 
     )
     assert ended.stdout.split() == [spins, "False"]
     assert ended.returncode == 0
+
+
+FILES_AFTER_CLOSED_STREAMS = """
+import os, sys
+from pipelines import cli
+cli.run = lambda arguments: print("to stderr", file=sys.stderr) or open(sys.argv[1]).fileno() < 3
+cli.main()
+"""
+FAILS = ("-c", "from pipelines.cli import main; main()", "frames", "nowhere.mp4", "--json")
+
+
+def test_no_file_takes_the_place_of_a_closed_stream() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", FILES_AFTER_CLOSED_STREAMS, os.devnull],
+        preexec_fn=lambda: os.closerange(0, 3),
+    )
+    assert ended.returncode == 0
+
+
+def test_a_reader_that_leaves_ends_the_command_as_the_shell_expects() -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    ended = subprocess.run([sys.executable, *FAILS], stdout=writes, stderr=subprocess.PIPE)
+    os.close(writes)
+    assert ended.returncode == 128 + signal.SIGPIPE
+    assert ended.stderr.splitlines() == [b"predictor: nowhere.mp4: no such file or folder"]
+
+
+def test_stdout_on_a_full_disk_is_one_line() -> None:
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run([sys.executable, *FAILS], stdout=full, stderr=subprocess.PIPE)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[1:] == [
+        b"predictor: stdout does not take what is said there: No space left on device"
+    ]
+
+
+def test_a_current_folder_that_was_deleted_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    assert run(["frames", "a.mp4"]) == 1
+    assert "the current folder was deleted" in capsys.readouterr().err
