@@ -65,6 +65,8 @@ def _displayed(data: bytes, orientation: int, mode: str | None) -> Pixels:
     """Return the samples of a picture as it is displayed, converted to Pillow's `mode`, if any."""
     with PIL.Image.open(io.BytesIO(data)) as picture:
         is_turned = picture.format == "TIFF"  # while it is decoded, by Pillow and by OpenCV
+        if mode is None and picture.mode == "YCbCr":
+            mode = "RGB"  # which such a TIFF file becomes
         pixels = np.array(picture if mode is None else picture.convert(mode))
         if mode is None and picture.format in ("PNG", "TIFF", "PPM") and pixels.ndim == 3:
             pixels = _with_16_bits(data, pixels)

@@ -114,6 +114,18 @@ def test_jpeg_keeps_the_blocks_that_no_hole_touches(
     assert np.abs(truth - written)[hole()].mean() < 12  # a smooth scene is filled well
 
 
+def test_a_tiff_of_luma_and_chroma_keeps_its_colours(tmp_path: Path) -> None:
+    source = tmp_path / "a.tif"
+    PIL.Image.fromarray(scene()).convert("YCbCr").save(source)
+    result = done(source)
+    assert result.verification is not None
+    assert result.verification.changed_pixels == 0
+    before, after = (
+        np.asarray(PIL.Image.open(path).convert("RGB")) for path in (source, result.output)
+    )
+    assert np.array_equal((before != after).any(2) | hole(), hole())
+
+
 def test_a_broken_promise_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = saved(tmp_path / "a.png")
     other = io.BytesIO()
