@@ -19,6 +19,7 @@ from pipelines.outputs import output_paths
 from pipelines.progress import Advance, silent
 from pipelines.results import counted
 from pipelines.timecodes import clock, frames_in
+from predictor.errors import UnsupportedCodec
 from predictor.frame_predictor import FEWEST_FRAMES
 from predictor.media.codecs import container_for
 from predictor.media.video import open_video, probe
@@ -84,7 +85,7 @@ def predicted_frames(
     """
     start = perf_counter()
     with open_video(request.input, request.threads) as reader:
-        container_for(request.output)
+        _require_container(request)
         result = _MODES[request.mode](request, reader, network, advance)
         notes = [*source_notes(reader.info), *result.warnings]
     longest = network.horizon
@@ -97,6 +98,13 @@ def predicted_frames(
         notes.append(f"used in part: {result.truncated}{_goes_on(result)}")
     seconds = result.seconds | {"total": perf_counter() - start}
     return replace(result, warnings=tuple(notes), seconds=seconds)
+
+
+def _require_container(request: FramesRequest) -> None:
+    try:
+        container_for(request.output)
+    except UnsupportedCodec as error:  # of an output that is named after its input
+        raise UnsupportedCodec(f"{error}; -o gives the output another name") from error
 
 
 def _goes_on(result: FramesResult) -> str:
@@ -112,7 +120,7 @@ def planned_frames(request: FramesRequest, model: str) -> FramesResult:
     """
     find_model(model)
     info = probe(request.input)
-    container_for(request.output)
+    _require_container(request)
     step = 1 / info.average_rate
     if request.at is not None and info.duration_s is not None:
         require_not_behind(info, request.at, Fraction(info.duration_s) - step, step)

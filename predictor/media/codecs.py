@@ -196,12 +196,11 @@ def container_for(path: Path) -> str:
 
     Raises `UnsupportedCodec` for a suffix that is not known.
     """
-    name = path.name.removesuffix(".partial")
+    name = str(path).removesuffix(".partial")
     suffix = Path(name).suffix.lower()
     if suffix not in CONTAINERS:
-        raise UnsupportedCodec(
-            f"{name} has the suffix {suffix or 'none'}, expected one of {' '.join(CONTAINERS)}"
-        )
+        found = f"the suffix {suffix}" if suffix else "no suffix"
+        raise UnsupportedCodec(f"{name} has {found}, expected one of {' '.join(CONTAINERS)}")
     return CONTAINERS[suffix]
 
 

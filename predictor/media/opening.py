@@ -26,6 +26,8 @@ def opened(path: Path) -> InputContainer:
     """
     if not path.exists():
         raise UnreadableVideo(f"{path} does not exist")
+    if not path.is_file():  # a pipe is gone after one reading, a folder is none
+        raise UnreadableVideo(f"{path} is no regular file, expected a video that is one")
     try:
         if path.stat().st_size == 0:
             raise UnreadableVideo(f"{path} is empty, expected a video")

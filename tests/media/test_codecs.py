@@ -36,7 +36,7 @@ def test_the_container_follows_the_suffix(name: str, container: str) -> None:
 
 @pytest.mark.parametrize("name", ["a.xyz", "a", "a.partial", "partial"])
 def test_an_unknown_suffix_is_refused_with_the_known_ones(name: str) -> None:
-    with pytest.raises(UnsupportedCodec, match=r"suffix .* expected one of \.mp4 "):
+    with pytest.raises(UnsupportedCodec, match=r"suffix.* expected one of \.mp4 "):
         container_for(Path(name))
 
 

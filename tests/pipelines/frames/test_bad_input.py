@@ -1,5 +1,6 @@
 """Every input that cannot be used ends in one clear line, the right exit code, and nothing lost."""
 
+import os
 import pickle
 import resource
 from fractions import Fraction
@@ -52,6 +53,21 @@ def test_text_named_mp4(command: Command, tmp_path: Path) -> None:
     (tmp_path / "notes.mp4").write_text("not a video at all\n" * 50)
     refused(command("frames", tmp_path / "notes.mp4"), "notes.mp4", "text")
     only_inputs_are_left(tmp_path, "notes.mp4")
+
+
+def test_a_pipe_is_no_file_to_read_twice(command: Command, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    refused(command("frames", tmp_path / "pipe.mp4"), "pipe.mp4", "no regular file")
+
+
+def test_a_name_without_a_container_is_said_with_what_helps(
+    command: Command, tmp_path: Path
+) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", pictures(4)).rename(tmp_path / "clip")
+    refused(command("frames", clip), "clip.predicted", ".mp4 .m4v", "-o")
+    refused(command("frames", clip, "--dry-run"), "clip.predicted", "-o")
+    refused(command("frames", clip, "-o", "/dev/null"), "-o /dev/null has no suffix", code=2)
+    assert command("frames", clip, "-o", tmp_path / "out.mp4").code == 0
 
 
 def test_mp4_cut_before_its_index(command: Command, tmp_path: Path) -> None:
