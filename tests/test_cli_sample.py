@@ -206,6 +206,14 @@ def test_nothing_is_overwritten_unasked(model: str, tmp_path: Path) -> None:
     assert (folder / "notes.txt").read_text() == "mine"
 
 
+@pytest.mark.parametrize("name", ["sheet.jpg", "sheet", "sheet.mp4"])
+def test_a_sheet_is_named_as_what_it_is(name: str, model: str, tmp_path: Path) -> None:
+    result = run(app, ["sample", model, "-n", "2", "-o", str(tmp_path / name)])
+    assert isinstance(result.exception, SettingsError)
+    assert f"{name}: sheets are PNG" in str(result.exception)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "said"),
     [

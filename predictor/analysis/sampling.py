@@ -64,10 +64,12 @@ def write_samples(sampler: ImageSampler, request: SampleRequest) -> None:
     """Write what `request` asks for, whole or not at all.
 
     Raises `UnknownModel` for classes that the model has not, `SettingsError` for a sum that is none
-    or names a picture that is not there and for codes that the model has not, `OutputExists`,
-    `OutputNotWritten`.
+    or names a picture that is not there, for codes that the model has not and for a sheet that is
+    not named like a PNG, `OutputExists`, `OutputNotWritten`.
     """
     _require_classes(sampler, request)
+    if request.kind not in ("images", "walk") and request.output.suffix.lower() != ".png":
+        raise SettingsError(f"-o {request.output}: sheets are PNG, expected a name with .png")
     sweeps = [parsed_sweep(text, sampler) for text in request.vary]
     for line in filter(None, (sweep.beyond for sweep in sweeps)):
         _logger.warning("%s", line)
