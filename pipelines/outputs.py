@@ -64,7 +64,7 @@ def output_paths(
     if output is not None and not is_batch and not os.path.isdir(output):
         return [output]
     if output is not None:
-        _require_folder_name(output)
+        require_folder_name(output)
     identity = _stem_identity if distinct_stems else _identity
     sources = [source.absolute() for source in inputs]
     names = [_name(source, suffix, marker) for source in sources]
@@ -86,7 +86,8 @@ def output_paths(
     return _numbered(paths, marker, identity)
 
 
-def _require_folder_name(output: Path) -> None:
+def require_folder_name(output: Path) -> None:
+    """Raise `SettingsError` where `output`, the folder for several, is a file or named like one."""
     if os.path.isdir(output):
         return
     if os.path.lexists(output):

@@ -21,7 +21,7 @@ from pipelines.inpaint.request import (
 from pipelines.inpaint.sources import Source, Sources
 from pipelines.progress import progress_bar
 from pipelines.results import Outcome
-from predictor.errors import PredictorError
+from predictor.errors import PredictorError, UnreadableImage
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,17 @@ def inpainted(
     """Yield the outcome of each photograph of `named`, which are not listed before.
 
     Where all go to one folder, it gets the manifest. With `preview`, only so many are filled, and
-    a sheet of them is written. `is_planned` only says what would be done.
+    a sheet of them is written. `is_planned` only says what would be done. Where there is none, the
+    first name fails.
     """
-    sources: Iterable[Source] = itertools.islice(named, preview)
+    listed = itertools.islice(named, preview)
+    first = next(listed, None)
+    if first is None:
+        name = named.names[0]
+        nothing = UnreadableImage(f"{name}: no photograph and no video in this folder or below it")
+        yield Outcome(name, error=nothing)
+        return
+    sources: Iterable[Source] = itertools.chain([first], listed)
     if is_planned:
         yield from planned_photographs(sources, settings)
         return

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from predictor.media.photographs.photograph import Format
 
 _WHAT = "What is filled"
+_FARTHEST_PX = 100_000
+_ANY_MEGAPIXELS = 1e9
 _FORMATS: dict[str, "Format"] = {
     "keep": "keep",
     "png": "png",
@@ -73,11 +75,23 @@ def inpaint(
     ] = False,
     dilate: Annotated[
         int,
-        typer.Option(metavar="PX", min=0, rich_help_panel=_WHAT, help="Fill so much around holes."),
+        typer.Option(
+            metavar="PX",
+            min=0,
+            max=_FARTHEST_PX,
+            rich_help_panel=_WHAT,
+            help="Fill so much around holes.",
+        ),
     ] = 0,
     feather: Annotated[
         int,
-        typer.Option(metavar="PX", min=0, rich_help_panel=_WHAT, help="Blend so much around them."),
+        typer.Option(
+            metavar="PX",
+            min=0,
+            max=_FARTHEST_PX,
+            rich_help_panel=_WHAT,
+            help="Blend so much around them.",
+        ),
     ] = 0,
     model: Annotated[
         str,
@@ -193,7 +207,7 @@ def inpaint(
         mask_settings=MaskSettings(invert_mask, resize_mask, dilate, feather),
         encoding=encoding_options(codec, crf, encoder_option or [], lossless),
         saving=Saving(_format_of_output(named, form), _quality(quality)),
-        most_pixels=round(max_megapixels * 1e6),
+        most_pixels=round(min(max_megapixels, _ANY_MEGAPIXELS) * 1e6),
         verify=verify,
         keep_time=keep_time,
         overwrite=overwrite,
@@ -252,4 +266,6 @@ def _summary(named: "Sources", tally: Tally) -> str:
         parts.append(f"{tally.failed} failed")
     if named.others:
         parts.append(f"{counted(named.others, 'other file')} left alone")
+    if named.manifest is None or not named.manifest.exists():  # there was nothing to begin with
+        return ", ".join(parts)
     return f"{', '.join(parts)}; see {named.manifest}"

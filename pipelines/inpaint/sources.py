@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.outputs import output_paths
+from pipelines.outputs import output_paths, require_folder_name
 from predictor.errors import OutputIsInput, PredictorError, SettingsError, UnreadableImage
 from predictor.media.images import IMAGE_SUFFIXES, is_video_path
 from predictor.whole_files import PARTIAL
@@ -91,7 +91,12 @@ class Sources:
             yield from self._below(folder, Path(), place, visited)
 
     def check(self) -> None:
-        """Raise `OutputIsInput` where the folder of the outputs is one of the inputs'."""
+        """Raise where the outputs of several cannot go: before anything is done.
+
+        `OutputIsInput` for a folder that is one of the inputs', `SettingsError` for a file.
+        """
+        if self.is_batch and self.output is not None:
+            require_folder_name(self.output)
         for name in self.names:
             if self.folder is not None and name.is_dir() and _is_same(self.folder, name):
                 raise OutputIsInput(f"-o {self.folder} is the input folder; choose another")

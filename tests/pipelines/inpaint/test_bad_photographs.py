@@ -46,6 +46,28 @@ def test_an_empty_mask_copies_and_a_full_one_is_an_error(command: Command, tmp_p
     assert not (tmp_path / "a.filled.jpg").exists()
 
 
+def test_a_folder_without_photographs(command: Command, tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    (folder / "empty").mkdir(parents=True)
+    (folder / "notes.txt").touch()
+    ended = command("inpaint", folder, *BOX)
+    assert ended.code == 3
+    assert "notes: no photograph and no video in this folder" in ended.error_lines[0]
+    assert ended.error_lines[1] == "predictor: 0 filled, 1 failed, 1 other file left alone"
+    assert not (tmp_path / "notes.filled").exists()
+
+
+@pytest.mark.parametrize("output", ["a.txt", "new.png"])
+def test_a_file_as_the_folder_of_outputs(command: Command, tmp_path: Path, output: str) -> None:
+    photograph(tmp_path / "photos" / "a.png")
+    (tmp_path / "a.txt").touch()
+    ended = command("inpaint", tmp_path / "photos", *BOX, "-o", tmp_path / output)
+    assert ended.code == 2
+    (line,) = ended.err.splitlines()
+    assert "expected a folder for several inputs" in line
+    assert {path.name for path in tmp_path.iterdir()} == {"photos", "a.txt"}
+
+
 def test_one_mask_is_missing(command: Command, tmp_path: Path) -> None:
     photograph(tmp_path / "photos" / "a.png")
     photograph(tmp_path / "photos" / "b.png")

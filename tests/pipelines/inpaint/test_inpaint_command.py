@@ -201,6 +201,7 @@ def test_time_and_verification(command: Command, tmp_path: Path) -> None:
         ((*BOX, "--quality", "150"), "--quality is '150', expected keep or 1 to 100"),
         ((*BOX, "-o", "b.xyz"), "expected the input's .png, or one of .png"),
         ((*BOX, "-o", "b.jpg", "--format", "png"), "is not named like --format png"),
+        ((*BOX, "--dilate", "9" * 30), "'--dilate': Input should be less than or equal to"),
     ],
 )
 def test_what_cannot_work_is_usage(
@@ -211,6 +212,11 @@ def test_what_cannot_work_is_usage(
     assert ended.code == 2
     assert message in ended.err
     assert len(ended.err.splitlines()) == 1
+
+
+def test_the_limit_of_pixels_can_be_lifted(command: Command, tmp_path: Path) -> None:
+    source = photograph(tmp_path / "a.png")
+    assert command("inpaint", source, *BOX, "--max-megapixels", "inf").code == 0
 
 
 def test_the_bundled_network_is_the_default(command: Command, tmp_path: Path) -> None:
