@@ -1,5 +1,6 @@
 """Where the holes of a mask are, and how much around each has to be looked at to fill it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -41,6 +42,12 @@ class Box(NamedTuple):
     def columns(self) -> slice:
         """The columns, to index a picture with."""
         return slice(self.left, self.right)
+
+    @classmethod
+    def around(cls, boxes: "Sequence[Box]") -> "Box":
+        """Return the smallest box that holds all of `boxes`, which are one or more."""
+        tops, lefts, bottoms, rights = zip(*boxes, strict=True)
+        return cls(min(tops), min(lefts), max(bottoms), max(rights))
 
     def grown(self, by: int) -> "Box":
         """Return the box with `by` more pixels on every side."""
@@ -97,12 +104,7 @@ def holes_of(mask: NDArray[np.bool_]) -> list[Hole]:
 
 def joined(one: Hole, other: Hole) -> Hole:
     """Return two holes as one, to be filled together; it is as wide as the wider of them."""
-    box = Box(
-        min(one.box.top, other.box.top),
-        min(one.box.left, other.box.left),
-        max(one.box.bottom, other.box.bottom),
-        max(one.box.right, other.box.right),
-    )
+    box = Box.around([one.box, other.box])
     pixels = np.zeros((box.height, box.width), np.bool_)
     for hole in (one, other):
         top, left = hole.box.top - box.top, hole.box.left - box.left

@@ -75,13 +75,7 @@ class Inpainter:
 
     def seen(self, hole: Hole, size: tuple[int, int]) -> Box:
         """Return the part of an image ``(height, width)`` that filling `hole` looks at."""
-        boxes = [view.box.within(*size) for view in self._views(hole, size)]
-        return Box(
-            min(box.top for box in boxes),
-            min(box.left for box in boxes),
-            max(box.bottom for box in boxes),
-            max(box.right for box in boxes),
-        )
+        return Box.around([view.box.within(*size) for view in self._views(hole, size)])
 
     def _joined(self, holes: list[Hole], size: tuple[int, ...]) -> list[Hole]:
         """Return `holes`, those joined that are looked at in full size and cost less as one."""
@@ -90,21 +84,25 @@ class Inpainter:
         while waiting:
             hole = waiting.pop()
             for number, other in enumerate(alone):
-                if self._share_a_view(hole, other, size):
-                    waiting.append(joined(hole, alone.pop(number)))
+                both = self._as_one(hole, other, size)
+                if both is not None:
+                    del alone[number]
+                    waiting.append(both)
                     break
             else:
                 alone.append(hole)
         return alone
 
-    def _share_a_view(self, one: Hole, other: Hole, size: tuple[int, ...]) -> bool:
+    def _as_one(self, one: Hole, other: Hole, size: tuple[int, ...]) -> Hole | None:
+        """Return two holes joined, or None where they are better looked at by themselves."""
         network = self.network
         if network.fixed_side_px or max(one.width_px, other.width_px) > network.hole_px:
-            return False
+            return None
         if not one.box.grown(2 * network.context_px).meets(other.box):
-            return False
+            return None
+        both = joined(one, other)
         apart = self._pixels_seen(one, size) + self._pixels_seen(other, size)
-        return self._pixels_seen(joined(one, other), size) < apart
+        return both if self._pixels_seen(both, size) < apart else None
 
     def _pixels_seen(self, hole: Hole, size: tuple[int, ...]) -> int:
         return sum(view.size[0] * view.size[1] for view in self._views(hole, size))

@@ -42,6 +42,7 @@ def test_joined_holes_have_the_pixels_of_both_and_no_others() -> None:
     assert both.box == Box(5, 5, 50, 110)
     assert np.array_equal(both.pixels, mask[both.box.rows, both.box.columns])
     assert both.width_px == max(one.width_px, other.width_px)
+    assert Box.around([Box(5, 9, 15, 12)]) == Box(5, 9, 15, 12)
     assert one.box.meets(one.box)
     assert not one.box.meets(other.box)
     assert not one.box.meets(Box(15, 5, 20, 15))  # they touch

@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -46,6 +46,10 @@ _FORMAT_OF: dict[str, "Format"] = {
 # fmt: on
 
 
+def _distance(meaning: str) -> Any:
+    return typer.Option(metavar="PX", min=0, max=_FARTHEST_PX, rich_help_panel=_WHAT, help=meaning)
+
+
 def inpaint(
     inputs: Annotated[
         list[str],
@@ -75,23 +79,11 @@ def inpaint(
     ] = False,
     dilate: Annotated[
         int,
-        typer.Option(
-            metavar="PX",
-            min=0,
-            max=_FARTHEST_PX,
-            rich_help_panel=_WHAT,
-            help="Fill so much around holes.",
-        ),
+        _distance("Fill so much around holes."),
     ] = 0,
     feather: Annotated[
         int,
-        typer.Option(
-            metavar="PX",
-            min=0,
-            max=_FARTHEST_PX,
-            rich_help_panel=_WHAT,
-            help="Blend so much around them.",
-        ),
+        _distance("Blend so much around them."),
     ] = 0,
     model: Annotated[
         str,

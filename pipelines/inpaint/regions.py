@@ -51,12 +51,7 @@ def regions_of(weight: Weights, seen: Seen) -> list[Region]:
     boxes = [seen(hole, size).within(*size) for hole in holes]
     regions = []
     for members in _meeting(boxes, size):
-        box = Box(
-            min(boxes[number].top for number in members),
-            min(boxes[number].left for number in members),
-            max(boxes[number].bottom for number in members),
-            max(boxes[number].right for number in members),
-        )
+        box = Box.around([boxes[number] for number in members])
         part = torch.from_numpy(weight[box.rows, box.columns].astype(np.float32))
         own = torch.zeros_like(part, dtype=torch.bool)
         for number in members:
