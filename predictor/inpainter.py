@@ -83,8 +83,9 @@ class Inpainter:
         waiting = list(reversed(holes))
         while waiting:
             hole = waiting.pop()
+            reach = hole.box.grown(2 * self.network.context_px)
             for number, other in enumerate(alone):
-                both = self._as_one(hole, other, size)
+                both = self._as_one(hole, other, size) if reach.meets(other.box) else None
                 if both is not None:
                     del alone[number]
                     waiting.append(both)
@@ -97,8 +98,6 @@ class Inpainter:
         """Return two holes joined, or None where they are better looked at by themselves."""
         network = self.network
         if network.fixed_side_px or max(one.width_px, other.width_px) > network.hole_px:
-            return None
-        if not one.box.grown(2 * network.context_px).meets(other.box):
             return None
         both = joined(one, other)
         apart = self._pixels_seen(one, size) + self._pixels_seen(other, size)

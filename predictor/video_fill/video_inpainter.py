@@ -199,9 +199,7 @@ class VideoInpainter:
     def _fresh(self, image: Tensor, part: Part, mixed: _Image, share: _Image) -> _Image:
         """Return what the filler makes of the hole, ``(h, w, 3)``, given what is certain of it."""
         box, size = part.box, (image.shape[-2], image.shape[-1])
-        seen = self._filler.seen(part.hole, size).within(*size)
-        top, left = min(seen.top, box.top), min(seen.left, box.left)
-        seen = Box(top, left, max(seen.bottom, box.bottom), max(seen.right, box.right))
+        seen = Box.around([self._filler.seen(part.hole, size).within(*size), box])
         rows = slice(box.top - seen.top, box.bottom - seen.top)
         columns = slice(box.left - seen.left, box.right - seen.left)
         crop = image[:, seen.rows, seen.columns].clone()
