@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from predictor.media.video import Frame
+
 HEIGHT, WIDTH = 48, 64
 
 
@@ -47,6 +49,14 @@ def textured_picture(number: int) -> NDArray[np.uint8]:
 def marks(images: Sequence[Tensor]) -> list[int]:
     """Return the mean level, 0 to 255, of each picture."""
     return [round((image.mean().item() + 1) * 127.5) for image in images]
+
+
+def assert_marked(frames: Sequence[Frame], numbers: range) -> None:
+    """Assert that `frames` are the marked pictures of these numbers."""
+    found = marks([frame.image for frame in frames])
+    expected = [grey_of(number) for number in numbers]
+    assert len(found) == len(expected)
+    assert max(abs(a - b) for a, b in zip(found, expected, strict=True)) <= 2
 
 
 @dataclass(frozen=True)

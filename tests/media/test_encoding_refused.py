@@ -1,0 +1,121 @@
+"""What cannot be written is one clear error, and leaves nothing half-written."""
+
+import resource
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import torch
+from made_videos import smooth_picture
+from torch import Tensor
+from written_videos import NTSC, PLAIN, SIZE
+
+from predictor.errors import (
+    OutputNotWritten,
+    SettingsError,
+    TensorContractError,
+    UnsupportedCodec,
+)
+from predictor.media.encoding import EncodingOptions, VideoWriter
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        (EncodingOptions(codec="vc1"), UnsupportedCodec, "vc1 cannot be encoded here.*--codec"),
+        (EncodingOptions(codec="prores"), UnsupportedCodec, "mp4 cannot hold prores.*--codec"),
+        (
+            EncodingOptions(encoder_options={"presset": "slow"}),
+            SettingsError,
+            "libx264 has no option presset, did you mean preset",
+        ),
+        (
+            EncodingOptions(encoder_options={"preset": "warp"}),
+            SettingsError,
+            "libx264 refuses 64x48 yuv420p with --encoder-option preset=warp",
+        ),
+        (
+            EncodingOptions(codec="dnxhd", encoder_options={"b": "1M"}),
+            UnsupportedCodec,
+            "dnxhd refuses 64x48 .*--codec",
+        ),
+        (EncodingOptions(codec="mpeg4", lossless=True), UnsupportedCodec, "cannot be lossless"),
+    ],
+)
+def test_what_cannot_be_encoded_is_one_clear_line(
+    tmp_path: Path, options: EncodingOptions, error: type[Exception], message: str
+) -> None:
+    name = "a.mov" if options.codec == "dnxhd" else "a.mp4"
+    with pytest.raises(error, match=message) as caught:
+        VideoWriter(tmp_path / name, PLAIN, SIZE, options=options)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_source_codec_without_an_encoder_names_the_option(tmp_path: Path) -> None:
+    like = replace(PLAIN, codec="vc1", container="asf")
+    with pytest.raises(UnsupportedCodec, match=r"vc1 cannot be encoded here.*--codec"):
+        VideoWriter(tmp_path / "a.wmv", like, SIZE)
+
+
+def test_pictures_of_another_size_are_refused(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "a.mp4", PLAIN, SIZE) as writer:
+        writer.write(smooth_picture(0), Fraction(0))
+        with pytest.raises(TensorContractError, match=r"\(3, 32, 32\), expected \(3, 48, 64\)"):
+            writer.write(torch.zeros(3, 32, 32), Fraction(1))
+
+
+@pytest.mark.parametrize(("first", "second"), [(1, 1), (2, 1)])
+def test_times_that_do_not_rise_are_refused(tmp_path: Path, first: int, second: int) -> None:
+    with VideoWriter(tmp_path / "a.mp4", PLAIN, SIZE) as writer:
+        writer.write(smooth_picture(0), Fraction(first))
+        with pytest.raises(UnsupportedCodec, match=r"cannot keep a picture at 1\.0000 s apart"):
+            writer.write(smooth_picture(0), Fraction(second))
+
+
+def test_times_too_close_for_the_container_s_clock_are_refused(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "a.gif", PLAIN, SIZE) as writer:
+        writer.write(smooth_picture(0), Fraction(0))
+        with pytest.raises(UnsupportedCodec, match=r"ticks every 0\.0100 s; choose another"):
+            writer.write(smooth_picture(1), Fraction(1, 1000))
+
+
+def test_a_video_without_pictures_is_not_written(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OutputNotWritten, match="no picture"),
+        VideoWriter(tmp_path / "a.mp4", PLAIN, SIZE),
+    ):
+        pass
+
+
+def test_an_error_inside_reaches_the_caller(tmp_path: Path) -> None:
+    writer = VideoWriter(tmp_path / "a.mp4", PLAIN, SIZE)
+    writer.write(smooth_picture(0), Fraction(0))
+    with pytest.raises(KeyError, match="mine"), writer:
+        raise KeyError("mine")
+
+
+def test_a_folder_that_is_not_there_is_an_output_error(tmp_path: Path) -> None:
+    with pytest.raises(
+        OutputNotWritten, match=r"a\.mp4 was not written: there is no folder .*/no$"
+    ):
+        VideoWriter(tmp_path / "no" / "a.mp4", PLAIN, SIZE)
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.mp4", "a.ts"])
+def test_no_space_left_is_an_output_error(tmp_path: Path, name: str) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    noise = torch.rand(3, *SIZE, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+        with pytest.raises(OutputNotWritten, match="was not written: "):
+            _write_much(tmp_path / name, noise)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def _write_much(path: Path, noise: Tensor) -> None:
+    options = EncodingOptions(codec="h264", lossless=True)
+    with VideoWriter(path, PLAIN, SIZE, options=options) as writer:
+        for number in range(40):
+            writer.write(noise.roll(number, 2), number / NTSC)
