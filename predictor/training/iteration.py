@@ -13,9 +13,6 @@ from predictor.training.hardware import Hardware
 from predictor.training.order import derived_seed
 from predictor.training.state import TrainingState
 
-Drawn = dict[str, tuple[Batch, Mapping[str, Tensor]]]
-"""The batch and the detached outputs of each phase that has run in this iteration."""
-
 
 def run_iteration(
     state: TrainingState,
@@ -35,110 +32,122 @@ def run_iteration(
     """
     ranks = ranks or Ranks()
     torch.manual_seed(derived_seed(seed, "iteration", ranks.rank, state.iteration))
-    measured: dict[str, Tensor | float] = {}
+    iteration = _Iteration(state, draw, hardware, ranks, is_detailed)
     with shared_draws(derived_seed(seed, "draws", state.iteration), ranks.rank, ranks.size):
-        _run_phases(state, draw, measured, hardware, ranks, is_detailed)
+        iteration.run_phases()
     ranks.average([*_moving_buffers(state)] if ranks.size > 1 else [])
     state.update_averages()
     state.iteration += 1
-    return measured
+    return iteration.measured
 
 
-def _run_phases(
-    state: TrainingState,
-    draw: Callable[[], Batch],
-    measured: dict[str, Tensor | float],
-    hardware: Hardware,
-    ranks: Ranks,
-    is_detailed: bool,
-) -> None:
-    drawn: Drawn = {}
-    phases = state.system.phases
-    if state.system.update == "together":
-        phases = tuple(phase for phase in phases if _is_due(phase, state))
-        for phase in phases:
-            _take_gradients(phase, state, draw, drawn, measured, hardware, ranks, is_detailed)
-        for phase in phases:
-            _update(phase, state, measured)
-        return
-    for phase in phases:
-        if not _is_due(phase, state):
-            continue
-        for _ in range(phase.repeats):
-            _take_gradients(phase, state, draw, drawn, measured, hardware, ranks, is_detailed)
-            _update(phase, state, measured)
+class _Iteration:
+    """One iteration that is under way."""
 
+    def __init__(
+        self,
+        state: TrainingState,
+        draw: Callable[[], Batch],
+        hardware: Hardware,
+        ranks: Ranks,
+        is_detailed: bool,
+    ) -> None:
+        self.state, self.draw = state, draw
+        self.hardware, self.ranks, self.is_detailed = hardware, ranks, is_detailed
+        self.measured: dict[str, Tensor | float] = {}
+        self.drawn: dict[str, tuple[Batch, Mapping[str, Tensor]]] = {}
+        """The batch and the detached outputs of each phase that has run."""
 
-def _is_due(phase: Phase, state: TrainingState) -> bool:
-    if phase.when is None:
-        return True
-    losses = {name: float(value) for name, value in state.losses.items()}
-    return phase.when(state.iteration, losses)
+    def run_phases(self) -> None:
+        """Run the phases that are due, each updated in its turn or all at the end."""
+        system = self.state.system
+        if system.update == "together":
+            due = [phase for phase in system.phases if self._is_due(phase)]
+            for phase in due:
+                self._take_gradients(phase)
+            for phase in due:
+                self._update(phase)
+            return
+        for phase in system.phases:
+            if not self._is_due(phase):
+                continue
+            for _ in range(phase.repeats):
+                self._take_gradients(phase)
+                self._update(phase)
 
+    def _is_due(self, phase: Phase) -> bool:
+        if phase.when is None:
+            return True
+        losses = {name: float(value) for name, value in self.state.losses.items()}
+        return phase.when(self.state.iteration, losses)
 
-def _take_gradients(
-    phase: Phase,
-    state: TrainingState,
-    draw: Callable[[], Batch],
-    drawn: Drawn,
-    measured: dict[str, Tensor | float],
-    hardware: Hardware,
-    ranks: Ranks,
-    is_detailed: bool,
-) -> None:
-    """Leave the phase's gradients, averaged over the ranks, on the parameters of its network."""
-    earlier: Mapping[str, Tensor] = {}
-    if phase.draws_from in drawn:
-        batch, earlier = drawn[phase.draws_from]
-    else:  # a batch of its own, also where the phase that it draws from was not due
-        batch = draw()
-    state.require_gradients(phase.network)
-    with hardware.autocast(), torch.set_grad_enabled(phase.network is not None):
-        result = phase.loss(state.system.networks, batch, earlier)
-    drawn[phase.name] = (
-        batch,
-        {name: output.detach() for name, output in result.outputs.items()},
-    )
-    if phase.optimizer is None:
-        _note_terms(phase, state, result.terms, measured, ranks)
-        return
-    parameters = list(state.trained_by(phase).values())
-    # A compiled network frees what a second backward pass would need.
-    if is_detailed and len(result.terms) > 1 and not hardware.compile:
-        for name, term in result.terms.items():
-            measured[f"gradient_norm/{phase.name}/{name}"] = _norm_of(term, parameters, ranks)
-    state.optimizers[phase.name].zero_grad()
-    torch.autograd.backward(torch.stack([*result.terms.values()]).sum())
+    def _take_gradients(self, phase: Phase) -> None:
+        """Leave the phase's gradients, averaged over the ranks, on its network's parameters."""
+        state = self.state
+        terms = self._terms(phase)
+        if phase.optimizer is None:  # it only measures
+            self._note_losses(phase, self._averaged(terms, []))
+            return
+        parameters = list(state.trained_by(phase).values())
+        # A compiled network frees what a second backward pass would need.
+        if self.is_detailed and len(terms) > 1 and not self.hardware.compile:
+            for name, term in terms.items():
+                norm = _norm_of(term, parameters, self.ranks)
+                self.measured[f"gradient_norm/{phase.name}/{name}"] = norm
+        state.optimizers[phase.name].zero_grad()
+        torch.autograd.backward(torch.stack([*terms.values()]).sum())
 
-    gradients = [value.grad for value in parameters if value.grad is not None]
-    terms = {name: term.detach().clone() for name, term in result.terms.items()}
-    ranks.average([*gradients, *terms.values()])
-    norm = get_total_norm(gradients)
-    limit = phase.optimizer.gradient_norm_limit
-    if limit is not None:
-        clip_grads_with_norm_(parameters, limit, norm)
-    for name, term in terms.items():
-        state.losses[f"{phase.name}/{name}"] = term
-        measured[f"loss/{phase.name}/{name}"] = term
-    measured[f"gradient_norm/{phase.name}"] = norm
-    _note_divergence(phase, state, torch.stack([*terms.values()]).sum() + norm)
-    if not hardware.is_cuda:
-        state.require_finite()
+        gradients = [value.grad for value in parameters if value.grad is not None]
+        losses = self._averaged(terms, gradients)
+        norm = get_total_norm(gradients)
+        limit = phase.optimizer.gradient_norm_limit
+        if limit is not None:
+            clip_grads_with_norm_(parameters, limit, norm)
+        self._note_losses(phase, losses)
+        self.measured[f"gradient_norm/{phase.name}"] = norm
+        _note_divergence(phase, state, torch.stack([*losses.values()]).sum() + norm)
+        if not self.hardware.is_cuda:
+            state.require_finite()
 
+    def _terms(self, phase: Phase) -> Mapping[str, Tensor]:
+        """Return the terms of the phase's loss on its batch, which is its own or shared."""
+        earlier: Mapping[str, Tensor] = {}
+        if phase.draws_from in self.drawn:
+            batch, earlier = self.drawn[phase.draws_from]
+        else:  # a batch of its own, also where the phase that it draws from was not due
+            batch = self.draw()
+        self.state.require_gradients(phase.network)
+        with self.hardware.autocast(), torch.set_grad_enabled(phase.network is not None):
+            result = phase.loss(self.state.system.networks, batch, earlier)
+        outputs = {name: output.detach() for name, output in result.outputs.items()}
+        self.drawn[phase.name] = batch, outputs
+        return result.terms
 
-def _note_terms(
-    phase: Phase,
-    state: TrainingState,
-    terms: Mapping[str, Tensor],
-    measured: dict[str, Tensor | float],
-    ranks: Ranks,
-) -> None:
-    """Keep the terms of a phase that only measures."""
-    kept = {name: term.detach().clone() for name, term in terms.items()}
-    ranks.average([*kept.values()])
-    for name, term in kept.items():
-        state.losses[f"{phase.name}/{name}"] = term
-        measured[f"loss/{phase.name}/{name}"] = term
+    def _averaged(self, terms: Mapping[str, Tensor], gradients: list[Tensor]) -> dict[str, Tensor]:
+        """Return the values of `terms`, averaged over the ranks; `gradients` are in place."""
+        losses = {name: term.detach().clone() for name, term in terms.items()}
+        self.ranks.average([*gradients, *losses.values()])
+        return losses
+
+    def _note_losses(self, phase: Phase, losses: Mapping[str, Tensor]) -> None:
+        for name, loss in losses.items():
+            self.state.losses[f"{phase.name}/{name}"] = loss
+            self.measured[f"loss/{phase.name}/{name}"] = loss
+
+    def _update(self, phase: Phase) -> None:
+        if phase.optimizer is None:
+            return
+        number = self.state.iteration
+        factor = phase.optimizer.learning_rate_factor
+        rate = phase.optimizer.learning_rate * (factor(number) if factor else 1.0)
+        optimizer = self.state.optimizers[phase.name]
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+            if phase.optimizer.momentum_at is not None:
+                group["momentum"] = phase.optimizer.momentum_at(number)
+        optimizer.step()
+        optimizer.zero_grad()
+        self.measured[f"learning_rate/{phase.name}"] = rate
 
 
 def _note_divergence(phase: Phase, state: TrainingState, number: Tensor) -> None:
@@ -147,21 +156,6 @@ def _note_divergence(phase: Phase, state: TrainingState, number: Tensor) -> None
     state.first_divergence[phase.name] = torch.where(
         number.isfinite(), first, torch.minimum(first, now)
     )
-
-
-def _update(phase: Phase, state: TrainingState, measured: dict[str, Tensor | float]) -> None:
-    if phase.optimizer is None:
-        return
-    factor = phase.optimizer.learning_rate_factor
-    rate = phase.optimizer.learning_rate * (factor(state.iteration) if factor else 1.0)
-    optimizer = state.optimizers[phase.name]
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-        if phase.optimizer.momentum_at is not None:
-            group["momentum"] = phase.optimizer.momentum_at(state.iteration)
-    optimizer.step()
-    optimizer.zero_grad()
-    measured[f"learning_rate/{phase.name}"] = rate
 
 
 def _norm_of(term: Tensor, parameters: list[torch.nn.Parameter], ranks: Ranks) -> Tensor:
