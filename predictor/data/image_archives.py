@@ -9,7 +9,7 @@ from pathlib import Path
 from predictor.data.cifar_batches import cifar_batches, is_cifar
 from predictor.data.image_folders import collected, common_folder
 from predictor.data.image_parts import ImageCollection
-from predictor.data.image_stamps import stamp_of
+from predictor.data.stamps import stamp_of
 from predictor.errors import UnreadableImage, UnusableData
 from predictor.media.images import is_image_path
 

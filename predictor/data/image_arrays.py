@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictor.data.image_parts import TEST, TRAIN, VALIDATION, ImageCollection, array_part
-from predictor.data.image_stamps import stamp_of
+from predictor.data.stamps import stamp_of
 from predictor.errors import UnusableData
 
 _IDX_DTYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}

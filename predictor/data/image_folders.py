@@ -21,7 +21,7 @@ from predictor.data.image_parts import (
     ImagePart,
     Pixels,
 )
-from predictor.data.image_stamps import stamp_of
+from predictor.data.stamps import stamp_of
 from predictor.data.threads import in_threads
 from predictor.errors import UnreadableImage, UnusableData
 from predictor.media.images import is_image_path, small_picture

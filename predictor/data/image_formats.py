@@ -18,7 +18,7 @@ from predictor.data.image_arrays import (
 )
 from predictor.data.image_folders import every_picture, images_in_folder
 from predictor.data.image_parts import ImageCollection
-from predictor.data.image_stamps import stamp_of
+from predictor.data.stamps import stamp_of
 from predictor.errors import UnusableData
 from predictor.media.images import is_image_path
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from predictor.data.index_cache import Entries, SkippedVideo, read_cache, write_cache
 from predictor.data.shots import ShotMeter
+from predictor.data.stamps import file_stamp
 from predictor.data.threads import in_threads
 from predictor.data.video_index import IndexedVideo, VideoIndex
 from predictor.errors import UnreadableMedia, UnusableData
@@ -96,8 +97,8 @@ def video_names(folder: Path) -> list[str]:
 def _stamp(path: Path) -> tuple[int, int, int]:
     """Return what changes when the video does: files, bytes, last modification in ns."""
     files = pictures_in(path) if path.is_dir() else [path]
-    states = [file.stat() for file in files]
-    return len(files), sum(s.st_size for s in states), max(s.st_mtime_ns for s in states)
+    stamps = [file_stamp(file) for file in files]
+    return len(files), sum(size for size, _ in stamps), max((t for _, t in stamps), default=-1)
 
 
 def _entry(folder: Path, name: str, stamp: tuple[int, int, int]) -> IndexedVideo | SkippedVideo:

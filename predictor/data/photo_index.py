@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from predictor.data.stamps import file_stamp
 from predictor.data.threads import in_threads
 from predictor.errors import UnreadableImage, UnusableData
 from predictor.media.images import image_size, is_image_path, read_pixels
@@ -26,7 +27,7 @@ class IndexedPhoto:
     """Path relative to the indexed folder, with forward slashes."""
 
     stamp: tuple[int, int]
-    """What changes when the file does: bytes, last modification in ns."""
+    """As `file_stamp` returns it."""
 
     size: tuple[int, int] | None
     """``(height, width)`` upright; None where it cannot be decoded."""
@@ -119,8 +120,7 @@ def _stamps(folder: Path) -> dict[str, tuple[int, int]]:
         for name in files:
             path = Path(parent) / name
             if is_image_path(path) and not name.startswith("."):
-                state = path.stat()
-                stamps[path.relative_to(folder).as_posix()] = (state.st_size, state.st_mtime_ns)
+                stamps[path.relative_to(folder).as_posix()] = file_stamp(path)
     return stamps
 
 

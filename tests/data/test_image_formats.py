@@ -166,6 +166,15 @@ def test_classes_are_counted_over_all_parts(tmp_path: Path) -> None:
     assert collection.skipped == (f"{tmp_path}/loose/1.png lies beside train/, not in it",)
 
 
+def test_a_link_to_nothing_is_a_picture_that_cannot_be_read(tmp_path: Path) -> None:
+    write_png(tmp_path / "a.png", IMAGES[0])
+    (tmp_path / "b.png").symlink_to("nowhere")
+    picture, missing = open_images(tmp_path).part("train").pictures(3)
+    assert np.array_equal(picture, IMAGES[0])
+    assert isinstance(missing, UnreadableImage)
+    assert "b.png cannot be read" in str(missing)
+
+
 @pytest.mark.parametrize("is_archive", [True, False])
 def test_empty_class_folder_is_named_where_labels_count(is_archive: bool, tmp_path: Path) -> None:
     if is_archive:

@@ -61,9 +61,18 @@ def test_unreadable_videos_are_listed_with_the_reason(tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_text("not a video")
     (tmp_path / "notes.txt").write_text("not listed")
     (tmp_path / "cut-off.mp4").write_bytes(good.read_bytes()[: good.stat().st_size // 2])
+    (tmp_path / "frames").mkdir()
+    for name in ("deleted.mp4", "frames/1.png", "frames/2.png"):
+        (tmp_path / name).symlink_to("nowhere")
     index = index_videos(tmp_path)
     assert [video.name for video in index.videos] == ["good.mp4"]
-    assert [name for name, _ in index.skipped] == ["cut-off.mp4", "empty.mp4", "text.mp4"]
+    assert [name for name, _ in index.skipped] == [
+        "cut-off.mp4",
+        "deleted.mp4",
+        "empty.mp4",
+        "frames",
+        "text.mp4",
+    ]
     assert all(reason for _, reason in index.skipped)
 
 

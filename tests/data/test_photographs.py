@@ -44,13 +44,14 @@ def saved(path: Path, pixels: np.ndarray, orientation: int = 1) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Three photographs in a tree, and three files that are none."""
+    """Three photographs in a tree, three files that are none, and a link to nothing."""
     root = tmp_path / "photos"
     saved(root / "a.jpg", texture(120, 160))
     saved(root / "deep/turned.jpg", texture(90, 150, seed=1), TURNED)
     saved(root / "deep/b.png", texture(64, 64, seed=2))
     whole = (root / "a.jpg").read_bytes()
     (root / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (root / "deleted.png").symlink_to("nowhere")
     (root / "empty.png").touch()
     (root / "text.jpg").write_text("no picture")
     (root / "notes.txt").write_text("not looked at")
@@ -70,7 +71,12 @@ def test_readable_photographs_are_indexed_upright_and_the_others_named(folder: P
         ("deep/b.png", (64, 64)),
         ("deep/turned.jpg", (150, 90)),
     ]
-    assert [name for name, _ in index.skipped] == ["cut.jpg", "empty.png", "text.jpg"]
+    assert [name for name, _ in index.skipped] == [
+        "cut.jpg",
+        "deleted.png",
+        "empty.png",
+        "text.jpg",
+    ]
     assert all(name in reason for name, reason in index.skipped)
 
 
