@@ -5,6 +5,7 @@ where it came from. Nothing heavy is imported before a command runs.
 """
 
 import errno
+import io
 import json
 import os
 import signal
@@ -156,9 +157,16 @@ def _open_closed_streams() -> None:
             setattr(sys, name, os.fdopen(number, "w" if number else "r"))
 
 
+def _print_any_name() -> None:
+    """Let stdout take file names that are not text, byte for byte as the file system has them."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")
+
+
 def main() -> NoReturn:
     """Run the command line of this process and end it."""
     _open_closed_streams()
+    _print_any_name()
     _share_the_processor()
     sys.exit(run(sys.argv[1:]))
 

@@ -15,9 +15,12 @@ from torch import Generator, Tensor
 
 
 def generator_of(*parts: int | str) -> Generator:
-    """Return a generator on the CPU whose seed depends on every part and on their order."""
-    digest = blake2b("/".join(map(str, parts)).encode(), digest_size=8).digest()
-    return Generator().manual_seed(int.from_bytes(digest))
+    """Return a generator on the CPU whose seed depends on every part and on their order.
+
+    Parts may be names of files, which need not be text.
+    """
+    coded = "/".join(map(str, parts)).encode(errors="surrogateescape")
+    return Generator().manual_seed(int.from_bytes(blake2b(coded, digest_size=8).digest()))
 
 
 @dataclass

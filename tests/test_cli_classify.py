@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -107,6 +108,15 @@ def test_one_picture_and_the_rows_of_an_array(model: Path, tmp_path: Path) -> No
     assert files == ["x_train[0]", *(f"x_test[{number}]" for number in range(12))]
     assert {row["class"] for row in told["pictures"][1:]} == {"grey"}
     assert not told["truncated"]
+
+
+def test_a_name_that_is_no_text_is_written_byte_for_byte(model: Path, tmp_path: Path) -> None:
+    write(tmp_path / "in/one.png", picture("dim", 70))
+    (tmp_path / "in/one.png").rename(os.fsdecode(os.fsencode(tmp_path / "in") + b"/\xff.png"))
+    output = tmp_path / "classes.csv"
+    done = run(app, ["classify", str(model), str(tmp_path / "in"), "-o", str(output)])
+    assert done.exit_code == 0, done.exception
+    assert output.read_bytes().splitlines()[1].startswith(b"\xff.png,dim,")
 
 
 def test_an_unreadable_picture_is_said_and_has_no_row(model: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Iterable, Sequence
 from html import escape
 from math import isnan
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from predictor.analysis.intervals import Mean
 from predictor.media.images import to_uint8
+from predictor.whole_files import write_whole
 
 _PICTURE_WIDTH_PX = 300
 
@@ -47,6 +49,14 @@ def page(title: str, sections: Iterable[str]) -> str:
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head>"
         f"<body>{''.join(sections)}</body></html>\n"
     )
+
+
+def write_page(path: Path, html: str) -> None:
+    """Write a page in one step. Raises `OutputNotWritten`.
+
+    Bytes in the name of a file that are not UTF-8 become question marks.
+    """
+    write_whole(path, html.encode(errors="replace"))
 
 
 def table_row(cells: Sequence[str], tag: str, attributes: str = "") -> str:

@@ -1,5 +1,6 @@
 """``predictor encode``: the codes that a model reads from pictures, one row a picture."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -41,7 +42,7 @@ def encode(
     require_free(output, overwrite)
     with log_on_stderr():
         found = code_table(load_code_reader(model, chosen_device(device)), images)
-    write_whole(output, found.as_csv().encode())
+    write_whole(output, os.fsencode(found.as_csv()))  # names need not be text
     for line in found.skipped:
         typer.echo(f"skipped: {line}", err=True)
     if as_json:

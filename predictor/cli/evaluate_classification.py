@@ -21,7 +21,7 @@ def evaluate_classification(
     from predictor.analysis.classification_evaluation import evaluated_classification
     from predictor.analysis.classification_report import classification_page, classification_rows
     from predictor.analysis.classifiers import load_classifier
-    from predictor.whole_files import write_whole
+    from predictor.analysis.page import write_page
 
     names = [model, *(others or [])]
     if len(set(names)) < len(names):
@@ -30,7 +30,7 @@ def evaluate_classification(
         models = {name: load_classifier(name, device, precision) for name in names}
         found = evaluated_classification(models, data)
     if output is not None:
-        write_whole(output, classification_page(" + ".join(names), str(data), found).encode())
+        write_page(output, classification_page(" + ".join(names), str(data), found))
     if as_json:
         facts = {"model": model, "truncated": bool(found.skipped), **found.as_json()}
         print_document(data, output, facts)

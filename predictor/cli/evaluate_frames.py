@@ -25,7 +25,7 @@ def evaluate_frames(
     from predictor.analysis.frames_report import html_report
     from predictor.analysis.frames_summary import evaluation_json
     from predictor.analysis.frames_table import evaluation_tables
-    from predictor.whole_files import write_whole
+    from predictor.analysis.page import write_page
 
     names = [model] if against is None else [model, against]
     models = {
@@ -36,7 +36,7 @@ def evaluate_frames(
             data, models, horizon=horizon, windows_per_video=windows, progress=advance
         )
     if output is not None:
-        write_whole(output, html_report(evaluation, models).encode())
+        write_page(output, html_report(evaluation, models))
     if as_json:
         print_document(data, output, {"model": model, **evaluation_json(evaluation)})
         return

@@ -33,7 +33,7 @@ def evaluate_images(
     from predictor.analysis.feature_networks import feature_network
     from predictor.analysis.image_evaluation import evaluated_images
     from predictor.analysis.image_report import html_report, score_rows
-    from predictor.whole_files import write_whole
+    from predictor.analysis.page import write_page
 
     with log_on_stderr():
         sampler = predictor.load(model, device, precision)
@@ -51,7 +51,7 @@ def evaluate_images(
     rows += score_rows(found)
     rows += [(measure, f"left out: {why}") for measure, why in left_out.items()]
     if output is not None:
-        write_whole(output, html_report(model, str(data), found, rows, sections).encode())
+        write_page(output, html_report(model, str(data), found, rows, sections))
     if as_json:
         measured = found.as_json() | {"left_out": left_out}
         if codes is not None:

@@ -23,14 +23,14 @@ def evaluate_inpaint(
     from predictor.analysis.inpaint_report import inpaint_report
     from predictor.analysis.inpaint_summary import inpaint_json
     from predictor.analysis.inpaint_table import inpaint_table
-    from predictor.whole_files import write_whole
+    from predictor.analysis.page import write_page
 
     names = [model] if against is None else [model, against]
     models = {name: predictor.load(name, device, precision, task="inpaint").fill for name in names}
     with progress_on_stderr("photographs") as advance:
         evaluation = evaluated(data, models, progress=advance)
     if output is not None:
-        write_whole(output, inpaint_report(evaluation, models).encode())
+        write_page(output, inpaint_report(evaluation, models))
     if as_json:
         print_document(data, output, {"model": model, **inpaint_json(evaluation)})
         return

@@ -234,6 +234,7 @@ def _split(
     count = min(max(count, 1), len(names) - 1)
     order = np.arange(len(names))
     if settings.validation_rows == "spread":
-        hashes = [blake2b(name.encode(), digest_size=8).digest() for name in names]
+        coded = [name.encode(errors="surrogateescape") for name in names]
+        hashes = [blake2b(name, digest_size=8).digest() for name in coded]
         order = np.array(sorted(range(len(names)), key=lambda row: hashes[row], reverse=True))
     return np.sort(order[:-count]), np.sort(order[-count:])

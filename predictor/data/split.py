@@ -58,4 +58,5 @@ def split_by_file(index: Index, validation_share: float = 0.1) -> tuple[Index, I
 
 def _fraction(name: str) -> float:
     """Return a number in [0, 1) that depends on nothing but the name."""
-    return int.from_bytes(blake2b(name.encode(), digest_size=6).digest()) / 2**48
+    coded = name.encode(errors="surrogateescape")
+    return int.from_bytes(blake2b(coded, digest_size=6).digest()) / 2**48

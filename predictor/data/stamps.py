@@ -26,5 +26,5 @@ def stamp_of(files: Iterable[Path], names: Iterable[str] | None = None) -> str:
     digest = blake2b(digest_size=16)
     for path, name in zip(files, names or [file.name for file in files], strict=True):
         size, time_ns = file_stamp(path)
-        digest.update(f"{name}\0{size}\0{time_ns}\0".encode())
+        digest.update(f"{name}\0{size}\0{time_ns}\0".encode(errors="surrogateescape"))
     return digest.hexdigest()

@@ -214,6 +214,14 @@ def test_too_few_pictures(
         split_images(npz(tmp_path), settings(**values), 0, batch_size=batch_size)
 
 
+def test_names_that_are_no_text_are_split_too(tmp_path: Path) -> None:
+    for row, image in enumerate(noise(4)):
+        write_png(tmp_path / "a.png", image)
+        (tmp_path / "a.png").rename(tmp_path / f"\udcff{row}.png")
+    split = split_images(tmp_path, settings(), 0)
+    assert (len(split.train), len(split.held_out)) == (3, 1)
+
+
 def test_one_picture_cannot_be_split(tmp_path: Path) -> None:
     write_png(tmp_path / "a.png", noise(1)[0])
     with pytest.raises(UnusableData, match=r"one readable picture \(a\.png\)"):

@@ -202,6 +202,13 @@ def test_held_out_photographs_are_the_same_each_time(folder: Path) -> None:
     assert not torch.equal(items[1]["mask"], second["mask"])
 
 
+def test_a_name_that_is_no_text_draws_masks_too(tmp_path: Path) -> None:
+    saved(tmp_path / "a.png", texture(64, 64)).rename(tmp_path / "\udcff.png")
+    masks = {"strokes": MaskSource(MaskSettings(kinds={"strokes": 1.0}))}
+    item = HeldOutPhotos(index_photos(tmp_path), (64, 64), masks)[0]
+    assert item["mask"].any()
+
+
 def test_a_photograph_that_went_away_is_named(folder: Path) -> None:
     data = dataset(folder)
     (folder / "a.jpg").unlink()

@@ -50,6 +50,12 @@ def test_train_and_val_folders_decide() -> None:
     assert names_of(train) == ["e.mp4", "train/a.mp4", "train/b.mp4"]
 
 
+def test_names_that_are_no_text_are_split_too() -> None:
+    names = [f"\udcff{number}.mp4" for number in range(4)]
+    train, held_out = split_by_file(index_of(names), 0.1)
+    assert sorted(names_of(train) + names_of(held_out)) == names
+
+
 def test_one_video_cannot_be_split() -> None:
     with pytest.raises(UnusableData, match=r"one readable video \(a.mp4\)"):
         split_by_file(index_of(["a.mp4"]))

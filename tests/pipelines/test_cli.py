@@ -52,6 +52,22 @@ def test_no_file_takes_the_place_of_a_closed_stream() -> None:
     assert ended.returncode == 0
 
 
+NAME_THAT_IS_NO_TEXT = """
+from pipelines import cli
+cli.run = lambda arguments: print("skipped \\udcff.png") or 0
+cli.main()
+"""
+
+
+def test_a_name_that_is_no_text_is_printed_byte_for_byte() -> None:
+    usual = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}  # as in every locale but C
+    ended = subprocess.run(
+        [sys.executable, "-c", NAME_THAT_IS_NO_TEXT], env=usual, stdout=subprocess.PIPE
+    )
+    assert ended.stdout == b"skipped \xff.png\n"
+    assert ended.returncode == 0
+
+
 def test_a_reader_that_leaves_ends_the_command_as_the_shell_expects() -> None:
     reads, writes = os.pipe()
     os.close(reads)
