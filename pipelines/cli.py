@@ -21,7 +21,14 @@ from pipelines.benchmark.command import benchmark
 from pipelines.frames.command import frames
 from pipelines.inpaint.command import inpaint
 from pipelines.machine.commands import doctor, models
-from pipelines.results import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, failed_document, one_line
+from pipelines.results import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_USAGE,
+    failed_document,
+    fault,
+    one_line,
+)
 from predictor import __version__
 from predictor.errors import Interrupted, PredictorError, SettingsError
 
@@ -93,23 +100,18 @@ def run(arguments: Sequence[str]) -> int:
         if is_debug:
             raise
         if error.errno not in _FULL or error.filename is not None:
-            return _failed(arguments, _fault(error), EXIT_FAILED)
+            return _failed(arguments, fault(error), EXIT_FAILED)
         sys.stdout = None  # nor can the interpreter write what it still holds
         message = f"stdout does not take what is said there: {error.strerror}"
         return _failed((), message, EXIT_FAILED)
     except Exception as error:  # the one place where a fault of ours ends as a line too
         if is_debug:
             raise
-        return _failed(arguments, _fault(error), EXIT_FAILED)
+        return _failed(arguments, fault(error), EXIT_FAILED)
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What a file that stdout goes to can refuse; outputs say it as `OutputNotWritten`."""
-
-
-def _fault(error: Exception) -> str:
-    message = f"{type(error).__name__}: {one_line(error)}"
-    return f"{message} (a fault of this tool; --debug shows where)"
 
 
 def _has_current_folder() -> bool:

@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+import typer
+
 from pipelines.inputs import Inputs
 from pipelines.progress import Advance, progress_bar
-from pipelines.results import Outcome, Result
+from pipelines.results import Outcome, Result, fault
 from predictor.errors import DamagedWeights, Interrupted, PredictorError, UnknownModel
 
-FATAL = (Interrupted, UnknownModel, DamagedWeights)
+FATAL = (Interrupted, UnknownModel, DamagedWeights, typer.BadParameter)
 """What would meet every other input too."""
 
 
@@ -33,7 +35,7 @@ def outcomes(
 
     `requests` has one for each of `inputs.clips`. Its outputs are checked first, so that what
     cannot end well costs no time. An error belongs to its input and the others are done all the
-    same, except for `FATAL`, which is raised.
+    same, also where it is a fault of this tool, except for `FATAL`, which is raised.
     """
     for path, error in inputs.entries.items():
         try:
@@ -46,5 +48,9 @@ def outcomes(
             raise
         except PredictorError as failed:
             yield Outcome(path, error=failed)
+        except Exception as error:  # a fault of ours over one of many clips stops no other
+            ours = PredictorError(f"{path}: {fault(error)}")
+            ours.__cause__ = error
+            yield Outcome(path, error=ours)
         else:
             yield Outcome(path, result, is_planned=is_planned)

@@ -121,6 +121,11 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
+def fault(error: Exception) -> str:
+    """Return how an error is reported that no input can be blamed for."""
+    return f"{type(error).__name__}: {one_line(error)} (a fault of this tool; --debug shows where)"
+
+
 def one_line(subject: BaseException | Path) -> str:
     """Return an error's message or a path as one line; the type of an error without a message."""
     return " ".join(str(subject).split()) or type(subject).__name__

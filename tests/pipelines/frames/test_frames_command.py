@@ -12,7 +12,9 @@ from made_clips import RollingPredictor, decoded, pictures, write_clip
 from torch import Tensor
 
 from pipelines.cli import run
+from pipelines.frames.context import Context, context_of
 from pipelines.frames.prediction import NextFrames
+from predictor.media.video import VideoReader
 
 
 @pytest.fixture
@@ -187,6 +189,31 @@ def test_debug_shows_where_an_error_came_from(command: Command, tmp_path: Path) 
     ended = command("frames", tmp_path / "absent.mp4", "--debug")
     assert ended.code == 1
     assert "Traceback" in ended.err
+
+
+@pytest.mark.parametrize("debug", [(), ("--debug",)])
+def test_a_fault_of_this_tool_over_one_clip_stops_no_other(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, debug: tuple[str, ...]
+) -> None:
+    for name in "abc":
+        write_clip(tmp_path / f"{name}.mp4", pictures(4))
+
+    def broken(reader: VideoReader, *rest: object) -> Context:
+        if reader.info.path.name == "b.mp4":
+            raise ZeroDivisionError("by zero")
+        return context_of(reader, *rest)  # type: ignore[arg-type] # passed on
+
+    monkeypatch.setattr("pipelines.frames.continuation.context_of", broken)
+    ended = command("frames", tmp_path, "-o", tmp_path / "out", "--json", *debug)
+    assert ended.code == 3
+    said = "b.mp4: ZeroDivisionError: by zero (a fault of this tool; --debug shows where)"
+    assert said in ended.err
+    assert ("in broken" in ended.err) == bool(debug)
+    assert [entry["status"] for entry in ended.document["results"]] == ["done", "failed", "done"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "a.predicted.mp4",
+        "c.predicted.mp4",
+    ]
 
 
 def test_version_and_help(command: Command) -> None:
