@@ -129,7 +129,7 @@ class Sources:
         visited.add(key)
         entries = [entry for entry in entries if not self._is_left_out(folder / entry.name)]
         files = [folder / entry.name for entry in entries if _is_input(entry)]
-        folders = [entry.name for entry in entries if entry.is_dir()]
+        folders = [entry.name for entry in entries if _is_folder(entry)]
         self.others += len(entries) - len(files) - len(folders)
         del entries
         outputs = self._outputs(files, (self.folder or folder) / place, is_batch=True, marker="")
@@ -192,7 +192,14 @@ def _is_video(path: Path) -> bool:
 
 def _is_input(entry: "os.DirEntry[str]") -> bool:
     path = Path(entry.name)
-    return (path.suffix.lower() in SUFFIXES or is_video_path(path)) and not entry.is_dir()
+    return (path.suffix.lower() in SUFFIXES or is_video_path(path)) and not _is_folder(entry)
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _places(folders: Sequence[Path]) -> list[Path]:

@@ -124,6 +124,7 @@ def test_links_that_loop_are_followed_once(tmp_path: Path) -> None:
     tree(tmp_path / "elsewhere", "c.jpg")
     (tmp_path / "photos" / "day" / "up").symlink_to(tmp_path / "photos")
     (tmp_path / "photos" / "more").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "photos" / "itself").symlink_to("itself")
     found = places(list(named_sources([str(tmp_path / "photos")])), tmp_path)
     assert set(found) == {"photos/a.jpg", "photos/day/b.jpg", "photos/more/c.jpg"}
 
