@@ -10,6 +10,7 @@ import numpy.typing as npt
 import PIL.Image
 
 from pipelines.inpaint.masks import Mask
+from predictor.media.images import decoded_by_opencv
 from predictor.media.photographs.coefficients import BLOCK, Coefficients
 from predictor.media.photographs.orientation import UPRIGHT, as_stored, displayed
 from predictor.media.photographs.segments import parsed_jpeg
@@ -76,10 +77,8 @@ def _displayed(data: bytes, orientation: int, mode: str | None) -> Pixels:
 def _with_16_bits(data: bytes, pixels: Pixels) -> Pixels:
     """Return the picture with 16 bits a channel if it has them, else `pixels`."""
     flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
-    level = cv2.utils.logging.setLogLevel(0)  # it warns of private tags
-    deep = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    cv2.utils.logging.setLogLevel(level)
-    return pixels if deep is None or deep.dtype != np.uint16 else np.asarray(deep)
+    deep = decoded_by_opencv(data, flags)
+    return pixels if deep is None or deep.dtype != np.uint16 else deep
 
 
 def _blocks(source: bytes, written: bytes, is_hole: Mask) -> tuple[int, int] | None:

@@ -1,9 +1,10 @@
 """Still pictures: read any common format at 8 or 16 bits, write PNG, convert to and from uint8."""
 
 import io
+import struct
 import warnings
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import cv2
 import numpy as np
@@ -24,7 +25,13 @@ VIDEO_SUFFIXES = frozenset({
     ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".vob", ".flv", ".wmv", ".asf",
     ".3gp", ".ogv", ".mxf", ".264", ".h264", ".265", ".hevc", ".ivf",
 })
+DAMAGED = (
+    OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, RuntimeError, struct.error,
+    PIL.Image.DecompressionBombError,
+)
+"""What Pillow raises for damaged files."""
 # fmt: on
+
 _Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 Reduction = Literal[1, 2, 4, 8]
 _REDUCED: dict[Reduction, int] = {
@@ -84,8 +91,8 @@ def image_size(path: Path) -> tuple[int, int]:
     try:
         with PIL.Image.open(path) as header:
             width, height = header.size
-            is_turned = header.getexif().get(0x0112, 1) >= 5
-    except (OSError, SyntaxError, PIL.Image.DecompressionBombError):
+            is_turned = header.getexif().get(0x0112) in (5, 6, 7, 8)
+    except DAMAGED:
         height, width = _decoded(path).shape[:2]
         return height, width
     return (width, height) if is_turned else (height, width)
@@ -150,14 +157,24 @@ def _decoded_bytes(data: bytes, path: Path, flags: int) -> _Pixels:
         raise UnreadableImage(f"{path} is empty, expected a picture")
     if not data[-16:].endswith((_PNG_END, _JPEG_END)):
         _require_whole(path, data)
-    level = cv2.utils.logging.setLogLevel(0)  # the errors below say it all
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    cv2.utils.logging.setLogLevel(level)
+    pixels = decoded_by_opencv(data, flags)
     if pixels is None:
         raise UnreadableImage(f"{path} is not a picture that can be decoded")
     if pixels.dtype not in (np.uint8, np.uint16):
         raise UnreadableImage(f"{path} has {pixels.dtype} pixels, expected 8 or 16 bits")
     return cast(_Pixels, pixels)
+
+
+def decoded_by_opencv(data: bytes, flags: int) -> npt.NDArray[Any] | None:
+    """Return the picture in `data` as OpenCV has it, which logs nothing; None if it cannot."""
+    level = cv2.utils.logging.setLogLevel(0)
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error:
+        return None
+    finally:
+        cv2.utils.logging.setLogLevel(level)
+    return None if pixels is None else np.asarray(pixels)
 
 
 def _require_whole(path: Path, data: bytes) -> None:
@@ -169,5 +186,5 @@ def _require_whole(path: Path, data: bytes) -> None:
                 picture.load()
         except PIL.UnidentifiedImageError:
             return  # OpenCV knows other formats
-        except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
+        except DAMAGED as error:
             raise UnreadableImage(f"{path} is not a whole picture: {error}") from error

@@ -1,4 +1,6 @@
 import errno
+import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -96,6 +98,18 @@ def test_exif_orientation_is_applied(tmp_path: Path, orientation: int) -> None:
     assert np.abs(to_uint8(read_image(path)).astype(int) - upright).max() <= 4
 
 
+@pytest.mark.parametrize(("kind", "value"), [("H", b"\0\0"), ("H", b"\0\x09"), ("s", b"up")])
+def test_an_orientation_that_there_is_not_turns_nothing(
+    tmp_path: Path, kind: str, value: bytes
+) -> None:
+    path = tmp_path / "a.jpg"
+    tag = struct.pack(">HHI4s", 0x0112, {"H": 3, "s": 2}[kind], {"H": 1, "s": 2}[kind], value)
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01" + tag + b"\0\0\0\0"
+    PIL.Image.fromarray(gradient(32, 48)).save(path, exif=exif)
+    assert image_size(path) == (32, 48)
+    assert read_image(path).shape == (3, 32, 48)
+
+
 @pytest.mark.parametrize("suffix", [".jpg", ".webp", ".bmp", ".tiff", ".ppm", ".png", ".jp2"])
 def test_common_formats_are_read(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
@@ -113,6 +127,22 @@ def test_a_picture_cut_off_is_refused(tmp_path: Path, suffix: str) -> None:
     path.write_bytes(path.read_bytes()[:-1500])
     with pytest.raises(UnreadableImage, match=f"cut{suffix}"):
         read_image(path)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "part", "damage"),
+    [(".avif", b"iloc", b"free"), (".ppm", b"\n64 48\n", b"\n6x 48\n")],
+)
+@pytest.mark.parametrize("look", [read_image, image_size])
+def test_a_damaged_header_is_refused(
+    tmp_path: Path, suffix: str, part: bytes, damage: bytes, look: Callable[[Path], object]
+) -> None:
+    path = tmp_path / f"bad{suffix}"
+    PIL.Image.fromarray(gradient()).save(path)
+    assert part in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(part, damage))
+    with pytest.raises(UnreadableImage, match=f"bad{suffix}"):
+        look(path)
 
 
 def test_a_jpeg_cut_off_after_its_thumbnail_is_refused(tmp_path: Path) -> None:

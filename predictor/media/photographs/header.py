@@ -1,7 +1,6 @@
 """What a file says it is, before its pixels are decoded: format, size, orientation, frames."""
 
 import io
-import struct
 import threading
 import warnings
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import PIL.Image
 from PIL import features
 
 from predictor.errors import UnreadableImage
+from predictor.media.images import DAMAGED
 from predictor.media.photographs.orientation import TAG, UPRIGHT, known_orientation
 
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
@@ -19,8 +19,6 @@ _RAW_SUFFIXES = frozenset(
     {".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2", ".pef", ".srw", ".x3f"}
 )
 _ONE_AT_A_TIME = threading.Lock()
-DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, struct.error)
-"""What Pillow raises for damaged files."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import numpy as np
 import PIL.Image
 
 from predictor.errors import UnreadableImage
+from predictor.media.images import decoded_by_opencv
 from predictor.media.photographs.canvas import RasterCanvas
 from predictor.media.photographs.colour_models import (
     BlackAndWhite,
@@ -74,9 +75,7 @@ def deep_canvas(data: bytes, orientation: int, name: str) -> RasterCanvas:
 
     Grey with opacity becomes RGB with opacity. Raises `UnreadableImage`.
     """
-    level = cv2.utils.logging.setLogLevel(0)  # the error below says it all
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    cv2.utils.logging.setLogLevel(level)
+    pixels = decoded_by_opencv(data, cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
         raise UnreadableImage(f"{name} is not a picture that can be decoded")
     samples = cast(Stored, pixels)
