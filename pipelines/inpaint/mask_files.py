@@ -41,7 +41,7 @@ def _brightness(path: Path) -> npt.NDArray[np.float32]:
     except UnreadableImage as error:
         raise UnusableMask(f"mask {error}") from error
     PIL.ImageOps.exif_transpose(picture, in_place=True)
-    if picture.mode.startswith("I;16"):
+    if picture.mode == "I" or picture.mode.startswith("I;16"):  # "I": of a PGM file, for one
         return np.asarray(picture, np.float32) / np.float32(65535)
     if picture.mode in _WITH_OPACITY or "transparency" in picture.info:
         with_opacity = picture.convert("RGBA")

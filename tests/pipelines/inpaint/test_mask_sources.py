@@ -1,6 +1,7 @@
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import PIL.Image
 import pytest
@@ -141,6 +142,13 @@ class TestFiles:
             saved(path, pixels)
         differs = mask(path) != (pixels > 0)
         assert differs.sum() <= (30 if kind == "jpg" else 0)
+
+    @pytest.mark.parametrize("suffix", ["png", "tif", "pgm"])
+    def test_a_dark_grey_of_16_bits_is_known(self, tmp_path: Path, suffix: str) -> None:
+        pixels = np.where(spot() > 0, 65535, 1000).astype(np.uint16)
+        path = tmp_path / f"m.{suffix}"
+        assert cv2.imwrite(str(path), pixels)
+        assert np.array_equal(mask(path), spot() > 0)
 
     def test_strokes_on_a_transparent_page_count_by_what_is_seen(self, tmp_path: Path) -> None:
         pixels = np.full((HEIGHT, WIDTH, 4), 255, np.uint8)
