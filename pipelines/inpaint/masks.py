@@ -40,7 +40,10 @@ class Masks(Protocol):
         """
 
     def mask(self, relative: Path, canvas: Canvas, is_lossy: bool) -> Mask:
-        """Return the mask of a photograph, in the size of the mask. Raises `UnusableMask`."""
+        """Return the mask of a photograph, in the size of the mask. Raises `UnusableMask`.
+
+        `is_lossy` says that the photograph was read from a file that keeps colours only nearly.
+        """
 
 
 @dataclass(frozen=True)

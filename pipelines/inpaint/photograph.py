@@ -93,9 +93,10 @@ def fill_photograph(
     masks = parsed_masks(mask) if isinstance(mask, str) else mask
     start = perf_counter()
     photograph = open_photograph(source, saving, most_pixels)
-    is_lossy = photograph.format in ("jpeg", "avif", "heif") or photograph.keeps != "samples"
     name = relative or Path(source.name)
-    missing, warnings = missing_pixels(masks, name, photograph.canvases[0], mask_settings, is_lossy)
+    missing, warnings = missing_pixels(
+        masks, name, photograph.canvases[0], mask_settings, photograph.is_lossy
+    )
     weight = grown(missing, mask_settings, name)
     opened = perf_counter()
     for canvas in photograph.canvases if weight.any() else ():

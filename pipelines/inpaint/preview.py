@@ -35,9 +35,10 @@ def write_preview(path: Path, sources: Sequence[Source], settings: InpaintSettin
 
 
 def _row(source: Source, settings: InpaintSettings) -> list[Tensor]:
-    canvas = open_photograph(source.path, most_pixels=settings.most_pixels).canvases[0]
+    photograph = open_photograph(source.path, most_pixels=settings.most_pixels)
+    canvas, masks = photograph.canvases[0], masks_of(settings.mask)
     missing, _ = missing_pixels(
-        masks_of(settings.mask), source.relative, canvas, settings.mask_settings, is_lossy=True
+        masks, source.relative, canvas, settings.mask_settings, photograph.is_lossy
     )
     weight = np.asarray(grown(missing, settings.mask_settings, source.relative) > 0)
     before = canvas.pixels().float()

@@ -1,5 +1,6 @@
 """Any photograph opened for changes, by what its content is and not by its name."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from predictor.errors import UnreadableImage
@@ -10,9 +11,10 @@ from predictor.media.photographs.jpeg_file import open_jpeg
 from predictor.media.photographs.photograph import MOST_PIXELS, Photograph, Saving
 from predictor.media.photographs.png import open_png
 from predictor.media.photographs.tiff_file import open_tiff
-from predictor.media.photographs.webp import open_webp
+from predictor.media.photographs.webp import is_lossy_webp, open_webp
 
 _AS_IT_WAS = Saving()
+_LOSSY = ("jpeg", "avif", "heif")
 
 
 def open_photograph(
@@ -30,9 +32,13 @@ def open_photograph(
     if header.frames > 1 and (header.format != "tiff" or is_converted):
         kind = "pages" if header.format == "tiff" else "frames: it is animated"
         raise UnreadableImage(f"{name} has {header.frames} {kind}, expected one picture")
-    if is_converted:
-        return open_converted(data, header, name, saving)
-    return _as_it_was(data, header, name, saving.quality)
+    photograph = (
+        open_converted(data, header, name, saving)
+        if is_converted
+        else _as_it_was(data, header, name, saving.quality)
+    )
+    is_lossy = header.format in _LOSSY or (header.format == "webp" and is_lossy_webp(data, name))
+    return replace(photograph, is_lossy=is_lossy)
 
 
 def _as_it_was(data: bytes, header: Header, name: str, quality: int | None) -> Photograph:

@@ -44,3 +44,5 @@ class Photograph:
     """What the written file cannot keep, in words."""
     data: bytes = field(default=b"", repr=False)
     """The file as it was read."""
+    is_lossy: bool = False
+    """Whether that file is of a kind that keeps colours only nearly."""

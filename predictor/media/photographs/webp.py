@@ -42,6 +42,11 @@ def open_webp(data: bytes, header: Header, name: str, quality: int | None) -> Ph
     return Photograph("webp", (canvas,), "nothing", encoded, (note,), data)
 
 
+def is_lossy_webp(data: bytes, name: str) -> bool:
+    """Return whether the WebP `data` is lossy. Raises `UnreadableImage` if it was cut off."""
+    return any(kind == b"VP8 " for kind, _ in _chunks(data, name))
+
+
 def _encoded_picture(canvas: RasterCanvas, quality: int | None) -> bytes:
     stream = io.BytesIO()
     picture = picture_of(canvas)

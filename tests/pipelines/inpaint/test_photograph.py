@@ -210,6 +210,25 @@ def test_a_format_and_a_quality_can_be_asked_for(tmp_path: Path) -> None:
     assert any("quality 50" in warning for warning in again.warnings)
 
 
+@pytest.mark.parametrize(
+    ("suffix", "options", "expected"),
+    [("png", {}, 256), ("webp", {"lossless": True}, 256), ("webp", {}, 512), ("jpg", {}, 512)],
+)
+@pytest.mark.parametrize("target", ["png", "jpeg", "webp"])
+def test_a_colour_is_looked_for_as_exactly_as_the_source_keeps_it(
+    tmp_path: Path, suffix: str, options: dict[str, Any], expected: int, target: Any
+) -> None:
+    pixels = np.full((HEIGHT, WIDTH, 3), 100, np.uint8)
+    pixels[16:32, 16:32] = 255, 0, 255
+    pixels[48:64, 48:64] = 240, 10, 245
+    source = saved(tmp_path / f"a.{suffix}", pixels, quality=95, **options)
+    output = tmp_path / f"out.{target}"
+    found = fill_photograph(
+        source, output, "color:#ff00ff", OneColour(), saving=Saving(target)
+    ).filled_pixels
+    assert found == pytest.approx(expected, rel=0.15)
+
+
 def test_the_time_of_the_file_is_kept_on_request(tmp_path: Path) -> None:
     source = saved(tmp_path / "a.png")
     os.utime(source, ns=(10**18, 10**18 + 7))
