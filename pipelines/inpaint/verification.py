@@ -46,7 +46,7 @@ def verified(
     there are 16 bits in colour, not by the readers that made the output.
     """
     before, after = (_displayed(data, orientation, None) for data in (source, written))
-    if before.shape != after.shape:  # another format has other samples
+    if (before.shape, before.dtype) != (after.shape, after.dtype):  # of another format
         before, after = (_displayed(data, orientation, "RGBA") for data in (source, written))
     difference = np.abs(before.astype(np.int32) - after.astype(np.int32))
     if difference.ndim == 3:

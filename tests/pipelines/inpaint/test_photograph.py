@@ -210,6 +210,14 @@ def test_a_format_and_a_quality_can_be_asked_for(tmp_path: Path) -> None:
     assert any("quality 50" in warning for warning in again.warnings)
 
 
+@pytest.mark.parametrize("target", ["jpeg", "webp"])
+def test_16_bits_written_with_8_are_compared_as_8(tmp_path: Path, target: Any) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), scene(dtype=np.uint16))
+    result = done(tmp_path / "a.png", output=tmp_path / "a.out", saving=Saving(target))
+    assert result.verification is not None
+    assert result.verification.largest_difference < 20
+
+
 @pytest.mark.parametrize(
     ("suffix", "options", "expected"),
     [("png", {}, 256), ("webp", {"lossless": True}, 256), ("webp", {}, 512), ("jpg", {}, 512)],
