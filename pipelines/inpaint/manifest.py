@@ -2,7 +2,7 @@
 
 ``inpaint.jsonl`` gets one JSON object when a photograph is begun and one when it is done or failed.
 A run that is killed between an output and its line is known by the first: what lies there is its
-own, and may be replaced.
+own, and may be replaced. What lies in the place of one that failed is somebody else's.
 """
 
 import hashlib
@@ -134,8 +134,9 @@ class Manifest:
             return
         if status == "begun":
             self._begun.add(_digest(name))
-        elif status == "done":
-            self._begun.discard(_digest(name))
+        else:
+            self._begun.discard(_digest(name))  # whoever fails leaves nothing there
+        if status == "done":
             self._done.add(_digest(name, entry.get("facts")))
 
 

@@ -109,6 +109,15 @@ def test_a_failure_is_put_down_and_tried_again(tmp_path: Path, path: Path) -> No
         assert not manifest.is_own(wanted)
 
 
+def test_what_lies_where_a_run_failed_is_not_its_own(tmp_path: Path, path: Path) -> None:
+    wanted = request(tmp_path)
+    with Manifest(path) as manifest:
+        manifest.begin(wanted)
+        manifest.end(wanted, UnreadableImage("a.png is empty"), 0.1)
+    with Manifest(path) as manifest:
+        assert not manifest.is_own(wanted)
+
+
 def test_a_name_that_is_no_text_is_known_again(tmp_path: Path, path: Path) -> None:
     name = os.fsdecode(b"b\xff.png")
     wanted = InpaintRequest(
