@@ -12,7 +12,7 @@ from pathlib import Path
 from torch import Tensor
 
 from predictor.data import EvaluationWindows, VideoIndex, evaluation_windows, index_videos
-from predictor.errors import UnreadableMedia
+from predictor.errors import TensorContractError, UnreadableMedia
 from predictor.flow import constant_velocity, dense_flow
 from predictor.metrics import moving_by_speed, psnr, sharpness, ssim
 from predictor.metrics.ssim import WINDOW as SMALLEST_SIDE_PX
@@ -106,7 +106,7 @@ def evaluated(
     """Return how the baselines and `models`, by name, predict the videos in the folder `data`.
 
     Raises `UnusableData` if no video has 12 + `horizon` frames without a cut, 11 pixels or more
-    on a side.
+    on a side, and `TensorContractError` for a model that predicts pixels that are not finite.
     """
     source, skipped = measurable_windows(
         index_videos(data), windows_per_video, CONTEXT_FRAMES, horizon
@@ -148,6 +148,18 @@ def measurable_windows(
     return source, skipped
 
 
+def predicted_frames(name: str, method: Extrapolation, context: Tensor, horizon: int) -> Tensor:
+    """Return the frames that a method called `name` predicts, on the device of `context`.
+
+    Raises `TensorContractError` where they are not finite: NaN would pass for a frame in which
+    nothing moves, and count in no mean.
+    """
+    predicted = method(context, horizon).to(context.device)
+    if not predicted.isfinite().all():
+        raise TensorContractError(f"{name} predicts pixels that are not finite, expected [-1, 1]")
+    return predicted
+
+
 def _scores(
     frames: Tensor, methods: Mapping[str, Extrapolation], horizon: int
 ) -> dict[str, dict[str, tuple[float | None, ...]]]:
@@ -158,7 +170,7 @@ def _scores(
     ]
     scores: dict[str, dict[str, tuple[float | None, ...]]] = {}
     for name, extrapolation in methods.items():
-        predicted = extrapolation(context, horizon).to(targets.device)
+        predicted = predicted_frames(name, extrapolation, context, horizon)
         steps = [
             _frame_scores(predicted[:, step], targets[:, step], moving[step])
             for step in range(horizon)

@@ -20,6 +20,7 @@ from predictor.analysis.frames_evaluation import (
     Extrapolation,
     Progress,
     measurable_windows,
+    predicted_frames,
 )
 from predictor.data import index_videos
 from predictor.errors import UnreadableMedia
@@ -126,7 +127,7 @@ def _window_scores(
     flows = [dense_flow(before[:, step], targets[:, step]) for step in range(HORIZON)]
     scores: dict[tuple[str, str], list[dict[str, float] | None]] = {}
     for method, extrapolation in methods.items():
-        predicted = extrapolation(context, HORIZON).to(clip.device)
+        predicted = predicted_frames(method, extrapolation, context, HORIZON)
         for step, flow in enumerate(flows):
             pair = predicted[:, step], targets[:, step]
             scores.setdefault(("code", method), []).append(_by_code(*pair, flow))

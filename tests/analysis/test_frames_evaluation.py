@@ -17,7 +17,7 @@ from predictor.analysis.frames_evaluation import (
     evaluated,
 )
 from predictor.data import index_videos
-from predictor.errors import UnusableData
+from predictor.errors import TensorContractError, UnusableData
 
 HEIGHT, WIDTH = 48, 64
 
@@ -142,6 +142,16 @@ def test_file_that_changed_after_indexing_is_skipped(
     found = evaluated(tmp_path / "data", {}, windows_per_video=1)
     assert [w.video for w in found.windows] == ["b"]
     assert "000003.png" in dict(found.skipped)["a"]
+
+
+def test_a_model_that_predicts_no_numbers_is_named(footage: Path) -> None:
+    def diverged(clip: Tensor, count: int) -> Tensor:
+        predicted = clip[:, :count].clone()
+        predicted[..., 5, 5] = torch.nan
+        return predicted
+
+    with pytest.raises(TensorContractError, match="diverged predicts pixels that are not finite"):
+        evaluated(footage, {"diverged": diverged}, windows_per_video=1)
 
 
 def test_context_is_twelve_frames_and_targets_stay_hidden(footage: Path) -> None:
