@@ -99,7 +99,7 @@ def _split(
                 f"expected {count} to hold out"
             )
         return context, held_out
-    frames = reader.tail(CONTEXT_MEMORY + count)
+    frames = reader.tail(max(CONTEXT_MEMORY, length) + count)
     if len(frames) < count + FEWEST_FRAMES:
         raise NotEnoughFrames(
             f"{info.path}: has {counted(len(frames), 'frame')}, expected at "

@@ -145,6 +145,15 @@ def test_side_by_side_shows_truth_prediction_difference(clip: Path, tmp_path: Pa
     assert result.comparison.frames == 4
 
 
+def test_side_by_side_is_predicted_from_as_many_frames_as_the_model_looks_at(
+    tmp_path: Path,
+) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", pictures(40))
+    output = tmp_path / "out.mp4"
+    result = predict_frames(clip, 2, output=output, mode="side-by-side", model=rolling(16))
+    assert result.context_frames == 16
+
+
 def test_side_by_side_shows_what_was_not_foreseen(tmp_path: Path) -> None:
     class Grey(RollingPredictor):
         def predict(self, clip: torch.Tensor, count: int) -> torch.Tensor:
