@@ -11,7 +11,13 @@ from pipelines.frames.context import require_not_behind
 from pipelines.frames.continuation import appended, only_predicted
 from pipelines.frames.next_frames import every_next_frame
 from pipelines.frames.prediction import NextFrames, load
-from pipelines.frames.request import DEFAULT_COUNT, DEFAULT_MODEL, FramesRequest, Mode
+from pipelines.frames.request import (
+    DEFAULT_COUNT,
+    DEFAULT_MODEL,
+    FramesRequest,
+    Mode,
+    gif_beside,
+)
 from pipelines.frames.result import FramesResult
 from pipelines.frames.side_by_side import side_by_side
 from pipelines.frames.video_output import source_notes
@@ -63,7 +69,7 @@ def predict_frames(
         duration_s=None if duration_s is None else Fraction(duration_s),
         at=None if at is None else Fraction(at),
         frames_dir=None if frames_dir is None else Path(frames_dir),
-        gif=target.with_suffix(".gif") if gif else None,
+        gif=gif_beside(target) if gif else None,
         codec=codec,
         crf=crf,
         lossless=lossless,

@@ -94,11 +94,15 @@ def frames_requests(
     for clip, path, frames_dir in zip(named, paths, frames_dirs, strict=True):
         if inputs.entries[clip] is not None:
             continue
-        gif = path.with_suffix(".gif") if with_gif else None
-        if gif == path:  # the video is a GIF itself
-            gif = None
+        gif = gif_beside(path) if with_gif else None
         requests[clip] = replace(template, input=clip, output=path, frames_dir=frames_dir, gif=gif)
     return requests
+
+
+def gif_beside(video: Path) -> Path | None:
+    """Return where the GIF of an output `video` goes; None for one that is a GIF itself."""
+    gif = video.with_suffix(".gif")
+    return None if gif == video else gif
 
 
 def _require_video_name(output: Path) -> None:

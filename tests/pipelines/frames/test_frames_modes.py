@@ -195,6 +195,12 @@ def test_gif_shows_the_context_and_then_the_prediction(clip: Path, tmp_path: Pat
     assert float(times[-1]) == pytest.approx(float(6 / NTSC), abs=0.02)
 
 
+def test_a_gif_needs_none_beside_it(clip: Path, tmp_path: Path) -> None:
+    result = predict_frames(clip, 3, output=tmp_path / "o.gif", gif=True, model=rolling())
+    assert result.files == [tmp_path / "o.gif"]
+    assert len(decoded(tmp_path / "o.gif")[0]) == 20 + 3
+
+
 def test_folder_of_images_is_a_clip(tmp_path: Path) -> None:
     folder = write_images(tmp_path / "shot", pictures(6))
     result = predict_frames(folder, 2, model=rolling())
