@@ -99,10 +99,11 @@ def collected(
         for part, prefix in prefixes.items()
     }
     is_labelled = all("/" in name for part in below.values() for name in part)
-    used: set[str] = set()
-    for part in below.values():
-        used |= {name.split("/")[0] for name in part}
-    class_names = tuple(sorted(used)) if is_labelled else None
+    used = {
+        part: {name.split("/")[0] for name in pictures if "/" in name}
+        for part, pictures in below.items()
+    }
+    class_names = tuple(sorted(set().union(*used.values()))) if is_labelled else None
     parts = {
         part: _part(path, prefix, below[part], class_names, contents)
         for part, prefix in prefixes.items()
@@ -111,7 +112,7 @@ def collected(
         f"{prefix}{name}"
         for part, prefix in prefixes.items()
         for name in _class_folders(folders, prefix)
-        if not any(picture.startswith(f"{name}/") for picture in below[part])
+        if name not in used[part]
     ]
     unused = [name for name in names if not name.startswith(tuple(prefixes.values()))]
     skipped = [f"{path / name} lies beside {TRAIN}/, not in it" for name in sorted(unused)]
