@@ -74,7 +74,11 @@ class ImageSampler:
 
         Errors as in `values`.
         """
-        return self.network.units.decoded(self.values(latents, labels).to(self.device)).cpu()
+        return self.decoded(self.values(latents, labels))
+
+    def decoded(self, values: Tensor) -> Tensor:
+        """Return pictures in the units of the network in [-1, 1], on the CPU."""
+        return self.network.units.decoded(values.to(self.device)).cpu()
 
     @torch.no_grad()
     def values(self, latents: Tensor, labels: Sequence[int] | None = None) -> Tensor:

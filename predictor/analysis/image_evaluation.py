@@ -6,16 +6,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from predictor.analysis.feature_networks import FeatureNetwork
 from predictor.analysis.likelihood import CHOOSING, sampled_likelihood
 from predictor.analysis.network_scores import COMPARED, NetworkScores, network_scores
-from predictor.analysis.pictures import MEASURED, as_images, spaced_rows
+from predictor.analysis.pictures import MEASURED, Pictures, fitted_part, spaced_rows
 from predictor.data import open_images
-from predictor.data.image_packing import Fit, fit_of_shape, packed_images
-from predictor.data.image_parts import TRAIN, VALIDATION, ImageCollection
+from predictor.data.image_packing import fit_of_shape
+from predictor.data.image_parts import TRAIN, VALIDATION
 from predictor.errors import UnusableData
 from predictor.image_sampler import ImageSampler
 from predictor.metrics import (
@@ -96,13 +97,6 @@ class ImageEvaluation:
         }
 
 
-@dataclass(frozen=True, eq=False)
-class _Pictures:
-    part: str
-    images: Tensor
-    labels: Tensor | None
-
-
 def evaluated_images(
     sampler: ImageSampler,
     path: Path,
@@ -122,87 +116,78 @@ def evaluated_images(
     collection = open_images(path)
     if sampler.classes is not None:
         collection.require_labels(sampler.classes)
-    drawn = sampler.sampled(samples, seed)
-    drawn_labels = sampler.labels(range(samples))
+    labels = sampler.labels(range(samples))
+    values = sampler.values(sampler.latents(seed, range(samples)), labels)
+    drawn = sampler.decoded(values)
     skipped: list[str] = []
     fit = fit_of_shape((drawn.shape[1], drawn.shape[2], drawn.shape[3]), sampler.short_side)
-    train = _part(collection, TRAIN, fit, skipped)
     measured = next(name for name in MEASURED if name in collection.parts)
-    test = train if measured == TRAIN else _part(collection, measured, fit, skipped)
-    if VALIDATION in collection.parts and measured != VALIDATION:
-        likely, choosing = test, _some(_part(collection, VALIDATION, fit, skipped), CHOOSING)
+    has_validation = VALIDATION in collection.parts and measured != VALIDATION
+    width_part = VALIDATION if has_validation else measured
+    parts: dict[str, Pictures] = {}
+    for name in dict.fromkeys((TRAIN, measured, width_part)):
+        parts[name], unread = fitted_part(collection, name, fit)
+        skipped += unread
+    test = parts[measured]
+    if has_validation:
+        likely, choosing = test, _some(parts[VALIDATION], CHOOSING)
     else:
-        likely, choosing = _without_a_tenth(path, test)
-    _logger.info("%d samples against %d pictures", samples, len(test.images))
-    likelihood = sampled_likelihood(sampler, drawn, seed, likely.images, choosing.images)
-    some, real = drawn[:COMPARED], _some(test, COMPARED).images
+        likely, choosing = _without_a_tenth(path, measured, test)
+    _logger.info("%d samples against %d pictures", samples, len(test))
+    likelihood = sampled_likelihood(sampler, values, likely.images(), choosing.images())
+    test_images = test.images()
+    train_images = test_images if measured == TRAIN else parts[TRAIN].images()
+    some, real = drawn[:COMPARED], _some(test, COMPARED).images()
     precision, recall = precision_and_recall(real, some)
     one_nn = None
-    if test.labels is not None and drawn_labels is not None:
-        one_nn = 100 * nearest_class_error(
-            test.images, test.labels, drawn, torch.tensor(drawn_labels)
-        )
-    copies = nearest(drawn[:SHEET_SAMPLES], train.images, min(SHEET_NEIGHBOURS, len(train.images)))
+    if test.labels is not None and labels is not None:
+        own = torch.from_numpy(test.labels)
+        one_nn = 100 * nearest_class_error(test_images, own, drawn, torch.tensor(labels))
+    copies = nearest(drawn[:SHEET_SAMPLES], train_images, min(SHEET_NEIGHBOURS, len(train_images)))
     pairs = zip(drawn[:SHEET_SAMPLES], copies.rows, strict=True)
     scores = ImageScores(
-        part=test.part,
-        test_images=len(test.images),
+        part=measured,
+        test_images=len(test),
         samples=samples,
         units=likelihood.units,
         parzen_nats=likelihood.nats,
         parzen_standard_error_nats=likelihood.standard_error_nats,
-        parzen_images=len(likely.images),
+        parzen_images=len(likely),
         parzen_sigma=likelihood.sigma,
-        width_part=choosing.part,
-        width_images=len(choosing.images),
-        frechet_pixels=frechet_distance(test.images, drawn),
+        width_part=width_part,
+        width_images=len(choosing),
+        frechet_pixels=frechet_distance(test_images, drawn),
         precision_pixels=precision,
         recall_pixels=recall,
         one_nearest_neighbour_error_percent=one_nn,
-        nearest_sample_distance=float(nearest(test.images, drawn).distances.mean()),
+        nearest_sample_distance=float(nearest(test_images, drawn).distances.mean()),
         repeated_percent=100 * _repeated(some, real),
-        memory_ratio=_memory_ratio(some, real, train.images, is_one_part=test is train),
+        memory_ratio=_memory_ratio(some, real, train_images, is_one_part=measured == TRAIN),
     )
     return ImageEvaluation(
         scores=scores,
-        in_networks=tuple(network_scores(each, test.images, drawn) for each in networks),
+        in_networks=tuple(network_scores(each, test_images, drawn) for each in networks),
         samples=drawn[:100],
-        neighbours=torch.stack([torch.cat((s[None], train.images[rows])) for s, rows in pairs]),
+        neighbours=torch.stack([torch.cat((s[None], train_images[rows])) for s, rows in pairs]),
         skipped=(*collection.skipped, *skipped),
     )
 
 
-def _part(collection: ImageCollection, name: str, fit: Fit, skipped: list[str]) -> _Pictures:
-    packed, unread = packed_images(collection, name, fit)
-    skipped += unread
-    images = as_images(packed.pictures(range(len(packed)), fit.size))
-    return _Pictures(
-        name, images, None if packed.labels is None else torch.from_numpy(packed.labels)
-    )
-
-
-def _some(pictures: _Pictures, count: int) -> _Pictures:
+def _some(pictures: Pictures, count: int) -> Pictures:
     """Return at most `count` of the pictures, evenly spaced."""
-    return _of_rows(pictures, torch.tensor(spaced_rows(len(pictures.images), count)))
+    return pictures.rows(spaced_rows(len(pictures), count))
 
 
-def _of_rows(pictures: _Pictures, rows: Tensor) -> _Pictures:
-    labels = None if pictures.labels is None else pictures.labels[rows]
-    return _Pictures(pictures.part, pictures.images[rows], labels)
-
-
-def _without_a_tenth(path: Path, pictures: _Pictures) -> tuple[_Pictures, _Pictures]:
+def _without_a_tenth(path: Path, part: str, pictures: Pictures) -> tuple[Pictures, Pictures]:
     """Return the pictures but for a tenth of them, evenly spaced, and that tenth."""
-    count = len(pictures.images)
+    count = len(pictures)
     if count < 10:
         raise UnusableData(
-            f"{path} has {count} pictures in its part {pictures.part}, expected 10 or more: a "
+            f"{path} has {count} pictures in its part {part}, expected 10 or more: a "
             "tenth chooses the width of the Parzen window"
         )
-    is_chosen = torch.zeros(count, dtype=torch.bool)
-    is_chosen[spaced_rows(count, min(CHOOSING, count // 10))] = True
-    rest, chosen = (_of_rows(pictures, rows.nonzero()[:, 0]) for rows in (~is_chosen, is_chosen))
-    return rest, chosen
+    chosen = spaced_rows(count, min(CHOOSING, count // 10))
+    return pictures.rows(np.setdiff1d(np.arange(count), chosen)), pictures.rows(chosen)
 
 
 def _repeated(samples: Tensor, real: Tensor) -> float:

@@ -25,22 +25,20 @@ class Likelihood:
 
 
 def sampled_likelihood(
-    sampler: ImageSampler, drawn: Tensor, seed: int, test: Tensor, choosing: Tensor
+    sampler: ImageSampler, values: Tensor, test: Tensor, choosing: Tensor
 ) -> Likelihood:
-    """Return the likelihood of `test` ``(N, C, H, W)`` in [-1, 1] under the samples `drawn`.
+    """Return the likelihood of `test` ``(N, C, H, W)`` in [-1, 1] under samples of `sampler`.
 
-    Those are the pictures that the sampler has for `seed`, from number 0 on. Pixels are in [0, 1]
-    for a network that works in that or in [-1, 1]; in its own units for one whose units cannot be
-    turned back, such as those of every pixel's own deviation.
+    Those are `values`, as its method of that name returns them. Pixels are compared in [0, 1] for a
+    network that works in that or in [-1, 1]; in its own units for one whose units cannot be turned
+    back, such as those of every pixel's own deviation.
     """
     units = sampler.network.units
     if units.units in ("unit", "signed"):
-        found, wanted, chosen = ((x + 1) / 2 for x in (drawn, test, choosing))
+        found, wanted, chosen = ((x + 1) / 2 for x in (sampler.decoded(values), test, choosing))
         name = "[0, 1]"
     else:
-        numbers = range(len(drawn))
-        found = sampler.values(sampler.latents(seed, numbers), sampler.labels(numbers))
-        device = sampler.device
+        found, device = values, sampler.device
         wanted, chosen = (units.encoded(x.to(device)).cpu() for x in (test, choosing))
         name = units.units
     likelihood = parzen_likelihood(wanted, found, chosen)

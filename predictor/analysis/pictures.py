@@ -12,7 +12,7 @@ from torch import Tensor
 from predictor.analysis.features import BATCH
 from predictor.data import open_images
 from predictor.data.image_packing import Fit, packed_images
-from predictor.data.image_parts import TEST, TRAIN, VALIDATION
+from predictor.data.image_parts import TEST, TRAIN, VALIDATION, ImageCollection
 
 Pixels = NDArray[np.uint8]
 
@@ -29,6 +29,19 @@ class Pictures:
     names: tuple[str, ...]
     labels: NDArray[np.int64] | None
     """The classes from 0 on, where there are any."""
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def rows(self, rows: Sequence[int] | NDArray[np.int64]) -> "Pictures":
+        """Return only the pictures of these rows."""
+        names = tuple(self.names[row] for row in rows)
+        labels = None if self.labels is None else self.labels[rows]
+        return Pictures(self.pixels[rows], names, labels)
+
+    def images(self) -> Tensor:
+        """Return them as images ``(N, C, H, W)`` in [-1, 1]."""
+        return as_images(self.pixels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,11 +76,19 @@ def fitted_pictures(
     if first_of is not None:
         names = [next(name for name in first_of if name in names)]
     for name in names:
-        packed, unread = packed_images(collection, name, fit)
-        pixels = np.stack([packed.picture(row) for row in range(len(packed))])
-        parts[name] = Pictures(pixels, tuple(packed.names), packed.labels)
+        parts[name], unread = fitted_part(collection, name, fit)
         skipped += unread
     return PictureParts(parts, collection.class_names, tuple(skipped))
+
+
+def fitted_part(collection: ImageCollection, name: str, fit: Fit) -> tuple[Pictures, list[str]]:
+    """Return the pictures of one part, resized and cropped as `fit` says, and what is unreadable.
+
+    Raises `UnusableData` where nothing can be read.
+    """
+    packed, unread = packed_images(collection, name, fit)
+    pixels = packed.pictures(range(len(packed)), fit.size)
+    return Pictures(pixels, tuple(packed.names), packed.labels), unread
 
 
 def as_images(pixels: Pixels) -> Tensor:

@@ -23,7 +23,6 @@ from predictor.analysis.probe import (
     Fit,
     LabelDraws,
     LabelledExamples,
-    Labels,
     ProbeScore,
     linear_svms,
     probed,
@@ -210,23 +209,17 @@ def _in_two_parts(found: PictureParts, data: Path, seed: int) -> tuple[LabelledE
     if test is not None:
         name = TEST if TEST in parts else VALIDATION
         notes = [] if name == TEST else [f"tested on the part {VALIDATION!r}: there is no {TEST!r}"]
-        return _labelled(train, np.arange(len(train.pixels)), test), notes
-    order = np.random.default_rng([seed, 3]).permutation(len(train.pixels))
+        return _labelled(train, test), notes
+    order = np.random.default_rng([seed, 3]).permutation(len(train))
     count = len(order) // 5
     if not count:
         raise UnusableData(f"{data} has {len(order)} pictures, too few to test on a fifth")
     rest, held_out = np.sort(order[count:]), np.sort(order[:count])
-    assert train.labels is not None
-    chosen = Pictures(
-        train.pixels[held_out],
-        tuple(train.names[row] for row in held_out),
-        train.labels[held_out],
-    )
     note = f"tested on a fifth of the pictures, drawn here: there is no part {TEST!r}"
-    return _labelled(train, rest, chosen), [note]
+    return _labelled(train.rows(rest), train.rows(held_out)), [note]
 
 
-def _labelled(train: Pictures, rows: Labels, test: Pictures) -> LabelledExamples:
+def _labelled(train: Pictures, test: Pictures) -> LabelledExamples:
     assert train.labels is not None
     assert test.labels is not None
-    return LabelledExamples(train.pixels[rows], train.labels[rows], test.pixels, test.labels)
+    return LabelledExamples(train.pixels, train.labels, test.pixels, test.labels)

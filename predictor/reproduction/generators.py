@@ -27,8 +27,9 @@ def goodfellow_2014(subject: Subject) -> Measured:
     sampler, settings = subject.sampler(), subject.recipe.protocol_settings
     test, _ = pictures_of_test(subject)
     choosing, _ = held_out_pictures(subject, CHOOSING)
-    drawn = sampler.sampled(settings.samples, subject.seed)
-    found = sampled_likelihood(sampler, drawn, subject.seed, test, choosing)
+    numbers = range(settings.samples)
+    values = sampler.values(sampler.latents(subject.seed, numbers), sampler.labels(numbers))
+    found = sampled_likelihood(sampler, values, test, choosing)
     return Measured(
         rows=(
             Row(
