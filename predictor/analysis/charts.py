@@ -52,7 +52,7 @@ def line_chart(title: str, curves: Mapping[str, Curve], *, zero: bool = False) -
         span = _WIDTH - _LEFT - _RIGHT
         return _LEFT + span * (0.5 if count == 1 else (step - 1) / (count - 1))
 
-    parts = [_opened(title, _HEIGHT), *_grid(scale)]
+    parts = [_opened(title), *_grid(scale)]
     parts += [
         f'<text x="{x(step):.1f}" y="{_HEIGHT - 16}" class="tick" text-anchor="middle">'
         f"{step}</text>"
@@ -80,7 +80,7 @@ def bar_chart(title: str, bars: Mapping[str, float]) -> str:
     """Return an SVG with a bar for each name, in the order given, from zero up or down."""
     scale = _padded([*bars.values(), 0.0])
     slot = (_WIDTH - _LEFT - _RIGHT) / max(1, len(bars))
-    parts = [_opened(title, _HEIGHT), *_grid(scale)]
+    parts = [_opened(title), *_grid(scale)]
     for place, (name, value) in enumerate(bars.items()):
         top, bottom = sorted((scale.y(value), scale.y(0)))
         colour = COLOURS[2] if value >= 0 else "#cf222e"
@@ -112,10 +112,10 @@ def round_ticks(low: float, high: float, most: int) -> list[float]:
     return [round(place * step, 10) for place in range(ceil(low / step), floor(high / step) + 1)]
 
 
-def _opened(title: str, height: int) -> str:
+def _opened(title: str) -> str:
     name = escape(title)
     return (
-        f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{name}">'
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{name}">'
         f'<text x="{_LEFT}" y="18" class="title">{name}</text>'
     )
 

@@ -81,14 +81,11 @@ class ImageCollection:
                 )
 
 
-def array_part(
-    name: str, images: NDArray[Any], labels: NDArray[Any] | None, first_label: int = 0
-) -> ImagePart:
+def array_part(name: str, images: NDArray[Any], labels: NDArray[Any] | None) -> ImagePart:
     """Return a part made of arrays; `name` is what they are called in messages.
 
     `images` are uint8 ``(N, H, W)``, ``(N, H, W, C)`` or ``(N, C, H, W)``, grey or RGB; `labels`
-    are whole numbers ``(N,)`` or ``(N, 1)``, counted from `first_label`. Raises
-    `UnusableData` for others.
+    are whole numbers ``(N,)`` or ``(N, 1)``, counted from 0. Raises `UnusableData` for others.
     """
     images = _channels_last(name, images)
     names = [f"{name}[{row}]" for row in range(len(images))]
@@ -98,7 +95,7 @@ def array_part(
     def pictures(channels: Channels) -> Iterator[Pixels | UnreadableImage]:
         return (with_channels(image, channels) for image in images)
 
-    return ImagePart(names, _checked_labels(name, labels, len(names), first_label), pictures)
+    return ImagePart(names, _checked_labels(name, labels, len(names)), pictures)
 
 
 def with_channels(pixels: Pixels, channels: Channels) -> Pixels:
@@ -129,9 +126,7 @@ def _channels_last(name: str, images: NDArray[Any]) -> Pixels:
     )
 
 
-def _checked_labels(
-    name: str, labels: NDArray[Any] | None, count: int, first_label: int
-) -> NDArray[np.int64] | None:
+def _checked_labels(name: str, labels: NDArray[Any] | None, count: int) -> NDArray[np.int64] | None:
     if labels is None:
         return None
     if labels.ndim == 2 and labels.shape[1] == 1:
@@ -140,8 +135,8 @@ def _checked_labels(
         raise UnusableData(f"{name} has {count} pictures and labels of shape {labels.shape}")
     if not np.issubdtype(labels.dtype, np.integer):
         raise UnusableData(f"the labels of {name} are {labels.dtype}, expected whole numbers")
-    whole = labels.astype(np.int64) - first_label
+    whole = labels.astype(np.int64)
     if whole.min() < 0:
         row = int(whole.argmin())
-        raise UnusableData(f"{name}[{row}] has label {labels[row]}, expected {first_label} or more")
+        raise UnusableData(f"{name}[{row}] has label {labels[row]}, expected 0 or more")
     return whole
