@@ -113,12 +113,11 @@ def picture_of(canvas: RasterCanvas) -> PIL.Image.Image:
         return PIL.Image.fromarray(np.ascontiguousarray(samples[..., 0]))
     if samples.dtype == np.uint16:
         samples = ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    mode = "CMYK" if isinstance(model, Cmyk) else None
-    picture = PIL.Image.fromarray(np.ascontiguousarray(samples))
-    if mode is not None:
+    samples = np.ascontiguousarray(samples)
+    if isinstance(model, Cmyk):  # four samples would be taken for RGB with opacity
         height, width = samples.shape[:2]
-        return PIL.Image.frombytes(mode, (width, height), np.ascontiguousarray(samples).tobytes())
-    return picture
+        return PIL.Image.frombytes("CMYK", (width, height), samples.tobytes())
+    return PIL.Image.fromarray(samples)
 
 
 def _palette(picture: PIL.Image.Image, key: object) -> Palette:

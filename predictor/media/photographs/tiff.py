@@ -161,7 +161,7 @@ class TiffPage:
         offsets, lengths = list(self._offsets), list(self._lengths)
         is_shared = len(set(offsets)) < len(offsets)
         for number, (box, planes) in enumerate(self._strips):
-            if not any(_overlap(box, other) for other in painted):
+            if not any(box.meets(other) for other in painted):
                 continue
             part = samples[box.rows, box.columns, planes]
             missing = box.height - part.shape[0], box.width - part.shape[1]
@@ -278,12 +278,3 @@ class TiffPage:
                 struct.pack_into(word, target, field, place)
             target[place : place + len(coded)] = coded
         struct.pack_into(f"{order}H", target, entry.place + 2, kind)
-
-
-def _overlap(first: Box, second: Box) -> bool:
-    return (
-        first.top < second.bottom
-        and second.top < first.bottom
-        and first.left < second.right
-        and second.left < first.right
-    )
