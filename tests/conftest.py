@@ -17,27 +17,17 @@ SmallModel = Callable[..., Path]
 def small_model() -> SmallModel:
     """Write a network of two scales to a path; keywords say more of its provenance."""
     import torch
+    from released import NOWHERE
 
     from predictor.networks import NETWORKS
-    from predictor.weights import Provenance, save_network
-
-    nothing: dict[str, Any] = {
-        "data": "none",
-        "licence": "MIT",
-        "commercial_use": True,
-        "command": "none",
-        "commit": "none",
-        "iterations": 0,
-        "training_time_s": 0,
-        "hardware": "none",
-    }
+    from predictor.weights import save_network
 
     def write(path: Path, **facts: Any) -> Path:
         config, module = NETWORKS["multiscale"]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             network = module(config(context=2, maps=((4,), (6,)), kernels=((3, 3), (3, 3))))
-        save_network(path, "multiscale", network, Provenance(**{**nothing, **facts}))
+        save_network(path, "multiscale", network, NOWHERE.model_copy(update=facts))
         return path
 
     return write

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from released import NOWHERE
 from typer.testing import CliRunner
 
 from pipelines.cli import run as exit_code_of
@@ -23,16 +24,11 @@ from predictor.networks.infogan import (
 )
 from predictor.networks.normalization import measure_statistics
 from predictor.structured_latents import StructuredLatents
-from predictor.weights import Provenance, companion_file, load_network, save_network
+from predictor.weights import companion_file, load_network, save_network
 
 run = CliRunner().invoke
 
 CODES = StructuredLatents(noise=3, categorical=(3, 2), uniform=2)
-
-NOWHERE = Provenance(
-    data="none", licence="MIT", commercial_use=True, command="none", commit="none",
-    iterations=0, training_time_s=0, hardware="none",
-)  # fmt: skip
 
 Row = dict[str, str]
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from released import NOWHERE, released
 from torch import Tensor
 from typer.testing import CliRunner
 
@@ -20,14 +21,9 @@ from predictor.metrics import parzen_log_likelihood
 from predictor.networks import NETWORKS
 from predictor.networks.classifier import Classifier, ClassifierConfig
 from predictor.networks.pixel_units import PixelUnits
-from predictor.weights import Provenance, load_network, save_network
+from predictor.weights import load_network, save_network
 
 run = CliRunner().invoke
-
-PROVENANCE = Provenance(
-    data="none", licence="MIT", commercial_use=True, command="none", commit="none",
-    iterations=0, training_time_s=0, hardware="none",
-)  # fmt: skip
 
 
 def pictures(count: int, seed: int) -> np.ndarray:
@@ -155,12 +151,10 @@ def test_of_data_of_one_part_a_tenth_chooses_the_width(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("models") / "plain.safetensors"
-    config, module = NETWORKS["dense-generator"]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        network = module(config((1, 6, 6), latent=4, hidden=(8,), activations=("relu",)))
-    save_network(path, "dense-generator", network, PROVENANCE, task="gan")
-    return str(path)
+    return released(
+        path, "dense-generator", "gan",
+        shape=(1, 6, 6), latent=4, hidden=(8,), activations=("relu",),
+    )  # fmt: skip
 
 
 def evaluate(*arguments: Any) -> Any:
@@ -196,7 +190,7 @@ def test_a_convolutional_generator_is_measured_too(data: Path, tmp_path: Path) -
     path = tmp_path / "dcgan.safetensors"
     config, module = NETWORKS["dcgan"]
     network = module(config(size=(6, 6), channels=1, latent=4, maps=(4,)))
-    save_network(path, "dcgan", network, PROVENANCE, task="dcgan")
+    save_network(path, "dcgan", network, NOWHERE, task="dcgan")
     done = evaluate(path, data, "--samples", 20, "--json")
     assert done.exit_code == 0, done.output
     (entry,) = json.loads(done.stdout)["results"]
@@ -209,7 +203,7 @@ def classifier(tmp_path_factory: pytest.TempPathFactory) -> str:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         network = Classifier(ClassifierConfig((1, 6, 6), classes=3, maps=(3, 4)))
-    save_network(path, "classifier", network, PROVENANCE, task="classifier")
+    save_network(path, "classifier", network, NOWHERE, task="classifier")
     return str(path)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from released import NOWHERE
 from typer.testing import CliRunner
 
 from pipelines.cli import run as exit_code_of
@@ -21,20 +22,10 @@ from predictor.networks.dcgan import (
     DcganGenerator,
     DcganGeneratorConfig,
 )
-from predictor.weights import Provenance, load_network, save_network
+from predictor.weights import load_network, save_network
 
 run = CliRunner().invoke
 
-NOWHERE = Provenance(
-    data="none",
-    licence="MIT",
-    commercial_use=True,
-    command="none",
-    commit="none",
-    iterations=0,
-    training_time_s=0,
-    hardware="none",
-)
 PIXELS = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), np.uint8)
 
 

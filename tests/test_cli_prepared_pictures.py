@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from released import NOWHERE
 from typer.testing import CliRunner
 
 import predictor
@@ -21,7 +22,7 @@ from predictor.networks.infogan import (
     InfoganGeneratorConfig,
 )
 from predictor.structured_latents import StructuredLatents
-from predictor.weights import Provenance, save_network
+from predictor.weights import save_network
 
 run = CliRunner().invoke
 
@@ -33,10 +34,6 @@ CODES = StructuredLatents(noise=1, categorical=(3,), uniform=1)
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same models twice: ``cut`` of the middles of pictures of 10x10, ``whole`` of pictures."""
     root = tmp_path_factory.mktemp("models")
-    told = Provenance(
-        data="none", licence="MIT", commercial_use=True, command="none", commit="none",
-        iterations=0, training_time_s=0, hardware="none",
-    )  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         plain = DenseGenerator(DenseGeneratorConfig(SHAPE, 4, hidden=(8,), activations=("relu",)))
@@ -55,7 +52,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ("classifier", "classifier", classifier, "classifier", None),
         ):
             path = root / folder / f"{file}.safetensors"
-            save_network(path, name, network, told, task=task, part=part, short_side=short_side)
+            save_network(path, name, network, NOWHERE, task=task, part=part, short_side=short_side)
     return root
 
 

@@ -8,13 +8,14 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from released import NOWHERE
 from typer.testing import CliRunner
 
 from pipelines.cli import run as exit_code_of
 from predictor.analysis import supervised
 from predictor.cli import app
 from predictor.networks.dcgan import DcganDiscriminator, DcganDiscriminatorConfig
-from predictor.weights import Provenance, save_network
+from predictor.weights import save_network
 
 run = CliRunner().invoke
 
@@ -33,17 +34,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     torch.manual_seed(0)
     network = DcganDiscriminator(DcganDiscriminatorConfig(size=(16, 16), channels=1, maps=(4, 6)))
     path = tmp_path_factory.mktemp("weights") / "judge.safetensors"
-    nowhere = Provenance(
-        data="none",
-        licence="MIT",
-        commercial_use=True,
-        command="none",
-        commit="none",
-        iterations=0,
-        training_time_s=0,
-        hardware="none",
-    )
-    save_network(path, "dcgan-discriminator", network, nowhere, task="dcgan")
+    save_network(path, "dcgan-discriminator", network, NOWHERE, task="dcgan")
     return str(path)
 
 

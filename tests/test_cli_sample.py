@@ -3,11 +3,11 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from released import released
 from typer.testing import CliRunner
 
 import predictor
@@ -16,23 +16,8 @@ from predictor.cli import app
 from predictor.errors import OutputExists, SettingsError, UnknownModel
 from predictor.media.images import from_uint8, read_pixels
 from predictor.media.video import open_video
-from predictor.networks import NETWORKS
-from predictor.weights import Provenance, save_network
 
 run = CliRunner().invoke
-
-PROVENANCE = Provenance(
-    data="none", licence="MIT", commercial_use=True, command="none", commit="none",
-    iterations=0, training_time_s=0, hardware="none",
-)  # fmt: skip
-
-
-def released(path: Path, network: str, task: str, **config: Any) -> str:
-    config_type, module = NETWORKS[network]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        save_network(path, network, module(config_type(**config)), PROVENANCE, task=task)
-    return str(path)
 
 
 @pytest.fixture(scope="module")

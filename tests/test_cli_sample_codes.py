@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from released import released
 from torch import Tensor
 from torch.nn import functional
 from typer.testing import CliRunner
@@ -15,9 +16,7 @@ from predictor.analysis.sheets import CAPTION_PX, GAP_PX
 from predictor.cli import app
 from predictor.media.images import from_uint8, read_pixels
 from predictor.media.video import open_video
-from predictor.networks import NETWORKS
 from predictor.structured_latents import StructuredLatents
-from predictor.weights import Provenance, save_network
 
 run = CliRunner().invoke
 
@@ -26,28 +25,12 @@ SIDE = 48  # pictures of 8 are enlarged to it
 STEP = SIDE + GAP_PX
 TOP = 2 * CAPTION_PX
 
-PROVENANCE = Provenance(
-    data="none", licence="MIT", commercial_use=True, command="none", commit="none",
-    iterations=0, training_time_s=0, hardware="none",
-)  # fmt: skip
-
-
-def released(path: Path, network: str, task: str, **config: Any) -> str:
-    config_type, module = NETWORKS[network]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        made = module(config_type(**config))
-        for weight in made.parameters():
-            torch.nn.init.normal_(weight, std=0.7)
-        save_network(path, network, made, PROVENANCE, task=task)
-    return str(path)
-
 
 @pytest.fixture(scope="module")
 def coded(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("models") / "coded.safetensors"
     return released(
-        path, "infogan", "infogan", shape=(1, 8, 8), latents=CODES, dense=6, maps=(4, 3)
+        path, "infogan", "infogan", 0.7, shape=(1, 8, 8), latents=CODES, dense=6, maps=(4, 3)
     )
 
 
@@ -55,7 +38,7 @@ def coded(tmp_path_factory: pytest.TempPathFactory) -> str:
 def labelled(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("models") / "labelled.safetensors"
     return released(
-        path, "labelled-generator", "conditional-gan",
+        path, "labelled-generator", "conditional-gan", 0.7,
         shape=(1, 8, 8), classes=3, latent=5, dense=8, maps=(4, 4),
     )  # fmt: skip
 

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from released import NOWHERE
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
@@ -29,7 +30,7 @@ from predictor.networks.infogan import (
 )
 from predictor.networks.pixel_units import PixelUnits
 from predictor.structured_latents import StructuredLatents
-from predictor.weights import Provenance, companion_file, save_network
+from predictor.weights import companion_file, save_network
 
 run = CliRunner().invoke
 
@@ -155,16 +156,14 @@ def test_rows_and_sections_say_what_was_measured(data: Path) -> None:
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("models") / "coded.safetensors"
-    told = Provenance(
-        data="none", licence="MIT", commercial_use=True, command="none", commit="none",
-        iterations=0, training_time_s=0, hardware="none",
-    )  # fmt: skip
     shape = (1, 6, 6)
     generator = InfoganGenerator(InfoganGeneratorConfig(shape, CODES, dense=5, maps=(3,)))
     reader = InfoganDiscriminator(InfoganDiscriminatorConfig(shape, CODES, (3,), dense=5, read=4))
-    save_network(path, "infogan", generator, told, task="infogan")
+    save_network(path, "infogan", generator, NOWHERE, task="infogan")
     judge = companion_file(path, "discriminator")
-    save_network(judge, "infogan-discriminator", reader, told, task="infogan", part="discriminator")
+    save_network(
+        judge, "infogan-discriminator", reader, NOWHERE, task="infogan", part="discriminator"
+    )
     return str(path)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from released import NOWHERE
 from torch import Tensor
 
 import predictor
@@ -14,12 +15,9 @@ from predictor.analysis.network_scores import network_scores
 from predictor.errors import DamagedWeights, UnknownModel
 from predictor.metrics import frechet_distance
 from predictor.networks.classifier import Classifier, ClassifierConfig
-from predictor.weights import Provenance, save_network
+from predictor.weights import save_network
 
-NOTHING = Provenance(
-    data="none", licence="MIT", commercial_use=True, command="none", commit="none",
-    iterations=0, training_time_s=0, hardware="none", scores={"accuracy_percent": 98.765},
-)  # fmt: skip
+SCORED = NOWHERE.model_copy(update={"scores": {"accuracy_percent": 98.765}})
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +26,7 @@ def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = Classifier(ClassifierConfig((1, 8, 8), classes=3, maps=(4, 6)))
-    save_network(path, "classifier", network, NOTHING, task="classifier")
+    save_network(path, "classifier", network, SCORED, task="classifier")
     return path
 
 

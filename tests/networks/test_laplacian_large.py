@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from released import NOWHERE
 from torch import nn
 
 from predictor.errors import SettingsError, TensorContractError
@@ -18,7 +19,7 @@ from predictor.networks.laplacian_large import (
     LargeDetailGeneratorConfig,
     PairPooling,
 )
-from predictor.weights import Provenance, load_network, save_network
+from predictor.weights import load_network, save_network
 
 
 def parameters(network: nn.Module) -> int:
@@ -89,12 +90,8 @@ def test_a_pyramid_of_them_is_written_and_read(tmp_path: Path) -> None:
     )
     torch.manual_seed(0)
     network = LaplacianGenerator(config).eval()
-    nothing = Provenance(
-        data="none", licence="MIT", commercial_use=True, command="none", commit="none",
-        iterations=0, training_time_s=0, hardware="none",
-    )  # fmt: skip
     path = tmp_path / "pyramid.safetensors"
-    save_network(path, "laplacian-generator", network, nothing, task="lapgan")
+    save_network(path, "laplacian-generator", network, NOWHERE, task="lapgan")
     read, _ = load_network(path)
     assert isinstance(read, LaplacianGenerator)
     assert read.config == config
