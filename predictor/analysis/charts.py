@@ -14,7 +14,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 12, 30, 34
 
 @dataclass(frozen=True)
 class Curve:
-    """One line over the frames ahead, with an interval where there is one."""
+    """One line over the steps 1, 2, …, with an interval where there is one."""
 
     values: Sequence[float]
     low: Sequence[float] = ()
@@ -32,10 +32,12 @@ class _Scale:
         return _HEIGHT - _BOTTOM - share * (_HEIGHT - _TOP - _BOTTOM)
 
 
-def line_chart(title: str, curves: Mapping[str, Curve], *, zero: bool = False) -> str:
+def line_chart(
+    title: str, curves: Mapping[str, Curve], *, zero: bool = False, step: str = "frame"
+) -> str:
     """Return an SVG of `curves` over 1, 2, …; `zero` draws the line that a gain must exceed.
 
-    Each point says its value to whoever points at it. NaN interrupts a curve.
+    Each point says its `step` and value to whoever points at it. NaN interrupts a curve.
     """
     known = [
         value
@@ -48,15 +50,15 @@ def line_chart(title: str, curves: Mapping[str, Curve], *, zero: bool = False) -
     scale = _padded(known)
     count = max((len(curve.values) for curve in curves.values()), default=1)
 
-    def x(step: int) -> float:
+    def x(number: int) -> float:
         span = _WIDTH - _LEFT - _RIGHT
-        return _LEFT + span * (0.5 if count == 1 else (step - 1) / (count - 1))
+        return _LEFT + span * (0.5 if count == 1 else (number - 1) / (count - 1))
 
     parts = [_opened(title), *_grid(scale)]
     parts += [
-        f'<text x="{x(step):.1f}" y="{_HEIGHT - 16}" class="tick" text-anchor="middle">'
-        f"{step}</text>"
-        for step in range(1, count + 1)
+        f'<text x="{x(number):.1f}" y="{_HEIGHT - 16}" class="tick" text-anchor="middle">'
+        f"{number}</text>"
+        for number in range(1, count + 1)
     ]
     if zero:
         parts.append(_line(_LEFT, scale.y(0), _WIDTH - _RIGHT, scale.y(0), "axis"))
@@ -70,7 +72,7 @@ def line_chart(title: str, curves: Mapping[str, Curve], *, zero: bool = False) -
             )
             parts += [
                 f'<circle cx="{x(s):.1f}" cy="{scale.y(v):.1f}" r="3" fill="{curve.colour}">'
-                f"<title>{escape(name)}, frame {s}: {v:.3f}</title></circle>"
+                f"<title>{escape(name)}, {escape(step)} {s}: {v:.3f}</title></circle>"
                 for s, v in run
             ]
     return "".join([*parts, "</svg>"])

@@ -103,7 +103,7 @@ def _reliability(evaluation: ClassificationEvaluation) -> str:
         for name, values in (("said", bins.confidence), ("true", bins.accuracy))
     }
     count = len(bins.counts)
-    chart = line_chart("Sure by, and right, in %", curves)
+    chart = line_chart("Sure by, and right, in %", curves, step="bin")
     rows = [table_row(["sure by, %", "pictures", "said, %", "true, %"], "th")] + [
         table_row(
             [

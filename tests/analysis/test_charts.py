@@ -18,6 +18,12 @@ def circles(svg: str) -> list[tuple[float, float, str]]:
     ]
 
 
+def test_a_point_says_its_step_and_its_value() -> None:
+    svg = line_chart("t", {"said": Curve([1.0, 2.0])}, step="bin")
+    assert "said, bin 2: 2.000" in svg
+    assert "frame" not in svg
+
+
 def test_points_stand_in_proportion_to_their_values() -> None:
     points = circles(line_chart("t", {"m": Curve([1.0, 2.0, 4.0])}))
     (x1, y1, _), (x2, y2, _), (x3, y3, _) = points
