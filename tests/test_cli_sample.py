@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import predictor
 from predictor.analysis.sheets import CAPTION_PX, GAP_PX, numbered_sheet, sheet
 from predictor.cli import app
 from predictor.errors import OutputExists, SettingsError, UnknownModel
+from predictor.image_sampler import BATCH, ImageSampler
 from predictor.media.images import from_uint8, read_pixels
 from predictor.media.video import open_video
 
@@ -66,6 +68,25 @@ def test_folder_has_one_picture_a_number(model: str, tmp_path: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == [f"{k:06d}.png" for k in range(3)]
     for number in range(3):
         assert same(folder / f"{number:06d}.png", images[number])
+
+
+def test_a_folder_of_any_number_is_made_a_batch_at_a_time(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    images = ImageSampler.images
+
+    def counted(self: ImageSampler, latents: torch.Tensor, *rest: Any) -> torch.Tensor:
+        asked.append(len(latents))
+        return images(self, latents, *rest)
+
+    expected = predictor.load(model).sampled(BATCH + 5)
+    monkeypatch.setattr(ImageSampler, "images", counted)
+    done(model, "-o", tmp_path / "out", "-n", str(BATCH + 5), "--images")
+    assert asked == [BATCH, 5]
+    files = sorted((tmp_path / "out").iterdir())
+    assert len(files) == BATCH + 5
+    assert same(files[-1], expected[-1])
 
 
 def test_classes_are_rows_or_folders(labelled: str, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ VIDEO_WIDTH_PX = 256
 
 _logger = logging.getLogger(__name__)
 
-_OWN_FILES = re.compile(r"(\d+/)?\d{6}\.png")
+_OWN_FILES = re.compile(r"(\d+/)?\d{6,}\.png")
 
 
 @dataclass(frozen=True)
@@ -174,18 +174,17 @@ def _held(labels: Sequence[int] | None, steps: int) -> list[int] | None:
 
 
 def _write_images(sampler: ImageSampler, request: SampleRequest) -> None:
+    """Write the pictures a batch at a time, so that any number takes the same memory."""
     with whole_folder(request.output) as partial:
-        if request.classes is None:
-            _write_numbered(partial, sampler.images(*_numbered(sampler, request)))
-            return
-        for label, images in zip(request.classes, _by_class(sampler, request), strict=True):
-            (partial / str(label)).mkdir()
-            _write_numbered(partial / str(label), images)
-
-
-def _write_numbered(folder: Path, images: Tensor) -> None:
-    for number, image in enumerate(images):
-        write_png(folder / f"{number:06d}.png", image.expand(3, -1, -1))
+        for label in (None,) if request.classes is None else request.classes:
+            folder = partial if label is None else partial / str(label)
+            folder.mkdir(exist_ok=True)
+            for start in range(0, request.count, BATCH):
+                numbers = range(start, min(start + BATCH, request.count))
+                labels = sampler.labels(numbers) if label is None else [label] * len(numbers)
+                images = sampler.images(sampler.latents(request.seed, numbers), labels)
+                for number, image in zip(numbers, images, strict=True):
+                    write_png(folder / f"{number:06d}.png", image.expand(3, -1, -1))
 
 
 def _varied_sheet(sampler: ImageSampler, request: SampleRequest, sweeps: Sequence[Sweep]) -> Tensor:
