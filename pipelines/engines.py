@@ -27,7 +27,7 @@ Known = TypeVar("Known")
 
 @dataclass(frozen=True)
 class Settled(Generic[Known]):
-    """What needs no work, and comes back in its place among the tasks."""
+    """A task whose result is known: it is yielded in its place, and nothing is run for it."""
 
     value: Known
 
@@ -163,7 +163,7 @@ def _attempted(run: Callable[[Task], Done], task: Task) -> Carried[Task, Done]:
 
 
 def _begin(prepare: Callable[[], None] | None) -> None:
-    """Begin a process: Ctrl-C is its parent's business, and it does not outlive that."""
+    """Set a worker process up: Ctrl-C is left to its parent, and it ends when its parent does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None

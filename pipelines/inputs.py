@@ -14,7 +14,7 @@ class Inputs:
     """What was named, in that order."""
 
     entries: dict[Path, PredictorError | None]
-    """Each clip once; with an error where a name stands for none."""
+    """Each clip once, with None; a name that gives no clip, with the error that says why."""
     is_batch: bool
     """True for several names, a glob of several files, or a folder of videos."""
 

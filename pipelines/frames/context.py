@@ -134,7 +134,8 @@ def context_of(reader: VideoReader, length: int, until: Fraction | None = None) 
 def require_not_behind(info: VideoInfo, at: Fraction, last: Fraction, step: Fraction) -> None:
     """Raise `NotEnoughFrames` if the clip's last frame, at `last` s, is long over at `at` s.
 
-    Players call the end of the sound the length of a video: up to a frame of `step` s later.
+    A frame of `step` s more is allowed: what players show as the length of a video may be the end
+    of its sound, which comes that much later.
     """
     if at > last + 2 * step:
         raise NotEnoughFrames(

@@ -26,7 +26,7 @@ from predictor.errors import PredictorError, UnreadableImage
 
 @dataclass(frozen=True)
 class PlannedPhotograph:
-    """What is there: to be written, or written by an earlier run."""
+    """An output that would be written, or that an earlier run wrote."""
 
     output: Path
     mask: Path | None = None
@@ -55,11 +55,11 @@ def inpainted(
     preview: int | None = None,
     is_planned: bool = False,
 ) -> Iterator[Outcome]:
-    """Yield the outcome of each photograph of `named`, which are not listed before.
+    """Yield the outcome of each photograph of `named`; folders are listed as it gets to them.
 
     Where all go to one folder, it gets the manifest. With `preview`, only so many are filled, and
-    a sheet of them is written. `is_planned` only says what would be done. Where there is none, the
-    first name fails.
+    a sheet of them is written. `is_planned` only says what would be done. Where there is no
+    photograph at all, the first name fails.
     """
     listed = itertools.islice(named, preview)
     first = next(listed, None)

@@ -47,9 +47,9 @@ class Sources:
     output: Path | None
     """The file or folder of ``-o``."""
     left_out: tuple[Path, ...] = ()
-    """Folders and files below the inputs that are none: those of masks."""
+    """Folders and files below the inputs that are not inputs themselves: the masks."""
     suffix: str | None = None
-    """Of outputs in a format that was asked for."""
+    """That of all outputs where a format was asked for; None keeps those of the inputs."""
     others: int = 0
     """Files seen in folders that are no pictures, and are left alone."""
 

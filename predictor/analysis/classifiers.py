@@ -95,7 +95,7 @@ def classified_pictures(classifiers: Sequence[ImageClassifier], path: Path) -> A
 
 
 def common_fit(classifiers: Sequence[ImageClassifier]) -> Fit:
-    """Return how pictures become those that all take.
+    """Return how pictures are resized and cropped to what all of `classifiers` take.
 
     Raises `UnknownModel` if two differ in it, or in the classes that they tell.
     """

@@ -15,7 +15,7 @@ from predictor.image_sampler import ImageSampler
 from predictor.latents import bounds
 
 COLUMNS = 10
-"""Values that a code which is no category takes on a sheet."""
+"""Values that are shown of a code that is not categorical."""
 
 WIDEST = 2.0
 """How far it goes each way where nothing else is asked for, as in the paper's figures."""
@@ -30,7 +30,7 @@ class Sweep:
     name: str
     """``c1`` and on for codes, ``z0`` and on for plain noise."""
     columns: slice
-    """The numbers of a latent vector that it is."""
+    """Where it lies in a latent vector."""
     values: Tensor
     """``(V,)``; of a categorical code the categories."""
     is_categorical: bool

@@ -11,12 +11,12 @@ DISCRIMINATOR = "discriminator"
 
 
 def load_encoder(name_or_file: str | os.PathLike[str]) -> tuple[ImageEncoder, int | None]:
-    """Return the encoder of a bundled model, of a weights file or of a model folder.
+    """Return the encoder of a model, and the length that shorter sides are resized to for it.
 
-    Beside it what the shorter side of its pictures is resized to, as the file says. It is the
-    network that people run, or the discriminator that was released with it. A folder with the
-    arrays that Radford et al. released is a model too. Raises `UnknownModel`, also for a model
-    without an encoder, and `DamagedWeights`.
+    The model is a bundled one, a weights file, a model folder, or a folder with the arrays that
+    Radford et al. released. Its encoder is the network that people run, or the discriminator that
+    was released with it. The length is None where pictures are resized no further than needed.
+    Raises `UnknownModel`, also for a model without an encoder, and `DamagedWeights`.
     """
     name = os.fspath(name_or_file)
     if holds_theano_weights(Path(name)):

@@ -17,7 +17,7 @@ SEEN_BY_NETWORKS = 5000
 SPLITS = 10
 
 COMPARED = 2000
-"""Of both for precision, recall, repetition and memory."""
+"""Pictures, and samples, that precision, recall, repetition and memory compare, at most."""
 
 _logger = logging.getLogger(__name__)
 

@@ -35,7 +35,7 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "infogan": (*_OF_IMAGES, "labelled"),
     "improved-gan": ("others",),
 }
-"""Those of other tasks, and of generators that have more."""
+"""The options of the other tasks, and of the generators that have more than those."""
 
 
 def evaluate(

@@ -130,7 +130,7 @@ def reproduce(
 
 
 def _refuse(context: typer.Context, names: tuple[str, ...], of: str) -> None:
-    """Raise a usage error if one of the options `names` was given, which `of` has not."""
+    """Raise a usage error if one of the options `names` was given, which `of` does not take."""
     flags = {"listed": "list", "overrides": "set"}
     for name in names:
         source = context.get_parameter_source(name)

@@ -24,7 +24,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Fit:
-    """How pictures of any size become those that are kept."""
+    """How pictures of any size are resized and cropped before they are kept."""
 
     size: tuple[int, int]
     """Height and width of an example."""
@@ -36,7 +36,7 @@ class Fit:
 
 
 def fit_of_shape(shape: tuple[int, int, int], short_side: int | None = None) -> Fit:
-    """Return the fit for what takes pictures of `shape` ``(C, H, W)``: the middle of each."""
+    """Return the fit for a network of pictures of `shape` ``(C, H, W)``: the middle of each."""
     channels, height, width = shape
     return Fit((height, width), 1 if channels == 1 else 3, short_side)
 
