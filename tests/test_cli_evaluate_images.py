@@ -148,6 +148,13 @@ def test_of_data_of_one_part_a_tenth_chooses_the_width(tmp_path: Path) -> None:
         evaluated_images(ImageSampler(Shows(pictures(50, 2))), path, samples=50)
 
 
+def test_few_pictures_are_refused_also_beside_those_that_choose_the_width(tmp_path: Path) -> None:
+    path = tmp_path / "d.npz"
+    np.savez(path, x_train=pictures(40, 0), x_val=pictures(30, 3), x_test=pictures(2, 1))
+    with pytest.raises(UnusableData, match="has 2 pictures in its part test, expected 10"):
+        evaluated_images(ImageSampler(Shows(pictures(50, 2))), path, samples=50)
+
+
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("models") / "plain.safetensors"

@@ -26,6 +26,9 @@ from predictor.metrics import (
     precision_and_recall,
 )
 
+FEWEST_PICTURES = 10
+"""Of the part measured: a tenth may choose the width, and neighbours among them are compared."""
+
 SHEET_SAMPLES, SHEET_NEIGHBOURS = 12, 5
 
 _logger = logging.getLogger(__name__)
@@ -111,7 +114,7 @@ def evaluated_images(
     pictures of ``val``; where there are none beside the part measured, on a tenth of that part, at
     most a thousand, which the likelihood leaves out. A model with classes needs labels. In the
     features of each of `networks` test pictures and samples are compared again. Raises
-    `UnusableData`.
+    `UnusableData`, also for fewer than `FEWEST_PICTURES` in the part measured.
     """
     collection = open_images(path)
     if sampler.classes is not None:
@@ -129,10 +132,15 @@ def evaluated_images(
         parts[name], unread = fitted_part(collection, name, fit)
         skipped += unread
     test = parts[measured]
+    if len(test) < FEWEST_PICTURES:
+        raise UnusableData(
+            f"{path} has {len(test)} pictures in its part {measured}, expected {FEWEST_PICTURES} "
+            "or more to measure samples by"
+        )
     if has_validation:
         likely, choosing = test, _some(parts[VALIDATION], CHOOSING)
     else:
-        likely, choosing = _without_a_tenth(path, measured, test)
+        likely, choosing = _without_a_tenth(test)
     _logger.info("%d samples against %d pictures", samples, len(test))
     likelihood = sampled_likelihood(sampler, values, likely.images(), choosing.images())
     test_images = test.images()
@@ -178,14 +186,9 @@ def _some(pictures: Pictures, count: int) -> Pictures:
     return pictures.rows(spaced_rows(len(pictures), count))
 
 
-def _without_a_tenth(path: Path, part: str, pictures: Pictures) -> tuple[Pictures, Pictures]:
+def _without_a_tenth(pictures: Pictures) -> tuple[Pictures, Pictures]:
     """Return the pictures but for a tenth of them, evenly spaced, and that tenth."""
     count = len(pictures)
-    if count < 10:
-        raise UnusableData(
-            f"{path} has {count} pictures in its part {part}, expected 10 or more: a "
-            "tenth chooses the width of the Parzen window"
-        )
     chosen = spaced_rows(count, min(CHOOSING, count // 10))
     return pictures.rows(np.setdiff1d(np.arange(count), chosen)), pictures.rows(chosen)
 
