@@ -46,6 +46,13 @@ def uses_bfloat16(precision: str, device: torch.device) -> bool:
     return precision == "bf16" or (precision == "auto" and _multiplies_bfloat16(device))
 
 
+def usable_cores() -> int:
+    """Return how many cores this process may use, which can be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def is_out_of_memory(error: Exception) -> bool:
     """Return whether `error` is a failed allocation: on a processor torch has no type for it."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -19,7 +19,7 @@ from pipelines.inpaint.sources import Source
 from pipelines.outputs import check_output
 from pipelines.progress import progress_bar
 from predictor.classical_fill import METHODS, ClassicalInpainter
-from predictor.devices import chosen_device, is_out_of_memory
+from predictor.devices import chosen_device, is_out_of_memory, usable_cores
 from predictor.errors import OutOfDeviceMemory, PredictorError
 from predictor.media.encoding import EncodingOptions
 from predictor.media.photographs.photograph import MOST_PIXELS, Saving
@@ -179,9 +179,8 @@ def require_usable(settings: InpaintSettings) -> None:
 
 def usual_workers(settings: InpaintSettings) -> int:
     """Return how many processes fill at once: one a core, few where they share a GPU's memory."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     is_on_gpu = settings.model not in METHODS and chosen_device(settings.device).type != "cpu"
-    return min(cores or 1, MOST_ON_A_GPU) if is_on_gpu else cores or 1
+    return min(usable_cores(), MOST_ON_A_GPU) if is_on_gpu else usable_cores()
 
 
 def share_cores(workers: int) -> None:

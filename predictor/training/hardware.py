@@ -1,7 +1,6 @@
 """What a run computes on and how fast it may: resolved from its settings and from the machine."""
 
 import contextlib
-import os
 import platform
 import sys
 from collections.abc import Iterator
@@ -11,7 +10,12 @@ from typing import Literal
 import torch
 
 from predictor import __version__
-from predictor.devices import chosen_device, is_out_of_memory, uses_bfloat16
+from predictor.devices import (
+    chosen_device,
+    is_out_of_memory,
+    usable_cores,
+    uses_bfloat16,
+)
 from predictor.errors import OutOfDeviceMemory
 from predictor.systems.settings import RunSettings
 
@@ -59,10 +63,9 @@ def hardware_for(settings: RunSettings) -> Hardware:
     precision: Literal["fp32", "bf16"] = (
         "bf16" if uses_bfloat16(settings.precision, device) else "fp32"
     )
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     workers = settings.workers
     if workers is None:
-        workers = min(8, max(1, (cores or 1) - 1)) if device.type == "cuda" else 1
+        workers = min(8, max(1, usable_cores() - 1)) if device.type == "cuda" else 1
     return Hardware(
         device=device,
         precision=precision,
