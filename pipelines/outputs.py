@@ -136,7 +136,7 @@ def check_output(output: Path, inputs: Iterable[Path], overwrite: bool = False) 
     where it is there already without `overwrite`; `OutputNotWritten` where a folder has its name.
     """
     for source in inputs:
-        if _is_same_file(output, source):
+        if is_same_file(output, source):
             raise OutputIsInput(f"{output}: the output is the input {source}; choose another -o")
     require_free(output, overwrite)
 
@@ -148,14 +148,15 @@ def check_output_folder(folder: Path, inputs: Iterable[Path], overwrite: bool = 
     refused also with `overwrite`.
     """
     for source in inputs:
-        if _is_same_file(folder, source):
+        if is_same_file(folder, source):
             raise OutputIsInput(
                 f"{folder}: the output is the input {source}; choose another folder"
             )
     require_free_folder(folder, overwrite, _NUMBERED_IMAGE)
 
 
-def _is_same_file(first: Path, second: Path) -> bool:
+def is_same_file(first: Path, second: Path) -> bool:
+    """Return whether two paths lead to one place, through links too; neither need be there."""
     if os.path.exists(first) and os.path.exists(second):
         return os.path.samefile(first, second)
     return os.path.realpath(first) == os.path.realpath(second)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.outputs import output_paths, require_folder_name
+from pipelines.outputs import is_same_file, output_paths, require_folder_name
 from predictor.errors import OutputIsInput, PredictorError, SettingsError, UnreadableImage
 from predictor.media.images import IMAGE_SUFFIXES, is_video_path
 from predictor.whole_files import PARTIAL
@@ -98,7 +98,7 @@ class Sources:
         if self.is_batch and self.output is not None:
             require_folder_name(self.output)
         for name in self.names:
-            if self.folder is not None and name.is_dir() and _is_same(self.folder, name):
+            if self.folder is not None and name.is_dir() and is_same_file(self.folder, name):
                 raise OutputIsInput(f"-o {self.folder} is the input folder; choose another")
 
     def _files(self, files: Sequence[Path]) -> Iterator[Source]:
@@ -154,7 +154,7 @@ class Sources:
         if path.name.startswith(".") or path.stem.endswith(MARKER) or path.suffix == PARTIAL:
             return True
         others = (*self.left_out, *(() if self.folder is None else (self.folder,)))
-        return any(path.name == other.name and _is_same(path, other) for other in others)
+        return any(path.name == other.name and is_same_file(path, other) for other in others)
 
 
 def named_sources(
@@ -210,9 +210,3 @@ def _places(folders: Sequence[Path]) -> list[Path]:
         return names
     top = os.path.commonpath([folder.parent for folder in absolute])
     return [folder.relative_to(top) for folder in absolute]
-
-
-def _is_same(first: Path, second: Path) -> bool:
-    if os.path.exists(first) and os.path.exists(second):
-        return os.path.samefile(first, second)
-    return os.path.realpath(first) == os.path.realpath(second)
