@@ -1,12 +1,13 @@
-"""What a whole command takes, in a process of its own: time and memory."""
+"""What work takes: time, and of a whole command in a process of its own memory too."""
 
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import perf_counter
 
 _MEASURED = """
 import json, os, subprocess, sys, time
@@ -29,6 +30,13 @@ class Cost:
     peak_memory_gb: float
     """Largest resident set, 10^9 bytes."""
     stdout: str
+
+
+def time_of(work: Callable[[], object]) -> float:
+    """Return the seconds that `work` takes."""
+    start = perf_counter()
+    work()
+    return perf_counter() - start
 
 
 def command_cost(arguments: Sequence[str]) -> Cost:

@@ -1,6 +1,6 @@
 """The numbers promised of `predictor frames`, measured here and now: quality and speed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from pipelines.benchmark.clips import copy_repeated, moving_frames, write_clip
-from pipelines.benchmark.costs import command_cost
+from pipelines.benchmark.costs import command_cost, time_of
 from pipelines.benchmark.rows import Row
 from pipelines.frames.clip import predict_frames
 from pipelines.frames.prediction import NextFrames, load
@@ -94,7 +94,7 @@ def _frame_times(network: NextFrames, count: int) -> list[float]:
     times = []
     for start in range(count + 1):
         clip = frames[:, start : start + network.context_frames]
-        times.append(_time(lambda clip=clip: list(network.after(clip, 1))))  # type: ignore[misc] # bound now
+        times.append(time_of(lambda clip=clip: list(network.after(clip, 1))))  # type: ignore[misc] # bound now
     return times[1:]
 
 
@@ -104,7 +104,7 @@ def _paper_time() -> float:
     frames = torch.stack([*moving_frames(PAPER_SIZE, paper.context)])[None]
     clip = rescaled(frames, (-1.0, 1.0), paper.pixel_range)
     with torch.no_grad():
-        return min(_time(lambda: paper(clip)) for _ in range(2))
+        return min(time_of(lambda: paper(clip)) for _ in range(2))
 
 
 def _next_row(network: NextFrames, folder: Path, duration_s: int, frame_s: float) -> Row:
@@ -135,7 +135,7 @@ def _next_row(network: NextFrames, folder: Path, duration_s: int, frame_s: float
 
 
 def _append_rows(network: NextFrames, clip: Path, folder: Path, duration_s: int) -> Iterator[Row]:
-    copy_s = _time(lambda: copy_repeated(clip, folder / "copy.mp4"))
+    copy_s = time_of(lambda: copy_repeated(clip, folder / "copy.mp4"))
     result = predict_frames(clip, 8, model=network, output=folder / "long-out.mp4")
     beyond = result.seconds["total"] - result.seconds["predict"] - copy_s
     what = f"append to {duration_s // 60} min of 1080p H.264"
@@ -158,9 +158,3 @@ def _memory_rows(model: str, short: Path, long: Path, folder: Path, long_s: int)
 
 def _help_time() -> float:
     return median(command_cost(["--help"]).time_s for _ in range(5))
-
-
-def _time(work: Callable[[], object]) -> float:
-    start = perf_counter()
-    work()
-    return perf_counter() - start

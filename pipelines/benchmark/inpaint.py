@@ -1,7 +1,7 @@
 """The numbers promised of `predictor inpaint`, measured here and now: quality and speed."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,7 @@ import PIL.Image
 import torch
 
 from pipelines.benchmark.clips import moving_frames
-from pipelines.benchmark.costs import command_cost
+from pipelines.benchmark.costs import command_cost, time_of
 from pipelines.benchmark.rows import Row
 from pipelines.inpaint.batch import filled_photographs
 from pipelines.inpaint.photograph import FilledPhotograph
@@ -107,8 +107,8 @@ def _large_rows(folder: Path, model: str) -> Iterator[Row]:
             Source(path, Path(path.name), folder / f"{kind}-out.jpg"), settings
         )
         filled(request)
-        own = median(_time(partial(filled, request)) for _ in range(3))
-        again = median(_time(partial(_encoded_again, path, is_progressive)) for _ in range(3))
+        own = median(time_of(partial(filled, request)) for _ in range(3))
+        again = median(time_of(partial(_encoded_again, path, is_progressive)) for _ in range(3))
         yield Row(
             f"24-megapixel {kind} JPEG, one 200x200 hole: time over decoding and encoding",
             own / again,
@@ -134,9 +134,3 @@ def _write_folder(photos: Path, masks: Path, count: int) -> None:
         generator = torch.Generator().manual_seed(number)
         mask = drawn_mask("strokes", (SIDE, SIDE), (0.1, 0.3), generator)[0]
         PIL.Image.fromarray((255 * mask).byte().numpy()).save(masks / f"{number:04}.png")
-
-
-def _time(work: Callable[[], object]) -> float:
-    start = perf_counter()
-    work()
-    return perf_counter() - start
