@@ -17,6 +17,9 @@ from predictor.media.images import is_image_path, read_image
 LIGHT = 0.5
 """Grey level, of 1, above which a pixel is missing."""
 
+REMEMBERED = 128
+"""Files kept in memory, a bit a pixel: 200 MB for masks of twelve megapixels."""
+
 TRIES = 50
 """Cuts tried before the file is used whole."""
 
@@ -76,11 +79,17 @@ def _image_paths(folder: Path) -> list[Path]:
     return sorted(found)
 
 
-@functools.lru_cache(maxsize=512)
 def _light(path: Path) -> NDArray[np.uint8]:
     """Return 1 where the picture at `path` is light; raises `UnreadableImage`."""
-    grey = read_image(path).mean(0)
-    return (grey > 2 * LIGHT - 1).numpy().astype(np.uint8)
+    bits, size = _light_bits(path)
+    return np.unpackbits(bits, count=size[0] * size[1]).reshape(size)
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _light_bits(path: Path) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+    """Return what `_light` returns, packed, and its size."""
+    light = (read_image(path).mean(0) > 2 * LIGHT - 1).numpy()
+    return np.packbits(light), (light.shape[0], light.shape[1])
 
 
 def _cut(mask: NDArray[np.uint8], size: tuple[int, int], generator: Generator) -> NDArray[np.uint8]:

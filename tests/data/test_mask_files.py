@@ -1,5 +1,6 @@
 """A user's own masks, and how often they and drawn ones come."""
 
+import tracemalloc
 from pathlib import Path
 
 import cv2
@@ -90,3 +91,18 @@ def test_kinds_come_as_often_as_they_should(folder: Path) -> None:
 def test_settings_that_cannot_work(values: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         MaskSettings.model_validate(values)
+
+
+def test_masks_are_remembered_in_a_bit_a_pixel(tmp_path: Path) -> None:
+    pixels = np.zeros((1200, 1000), np.uint8)
+    pixels[:500] = 255
+    for number in range(4):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), pixels)
+    tracemalloc.start()
+    try:
+        files = MaskFiles(tmp_path)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(files.names) == 4
+    assert kept < 4 * pixels.size / 4
