@@ -310,5 +310,8 @@ def test_recipe_of_mnist_is_the_code_s() -> None:
     assert optimizer.learning_rate * optimizer.learning_rate_factor(50_000) == pytest.approx(
         0.1 * 1.000004**-50_000
     )
-    assert [optimizer.momentum_at(500 * epoch) for epoch in (0, 250)] == [0.5, 0.7]
+    # pylearn2, MomentumAdjustor: the 1st epoch has .5, the e-th .2 (e - 1) / 249 more
+    assert [optimizer.momentum_at(500 * e - 1) for e in (1, 2, 250, 300)] == pytest.approx(
+        [0.5, 0.5 + 0.2 / 249, 0.7, 0.7]
+    )
     assert sum(p.numel() for p in build(chosen).networks["generator"].parameters()) == 2_503_984
