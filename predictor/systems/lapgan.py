@@ -47,8 +47,10 @@ _DESCENT = OptimizerSettings(
     final_momentum=0.8,
     momentum_epochs=(0, 375),
     epoch_iterations=781,
+    dampened=True,
 )
-"""Of the paper: .0008 more momentum an epoch, 50,000 pictures over half a batch."""
+"""Of the paper: .0008 more momentum an epoch, 50,000 pictures over half a batch. The form of the
+momentum, of which it says nothing, is that of the code."""
 
 
 class GateSettings(Table):

@@ -58,6 +58,8 @@ class Optimizer:
     """Factor on `learning_rate` at an iteration (0-based); None keeps it constant."""
     momentum_at: Callable[[int], float] | None = None
     """Momentum of sgd at an iteration (0-based); None keeps `momentum`."""
+    is_dampened: bool = False
+    """Whether a gradient enters the velocity of sgd weighted by 1 - momentum."""
 
 
 @dataclass(frozen=True)

@@ -167,6 +167,9 @@ class OptimizerSettings(Table):
     momentum_epochs: tuple[int, int] = (0, 1)
     """From which epoch to which, of `epoch_iterations` each; it stays within an epoch."""
     epoch_iterations: int = Field(1, ge=1)
+    dampened: bool = False
+    """Weigh the gradient by 1 - momentum where it enters the velocity of sgd, so that momentum does
+    not lengthen the steps: what optim.sgd of Torch does unless it is told otherwise."""
     betas: tuple[float, float] = (0.9, 0.999)
     epsilon: float = Field(1e-8, gt=0)
     """Added to the root of the second moment of adam and adamw."""
@@ -198,6 +201,7 @@ class OptimizerSettings(Table):
             gradient_norm_limit=self.gradient_norm_limit or None,
             learning_rate_factor=factor,
             momentum_at=self._momentum_at(),
+            is_dampened=self.dampened,
         )
 
     def scaled(self, share: float) -> "OptimizerSettings":

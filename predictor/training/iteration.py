@@ -145,6 +145,8 @@ class _Iteration:
             group["lr"] = rate
             if phase.optimizer.momentum_at is not None:
                 group["momentum"] = phase.optimizer.momentum_at(number)
+            if phase.optimizer.is_dampened:
+                group["dampening"] = group["momentum"]
         optimizer.step()
         optimizer.zero_grad()
         self.measured[f"learning_rate/{phase.name}"] = rate

@@ -124,7 +124,11 @@ TINY: dict[str, tuple[Callable[[Path], None], list[dict[str, Any]]]] = {
                 "generator": {"network": "dense-generator", "latent": 4, "hidden": [8, 6]},
                 "discriminator": {"network": "dense-discriminator", "hidden": [6, 4]},
                 "schedule": "simultaneous",
-                "generator_optimizer": {"final_momentum": 0.7, "momentum_epochs": [0, 3]},
+                "generator_optimizer": {
+                    "final_momentum": 0.7,
+                    "momentum_epochs": [0, 3],
+                    "dampened": True,
+                },
             },
             {
                 **SMALL_IMAGES,

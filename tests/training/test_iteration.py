@@ -205,6 +205,24 @@ def test_momentum_follows_its_schedule() -> None:
         assert weights(state)[0] == pytest.approx(expected)
 
 
+def test_dampened_momentum_is_a_mean_of_gradients() -> None:
+    """Of Torch, optim.sgd: the first gradient, then v = m v + (1 - m) g."""
+    moments = (0.5, 0.25, 0.75)
+    optimizer = Optimizer("sgd", RATE, momentum_at=lambda i: moments[i], is_dampened=True)
+    state = state_of(phase("a", optimizer=optimizer))
+    draw = stream(1.0, 3.0, -2.0)
+    velocity, expected = 3.0, 2.0
+    for momentum, gradient in zip(moments, (3.0, 9.0, -6.0), strict=True):  # the batch times b
+        run_iteration(state, draw, 0, CPU)
+        velocity = momentum * velocity + (1 - momentum) * gradient
+        expected -= RATE * velocity
+        assert weights(state)[0] == pytest.approx(expected)
+    fixed = state_of(phase("a", optimizer=Optimizer("sgd", RATE, momentum=0.9, is_dampened=True)))
+    for _ in range(2):
+        run_iteration(fixed, lambda: {"x": torch.ones(1)}, 0, CPU)
+    assert weights(fixed)[0] == pytest.approx(2 - 2 * RATE * 3)  # no longer than without momentum
+
+
 def test_learning_rate_follows_its_factor_from_iteration_zero() -> None:
     optimizer = Optimizer("sgd", RATE, learning_rate_factor=lambda iteration: 0.5**iteration)
     state = state_of(phase("a", optimizer=optimizer))
@@ -238,7 +256,9 @@ def test_measuring_in_detail_changes_nothing() -> None:
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
 def test_optimizers_are_those_of_pytorch(optimizer: Any) -> None:
-    chosen = Optimizer(optimizer, RATE, momentum=0.9, betas=(0.5, 0.9), weight_decay=0.1)
+    chosen = Optimizer(
+        optimizer, RATE, momentum=0.9, betas=(0.5, 0.9), epsilon=2.0, weight_decay=0.1
+    )
     state = state_of(phase("a", optimizer=chosen))
     weight = nn.Parameter(torch.tensor(2.0))
     reference: torch.optim.Optimizer
@@ -246,7 +266,7 @@ def test_optimizers_are_those_of_pytorch(optimizer: Any) -> None:
         reference = torch.optim.SGD([weight], RATE, momentum=0.9, weight_decay=0.1)
     else:
         kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[optimizer]
-        reference = kind([weight], RATE, betas=(0.5, 0.9), weight_decay=0.1)
+        reference = kind([weight], RATE, betas=(0.5, 0.9), eps=2.0, weight_decay=0.1)
     draw = stream(1.0, 1.0)
     for _ in range(2):
         run_iteration(state, draw, 0, CPU)
