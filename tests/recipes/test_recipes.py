@@ -70,6 +70,7 @@ def test_the_recipes_of_dcgan_are_the_published_variants() -> None:
         "dcgan-torch": "torch",
         "dcgan-faces": "theano-faces",
         "dcgan-svhn": "theano-svhn",
+        "dcgan-imagenet": "theano-imagenet",
     }.items():
         settings = validated_settings(DcganSettings, load_recipe(name).settings)
         found = settings.generator.config(), settings.discriminator.config()
@@ -80,6 +81,7 @@ def test_the_recipes_of_dcgan_are_the_published_variants() -> None:
         "dcgan-torch": ("simultaneous", 64),
         "dcgan-faces": ("odd_even", 128),
         "dcgan-svhn": ("odd_even", 64),
+        "dcgan-imagenet": ("odd_even", 128),
     }
 
 
