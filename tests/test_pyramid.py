@@ -83,3 +83,20 @@ def test_resizing_averages_on_the_way_down_and_keeps_a_constant():
     for size in ((14, 14), (5, 3)):
         torch.testing.assert_close(resized(constant, size), torch.full((1, 3, *size), 0.3))
     assert resized(constant.bfloat16(), (4, 4)).dtype == torch.float32
+
+
+def test_resizing_is_bilinear_with_a_filter_as_wide_as_the_step():
+    """The weights of every pixel, by hand: a triangle over two pixels each way on the way down."""
+    impulses = torch.eye(8)[:, None, None]  # eight pictures of one row
+    down = resized(impulses, (1, 4))[:, 0, 0].T
+    expected = torch.tensor(
+        [
+            [3 / 7, 3 / 7, 1 / 7, 0, 0, 0, 0, 0],
+            [0, 1 / 8, 3 / 8, 3 / 8, 1 / 8, 0, 0, 0],
+            [0, 0, 0, 1 / 8, 3 / 8, 3 / 8, 1 / 8, 0],
+            [0, 0, 0, 0, 0, 1 / 7, 3 / 7, 3 / 7],
+        ]
+    )
+    torch.testing.assert_close(down, expected)
+    up = resized(torch.eye(2)[:, None, None], (1, 4))[:, 0, 0].T
+    torch.testing.assert_close(up, torch.tensor([[1, 0], [0.75, 0.25], [0.25, 0.75], [0, 1]]))

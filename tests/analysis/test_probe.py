@@ -51,6 +51,11 @@ def test_draws_have_as_many_of_each_class_and_none_that_validates() -> None:
     assert not np.array_equal(other.validation, draws.validation)
 
 
+def test_the_costs_are_those_of_the_released_code() -> None:
+    costs = ("0.0001", "0.0002", "0.0005", "0.001", "0.002", "0.005", "0.01")
+    assert tuple(linear_svms()) == tuple(f"C={cost}" for cost in costs)
+
+
 def test_a_large_part_leaves_ten_thousand_for_validation() -> None:
     assert len(LabelDraws(np.arange(60_000) % 10, 1000).validation) == 10_000
 

@@ -122,6 +122,25 @@ def test_weights_begin_as_in_the_code() -> None:
     assert all(not bias.any() for bias in biases)
 
 
+def test_layers_of_the_code() -> None:
+    network = ContextEncoder(NARROW)
+    kinds = [type(layer) for layer in network.encoder]
+    halving = [nn.Conv2d, nn.BatchNorm2d, nn.LeakyReLU]
+    assert kinds == [nn.Conv2d, nn.LeakyReLU, *halving * 2, nn.Conv2d]
+    assert [type(layer) for layer in network.bottleneck] == halving[1:]
+    doubling = [nn.ConvTranspose2d, nn.BatchNorm2d, nn.ReLU]
+    kinds = [type(layer) for layer in network.decoder]
+    assert kinds == [*doubling * len(NARROW.decoder_maps), nn.ConvTranspose2d, nn.Tanh]
+    judge = ContextDiscriminator(ContextDiscriminatorConfig(maps=(4, 6)))
+    assert [[type(part) for part in layer] for layer in judge.layers] == [
+        [nn.Conv2d, nn.LeakyReLU],
+        halving,
+    ]
+    slopes = {m.negative_slope for net in (network, judge) for m in net.modules()
+              if isinstance(m, nn.LeakyReLU)}  # fmt: skip
+    assert slopes == {0.2}
+
+
 def test_biases_that_stay_zero_are_not_trained() -> None:
     network = ContextEncoder(replace(NARROW, has_zero_biases=True))
     judge = ContextDiscriminator(ContextDiscriminatorConfig(maps=(4, 6), has_zero_biases=True))

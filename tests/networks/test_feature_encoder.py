@@ -61,6 +61,25 @@ def test_features_are_alexnets_and_the_picture_is_whole() -> None:
     assert (network(other, masks)[0] - painted)[..., -20:, -20:].abs().max() > 0
 
 
+def test_layers_are_alexnets_then_one_that_mixes_maps_and_five_that_double() -> None:
+    network = FeatureEncoder(FeatureEncoderConfig(decoder_maps=(8, 8, 8, 8)))
+    pooled = [nn.Conv2d, nn.ReLU, nn.MaxPool2d]
+    assert [type(layer) for layer in network.encoder] == [
+        *pooled, nn.LocalResponseNorm, *pooled, nn.LocalResponseNorm, *pooled[:2] * 2, *pooled,
+    ]  # fmt: skip
+    for layer in network.encoder:
+        if isinstance(layer, nn.LocalResponseNorm):
+            assert (layer.size, layer.alpha, layer.beta) == (5, 1e-4, 0.75)
+        if isinstance(layer, nn.MaxPool2d):
+            assert (layer.kernel_size, layer.stride) == (3, 2)
+    # The rectifier of the channel-wise layer comes first.
+    assert [type(layer) for layer in network.decoder] == [
+        nn.ReLU, nn.Conv2d, nn.ReLU, *[nn.ConvTranspose2d, nn.ReLU] * 4, nn.ConvTranspose2d,
+    ]  # fmt: skip
+    mixing = network.decoder[1]
+    assert (mixing.kernel_size, mixing.stride) == ((1, 1), (1, 1))
+
+
 def test_other_sizes_and_configs_are_refused() -> None:
     network = FeatureEncoder(FeatureEncoderConfig(decoder_maps=(4,)))
     with pytest.raises(TensorContractError, match="128x128, expected 227x227"):

@@ -20,6 +20,7 @@ from predictor.networks.normalized_generator import (
     NormalizedDenseGenerator,
     NormalizedDenseGeneratorConfig,
 )
+from predictor.networks.weight_normalization import WeightNormConvolution, WeightNormLinear
 
 
 def trained(module: nn.Module) -> int:
@@ -64,6 +65,54 @@ def test_parameters_of_the_convolutional_pairs() -> None:
     assert trained(convolutional(minibatch="code")) == 1_406_804 + kernels
     layers = [100 * 8192 + 8192, 512 * 256 * 25 + 256, 256 * 128 * 25 + 128, 128 * 3 * 25 + 3 + 3]
     assert trained(transposed()) == sum(layers)
+
+
+def test_layers_of_the_code() -> None:
+    leaky = [WeightNormConvolution, nn.LeakyReLU]
+    assert [type(layer) for layer in convolutional().hidden] == [
+        GaussianNoise, nn.Dropout, *leaky * 3, nn.Dropout, *leaky * 3, nn.Dropout, *leaky * 3,
+    ]  # fmt: skip
+    slopes = {m.negative_slope for m in convolutional().modules() if isinstance(m, nn.LeakyReLU)}
+    assert slopes == {0.2}
+    dense = [GaussianNoise, WeightNormLinear, nn.ReLU]
+    assert [type(layer) for layer in classifier().hidden] == dense * 5
+    painted = [nn.Linear, nn.BatchNorm1d, nn.Softplus]
+    assert [type(layer) for layer in generator().hidden] == painted * 2
+    painter = transposed()
+    assert [type(layer) for layer in painter.project] == [nn.Linear, nn.BatchNorm1d, nn.ReLU]
+    doubled = [nn.ConvTranspose2d, nn.BatchNorm2d, nn.ReLU]
+    assert [type(layer) for layer in painter.hidden] == doubled * 2
+
+
+def test_first_weights_of_the_code() -> None:
+    """Their length decides how fast a normalized weight turns."""
+    for network, deviation in ((classifier(), 0.1), (convolutional(), 0.05), (transposed(), 0.05)):
+        for name, weight in network.named_parameters():
+            if weight.ndim > 1 and weight.numel() > 5000:
+                assert weight.std().item() == pytest.approx(deviation, rel=0.05), name
+    bound = (6 / (100 + 500)) ** 0.5  # Glorot and Bengio 2010, which is Lasagne's own
+    first = generator().hidden[0].weight
+    assert first.abs().max().item() == pytest.approx(bound, rel=0.01)
+    assert first.std().item() == pytest.approx(bound / 3**0.5, rel=0.02)
+
+
+def test_the_mnist_generator_does_not_begin_by_data() -> None:
+    network = generator(**SMALL, latent=5)
+    before = {name: value.clone() for name, value in network.last.state_dict().items()}
+    assert before["scale"].eq(1).all()
+    network.prepare(50)
+    assert all(torch.equal(before[n], v) for n, v in network.last.state_dict().items())
+
+
+def test_no_epsilon_stands_beside_the_lengths_of_the_dense_weights() -> None:
+    network = classifier(**SMALL, classes=3, input_noise=0.0, noise=0.0)
+    images = torch.rand(5, 1, 4, 4)
+    before = network(images).logits
+    with torch.no_grad():
+        for name, weight in network.named_parameters():
+            if name.endswith("direction"):
+                weight *= 1e-6
+    assert torch.allclose(network(images).logits, before, rtol=1e-4, atol=1e-5)
 
 
 def test_noise_stands_before_every_layer_and_only_in_training() -> None:

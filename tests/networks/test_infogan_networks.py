@@ -166,6 +166,26 @@ def test_the_leak_is_a_setting() -> None:
     assert found[0.01] == pytest.approx(found[0.1] / 10, rel=1e-4)
 
 
+def test_layers_of_the_code() -> None:
+    network = judge(leak=0.07)
+    normalized = [nn.BatchNorm1d, nn.LeakyReLU]
+    assert [[type(part) for part in layer] for layer in network.convolutions] == [
+        [nn.Conv2d, nn.LeakyReLU],
+        [nn.Conv2d, nn.BatchNorm2d, nn.LeakyReLU],
+    ]
+    assert [type(layer) for layer in network.dense] == [nn.Linear, *normalized]
+    assert [type(layer) for layer in network.reader] == [nn.Linear, *normalized, nn.Linear]
+    slopes = {m.negative_slope for m in network.modules() if isinstance(m, nn.LeakyReLU)}
+    assert slopes == {0.07}  # in the trunk and in Q's head
+    with torch.device("meta"):
+        generator = InfoganGenerator(InfoganGeneratorConfig())
+    dense = [nn.Linear, nn.BatchNorm1d, nn.ReLU]
+    assert [type(layer) for layer in generator.dense] == dense * 2
+    assert [type(layer) for layer in generator.layers] == [
+        nn.ConvTranspose2d, nn.BatchNorm2d, nn.ReLU, nn.ConvTranspose2d,
+    ]  # fmt: skip
+
+
 def test_strides_of_one_pad_as_tensorflow_does() -> None:
     """Kernel 4 with ``SAME``: one pixel before and two behind; transposed, that is its gradient."""
     torch.manual_seed(0)

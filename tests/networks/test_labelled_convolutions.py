@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.functional import conv2d, conv_transpose2d
 
 from predictor.errors import SettingsError
 from predictor.networks.labelled_convolutions import (
@@ -52,6 +53,46 @@ def test_running_statistics_make_a_picture_independent_of_the_others() -> None:
     assert torch.allclose(
         generator(latents[:2], labels[:2]), generator(latents, labels)[:2], atol=1e-6
     )
+
+
+def normalized(values: Tensor) -> Tensor:
+    """By the batch, variances with 1e-8 beside them."""
+    axes = [0, *range(2, values.ndim)]
+    centred = values - values.mean(axes, keepdim=True)
+    return centred / (centred.square().mean(axes, keepdim=True) + 1e-8).sqrt()
+
+
+def beside(values: Tensor, rows: Tensor) -> Tensor:
+    shape = (*rows.shape, *[1] * (values.ndim - 2))
+    return torch.cat([values, rows.reshape(shape).expand(-1, -1, *values.shape[2:])], dim=1)
+
+
+def leaky(values: Tensor) -> Tensor:
+    return torch.maximum(values, 0.2 * values)
+
+
+def test_networks_compute_what_the_code_does() -> None:
+    """The functions gen and discrim of train_cond_dcgan.py, in small."""
+    torch.manual_seed(0)
+    config = LabelledConvolutionsConfig(
+        (1, 8, 8), classes=3, latent=5, dense=6, maps=(4, 2), scale=0.3
+    )
+    painter, judge = (kind(config).double() for kind in (LabelledGenerator, LabelledDiscriminator))
+    latents, labels = torch.rand(7, 5, dtype=torch.float64), torch.arange(7) % 3
+    rows = torch.eye(3, dtype=torch.float64)[labels]
+    halving = {"stride": 2, "padding": 2}
+    first, second, third, fourth = painter.parameters()
+    h = normalized(beside(latents, rows) @ first.T).relu()
+    h = normalized(beside(h, rows) @ second.T).relu().reshape(7, 4, 2, 2)
+    h = conv_transpose2d(beside(h, rows), third, output_padding=1, **halving)
+    h = conv_transpose2d(beside(normalized(h).relu(), rows), fourth, output_padding=1, **halving)
+    torch.testing.assert_close(painter(latents, labels), h.sigmoid())
+    first, second, third, fourth = judge.parameters()
+    pictures = h.sigmoid().detach()
+    h = leaky(conv2d(beside(pictures, rows), first, **halving))
+    h = leaky(normalized(conv2d(beside(h, rows), second, **halving))).flatten(1)
+    h = leaky(normalized(beside(h, rows) @ third.T))
+    torch.testing.assert_close(judge(pictures, labels), beside(h, rows) @ fourth.T)
 
 
 @pytest.mark.parametrize("layer", ["first", "second", "third", "fourth"])

@@ -34,6 +34,17 @@ def test_parameters_of_the_code() -> None:
     assert count(DetailDiscriminator(DetailDiscriminatorConfig())) == 116_545
 
 
+def test_layers_of_the_code() -> None:
+    painter = DetailGenerator(DetailGeneratorConfig()).layers
+    assert [type(layer) for layer in painter] == [nn.Conv2d, nn.ReLU] * 2 + [nn.Conv2d]
+    judge = DetailDiscriminator(DetailDiscriminatorConfig()).layers
+    assert [type(layer) for layer in judge] == [
+        nn.Conv2d, nn.ReLU, nn.Conv2d, nn.Flatten, nn.ReLU, nn.Dropout, nn.Linear,
+    ]  # fmt: skip
+    assert judge[5].p == 0.5
+    assert DetailDiscriminator(DetailDiscriminatorConfig(dropout=0.0)).layers[5].p == 0
+
+
 def test_labels_are_one_more_plane() -> None:
     with_label = DetailGenerator(DetailGeneratorConfig(classes=10))
     # 10 x 1024 + 1024 of the plane, 49 x 64 of the first convolution

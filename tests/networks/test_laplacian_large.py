@@ -46,6 +46,19 @@ def test_weights_are_as_many_as_in_the_code() -> None:
     )
 
 
+def test_the_normalization_stands_behind_the_rectifier_and_whole_maps_are_dropped() -> None:
+    layers = DetailGenerator(LargeDetailGeneratorConfig()).layers
+    rectified = [nn.Conv2d, nn.ReLU, nn.BatchNorm2d]
+    assert [type(layer) for layer in layers] == [
+        *rectified, *rectified, nn.Dropout2d, *rectified, PairPooling, *rectified, nn.Dropout2d,
+        nn.Conv2d, nn.BatchNorm2d,
+    ]  # fmt: skip
+    assert {layer.p for layer in layers if isinstance(layer, nn.Dropout2d)} == {0.5}
+    assert not any(layer.affine for layer in layers if isinstance(layer, nn.BatchNorm2d))
+    judge = DetailDiscriminator(LargeDetailDiscriminatorConfig()).layers
+    assert [type(layer) for layer in judge] == [nn.Conv2d, nn.ReLU] * 3 + [nn.Flatten, nn.Linear]
+
+
 def test_pairs_become_their_length() -> None:
     maps = torch.tensor([3.0, 4.0, 0.0, 0.0]).reshape(1, 4, 1, 1).requires_grad_()
     pooled = PairPooling()(maps)

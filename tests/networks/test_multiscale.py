@@ -74,6 +74,31 @@ def test_the_linear_layers_of_the_papers_discriminators_see_the_right_sizes():
     assert sizes == [256, 512, 4096, 4608]
 
 
+def test_the_papers_discriminators_have_the_layers_of_its_table():
+    table = [
+        ([(64, 3)], [512, 256, 1]),
+        ([(64, 3), (128, 3), (128, 3)], [1024, 512, 1]),
+        ([(128, 5), (256, 5), (256, 5)], [1024, 512, 1]),
+        ([(128, 7), (256, 7), (512, 5), (128, 5)], [1024, 512, 1]),
+    ]
+    network = MultiscaleDiscriminators(MultiscaleDiscriminatorsConfig())
+    flat = (256, 512, 4096, 4608)
+    for scale, (maps, units), features in zip(network.scales, table, flat, strict=True):
+        channels, expected = 15, []
+        for outputs, kernel in maps:
+            expected.append((outputs, channels, kernel, kernel))
+            channels = outputs
+        for outputs in units:
+            expected.append((outputs, features))
+            features = outputs
+        found = [tuple(weight.shape) for weight in scale.parameters() if weight.ndim > 1]
+        assert found == expected
+        assert isinstance(scale[-1], nn.Linear)  # a logit
+        pairs = zip(scale, [*scale][1:], strict=False)
+        assert all(isinstance(after, nn.ReLU) for layer, after in pairs
+                   if isinstance(layer, nn.Conv2d | nn.Linear))  # fmt: skip
+
+
 @pytest.mark.parametrize("size", [(32, 32), (64, 64), (240, 320), (8, 16)])
 def test_shapes(size: tuple[int, int]):
     generator = MultiscaleGenerator(OFFICIAL).eval()

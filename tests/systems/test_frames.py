@@ -80,6 +80,19 @@ def test_terms_are_the_papers_sums_over_scales() -> None:
     )
 
 
+@torch.no_grad()
+def test_the_exponent_of_the_gradient_difference_is_a_setting() -> None:
+    changes = {"adversarial": 0.0, "gradient_difference": 1.0, "gradient_difference_alpha": 2.0}
+    system, clip = system_of(**changes), clips()
+    predictions = system.networks["generator"](clip[:, :4])
+    truths = pooled_at_factors(clip[:, 4], (2, 1))
+    expected = sum(
+        gradient_difference_loss(p, t, 2.0) for p, t in zip(predictions, truths, strict=True)
+    )
+    found = phase_loss(system, "generator", {"clip": clip})["gradient_difference"]
+    assert found.item() == pytest.approx(float(expected), rel=1e-5)
+
+
 def test_adversarial_term_has_a_gradient_in_the_generator() -> None:
     # a known port of the paper feeds predictions back as data and loses it
     system = system_of(adversarial=1.0)
@@ -103,13 +116,16 @@ def test_mismatched_pairs_put_frames_behind_another_context() -> None:
     system = system_of(adversarial=1.0, mismatched_pairs=True)
     terms = phase_loss(system, "discriminators", {"clip": clips()})
     assert set(terms) == {"real", "fake", "mismatched"}
-    # with one clip in the batch twice there is no other context: the pair is the real one
-    twice = clips()[:1].repeat(2, 1, 1, 1, 1)
-    terms = phase_loss(system, "discriminators", {"clip": twice})
-    truths = pooled_at_factors(twice[:, 4], (2, 1))
-    logits = system.networks["discriminators"](twice[:, :4], truths)
+    context, target = clips()[:, :4], clips()[:, 4]
+    others = pooled_at_factors(target.flip(0), (2, 1))  # of two clips, that of the other
+    logits = system.networks["discriminators"](context, others)
     expected = sum(torch.nn.functional.softplus(x).mean() for x in logits)
     assert terms["mismatched"].item() == pytest.approx(float(expected), rel=1e-5)
+    usual = phase_loss(system_of(adversarial=1.0), "discriminators", {"clip": clips()})
+    assert set(usual) == {"real", "fake"}
+    # Two real pairs for the two that are not.
+    assert terms["real"].item() == pytest.approx(2 * usual["real"].item(), rel=1e-5)
+    assert terms["fake"].item() == pytest.approx(usual["fake"].item(), rel=1e-5)
 
 
 @torch.no_grad()

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.distributions import Normal
+from torch.nn import functional
 
 from predictor.errors import SettingsError
 from predictor.networks.infogan_variants import INFOGAN_VARIANTS
@@ -95,6 +97,27 @@ def test_weights_scale_their_group_of_codes() -> None:
     for name in ("categorical_information", "uniform_information"):
         torch.testing.assert_close(found[3.0][name], 3 * found[1.0][name])
     torch.testing.assert_close(found[3.0]["adversarial"], found[1.0]["adversarial"])
+
+
+def test_the_information_of_all_codes_of_a_group_is_added_up() -> None:
+    chosen = settings(latents={"categorical": [3, 4]}, categorical_weight=2.0, uniform_weight=0.5)
+    system = system_of(chosen)
+    given: list[Tensor] = []
+    said: list[Any] = []
+    system.networks["generator"].register_forward_pre_hook(lambda _, args: given.append(args[0]))
+    system.networks["discriminator"].register_forward_hook(lambda *call: said.append(call[2]))
+    found = loss_of(system, "discriminator").terms
+    (latents,), (_, fake) = given, said  # the pictures with codes are those that were made
+    told = chosen.latents.codes(latents)
+    first, second = (
+        math.log(count) - functional.cross_entropy(logits, category)
+        for count, logits, category in zip((3, 4), fake.codes.logits, told.categories, strict=True)
+    )
+    torch.testing.assert_close(found["categorical_information"], -2.0 * (first + second))
+    deviations = (fake.codes.log_variances / 2).exp()
+    density = Normal(fake.codes.means, deviations).log_prob(told.numbers).mean(0)
+    expected = -0.5 * (density + math.log(2)).sum()
+    torch.testing.assert_close(found["uniform_information"], expected)
 
 
 def test_the_score_of_the_released_code_is_a_third_of_a_nat_at_most() -> None:

@@ -103,6 +103,22 @@ def test_a_mean_over_the_hole_does_not_grow_with_it() -> None:
     assert found.item() == pytest.approx(error.item(), rel=1e-5)
 
 
+def test_every_image_is_normalized_by_its_own_hole() -> None:
+    losses = {"pixel_loss": "lp", "overlap_px": 0, "mean_over": "hole", "reconstruction": 1.0}
+    system, batch = system_of(settings_of(DEFAULT, losses=losses)), example()
+    batch["mask"][1] = 0
+    batch["mask"][1, ..., 2:6, 3:9] = 1  # a sixth of the other's
+    found = loss_of(system, "generator", batch).terms["lp"]
+    with torch.no_grad():
+        stages = system.networks["generator"](batch["image"], batch["mask"])
+    errors = [
+        (stage[n] - batch["image"][n]).square()[batch["mask"][n].expand(3, -1, -1) > 0].mean()
+        for stage in stages
+        for n in range(2)
+    ]
+    assert found.item() == pytest.approx(torch.stack(errors).mean().item(), rel=1e-5)
+
+
 def test_the_two_gradients_stand_as_999_to_1() -> None:
     batch = example()
     slopes = {}
