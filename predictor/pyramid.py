@@ -46,6 +46,8 @@ def resized(images: Tensor, size: tuple[int, int]) -> Tensor:
     """Return images ``(N, C, H, W)`` at `size`, bilinear, without aliases on the way down.
 
     Half precision becomes float32, here and in what is made of it: details are small differences.
+    Differs: the code of Denton et al. 2015 resizes by image.scale of Torch, which averages areas on
+    the way down and lets the corners fall together on the way up.
     """
     images = images.to(torch.promote_types(images.dtype, torch.float32))
     if tuple(images.shape[-2:]) == size:
