@@ -195,6 +195,12 @@ def test_threshold_keeps_the_first_crop_that_moves(tmp_path: Path) -> None:
     assert moving(retries=25) == 24
     assert moving(retries=1) < 20
     assert moving(retries=25, threshold=4.0) < 20
+    # Where none moves that much the last one tried is kept, not the first.
+    hopeless = {"crop": (16, 16), "selection": "threshold", "threshold": 4.0}
+    one, many = (ClipDataset(index, varied(**hopeless, retries=tries), seed=0) for tries in (1, 25))
+    assert any(
+        not torch.equal(one[0, number]["clip"], many[0, number]["clip"]) for number in range(9)
+    )
 
 
 def test_a_folder_of_too_short_videos_is_unusable(tmp_path: Path) -> None:
