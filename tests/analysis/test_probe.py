@@ -108,6 +108,25 @@ def test_what_errs_least_on_validation_is_tested() -> None:
     assert score.accuracies == (float(better),) * 4
 
 
+def test_what_chose_is_not_what_is_tested() -> None:
+    """The draws of labels that choose are others than those that are tested."""
+    labels = np.array([0] * 50 + [1] * 50)
+    rows = np.arange(100.0)[:, None]
+    shown: list[list[float]] = []
+
+    def fit(examples: Examples, labels: Labels, seed: int) -> Predictor:
+        shown.append(sorted(examples[:, 0].tolist()))
+        return lambda others: np.zeros(len(others), int)
+
+    draws = LabelDraws(labels, 10)
+    data = LabelledExamples(rows, labels, rows, labels)
+    probed("any", {"a": fit, "b": fit}, data, draws, choosing_draws=3, testing_draws=4)
+    choosing, testing = (
+        [sorted(r.tolist()) for r in d] for d in (draws.choosing(3), draws.testing(4))
+    )
+    assert shown == [*choosing, *choosing, *testing]
+
+
 def test_progress_ends_at_its_total() -> None:
     labels = np.array([0] * 50 + [1] * 50)
     examples = LabelledExamples(np.zeros((100, 1)), labels, np.zeros((10, 1)), np.ones(10, int))

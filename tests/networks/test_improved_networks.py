@@ -13,6 +13,7 @@ from predictor.networks.convolutional_classifier import (
     ConvolutionalClassifierConfig,
 )
 from predictor.networks.dense_classifier import DenseClassifier, DenseClassifierConfig
+from predictor.networks.minibatch_discrimination import NormalizedMinibatchDiscrimination
 from predictor.networks.noise import GaussianNoise
 from predictor.networks.normalized_generator import (
     NormalizedConvolutionalGenerator,
@@ -76,6 +77,9 @@ def test_layers_of_the_code() -> None:
     assert slopes == {0.2}
     dense = [GaussianNoise, WeightNormLinear, nn.ReLU]
     assert [type(layer) for layer in classifier().hidden] == dense * 5
+    assert [type(layer) for layer in classifier(minibatch="code").last] == [
+        NormalizedMinibatchDiscrimination, GaussianNoise, WeightNormLinear,
+    ]  # fmt: skip
     painted = [nn.Linear, nn.BatchNorm1d, nn.Softplus]
     assert [type(layer) for layer in generator().hidden] == painted * 2
     painter = transposed()
