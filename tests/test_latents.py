@@ -30,6 +30,16 @@ def test_distribution(distribution: Distribution, variance: float, largest: floa
         assert drawn.abs().max().item() > 0.999 * largest
 
 
+def test_positive_latents_are_from_0_to_1() -> None:
+    """Salimans et al. 2016, code: theano_rng.uniform, whose ends are 0 and 1."""
+    drawn = drawn_latents(
+        "positive_uniform", (200, 500), generator=torch.Generator().manual_seed(0)
+    )
+    assert 0 <= drawn.min().item() < 0.001 < 0.999 < drawn.max().item() <= 1
+    assert drawn.mean().item() == pytest.approx(0.5, abs=0.004)
+    assert drawn.var().item() == pytest.approx(1 / 12, rel=0.03)
+
+
 def test_training_draws_from_the_global_state() -> None:
     torch.manual_seed(5)
     expected = torch.rand(3, 2)
