@@ -6,12 +6,13 @@ which every picture lies in a folder is labelled, by the first folder below it, 
 part with a picture of its own is not.
 """
 
-import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from predictor.data.file_tree import FileTree, file_tree
 from predictor.data.image_parts import (
     TEST,
     TRAIN,
@@ -38,9 +39,10 @@ def images_in_folder(folder: Path) -> ImageCollection:
 
     Raises `UnusableData` if there is none.
     """
-    names, folders = _names_below(folder)
-    stamp = stamp_of([folder / name for name in names], names)
-    return collected(folder, names, folders, _contents_of(folder), stamp)
+    tree = file_tree(folder)
+    names = _pictures(tree)
+    found = collected(folder, names, tree.folders, _contents_of(folder), _stamp(folder, names))
+    return replace(found, skipped=(*found.skipped, *_left_out(folder, tree)))
 
 
 def every_picture(folder: Path, names: Sequence[str] | None = None) -> ImageCollection:
@@ -48,25 +50,26 @@ def every_picture(folder: Path, names: Sequence[str] | None = None) -> ImageColl
 
     Folders in it are neither classes nor parts. Raises `UnusableData` if there is no picture.
     """
-    names = _names_below(folder)[0] if names is None else names
+    skipped: tuple[str, ...] = ()
+    if names is None:
+        tree = file_tree(folder)
+        names, skipped = _pictures(tree), _left_out(folder, tree)
     if not names:
         raise UnusableData(f"{folder} has no picture in it")
-    stamp = stamp_of([folder / name for name in names], names)
     part = _part(folder, "", names, None, _contents_of(folder))
-    return ImageCollection(folder, {TRAIN: part}, stamp)
+    return ImageCollection(folder, {TRAIN: part}, _stamp(folder, names), skipped=skipped)
 
 
-def _names_below(folder: Path) -> tuple[list[str], list[str]]:
-    """Return the pictures in the tree under `folder`, sorted, and the folders in it."""
-    names, folders = [], []
-    for parent, below, files in os.walk(folder):
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        folders += [(Path(parent) / name).relative_to(folder).as_posix() for name in below]
-        for name in files:
-            path = Path(parent) / name
-            if is_image_path(path) and not name.startswith("."):
-                names.append(path.relative_to(folder).as_posix())
-    return sorted(names), folders
+def _pictures(tree: FileTree) -> list[str]:
+    return [name for name in tree.files if is_image_path(Path(name))]
+
+
+def _left_out(folder: Path, tree: FileTree) -> tuple[str, ...]:
+    return tuple(f"{folder / name} {reason}" for name, reason in tree.skipped)
+
+
+def _stamp(folder: Path, names: Sequence[str]) -> str:
+    return stamp_of([folder / name for name in names], names)
 
 
 def _contents_of(folder: Path) -> ReadBytes:

@@ -1,6 +1,6 @@
 """One pass over every video of a folder, remembered in a cache."""
 
-import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import islice
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from predictor.data.file_tree import FileTree, file_tree
 from predictor.data.index_cache import Entries, SkippedVideo, read_cache, write_cache
 from predictor.data.shots import ShotMeter
 from predictor.data.stamps import file_stamp
@@ -46,7 +47,11 @@ def index_videos(
     """
     if not data.exists():
         raise UnusableData(f"{data}: no such file or folder")
-    folder, there = (data, video_names(data)) if data.is_dir() else (data.parent, [data.name])
+    folder, there = data.parent, [data.name]
+    left_out: tuple[tuple[str, str], ...] = ()
+    if data.is_dir():
+        tree = file_tree(data)
+        folder, there, left_out = data, _videos(tree), () if names else tree.skipped
     if not there:
         raise UnusableData(f"{data} has no video and no folder of frames in it")
     names = there if names is None else sorted(set(names))
@@ -78,20 +83,19 @@ def index_videos(
         raise UnusableData(
             f"{folder} has no readable video: {len(skipped)} tried, the first is {name}: {reason}"
         )
-    return VideoIndex(folder, videos, skipped)
+    return VideoIndex(folder, videos, tuple(sorted((*skipped, *left_out))))
 
 
 def video_names(folder: Path) -> list[str]:
     """Return the relative paths of all video files and folders of two or more images, sorted."""
-    names = []
-    for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        here = Path(parent).relative_to(folder)
-        paths = [here / name for name in files if not name.startswith(".")]
-        names += [path.as_posix() for path in paths if is_video_path(path)]
-        if sum(map(is_image_path, paths)) > 1:
-            names.append(here.as_posix())
-    return sorted(names)
+    return _videos(file_tree(folder))
+
+
+def _videos(tree: FileTree) -> list[str]:
+    paths = [Path(name) for name in tree.files]
+    pictures = Counter(path.parent.as_posix() for path in paths if is_image_path(path))
+    videos = [path.as_posix() for path in paths if is_video_path(path)]
+    return sorted([*videos, *(folder for folder, count in pictures.items() if count > 1)])
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:

@@ -2,7 +2,6 @@
 
 import functools
 import math
-import os
 from pathlib import Path
 
 import cv2
@@ -11,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
+from predictor.data.file_tree import file_tree
 from predictor.errors import UnreadableImage, UnusableData
 from predictor.media.images import is_image_path, read_image
 
@@ -37,7 +37,9 @@ class MaskFiles:
         self.folder = folder
         self.names: list[str] = []
         self.skipped: list[str] = []
-        for path in _image_paths(folder):
+        tree = file_tree(folder)
+        self.skipped += [f"{folder / name} {reason}" for name, reason in tree.skipped]
+        for path in sorted(folder / name for name in tree.files if is_image_path(Path(name))):
             try:
                 share = float(_light(path).mean())
             except UnreadableImage as error:
@@ -68,15 +70,6 @@ class MaskFiles:
             if max(area[0], 1e-9) <= found.mean() <= area[1] and not found.all():
                 return torch.from_numpy(found)[None].float()
         return torch.from_numpy(_kept(_resized(mask, size)))[None].float()
-
-
-def _image_paths(folder: Path) -> list[Path]:
-    found = []
-    for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        paths = [Path(parent) / name for name in files if not name.startswith(".")]
-        found += [path for path in paths if is_image_path(path)]
-    return sorted(found)
 
 
 def _light(path: Path) -> NDArray[np.uint8]:

@@ -1,12 +1,12 @@
 """One look at every photograph of a folder, remembered in a cache."""
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from predictor.data.file_tree import file_tree
 from predictor.data.stamps import file_stamp
 from predictor.data.threads import in_threads
 from predictor.errors import UnreadableImage, UnusableData
@@ -81,7 +81,8 @@ def index_photos(
     """
     if not folder.is_dir():
         raise UnusableData(f"{folder} is not a folder")
-    stamps = _stamps(folder)
+    tree = file_tree(folder)
+    stamps = {name: file_stamp(folder / name) for name in tree.files if is_image_path(Path(name))}
     if not stamps:
         raise UnusableData(f"{folder} has no photograph in it")
     known = _read(cache) if cache is not None else {}
@@ -110,18 +111,7 @@ def index_photos(
             f"{folder} has no readable photograph: {len(skipped)} tried, the first is {name}: "
             f"{reason}"
         )
-    return PhotoIndex(folder, photos, skipped)
-
-
-def _stamps(folder: Path) -> dict[str, tuple[int, int]]:
-    stamps = {}
-    for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            path = Path(parent) / name
-            if is_image_path(path) and not name.startswith("."):
-                stamps[path.relative_to(folder).as_posix()] = file_stamp(path)
-    return stamps
+    return PhotoIndex(folder, photos, tuple(sorted((*skipped, *tree.skipped))))
 
 
 def _entry(folder: Path, name: str, stamp: tuple[int, int]) -> IndexedPhoto:

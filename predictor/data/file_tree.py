@@ -1,0 +1,59 @@
+"""The files in the tree under a folder of data, as every kind of data set looks for them."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+_RUN = frozenset({"run.json", "run.lock"})
+"""What lies in the folder of every training run: its previews are no data."""
+
+
+@dataclass(frozen=True)
+class FileTree:
+    """What lies under a folder, hidden files and folders left out; paths relative to it, sorted."""
+
+    files: tuple[str, ...]
+    """Forward slashes; links that lead nowhere too, so that reading them says so."""
+    folders: tuple[str, ...]
+    skipped: tuple[tuple[str, str], ...] = ()
+    """Name and reason of each folder that was not looked into."""
+
+
+def file_tree(root: Path) -> FileTree:
+    """Return the files under `root`, also where links to folders lead, each real folder once.
+
+    Folders of training runs below `root` are skipped, and so are those that cannot be read.
+    """
+    files: list[str] = []
+    folders: list[str] = []
+    skipped: list[tuple[str, str]] = []
+    # Real folders before links: a folder has its own name even where a link to it sorts first.
+    waiting, linked = [Path()], list[Path]()
+    visited: set[tuple[int, int]] = set()
+    while waiting or linked:
+        here = (waiting or linked).pop(0)
+        try:
+            about = (root / here).stat()
+            entries = sorted(os.scandir(root / here), key=lambda entry: entry.name)
+        except OSError as error:
+            skipped.append((here.as_posix(), f"cannot be read: {error.strerror}"))
+            continue
+        if (about.st_dev, about.st_ino) in visited:
+            continue
+        visited.add((about.st_dev, about.st_ino))
+        if here != Path() and {entry.name for entry in entries} >= _RUN:
+            skipped.append((here.as_posix(), "is the folder of a training run"))
+            continue
+        if here != Path():
+            folders.append(here.as_posix())
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            path = here / entry.name
+            if not entry.is_dir():
+                files.append(path.as_posix())
+            elif entry.is_symlink():
+                linked.append(path)
+            else:
+                waiting.append(path)
+    return FileTree(tuple(sorted(files)), tuple(sorted(folders)), tuple(sorted(skipped)))
