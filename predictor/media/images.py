@@ -70,7 +70,15 @@ def read_pixels(path: Path, reduction: Reduction = 1) -> npt.NDArray[np.uint8]:
     Its sides are divided by `reduction`, which is up to eight times faster for JPEG. Sixteen bits
     become eight, alpha is dropped, grey is repeated. Raises `UnreadableImage` as `read_image` does.
     """
+    if reduction > 1 and min(image_size(path)) < reduction:  # OpenCV would leave nothing of it
+        return _shrunk(cast(npt.NDArray[np.uint8], _decoded(path, _REDUCED[1])), reduction)
     return cast(npt.NDArray[np.uint8], _decoded(path, _REDUCED[reduction]))
+
+
+def _shrunk(pixels: npt.NDArray[np.uint8], reduction: Reduction) -> npt.NDArray[np.uint8]:
+    height, width = (max(1, side // reduction) for side in pixels.shape[:2])
+    smaller = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(smaller, dtype=np.uint8)
 
 
 def small_picture(content: bytes, path: Path, channels: Literal[1, 3]) -> npt.NDArray[np.uint8]:

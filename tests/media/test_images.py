@@ -1,5 +1,6 @@
 import errno
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -222,3 +223,23 @@ def test_pixels_can_be_read_at_a_fraction_of_the_size(tmp_path: Path, reduction:
     assert found.shape == (96 // reduction, 64 // reduction, 3)
     expected = cv2.resize(upright, found.shape[1::-1], interpolation=cv2.INTER_AREA)
     assert np.abs(found.astype(int) - expected).mean() < 4
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp"])
+def test_a_side_shorter_than_the_reduction_stays_a_pixel(tmp_path: Path, suffix: str) -> None:
+    PIL.Image.fromarray(gradient(3, 64)).save(tmp_path / f"x{suffix}")
+    found = read_pixels(tmp_path / f"x{suffix}", 8)
+    assert found.shape == (1, 8, 3)
+    assert (np.diff(found[0, :, 0].astype(int)) > 10).all()
+
+
+def test_a_picture_too_large_to_decode_is_named(tmp_path: Path) -> None:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        checksum = struct.pack(">I", zlib.crc32(kind + content))
+        return struct.pack(">I", len(content)) + kind + content + checksum
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 40_000, 40_000, 8, 0, 0, 0, 0))
+    end = chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+    (tmp_path / "huge.png").write_bytes(b"\x89PNG\r\n\x1a\n" + header + end)
+    with pytest.raises(UnreadableImage, match=r"huge\.png is not a picture"):
+        read_image(tmp_path / "huge.png")
