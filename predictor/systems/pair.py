@@ -43,7 +43,9 @@ def told_of_data(kind: type[BaseModel], values: Any, known: Mapping[str, Mapping
     shape = [images["channels"], *images["size"]]
     tables = {}
     for name, told in known.items():
-        tables[name] = {"shape": shape, **told, **_table(values.get(name, {}))}
+        given = values.get(name, {})
+        if isinstance(given, dict | BaseModel):
+            tables[name] = {"shape": shape, **told, **_table(given)}
     return {**values, **tables}
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from predictor.errors import SettingsError
 from predictor.systems import SYSTEMS
 from predictor.training.settings import validated_settings
 
@@ -18,6 +19,12 @@ def test_one_option_leaves_the_network_as_it_is(system: str, option: str, value:
     found: Any = validated_settings(kind, {"generator": {option: value}})
     assert found.generator.network == usual.generator.network
     assert getattr(found.generator.config(), option) == value
+
+
+@pytest.mark.parametrize("system", ["gan", "infogan", "improved-gan"])
+def test_a_network_that_is_no_table_is_refused(system: str) -> None:
+    with pytest.raises(SettingsError, match=r"^generator='big': "):
+        validated_settings(SYSTEMS[system].settings, {"generator": "big"})
 
 
 def test_what_the_data_decide_is_told_and_what_a_network_says_stays() -> None:
