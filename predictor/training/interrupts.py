@@ -1,10 +1,15 @@
 """Signals that ask a run to stop: noted when they come, obeyed when the state can be saved."""
 
 import contextlib
+import logging
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
+
+from predictor.errors import Interrupted
+
+_logger = logging.getLogger(__name__)
 
 
 class StopRequest:
@@ -13,10 +18,18 @@ class StopRequest:
     signal_number = 0
 
     def note(self, signal_number: int, frame: FrameType | None) -> None:
-        """Remember the first signal; a second SIGINT stops at once, without saving."""
+        """Remember the first signal and say so; a second SIGINT stops at once, without saving."""
         if self.signal_number and signal_number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.signal_number = self.signal_number or signal_number
+        if not self.signal_number:
+            self.signal_number = signal_number
+            # A handler that interrupts the writing of another line may not write itself.
+            with contextlib.suppress(RuntimeError):
+                _logger.info(
+                    "%s: the run stops and is saved after this iteration; Ctrl-C now stops it at "
+                    "once, without saving",
+                    signal.Signals(signal_number).name,
+                )
 
 
 @contextlib.contextmanager
@@ -26,17 +39,38 @@ def noted_signals() -> Iterator[StopRequest]:
     Python lets only the main thread do this; in another one the request never comes.
     """
     request = StopRequest()
-    if threading.current_thread() is not threading.main_thread():
+    with _handled_by(request.note):
         yield request
+
+
+@contextlib.contextmanager
+def raised_signals(message: str) -> Iterator[None]:
+    """Raise `Interrupted` on SIGINT and SIGTERM inside the block: the signal's name and `message`.
+
+    For work that keeps on an exception what it has found out so far. In another thread than the
+    main one nothing is changed.
+    """
+
+    def raise_it(signal_number: int, frame: FrameType | None) -> None:
+        raise Interrupted(f"{signal.Signals(signal_number).name} {message}", signal_number)
+
+    with _handled_by(raise_it):
+        yield
+
+
+@contextlib.contextmanager
+def _handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         for number in before:
-            signal.signal(number, request.note)
-        yield request
-    finally:
-        for number, handler in before.items():
             signal.signal(number, handler)
+        yield
+    finally:
+        for number, usual in before.items():
+            signal.signal(number, usual)
 
 
 def leave_signals_to_the_parent() -> None:

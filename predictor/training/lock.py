@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from predictor.errors import OutputNotWritten
 from predictor.file_lock import hold
 
 
@@ -11,10 +12,23 @@ from predictor.file_lock import hold
 def sole_writer(folder: Path) -> Iterator[None]:
     """Hold the lock of `folder` inside the block; the system frees it however the process ends.
 
-    Raises `OutputNotWritten` if another process holds it.
+    The folder is made, and deleted if the block fails before anything is in it. Raises
+    `OutputNotWritten` if another process holds the lock or the folder cannot be made.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "run.lock").open("w") as file:
+    is_new = not folder.exists()
+    path = folder / "run.lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = path.open("w")
+    except OSError as error:
+        raise OutputNotWritten(f"{folder}: not written: {error.strerror}") from error
+    with file:
         refusal = f"another process is training in {folder}"
         hold(file, refusal, advice="start no second process there")
-        yield
+        try:
+            yield
+        except BaseException:
+            if is_new and list(folder.iterdir()) == [path]:
+                path.unlink()
+                folder.rmdir()
+            raise

@@ -17,6 +17,7 @@ from predictor.errors import (
     Interrupted,
     OutputExists,
     SettingsError,
+    UnusableData,
 )
 from predictor.systems.entry import SystemEntry, TrainingData, TrainingDataset
 from predictor.systems.phases import System
@@ -38,7 +39,7 @@ from predictor.training.hardware import (
     memory_remedy,
     peak_memory_mib,
 )
-from predictor.training.interrupts import StopRequest, noted_signals
+from predictor.training.interrupts import StopRequest, noted_signals, raised_signals
 from predictor.training.iteration import run_iteration
 from predictor.training.lock import sole_writer
 from predictor.training.order import derived_seed
@@ -71,9 +72,7 @@ def train(
     `Interrupted` on a signal, after saving; and `DivergenceError`, `OutOfDeviceMemory`.
     """
     run = Run(folder, system_name, entry, settings, data.absolute(), begun_from)
-    if (folder / RUN_FILE).exists():
-        raise OutputExists(f"{folder} holds a run; continue it with: predictor resume {folder}")
-    return _run(run, initial_weights, until, is_new=True)
+    return _run(run, until, is_new=True, told=run, initial_weights=initial_weights)
 
 
 def resume(
@@ -81,31 +80,54 @@ def resume(
     systems: Mapping[str, SystemEntry],
     *,
     changes: Mapping[str, Any] | None = None,
+    data: Path | None = None,
     until: int | None = None,
 ) -> Path:
     """Continue the run in `folder` from its newest whole checkpoint; return its last checkpoint.
 
     On the same machine, versions, device, number of ranks and threads a CPU run continues bit for
-    bit; what differs is named in a warning. `changes` may touch only `RunSettings.changeable`.
+    bit; what differs is named in a warning. `changes` may touch only `RunSettings.changeable`;
+    `data` is where the same data lie now, which the run remembers.
     Raises what `train` raises, and `UnknownRun`, `DamagedCheckpoint` or `SettingsError`.
     """
-    run = opened_run(folder, systems)
+    run, told = opened_run(folder, systems), None
+    if data is not None:
+        told = run = replace(run, data=data.absolute())
     if changes:
         run = replace(run, settings=changed_settings(run.settings, changes))
-    return _run(run, None, until, is_new=False)
+    if not run.data.exists():
+        raise UnusableData(
+            f"{run.data} is not there any more, which {folder} trains on; where it lies now says: "
+            f"predictor resume {folder} --data DATA"
+        )
+    return _run(run, until, is_new=False, told=told)
 
 
 def _run(
-    run: Run, initial_weights: Mapping[str, Tensor] | None, until: int | None, *, is_new: bool
+    run: Run,
+    until: int | None,
+    *,
+    is_new: bool,
+    told: Run | None,
+    initial_weights: Mapping[str, Tensor] | None = None,
 ) -> Path:
+    """Carry `run` on; `told` is what its folder is told anew."""
     hardware = hardware_for(run.settings)
-    with in_use(hardware), joined_ranks(hardware.device) as ranks:
+    again = "the same command" if is_new else f"predictor resume {run.folder}"
+    with (
+        in_use(hardware),
+        joined_ranks(hardware.device) as ranks,
+        raised_signals(f"stopped the run before its next iteration; continue with: {again}"),
+        sole_writer(run.folder) if ranks.is_main else contextlib.nullcontext(),
+    ):
+        if is_new:
+            _require_free(run)
         with ranks.main_first():
             data = run.entry.open_data(run.settings, run.data, run.folder)
         for line in data.skipped:
             _logger.warning("skipped: %s", line)
         with memory_remedy(run.settings, hardware):
-            is_begun = bool(checkpoints_newest_first(run.checkpoints))
+            is_begun = not is_new and bool(checkpoints_newest_first(run.checkpoints))
             examples = None if is_begun else data.train
             state = built_state(run, hardware, initial_weights, examples)
             facts: dict[str, Any] = {
@@ -119,12 +141,9 @@ def _run(
             stream = BatchStream(data.train, run.settings, hardware, ranks, drawn)
             with (
                 contextlib.closing(stream),
-                sole_writer(run.folder) if ranks.is_main else contextlib.nullcontext(),
                 noted_signals() as request,
             ):
-                if is_new and ranks.is_main:
-                    write_run_file(run)
-                loop = _Loop(run, hardware, ranks, request, data, state, facts)
+                loop = _Loop(run, told, hardware, ranks, request, data, state, facts)
                 return loop.advance(stream, until)
 
 
@@ -154,6 +173,7 @@ class _Loop:
     def __init__(
         self,
         run: Run,
+        told: Run | None,
         hardware: Hardware,
         ranks: Ranks,
         request: StopRequest,
@@ -161,7 +181,7 @@ class _Loop:
         state: TrainingState,
         facts: Mapping[str, Any],
     ) -> None:
-        self.run, self.hardware, self.ranks = run, hardware, ranks
+        self.run, self.told, self.hardware, self.ranks = run, told, hardware, ranks
         self.request, self.data, self.state, self.facts = request, data, state, facts
         self.means = Means()
         self.watch = Watch()
@@ -175,7 +195,9 @@ class _Loop:
         saved = checkpoint_path(self.run.checkpoints, state.iteration)
         if state.iteration == 0:
             self.save(stream)
-        elif state.iteration >= end:
+        if self.told is not None and self.ranks.is_main:  # now that its first weights are kept
+            write_run_file(self.told)
+        if state.iteration and state.iteration >= end:
             _logger.info("nothing to do: %d of %d iterations are done", state.iteration, end)
         with self._log() as log:
             while state.iteration < end:
@@ -308,10 +330,25 @@ class _Loop:
             log.close()
 
 
+def _require_free(run: Run) -> None:
+    """Raise `OutputExists` where a new run would lose one; a first checkpoint alone is none."""
+    folder = run.folder
+    if (folder / RUN_FILE).exists():
+        raise OutputExists(f"{folder} holds a run; continue it with: predictor resume {folder}")
+    newest = next(iter(checkpoints_newest_first(run.checkpoints)), None)
+    if newest not in (None, checkpoint_path(run.checkpoints, 0)):
+        raise OutputExists(f"{newest} is of a run whose {RUN_FILE} is gone; choose another folder")
+
+
 def _restore(run: Run, state: TrainingState, facts: Mapping[str, Any]) -> int:
     """Restore the newest checkpoint and return how many batches had been drawn."""
     if not checkpoints_newest_first(run.checkpoints):
-        return 0  # killed before the first one was written
+        if run.begun_from is not None:
+            raise DamagedCheckpoint(
+                f"{run.checkpoints} holds no checkpoint, and the run began with the weights of "
+                f"{run.begun_from}: train anew with --init-from in another folder"
+            )
+        return 0
 
     def restored(checkpoint: Checkpoint) -> None:
         kind = run.entry.settings

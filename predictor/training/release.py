@@ -14,6 +14,7 @@ from predictor.data import ImageSettings
 from predictor.errors import SettingsError
 from predictor.networks import NETWORKS
 from predictor.systems.entry import SystemEntry
+from predictor.training.reports import reports_in
 from predictor.training.result import trained_networks
 from predictor.training.run import Run, opened_run
 from predictor.weights import (
@@ -239,8 +240,7 @@ def _evaluated(path: Path) -> tuple[dict[str, float], int | None]:
 def _validated(run: Run, iteration: int) -> dict[str, float]:
     """Return what the run's log says of the validation after `iteration`, if there was one."""
     prefix = "validation/"
-    lines = (run.folder / "log.jsonl").read_text().splitlines()[1:]
-    reports = [report for report in map(json.loads, lines) if report["iteration"] == iteration]
+    reports = [report for report in reports_in(run.folder) if report.get("iteration") == iteration]
     return {
         f"{_VALIDATED}{name.removeprefix(prefix)}": value
         for report in reports

@@ -1,5 +1,6 @@
 """What a run tells while it goes: ``log.jsonl``, TensorBoard curves and the log of the command."""
 
+import contextlib
 import json
 import logging
 from collections.abc import Mapping
@@ -9,7 +10,10 @@ from typing import Any
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
+from predictor.errors import OutputNotWritten
 from predictor.whole_files import write_whole
+
+LOG_FILE = "log.jsonl"
 
 _logger = logging.getLogger(__name__)
 
@@ -22,15 +26,19 @@ class RunLog:
     """
 
     def __init__(self, folder: Path, header: Mapping[str, Any], iteration: int) -> None:
-        self._path = folder / "log.jsonl"
-        kept = _lines_until(self._path, iteration) or [json.dumps(header)]
-        write_whole(self._path, "".join(f"{line}\n" for line in kept).encode())
+        self._path = folder / LOG_FILE
+        kept = [line for line in reports_in(folder) if line.get("iteration", 0) <= iteration]
+        lines = [json.dumps(line) for line in (kept or [dict(header)])]
+        write_whole(self._path, "".join(f"{line}\n" for line in lines).encode())
         self._curves = SummaryWriter(str(folder / "tensorboard"), purge_step=iteration + 1)
 
     def write(self, iteration: int, numbers: Mapping[str, float]) -> None:
         """Append one report; the keys name the units."""
-        with self._path.open("a") as file:
-            file.write(json.dumps({"iteration": iteration, **numbers}) + "\n")
+        try:
+            with self._path.open("a") as file:
+                file.write(json.dumps({"iteration": iteration, **numbers}) + "\n")
+        except OSError as error:
+            raise OutputNotWritten(f"{self._path} was not written: {error.strerror}") from error
         for name, value in numbers.items():
             self._curves.add_scalar(name, value, iteration)
 
@@ -73,15 +81,13 @@ def progress_line(iteration: int, iterations: int, numbers: Mapping[str, float])
     return f"iteration {iteration}/{iterations}  {losses}  {pace:.3g} s each, {clock} left"
 
 
-def _lines_until(path: Path, iteration: int) -> list[str]:
+def reports_in(folder: Path) -> list[dict[str, Any]]:
+    """Return the lines of the log in `folder`, its header first; none where there is no log."""
+    path = folder / LOG_FILE
     if not path.exists():
         return []
-    kept = []
+    found = []
     for line in path.read_text().splitlines():
-        try:
-            report = json.loads(line)
-        except ValueError:  # the line that a kill cut short
-            continue
-        if report.get("iteration", 0) <= iteration:
-            kept.append(line)
-    return kept
+        with contextlib.suppress(ValueError):  # the line that a kill cut short
+            found.append(json.loads(line))
+    return found
