@@ -13,7 +13,14 @@ sys.path.insert(0, str(Path(__file__).parent / "training"))
 from toy import SYSTEMS, build, settings
 
 from predictor.cli import app
-from predictor.errors import OutputExists, SettingsError, UnknownModel, UnknownRun, UnusableData
+from predictor.errors import (
+    OutputExists,
+    OutputIsInput,
+    SettingsError,
+    UnknownModel,
+    UnknownRun,
+    UnusableData,
+)
 from predictor.systems import SYSTEMS as ALL_SYSTEMS
 from predictor.training.checkpoint import read_checkpoint
 
@@ -72,12 +79,9 @@ def test_wrong_settings_are_named(tmp_path: Path, arguments: list[str], message:
     assert not (tmp_path / "run").exists()
 
 
-def test_masks_are_a_setting_of_systems_that_have_them(
+def test_masks_that_are_not_there_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done = run(app, ["train", "toy", ".", "-o", str(tmp_path / "run"), "--masks", str(tmp_path)])
-    assert isinstance(done.exception, SettingsError)
-    assert "unknown setting 'masks'" in str(done.exception)
     monkeypatch.setattr("predictor.systems.SYSTEMS", ALL_SYSTEMS)
     PIL.Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
     PIL.Image.new("RGB", (64, 64)).save(tmp_path / "b.png")
@@ -118,3 +122,61 @@ def test_unknown_model_to_start_from(tmp_path: Path) -> None:
     arguments = ["train", "toy", ".", "-o", str(tmp_path / "run"), "--init-from", "none-such"]
     assert isinstance(run(app, arguments).exception, UnknownModel)
     assert not (tmp_path / "run").exists()
+
+
+def test_json_says_where_a_run_stands(tmp_path: Path) -> None:
+    folder = str(tmp_path / "run")
+    first = run(app, ["train", "toy", ".", "-o", folder, "--until", "3", "--json"])
+    document = json.loads(first.stdout)
+    assert document["exit_code"] == 0
+    (entry,) = document["results"]
+    assert entry == {
+        "input": ".",
+        "output": f"{folder}/checkpoints/iteration-000003.safetensors",
+        "status": "done",
+        "error": None,
+        "run": folder,
+        "iteration": 3,
+        "iterations": 12,
+    }
+    assert f"3 of 12 iterations are done; next: predictor resume {folder}" in first.stderr
+    second = run(app, ["resume", folder, "--json"])
+    (entry,) = json.loads(second.stdout)["results"]
+    assert (entry["input"], entry["iteration"]) == (str(Path.cwd()), 12)
+    assert f"next: predictor export {folder} -o models/run" in second.stderr
+
+
+def test_json_of_a_dry_run(tmp_path: Path) -> None:
+    done = run(app, ["train", "toy", ".", "-o", str(tmp_path / "run"), "--dry-run", "--json"])
+    (entry,) = json.loads(done.stdout)["results"]
+    assert (entry["status"], entry["output"], entry["examples"]) == ("planned", None, 10)
+    assert entry["parameters"] == {"generator": 75, "discriminator": 41, "history": 0}
+
+
+def test_a_run_is_not_written_among_its_own_data(tmp_path: Path) -> None:
+    done = run(app, ["train", "toy", str(tmp_path), "-o", f"{tmp_path}/../{tmp_path.name}"])
+    assert isinstance(done.exception, OutputIsInput)
+    assert "is the folder of the data" in str(done.exception)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_moved_data_are_named_on_resume(tmp_path: Path) -> None:
+    data, folder = tmp_path / "data", str(tmp_path / "run")
+    data.mkdir()
+    run(app, ["train", "toy", str(data), "-o", folder, "--until", "1"])
+    data.rename(tmp_path / "moved")
+    assert isinstance(run(app, ["resume", folder]).exception, UnusableData)
+    done = run(app, ["resume", folder, "--data", str(tmp_path / "moved"), "--until", "2"])
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--labels", "10"), ("--unlabelled", "."), ("--level", "8"), ("--masks", ".")],
+)
+def test_an_option_of_another_system_is_a_usage_error(
+    tmp_path: Path, option: str, value: str
+) -> None:
+    done = run(app, ["train", "toy", ".", "-o", str(tmp_path / "run"), option, value])
+    assert done.exit_code == 2
+    assert f"{option} is not of the system 'toy'" in done.output

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from predictor.cli.console import print_document
+
 
 def export(
     run: Annotated[Path, typer.Argument(help="The folder of the run.")],
@@ -32,10 +34,14 @@ def export(
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document instead of the path.")
+    ] = False,
 ) -> None:
     """Write the weights of a run as a model, with a card that says where they came from."""
     from predictor.systems import SYSTEMS
-    from predictor.training.release import export_run
+    from predictor.training.release import CARD, export_run
+    from predictor.weights import read_metadata
 
     file = export_run(
         run,
@@ -49,4 +55,16 @@ def export(
         beside=others or [],
         overwrite=overwrite,
     )
-    typer.echo(file)
+    if as_json:
+        described = read_metadata(file)
+        origin = described.provenance
+        facts = {
+            "card": str(file.with_name(CARD)),
+            "task": described.task,
+            "network": described.network,
+            "iterations": origin.iterations,
+            "scores": origin.scores,
+        }
+        print_document(run, file, facts)
+    else:
+        typer.echo(file)

@@ -1,12 +1,14 @@
 """``predictor train``: a new run of a system on the user's data."""
 
 import difflib
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from predictor.cli.console import is_main_rank, log_on_stderr
+from predictor.cli.console import is_main_rank, log_on_stderr, print_document
+from predictor.cli.run_state import RunAsJson, require_other_folder, say_where_it_stands
 
 if TYPE_CHECKING:
     from predictor.systems.entry import SystemEntry
@@ -59,6 +61,7 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print parameters, memory and time; write nothing.")
     ] = False,
+    as_json: RunAsJson = False,
 ) -> None:
     """Train a system on your own data.
 
@@ -72,15 +75,19 @@ def train(
     from predictor.training.settings import merged, parsed_overrides, validated_settings
 
     entry = _entry(system)
+    require_other_folder(output, data)
     values = parsed_overrides(overrides or [])
-    if masks is not None:
-        values = merged(values, {"masks": {"folder": str(masks)}})
-    if level is not None:
-        values = merged(values, {"level": level})
-    if labels is not None:
-        values = merged(values, {"labels": labels})
-    if unlabelled is not None:
-        values = merged(values, {"unlabelled": str(unlabelled)})
+    options: dict[str, Any] = {
+        "masks": None if masks is None else {"folder": str(masks)},
+        "level": level,
+        "labels": labels,
+        "unlabelled": None if unlabelled is None else str(unlabelled),
+    }
+    for name, value in options.items():
+        if value is not None:
+            if name not in entry.settings.model_fields:
+                raise typer.BadParameter(f"--{name} is not of the system {system!r}")
+            values = merged(values, {name: value})
     if recipe is not None:
         chosen = load_recipe(recipe)
         if chosen.system != system:
@@ -96,7 +103,11 @@ def train(
         begun_from = init_from if init_from in bundled_models() else file.name
     with log_on_stderr():
         if dry_run:
-            typer.echo(_described(estimated(system, entry, settings, data)))
+            estimate = estimated(system, entry, settings, data)
+            if as_json:
+                print_document(data, None, {"status": "planned", **asdict(estimate)})
+            else:
+                typer.echo(_described(estimate))
             return
         last = trained(
             output,
@@ -109,7 +120,7 @@ def train(
             until=until,
         )
     if is_main_rank():
-        typer.echo(last)
+        say_where_it_stands(output, settings.iterations, last, data, as_json=as_json)
 
 
 def _entry(system: str) -> "SystemEntry":

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from typer.testing import CliRunner
 
 import predictor
+from predictor.cli import app
 from predictor.errors import OutputExists, SettingsError, UnknownModel, UnknownRun
 from predictor.networks import NETWORKS
 from predictor.systems.entry import SystemEntry, TrainingData
@@ -261,3 +263,23 @@ def test_card_and_weights_are_not_overwritten_unasked(run: Path, tmp_path: Path)
 def test_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(UnknownRun, match="is not a run"):
         export_run(tmp_path, tmp_path / "mine", SYSTEMS)
+
+
+def test_a_log_cut_short_or_gone_costs_only_its_scores(run: Path, tmp_path: Path) -> None:
+    log = run / "log.jsonl"
+    log.write_text(log.read_text() + '{"iteration": 4, "valid')
+    origin = load_network(export_run(run, tmp_path / "mine", SYSTEMS))[1].provenance
+    assert origin.scores["validation_psnr_1_db"] == 30
+    log.unlink()
+    origin = load_network(export_run(run, tmp_path / "bare", SYSTEMS))[1].provenance
+    assert origin.scores == {}
+
+
+def test_json_of_an_export(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("predictor.systems.SYSTEMS", SYSTEMS)
+    done = CliRunner().invoke(app, ["export", str(run), "-o", str(tmp_path / "mine"), "--json"])
+    (entry,) = json.loads(done.stdout)["results"]
+    assert (entry["input"], entry["output"]) == (str(run), str(tmp_path / "mine/mine.safetensors"))
+    assert (entry["task"], entry["network"], entry["iterations"]) == ("frames", "multiscale", 4)
+    assert entry["scores"]["validation_psnr_1_db"] == 30
+    assert Path(entry["card"]).is_file()

@@ -1,0 +1,34 @@
+"""What ``train`` and ``resume`` say of a run when they end."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from predictor.cli.console import print_document
+from predictor.errors import OutputIsInput
+
+RunAsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document instead of the path.")
+]
+
+
+def require_other_folder(run: Path, data: Path) -> None:
+    """Raise `OutputIsInput` where a run would be written among its own data."""
+    if run.exists() and data.exists() and run.samefile(data):
+        raise OutputIsInput(f"-o {run} is the folder of the data; choose another")
+
+
+def say_where_it_stands(
+    run: Path, iterations: int, last: Path, data: Path, *, as_json: bool
+) -> None:
+    """Print the last checkpoint of the run, of so many `iterations`, and what may come next."""
+    done = int(last.stem.removeprefix("iteration-"))
+    following = f"predictor resume {run}"
+    if done == iterations:
+        following = f"predictor export {run} -o models/{run.resolve().name}"
+    typer.echo(f"{done} of {iterations} iterations are done; next: {following}", err=True)
+    if as_json:
+        print_document(data, last, {"run": str(run), "iteration": done, "iterations": iterations})
+    else:
+        typer.echo(last)
