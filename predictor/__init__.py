@@ -73,8 +73,8 @@ def load(
         )
     if task is not None and metadata.task != task:
         raise UnknownModel(
-            f"the model {name_or_file} is for `predictor {metadata.task}`, "
-            f"expected one for `predictor {task}`"
+            f"the model {name_or_file} is of the system {metadata.task}, "
+            f"expected one of the system {task}"
         )
     if hasattr(network, "latent_width"):
         from predictor.image_sampler import ImageSampler

@@ -172,7 +172,7 @@ def test_what_reads_no_codes_is_one_line(
     alone = tmp_path / "alone.safetensors"
     alone.write_bytes(model.read_bytes())
     assert "was released without its discriminator" in refused(alone, folder)
-    assert "reads no codes: it is for `predictor frames`" in refused("frames", folder)
+    assert "reads no codes: it is of the system frames" in refused("frames", folder)
     assert "no model 'mine'" in refused("mine", folder)
     empty = tmp_path / "empty"
     empty.mkdir()

@@ -106,7 +106,7 @@ def test_a_task_without_an_evaluation_is_named(model: str, data: str, tmp_path: 
     save_network(other, told.network, network, told.provenance, task="classify")
     error = run(app, ["evaluate", str(other), data]).exception
     assert isinstance(error, UnknownModel)
-    assert f"{other} is for `predictor classify`, which cannot be evaluated yet" in str(error)
+    assert f"{other} is of the system classify, which cannot be evaluated yet" in str(error)
     assert "what can is frames" in str(error)
 
 

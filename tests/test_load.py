@@ -47,5 +47,5 @@ def test_a_model_does_its_own_task_only(file: Path, tmp_path: Path) -> None:
     assert isinstance(predictor.load(other, device="cpu", task="inpaint"), Inpainter)
     assert isinstance(predictor.load(other, device="cpu"), Inpainter)
     assert isinstance(predictor.load(file, device="cpu", task="frames"), FramePredictor)
-    with pytest.raises(UnknownModel, match=r"is for `predictor inpaint`, expected .*frames`"):
+    with pytest.raises(UnknownModel, match=r"is of the system inpaint, expected .* frames$"):
         predictor.load(other, device="cpu", task="frames")

@@ -108,8 +108,8 @@ def load_code_reader(
         network, metadata = load_network(find_companion(path, DISCRIMINATOR))
     if not isinstance(network, InfoganDiscriminator):
         raise UnknownModel(
-            f"the model {os.fspath(name_or_file)} reads no codes: it is for "
-            f"`predictor {metadata.task}`, expected one that the system infogan trained"
+            f"the model {os.fspath(name_or_file)} reads no codes: it is of the system "
+            f"{metadata.task}, expected one that the system infogan trained"
         )
     return CodeReader(network, device, metadata.short_side)
 

@@ -149,7 +149,7 @@ def _classifier(name: str, device: torch.device) -> FeatureNetwork:
     network, metadata = load_network(path)
     if not isinstance(network, Classifier):
         raise UnknownModel(
-            f"the model {name} is for `predictor {metadata.task}`, expected a classifier or "
+            f"the model {name} is of the system {metadata.task}, expected a classifier or "
             f"{EFFICIENTNET}"
         )
     network.to(device)

@@ -48,7 +48,7 @@ def test_a_classifier_is_named_with_its_accuracy(classifier: Path) -> None:
 def test_what_is_no_feature_network_is_named(classifier: Path, small_model: object) -> None:
     with pytest.raises(UnknownModel, match="sees 1 channels, the pictures have 3"):
         feature_network(str(classifier)).seen(torch.zeros(1, 3, 8, 8))
-    with pytest.raises(UnknownModel, match="frames is for `predictor frames`, expected a class"):
+    with pytest.raises(UnknownModel, match="frames is of the system frames, expected a class"):
         feature_network("frames")
     with pytest.raises(UnknownModel, match="no model"):
         feature_network("nothing-like-it")
