@@ -1,6 +1,7 @@
 """``predictor evaluate`` of models that generate pictures: numbers that are known beforehand."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 from predictor.analysis import image_evaluation
 from predictor.analysis.image_evaluation import evaluated_images
+from predictor.analysis.image_report import html_report, score_rows
 from predictor.analysis.likelihood import chosen_width
 from predictor.cli import app
 from predictor.errors import UnusableData
@@ -153,6 +155,19 @@ def test_few_pictures_are_refused_also_beside_those_that_choose_the_width(tmp_pa
     np.savez(path, x_train=pictures(40, 0), x_val=pictures(30, 3), x_test=pictures(2, 1))
     with pytest.raises(UnusableData, match="has 2 pictures in its part test, expected 10"):
         evaluated_images(ImageSampler(Shows(pictures(50, 2))), path, samples=50)
+
+
+def test_data_for_testing_alone_are_measured_but_for_what_needs_training_data(
+    tmp_path: Path,
+) -> None:
+    path, fresh, test = tmp_path / "d.npz", pictures(50, 2), pictures(40, 1)
+    np.savez(path, x_train=pictures(60, 0), x_test=test)
+    expected = evaluated_images(ImageSampler(Shows(fresh)), path, samples=50).scores
+    np.savez(path, x_test=test)
+    found = evaluated_images(ImageSampler(Shows(fresh)), path, samples=50)
+    assert found.scores == replace(expected, memory_ratio=None)
+    assert found.neighbours is None
+    assert "training pictures" not in html_report("m", "d", found, score_rows(found))
 
 
 @pytest.fixture(scope="module")

@@ -66,9 +66,9 @@ class ImageScores:
     """Mean distance of a test picture to the nearest sample."""
     repeated_percent: float
     """Samples nearer to another sample than 99 % of real pictures are to another real one."""
-    memory_ratio: float
+    memory_ratio: float | None
     """Median distance of a sample to the nearest training picture, over that of a test picture:
-    far below 1 the generator repeats what it was trained on."""
+    far below 1 the generator repeats what it was trained on. None for data without that."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class ImageEvaluation:
     in_networks: tuple[NetworkScores, ...]
     samples: Tensor
     """``(N, C, H, W)`` in [-1, 1]."""
-    neighbours: Tensor
+    neighbours: Tensor | None
     """``(N, 1 + k, C, H, W)``: each of the first samples and its nearest training pictures."""
     skipped: tuple[str, ...]
 
@@ -109,11 +109,11 @@ def evaluated_images(
 ) -> ImageEvaluation:
     """Measure a generator on the pictures at `path`, resized and cropped as in its training.
 
-    The part ``test`` is measured, else ``val``, else ``train``; ``train`` is also what the samples
-    may have been copied from. The width of the Parzen window is chosen on at most a thousand
-    pictures of ``val``; where there are none beside the part measured, on a tenth of that part, at
-    most a thousand, which the likelihood leaves out. A model with classes needs labels. In the
-    features of each of `networks` test pictures and samples are compared again. Raises
+    The part ``test`` is measured, else ``val``, else ``train``; ``train``, if there, is also what
+    the samples may have been copied from. The width of the Parzen window is chosen on at most a
+    thousand pictures of ``val``; where there are none beside the part measured, on a tenth of that
+    part, at most a thousand, which the likelihood leaves out. A model with classes needs labels. In
+    the features of each of `networks` test pictures and samples are compared again. Raises
     `UnusableData`, also for fewer than `FEWEST_PICTURES` in the part measured.
     """
     collection = open_images(path)
@@ -129,8 +129,9 @@ def evaluated_images(
     width_part = VALIDATION if has_validation else measured
     parts: dict[str, Pictures] = {}
     for name in dict.fromkeys((TRAIN, measured, width_part)):
-        parts[name], unread = fitted_part(collection, name, fit)
-        skipped += unread
+        if name in collection.parts:
+            parts[name], unread = fitted_part(collection, name, fit)
+            skipped += unread
     test = parts[measured]
     if len(test) < FEWEST_PICTURES:
         raise UnusableData(
@@ -144,15 +145,17 @@ def evaluated_images(
     _logger.info("%d samples against %d pictures", samples, len(test))
     likelihood = sampled_likelihood(sampler, values, likely.images(), choosing.images())
     test_images = test.images()
-    train_images = test_images if measured == TRAIN else parts[TRAIN].images()
     some, real = drawn[:COMPARED], _some(test, COMPARED).images()
     precision, recall = precision_and_recall(real, some)
     one_nn = None
     if test.labels is not None and labels is not None:
         own = torch.from_numpy(test.labels)
         one_nn = 100 * nearest_class_error(test_images, own, drawn, torch.tensor(labels))
-    copies = nearest(drawn[:SHEET_SAMPLES], train_images, min(SHEET_NEIGHBOURS, len(train_images)))
-    pairs = zip(drawn[:SHEET_SAMPLES], copies.rows, strict=True)
+    memory_ratio, neighbours = None, None
+    if TRAIN in parts:
+        train_images = test_images if measured == TRAIN else parts[TRAIN].images()
+        memory_ratio = _memory_ratio(some, real, train_images, is_one_part=measured == TRAIN)
+        neighbours = _with_neighbours(drawn[:SHEET_SAMPLES], train_images)
     scores = ImageScores(
         part=measured,
         test_images=len(test),
@@ -170,15 +173,21 @@ def evaluated_images(
         one_nearest_neighbour_error_percent=one_nn,
         nearest_sample_distance=float(nearest(test_images, drawn).distances.mean()),
         repeated_percent=100 * _repeated(some, real),
-        memory_ratio=_memory_ratio(some, real, train_images, is_one_part=measured == TRAIN),
+        memory_ratio=memory_ratio,
     )
     return ImageEvaluation(
         scores=scores,
         in_networks=tuple(network_scores(each, test_images, drawn) for each in networks),
         samples=drawn[:100],
-        neighbours=torch.stack([torch.cat((s[None], train_images[rows])) for s, rows in pairs]),
+        neighbours=neighbours,
         skipped=(*collection.skipped, *skipped),
     )
+
+
+def _with_neighbours(samples: Tensor, train: Tensor) -> Tensor:
+    found = nearest(samples, train, min(SHEET_NEIGHBOURS, len(train)))
+    pairs = zip(samples, found.rows, strict=True)
+    return torch.stack([torch.cat((sample[None], train[rows])) for sample, rows in pairs])
 
 
 def _some(pictures: Pictures, count: int) -> Pictures:

@@ -33,8 +33,10 @@ def score_rows(evaluation: ImageEvaluation) -> list[tuple[str, str]]:
         ("Fréchet distance of raw pixels", f"{scores.frechet_pixels:.2f}"),
         ("test picture to the nearest sample", f"{scores.nearest_sample_distance:.3f}"),
         ("samples that repeat another", f"{scores.repeated_percent:.1f} %"),
-        ("nearness to training pictures, test pictures at 1", f"{scores.memory_ratio:.2f}"),
     ]
+    if scores.memory_ratio is not None:
+        nearness = f"{scores.memory_ratio:.2f}"
+        rows.append(("nearness to training pictures, test pictures at 1", nearness))
     if scores.one_nearest_neighbour_error_percent is not None:
         error = f"{scores.one_nearest_neighbour_error_percent:.2f} %"
         rows.insert(2, ("1-NN error on test pictures, samples as examples", error))
@@ -68,13 +70,11 @@ def html_report(
     scores: Sequence[tuple[str, str]],
     more: Sequence[str] = (),
 ) -> str:
-    """Return the page: `scores`, a hundred samples, the nearest training pictures of twelve.
+    """Return the page: `scores`, a hundred samples, the training pictures nearest to twelve.
 
     `more` are sections of HTML that stand before the samples.
     """
     rows = "".join(table_row([escape(name), escape(value)], "td") for name, value in scores)
-    gap = torch.ones_like(evaluation.neighbours[:, :1])
-    pairs = torch.cat((evaluation.neighbours[:, :1], gap, evaluation.neighbours[:, 1:]), dim=1)
     sections = [
         f"<h1>{escape(model)}</h1>",
         f'<p class="note">on {escape(data)}; predictor {__version__}</p>',
@@ -83,11 +83,20 @@ def html_report(
         *more,
         "<h2>Samples</h2>",
         _picture(evaluation.samples, 10),
+    ]
+    if evaluation.neighbours is not None:
+        sections += _nearest_sections(evaluation.neighbours)
+    return page(model, sections)
+
+
+def _nearest_sections(neighbours: Tensor) -> list[str]:
+    gap = torch.ones_like(neighbours[:, :1])
+    pairs = torch.cat((neighbours[:, :1], gap, neighbours[:, 1:]), dim=1)
+    return [
         "<h2>Nearest training pictures</h2>",
         "<p>A sample in each row; behind the gap the training pictures that are nearest to it.</p>",
         _picture(pairs.flatten(0, 1), pairs.shape[1]),
     ]
-    return page(model, sections)
 
 
 def _picture(images: Tensor, columns: int) -> str:

@@ -68,4 +68,4 @@ def _part(path: Path, names: Sequence[str], read: ReadFile, label_bytes: int) ->
     batch = np.concatenate(rows)
     labels = batch[:, label_bytes - 1]
     name = names[0] if len(names) == 1 else f"{names[0]}…"
-    return array_part(name, batch[:, label_bytes:].reshape(-1, 3, 32, 32), labels)
+    return array_part(path, name, batch[:, label_bytes:].reshape(-1, 3, 32, 32), labels)

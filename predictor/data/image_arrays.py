@@ -38,8 +38,8 @@ _SVHN_TEN = 10
 def images_in_npz(path: Path) -> ImageCollection:
     """Return the pictures of an NPZ file, in the keys of Keras (``x_train``) or of MedMNIST.
 
-    One array alone is ``images``, ``x`` or ``arr_0``. Raises `UnusableData` for what is damaged,
-    has no such key, or would have to be unpickled.
+    One array alone is ``images``, ``x`` or ``arr_0``; there may be no part ``train``. Raises
+    `UnusableData` for what is damaged, has no such key, or would have to be unpickled.
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
@@ -56,11 +56,11 @@ def images_in_npz(path: Path) -> ImageCollection:
     for part, candidates in _NPZ_KEYS.items():
         key = next((key for key in candidates if key in arrays), None)
         if key is not None:
-            parts[part] = array_part(key, arrays[key], arrays.get(_NPZ_LABELS[key]))
-    if TRAIN not in parts:
+            parts[part] = array_part(path, key, arrays[key], arrays.get(_NPZ_LABELS[key]))
+    if not parts:
         raise UnusableData(
             f"{path} has {', '.join(keys) or 'nothing'}; expected x_train and y_train, "
-            "train_images and train_labels, or images and labels"
+            "train_images and train_labels, or images and labels, or the same of test alone"
         )
     return ImageCollection(path, parts, stamp_of([path]))
 
@@ -95,7 +95,7 @@ def images_in_idx(path: Path, files: Sequence[Path]) -> ImageCollection:
         chosen[part] = file
         beside = by_name.get(name.replace("images-idx3", "labels-idx1"))
         labels = None if beside is None else _idx_array(beside)
-        parts[part] = array_part(file.name, _idx_array(file), labels)
+        parts[part] = array_part(path, file.name, _idx_array(file), labels)
         used += [file, *([beside] if beside else [])]
     if TRAIN not in parts and len(parts) == 1:
         parts = {TRAIN: parts[TEST]}
@@ -186,7 +186,7 @@ def _mat_part(path: Path) -> Any:
         if not np.issubdtype(labels.dtype, np.integer) or not np.isin(labels, range(11)).all():
             raise UnusableData(f"{path} has labels y that are not whole numbers from 1 to 10")
         labels = labels.astype(np.int64) % _SVHN_TEN
-    return array_part(path.name, np.moveaxis(stored["X"], 3, 0), labels)
+    return array_part(path, path.name, np.moveaxis(stored["X"], 3, 0), labels)
 
 
 def _sorted_files(folder: Path) -> list[Path]:

@@ -1,7 +1,8 @@
 """Pictures in files: class folders, official parts, or all in one place; also inside an archive.
 
 ``DATA/train/cat/1.png`` is a picture of class ``cat`` in the part ``train``; the parts are
-``train``, ``val`` and ``test``, and without a folder ``train`` everything is trained on. A part in
+``train``, ``val`` and ``test``; without a folder ``train`` everything is trained on, unless there
+is nothing but ``val`` and ``test``, which are for measuring. A part in
 which every picture lies in a folder is labelled, by the first folder below it, in sorted order; a
 part with a picture of its own is not.
 """
@@ -95,7 +96,9 @@ def collected(
         raise UnusableData(f"{path} has no picture in it")
     tops = {name.split("/")[0] for name in names if "/" in name}
     prefixes = {part: f"{part}/" for part in (TRAIN, VALIDATION, TEST) if part in tops}
-    if TRAIN not in prefixes:
+    if TRAIN not in prefixes and not all(
+        name.startswith(tuple(prefixes.values())) for name in names
+    ):
         prefixes = {TRAIN: ""}
     below = {
         part: [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
@@ -176,4 +179,4 @@ def common_folder(names: Sequence[str]) -> str:
     tops = {name.split("/")[0] if "/" in name else "" for name in names}
     top = tops.pop() if len(tops) == 1 else ""
     deep = all(len(PurePosixPath(name).parts) > 2 for name in names)
-    return f"{top}/" if top and top != TRAIN and deep else ""
+    return f"{top}/" if top not in ("", TRAIN, VALIDATION, TEST) and deep else ""

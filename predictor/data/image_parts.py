@@ -81,21 +81,24 @@ class ImageCollection:
                 )
 
 
-def array_part(name: str, images: NDArray[Any], labels: NDArray[Any] | None) -> ImagePart:
-    """Return a part made of arrays; `name` is what they are called in messages.
+def array_part(
+    path: Path, name: str, images: NDArray[Any], labels: NDArray[Any] | None
+) -> ImagePart:
+    """Return a part made of arrays, which in the file or folder `path` are called `name`.
 
     `images` are uint8 ``(N, H, W)``, ``(N, H, W, C)`` or ``(N, C, H, W)``, grey or RGB; `labels`
     are whole numbers ``(N,)`` or ``(N, 1)``, counted from 0. Raises `UnusableData` for others.
     """
-    images = _channels_last(name, images)
+    where = str(path) if path.name == name else f"{name} in {path}"
+    images = _channels_last(where, images)
     names = [f"{name}[{row}]" for row in range(len(images))]
     if not names:
-        raise UnusableData(f"{name} has no pictures")
+        raise UnusableData(f"{where} has no pictures")
 
     def pictures(channels: Channels) -> Iterator[Pixels | UnreadableImage]:
         return (with_channels(image, channels) for image in images)
 
-    return ImagePart(names, _checked_labels(name, labels, len(names)), pictures)
+    return ImagePart(names, _checked_labels(where, labels, len(names)), pictures)
 
 
 def with_channels(pixels: Pixels, channels: Channels) -> Pixels:
@@ -111,9 +114,9 @@ def with_channels(pixels: Pixels, channels: Channels) -> Pixels:
     return np.asarray(grey, dtype=np.uint8)[..., None]
 
 
-def _channels_last(name: str, images: NDArray[Any]) -> Pixels:
+def _channels_last(where: str, images: NDArray[Any]) -> Pixels:
     if images.dtype != np.uint8:
-        raise UnusableData(f"{name} holds {images.dtype}, expected pictures of uint8")
+        raise UnusableData(f"{where} holds {images.dtype}, expected pictures of uint8")
     if images.ndim == 3:
         return images[..., None]
     if images.ndim == 4 and images.shape[3] in (1, 3):
@@ -121,22 +124,27 @@ def _channels_last(name: str, images: NDArray[Any]) -> Pixels:
     if images.ndim == 4 and images.shape[1] in (1, 3):
         return images.transpose(0, 2, 3, 1)
     raise UnusableData(
-        f"{name} has shape {images.shape}, expected (N, H, W), (N, H, W, C) or (N, C, H, W) with "
+        f"{where} has shape {images.shape}, expected (N, H, W), (N, H, W, C) or (N, C, H, W) with "
         "one channel or three"
     )
 
 
-def _checked_labels(name: str, labels: NDArray[Any] | None, count: int) -> NDArray[np.int64] | None:
+def _checked_labels(
+    where: str, labels: NDArray[Any] | None, count: int
+) -> NDArray[np.int64] | None:
     if labels is None:
         return None
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.shape != (count,):
-        raise UnusableData(f"{name} has {count} pictures and labels of shape {labels.shape}")
+        raise UnusableData(
+            f"{where} has {count} pictures and labels of shape {labels.shape}, expected one whole "
+            f"number a picture: ({count},)"
+        )
     if not np.issubdtype(labels.dtype, np.integer):
-        raise UnusableData(f"the labels of {name} are {labels.dtype}, expected whole numbers")
+        raise UnusableData(f"the labels of {where} are {labels.dtype}, expected whole numbers")
     whole = labels.astype(np.int64)
     if whole.min() < 0:
         row = int(whole.argmin())
-        raise UnusableData(f"{name}[{row}] has label {labels[row]}, expected 0 or more")
+        raise UnusableData(f"picture {row} of {where} has label {labels[row]}, expected 0 or more")
     return whole

@@ -18,6 +18,7 @@ from made_images import (
 )
 from numpy.typing import NDArray
 
+from predictor.data import ImageSettings, split_images
 from predictor.data.image_formats import open_images
 from predictor.data.image_parts import Channels, ImageCollection, with_channels
 from predictor.errors import UnreadableImage, UnusableData
@@ -292,10 +293,10 @@ def mat_of_something_else(folder: Path) -> Path:
         (cut_batch, r"data_batch_3\.bin in .* has 3033 bytes, expected a multiple of 3073"),
         (no_picture, "has no picture in it"),
         (wrong_keys, "has pictures; expected x_train and y_train"),
-        (floats, "images holds float64, expected pictures of uint8"),
-        (four_channels, r"images has shape \(2, 8, 8, 4\)"),
-        (too_few_labels, r"has 6 pictures and labels of shape \(5,\)"),
-        (negative_label, r"images\[1\] has label -1, expected 0 or more"),
+        (floats, r"images in .*d\.npz holds float64, expected pictures of uint8"),
+        (four_channels, r"images in .*d\.npz has shape \(2, 8, 8, 4\)"),
+        (too_few_labels, r"d\.npz has 6 pictures and labels of shape \(5,\), expected .*\(6,\)"),
+        (negative_label, r"picture 1 of images in .*d\.npz has label -1, expected 0 or more"),
         (two_sets, "two sets: digits-train-images-idx3-ubyte and letters-train"),
         (only_extra, r"only extra, test of SVHN, no train_32x32\.mat"),
         (mat_of_something_else, r"no pictures X \(H, W, 3, N\)"),
@@ -331,3 +332,38 @@ def test_grey_is_the_luma_of_colour_in_files_as_in_arrays(tmp_path: Path) -> Non
     assert np.array_equal(grey[..., 0], IMAGES[1][..., 0])
     (_, repeated) = pictures_of(open_images(tmp_path), channels=3)
     assert np.array_equal(repeated, IMAGES[1][..., :1].repeat(3, axis=2))
+
+
+def keras_test(path: Path) -> Path:
+    np.savez(path / "data.npz", x_test=MORE, y_test=MORE_LABELS)
+    return path / "data.npz"
+
+
+def folder_of_test(path: Path) -> Path:
+    for row, (image, label) in enumerate(zip(MORE, MORE_LABELS, strict=True)):
+        write_png(path / "test" / "abc"[label] / f"{row}.png", image)
+    return path
+
+
+def archive_of_test(path: Path) -> Path:
+    write_tar(
+        path / "d.tar",
+        {
+            f"test/{'abc'[label]}/{row}.png": png_bytes(image)
+            for row, (image, label) in enumerate(zip(MORE, MORE_LABELS, strict=True))
+        },
+    )
+    return path / "d.tar"
+
+
+@pytest.mark.parametrize("make", [keras_test, folder_of_test, archive_of_test])
+def test_pictures_for_testing_alone_are_no_training_data(
+    make: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    collection = open_images(make(tmp_path))
+    assert list(collection.parts) == ["test"]
+    labels = collection.part("test").labels
+    assert labels is not None
+    assert sorted(labels) == sorted(MORE_LABELS)
+    with pytest.raises(UnusableData, match="has no part 'train', only test"):
+        split_images(make(tmp_path), ImageSettings(size=(8, 8)), 0)
