@@ -1,7 +1,11 @@
 """Videos, photographs and small pictures of the user's own, looked at once, cut into examples."""
 
 from predictor.data.clips import ClipDataset, ClipSettings
-from predictor.data.evaluation import EvaluationWindows, evaluation_windows
+from predictor.data.evaluation import (
+    EvaluationWindows,
+    evaluation_windows,
+    videos_with_windows,
+)
 from predictor.data.image_formats import open_images
 from predictor.data.indexing import index_videos
 from predictor.data.labelled_images import (
@@ -44,5 +48,6 @@ __all__ = [
     "rows_of_each_class",
     "split_by_file",
     "split_images",
+    "videos_with_windows",
     "with_packed_frames",
 ]

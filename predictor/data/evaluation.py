@@ -47,6 +47,12 @@ class EvaluationWindows(Dataset[EvaluationItem]):
         return {"clip": clip, "name": video.name, "start": window.start}
 
 
+def videos_with_windows(index: VideoIndex, context: int = 12, targets: int = 4) -> set[str]:
+    """Return the names of the videos that `evaluation_windows` finds a window in."""
+    span = context + targets - 1
+    return {video.name for video in index.videos if spread_starts(video, span, 1)}
+
+
 def evaluation_windows(
     index: VideoIndex, per_clip: int = 5, context: int = 12, targets: int = 4
 ) -> EvaluationWindows:

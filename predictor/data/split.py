@@ -1,13 +1,13 @@
 """Which files are trained on and which are held out."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from hashlib import blake2b
 from pathlib import Path
 from typing import ClassVar, Protocol, Self, TypeVar
 
 from predictor.errors import UnusableData
 
-TRAIN_FOLDER, VALIDATION_FOLDER = "train", "val"
+TRAIN_FOLDER, VALIDATION_FOLDER, TEST_FOLDER = "train", "val", "test"
 
 
 class FileIndex(Protocol):
@@ -31,28 +31,37 @@ class FileIndex(Protocol):
 Index = TypeVar("Index", bound=FileIndex)
 
 
-def split_by_file(index: Index, validation_share: float = 0.1) -> tuple[Index, Index]:
+def split_by_file(
+    index: Index, validation_share: float = 0.1, measurable: Set[str] | None = None
+) -> tuple[Index, Index]:
     """Return the indexes to train on and to validate with; no file is in both.
 
     A folder that holds ``train/`` and ``val/`` is split as it says: ``val/`` is held out, all else
-    is trained on. In any other each file is held out by a hash of its relative path, so that a
-    new file never moves an old one across; both sides get at least one.
+    is trained on; but ``test/`` beside ``train/`` is on neither side. In any other each file is
+    held out by a hash of its relative path, so that a new file never moves an old one across; both
+    sides get at least one, and the held-out side one of those that are `measurable`, if there is
+    one.
 
     Raises `UnusableData` if there is only one file.
     """
+    tops = {name.split("/")[0] for name in index.names}
     names = index.names
+    if {TRAIN_FOLDER, TEST_FOLDER} <= tops:
+        names = [name for name in names if name.split("/")[0] != TEST_FOLDER]
     if len(names) < 2:
         raise UnusableData(
             f"{index.root} has one readable {index.item} ({names[0]}); training needs two or more, "
             "so that one can be held out"
         )
-    tops = {name.split("/")[0] for name in names}
     if {TRAIN_FOLDER, VALIDATION_FOLDER} <= tops:
         held_out = {name for name in names if name.split("/")[0] == VALIDATION_FOLDER}
     else:
         ranked = sorted(names, key=_fraction)
         count = sum(_fraction(name) < validation_share for name in ranked)
         held_out = set(ranked[: min(max(count, 1), len(names) - 1)])
+        found = [name for name in ranked if measurable is None or name in measurable]
+        if found and not held_out.intersection(found) and len(held_out) + 1 < len(names):
+            held_out.add(found[0])
     return index.subset(set(names) - held_out), index.subset(held_out)
 
 

@@ -22,9 +22,11 @@ from predictor.analysis.frames_summary import LOSS_DB
 from predictor.data import (
     ClipDataset,
     ClipSettings,
+    VideoIndex,
     evaluation_windows,
     index_videos,
     split_by_file,
+    videos_with_windows,
     with_packed_frames,
 )
 from predictor.errors import SettingsError
@@ -211,7 +213,7 @@ def open_data(settings: FramesSettings, path: Path, run: Path | None = None) -> 
             int(settings.packed_frames_gb * 1e9),
             progress=functools.partial(_log_progress, "packed"),
         )
-    train, held_out = split_by_file(index, settings.validation_share)
+    train, held_out = split_by_file(index, settings.validation_share, videos_with_windows(index))
     if settings.validation_videos is not None:
         names = sorted(video.name for video in held_out.videos)
         step = max(1, math.ceil(len(names) / settings.validation_videos))
@@ -220,8 +222,16 @@ def open_data(settings: FramesSettings, path: Path, run: Path | None = None) -> 
     return TrainingData(
         train=ClipDataset(train, settings.clips, settings.seed, _evidence(settings.generator)),
         validation=DataLoader(windows, batch_size=1),
-        skipped=[f"{name}: {reason}" for name, reason in index.skipped],
+        skipped=[f"{name}: {reason}" for name, reason in index.skipped] + _read_in_part(index),
     )
+
+
+def _read_in_part(index: VideoIndex) -> list[str]:
+    return [
+        f"{video.name}: all after its first {video.frame_count} frames: {video.truncated}"
+        for video in index.videos
+        if video.truncated
+    ]
 
 
 def _evidence(generator: NetworkSettings) -> Callable[[Tensor], dict[str, Tensor]] | None:

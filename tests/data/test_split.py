@@ -59,3 +59,24 @@ def test_names_that_are_no_text_are_split_too() -> None:
 def test_one_video_cannot_be_split() -> None:
     with pytest.raises(UnusableData, match=r"one readable video \(a.mp4\)"):
         split_by_file(index_of(["a.mp4"]))
+
+
+def test_what_is_kept_for_testing_is_on_neither_side() -> None:
+    names = [f"train/{n}.mp4" for n in "abcdef"] + ["test/g.mp4", "test/h.mp4"]
+    for more in ([], ["val/i.mp4"]):
+        train, held_out = split_by_file(index_of(names + more))
+        both = names_of(train) + names_of(held_out)
+        assert sorted(both) == sorted([*names[:6], *more])
+    train, held_out = split_by_file(index_of(["test/g.mp4", "test/h.mp4"]))
+    assert len(names_of(train) + names_of(held_out)) == 2, "without train/ it is any folder"
+
+
+def test_one_that_can_be_measured_is_held_out() -> None:
+    names = [f"clip{number}.mp4" for number in range(30)]
+    first = names_of(split_by_file(index_of(names), 0.1)[1])
+    for name in set(names) - set(first):
+        train, held_out = split_by_file(index_of(names), 0.1, {name})
+        assert names_of(held_out) == sorted([*first, name])
+        assert name not in names_of(train)
+    assert names_of(split_by_file(index_of(names), 0.1, {first[0]})[1]) == first
+    assert names_of(split_by_file(index_of(names), 0.1, set())[1]) == first

@@ -1,6 +1,7 @@
 """The system of next-frame prediction."""
 
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -325,3 +326,25 @@ def test_packed_frames_give_the_same_clips(videos: Path, tmp_path: Path) -> None
     packed = open_data(asked, videos, tmp_path / "run")
     assert (tmp_path / "run" / "frames.bin").stat().st_size == 2 * 18 * 3 * 16 * 16
     assert torch.equal(packed.train[(0, 1)]["clip"], decoded.train[(0, 1)]["clip"])
+
+
+def test_a_clip_long_enough_is_held_out_and_one_read_in_part_is_said(
+    videos: Path, tmp_path: Path
+) -> None:
+    """Of both clips ``b`` would be held out, which is too short to validate on."""
+    settings = FramesSettings.model_validate({**NARROW, "losses": {"adversarial": 0.0}})
+    for name in ("c", "d"):
+        shutil.copytree(videos / "a", videos / name)
+    by_hash = {window["name"] for window in open_data(settings, videos).validation.dataset}
+    for name in by_hash:
+        for picture in sorted((videos / name).iterdir())[7:]:
+            picture.unlink()
+    (videos / "cut").mkdir()
+    shutil.copy(videos / "a" / "000000.png", videos / "cut" / "0.png")
+    (videos / "cut" / "1.png").write_bytes(b"no picture")
+    found = open_data(settings, videos)
+    names = {window["name"] for window in found.validation.dataset}
+    assert names
+    assert not names & by_hash
+    (skipped,) = found.skipped
+    assert skipped.startswith("cut: all after its first 1 frames: ")
