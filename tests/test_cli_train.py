@@ -40,6 +40,7 @@ def test_trains_stops_and_resumes(tmp_path: Path) -> None:
     second = run(app, ["resume", str(folder), "--set", "report_every=4"])
     assert second.stdout.splitlines() == [str(folder / "checkpoints/iteration-000012.safetensors")]
     assert "iteration 12/12" in second.stderr
+    assert f"toy on 10 examples an epoch of {Path.cwd()}; cpu" in first.stderr
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     assert lines[0]["seed"] == 0
     assert [line["iteration"] for line in lines[1:] if "training_time_s" in line] == [2, 4, 8, 12]
@@ -69,6 +70,7 @@ def test_existing_run_is_not_trained_over(tmp_path: Path) -> None:
         (["--set", "batchsize=3"], "unknown setting 'batchsize'; did you mean 'batch_size'?"),
         (["--set", "batch_size=0"], "batch_size=0: "),
         (["--set", "batch_size"], "expected key=value"),
+        (["--set", "generator_size=3"], "unknown setting 'generator_size'; "),
         (["--recipe", "none-such"], "no recipe 'none-such'"),
     ],
 )

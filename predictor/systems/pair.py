@@ -38,7 +38,7 @@ def told_of_data(kind: type[BaseModel], values: Any, known: Mapping[str, Mapping
         return values
     usual = kind.model_fields["images"].default
     images = {**_table(usual), **_table(values.get("images", {}))}
-    if not isinstance(images["size"], list | tuple):
+    if not _is_size(images["size"]):
         return values
     shape = [images["channels"], *images["size"]]
     tables = {}
@@ -62,6 +62,11 @@ def require_shape_and_units(settings: PairSettings) -> None:
                 f"{name}.shape is {config.shape}, images.channels and images.size say "
                 f"{settings.images.shape}"
             )
+
+
+def _is_size(value: Any) -> bool:
+    is_pair = isinstance(value, list | tuple) and len(value) == 2
+    return is_pair and all(isinstance(side, int) and side > 0 for side in value)
 
 
 def _table(value: Any) -> dict[str, Any]:

@@ -137,7 +137,8 @@ class NetworkSettings(BaseModel):
         try:
             return TypeAdapter(kind).validate_python(fields)
         except ValidationError as error:
-            raise ValueError(str(error.errors(include_url=False)[0]["msg"])) from error
+            message = str(error.errors(include_url=False)[0]["msg"])
+            raise ValueError(message.removeprefix("Value error, ")) from error
 
     def build(self) -> Any:
         """Return the network with fresh weights."""

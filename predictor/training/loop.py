@@ -138,6 +138,15 @@ def _run(
             if data.class_names is not None:
                 facts["classes"] = list(data.class_names)
             drawn = 0 if is_new else _restore(run, state, facts)
+            _logger.info(
+                "%s on %d examples an epoch of %s; %s, %s; a report every %d iterations",
+                run.system_name,
+                facts["examples"],
+                run.data,
+                facts["device"],
+                facts["precision"],
+                run.settings.report_every,
+            )
             stream = BatchStream(data.train, run.settings, hardware, ranks, drawn)
             with (
                 contextlib.closing(stream),
@@ -375,9 +384,11 @@ def _start_from(system: System, weights: Mapping[str, Tensor]) -> None:
     expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     for name in [*expected, *found]:
-        if expected.get(name) != found.get(name):
+        ours, theirs = expected.get(name), found.get(name)
+        if ours != theirs:
             raise SettingsError(
-                f"--init-from: {name!r} is {found.get(name)} in the model, "
-                f"{expected.get(name)} in the network {system.release!r} of these settings"
+                f"--init-from: the model is another network than {system.release!r} of these "
+                f"settings: {name!r} is {theirs or 'missing'} in the model, {ours or 'missing'} in "
+                "the network"
             )
     network.load_state_dict(dict(weights))

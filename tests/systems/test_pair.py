@@ -27,6 +27,20 @@ def test_a_network_that_is_no_table_is_refused(system: str) -> None:
         validated_settings(SYSTEMS[system].settings, {"generator": "big"})
 
 
+@pytest.mark.parametrize("system", ["gan", "infogan", "improved-gan"])
+@pytest.mark.parametrize("size", [[0, 28], [28, 28, 1], ["a", 28]])
+def test_a_size_that_is_none_is_named_and_not_what_follows_from_it(
+    system: str, size: list[Any]
+) -> None:
+    with pytest.raises(SettingsError, match=r"^images(\.size)?"):
+        validated_settings(SYSTEMS[system].settings, {"images": {"size": size}})
+
+
+def test_what_the_network_refuses_is_said_as_it_says_it() -> None:
+    with pytest.raises(SettingsError, match=r"'latent': 0\}: latent, hidden, shape"):
+        validated_settings(SYSTEMS["gan"].settings, {"generator": {"latent": 0}})
+
+
 def test_what_the_data_decide_is_told_and_what_a_network_says_stays() -> None:
     kind = SYSTEMS["gan"].settings
     images = {"size": [8, 12], "channels": 3}

@@ -300,7 +300,7 @@ def test_initial_weights_are_those_of_the_released_network(tmp_path: Path) -> No
         assert torch.equal(start[f"networks/generator/{name}"], tensor)
         assert torch.equal(start[f"averages/generator/{name}"], tensor)
     wrong = {name: tensor for name, tensor in donor.items() if name != "0.bias"}
-    with pytest.raises(SettingsError, match=r"'0.bias' is None in the model, \(8,\) in the netw"):
+    with pytest.raises(SettingsError, match=r"'0.bias' is missing in the model, \(8,\) in"):
         train(tmp_path / "two", "toy", ENTRY, settings(), tmp_path, initial_weights=wrong)
 
 
