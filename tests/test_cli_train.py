@@ -148,6 +148,16 @@ def test_json_says_where_a_run_stands(tmp_path: Path) -> None:
     assert f"next: predictor export {folder} -o models/run" in second.stderr
 
 
+def test_commands_that_are_named_can_be_pasted_into_a_shell(tmp_path: Path) -> None:
+    folder = str(tmp_path / "my run")
+    first = run(app, ["train", "toy", ".", "-o", folder, "--until", "3"])
+    assert f"next: predictor resume '{folder}'" in first.stderr
+    again = run(app, ["train", "toy", ".", "-o", folder])
+    assert str(again.exception).endswith(f"predictor resume '{folder}'")
+    last = run(app, ["resume", folder])
+    assert f"next: predictor export '{folder}' -o 'models/my run'" in last.stderr
+
+
 def test_json_of_a_dry_run(tmp_path: Path) -> None:
     done = run(app, ["train", "toy", ".", "-o", str(tmp_path / "run"), "--dry-run", "--json"])
     (entry,) = json.loads(done.stdout)["results"]

@@ -1,5 +1,6 @@
 """What ``train`` and ``resume`` say of a run when they end."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -23,10 +24,13 @@ def say_where_it_stands(
     run: Path, iterations: int, last: Path, data: Path, *, as_json: bool
 ) -> None:
     """Print the last checkpoint of the run, of so many `iterations`, and what may come next."""
+    from predictor.training.run import resume_command
+
     done = int(last.stem.removeprefix("iteration-"))
-    following = f"predictor resume {run}"
+    following = resume_command(run)
     if done == iterations:
-        following = f"predictor export {run} -o models/{run.resolve().name}"
+        model = f"models/{run.resolve().name}"
+        following = shlex.join(["predictor", "export", str(run), "-o", model])
     typer.echo(f"{done} of {iterations} iterations are done; next: {following}", err=True)
     if as_json:
         print_document(data, last, {"run": str(run), "iteration": done, "iterations": iterations})

@@ -44,7 +44,7 @@ from predictor.training.iteration import run_iteration
 from predictor.training.lock import sole_writer
 from predictor.training.order import derived_seed
 from predictor.training.reports import Means, RunLog, progress_line
-from predictor.training.run import RUN_FILE, Run, opened_run, write_run_file
+from predictor.training.run import RUN_FILE, Run, opened_run, resume_command, write_run_file
 from predictor.training.settings import changed_settings, require_same_run, validated_settings
 from predictor.training.state import Best, TrainingState
 from predictor.training.stream import BatchStream, on_device
@@ -98,7 +98,7 @@ def resume(
     if not run.data.exists():
         raise UnusableData(
             f"{run.data} is not there any more, which {folder} trains on; where it lies now says: "
-            f"predictor resume {folder} --data DATA"
+            f"{resume_command(folder)} --data DATA"
         )
     return _run(run, until, is_new=False, told=told)
 
@@ -113,7 +113,7 @@ def _run(
 ) -> Path:
     """Carry `run` on; `told` is what its folder is told anew."""
     hardware = hardware_for(run.settings)
-    again = "the same command" if is_new else f"predictor resume {run.folder}"
+    again = "the same command" if is_new else resume_command(run.folder)
     with (
         in_use(hardware),
         joined_ranks(hardware.device) as ranks,
@@ -244,7 +244,7 @@ class _Loop:
                     raise Interrupted(
                         f"{signal.Signals(signal_number).name} stopped the run after iteration "
                         f"{number}, which is saved; continue with: "
-                        f"predictor resume {self.run.folder}",
+                        f"{resume_command(self.run.folder)}",
                         signal_number,
                     )
         return saved
@@ -343,7 +343,7 @@ def _require_free(run: Run) -> None:
     """Raise `OutputExists` where a new run would lose one; a first checkpoint alone is none."""
     folder = run.folder
     if (folder / RUN_FILE).exists():
-        raise OutputExists(f"{folder} holds a run; continue it with: predictor resume {folder}")
+        raise OutputExists(f"{folder} holds a run; continue it with: {resume_command(folder)}")
     newest = next(iter(checkpoints_newest_first(run.checkpoints)), None)
     if newest not in (None, checkpoint_path(run.checkpoints, 0)):
         raise OutputExists(f"{newest} is of a run whose {RUN_FILE} is gone; choose another folder")

@@ -1,6 +1,7 @@
 """What a run folder is told once, in ``run.json``: its system, settings and data."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,11 @@ def opened_run(folder: Path, systems: Mapping[str, SystemEntry]) -> Run:
     entry = systems[system_name]
     settings = validated_settings(entry.settings, values)
     return Run(folder, system_name, entry, settings, data, told.get("begun_from"))
+
+
+def resume_command(folder: Path) -> str:
+    """Return the command that continues the run in `folder`, as a shell takes it."""
+    return shlex.join(["predictor", "resume", str(folder)])
 
 
 def write_run_file(run: Run) -> None:
