@@ -192,3 +192,24 @@ def test_an_option_of_another_system_is_a_usage_error(
     done = run(app, ["train", "toy", ".", "-o", str(tmp_path / "run"), option, value])
     assert done.exit_code == 2
     assert f"{option} is not of the system 'toy'" in done.output
+
+
+def test_more_data_are_found_from_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("predictor.systems.SYSTEMS", ALL_SYSTEMS)
+    for name in ("a", "b", "masks/c"):
+        picture = PIL.Image.new("RGB", (64, 64))
+        picture.paste((255, 255, 255), (0, 0, 32, 32))
+        (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        picture.save(tmp_path / "photos" / f"{name}.png")
+    (tmp_path / "photos" / "masks").rename(tmp_path / "masks")
+    monkeypatch.chdir(tmp_path)
+    small = ["photos.crop=[64,64]", "batch_size=1", "workers=0", "generator.widths=[8,8,8]"]
+    options = [word for value in small for word in ("--set", value)]
+    arguments = ["train", "inpaint", "photos", "-o", "run", "--masks", "masks", "--until", "1"]
+    done = run(app, [*arguments, *options])
+    assert done.exit_code == 0, done.output
+    monkeypatch.chdir("photos")
+    done = run(app, ["resume", "../run", "--until", "2"])
+    assert done.exit_code == 0, done.output

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from predictor.training.estimate import Estimate
 
 SETTINGS_HELP = (
-    "Change a setting, repeatable: iterations=20000, batch_size=16, seed=1, precision=fp32, …"
+    "Change a setting, repeatable: iterations=20000, batch_size=16, seed=1, precision=fp32, …; an "
+    "unknown KEY is answered with those that there are."
 )
 
 
@@ -28,7 +29,12 @@ def train(
         ),
     ],
     data: Annotated[
-        Path, typer.Argument(help="Your data: a folder of videos for frames, of pictures else.")
+        Path,
+        typer.Argument(
+            help="Your data: a folder of videos for frames, of photographs for inpaint; else of "
+            "pictures or class folders (train/, val/, test/ above those if you have them), a tar "
+            "archive of such, NPZ, IDX, MAT, or CIFAR batches."
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder of the run.")],
     overrides: Annotated[
@@ -78,10 +84,10 @@ def train(
     require_other_folder(output, data)
     values = parsed_overrides(overrides or [])
     options: dict[str, Any] = {
-        "masks": None if masks is None else {"folder": str(masks)},
+        "masks": None if masks is None else {"folder": str(masks.absolute())},
         "level": level,
         "labels": labels,
-        "unlabelled": None if unlabelled is None else str(unlabelled),
+        "unlabelled": None if unlabelled is None else str(unlabelled.absolute()),
     }
     for name, value in options.items():
         if value is not None:

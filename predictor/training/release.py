@@ -117,13 +117,18 @@ def registered_name(network: nn.Module) -> str:
 
 
 def training_command(run: Run) -> str:
-    """Return the command that starts a run like this one, every changed setting in it."""
+    """Return the command that starts a run like this one, every changed setting in it.
+
+    Of folders it has the names alone: where they lie is nobody's business.
+    """
     values = run.settings.model_dump(mode="json")
     defaults = type(run.settings)().model_dump(mode="json")
     words = ["predictor", "train", run.system_name, run.data.name, "-o", run.folder.name]
     if run.begun_from is not None:
         words += ["--init-from", run.begun_from]
     for key, value in _changes(values, defaults):
+        if isinstance(value, str) and Path(value).is_absolute():
+            value = Path(value).name
         words += ["--set", f"{key}={json.dumps(value, separators=(',', ':'))}"]
     return shlex.join(words)
 

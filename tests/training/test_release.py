@@ -283,3 +283,12 @@ def test_json_of_an_export(run: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     assert (entry["task"], entry["network"], entry["iterations"]) == ("frames", "multiscale", 4)
     assert entry["scores"]["validation_psnr_1_db"] == 30
     assert Path(entry["card"]).is_file()
+
+
+def test_the_command_does_not_tell_where_folders_lie(run: Path, tmp_path: Path) -> None:
+    told = json.loads((run / "run.json").read_text())
+    told["settings"]["note"] = str(tmp_path / "secret place" / "more pictures")
+    (run / "run.json").write_text(json.dumps(told))
+    command = training_command(opened_run(run, SYSTEMS))
+    assert 'note="more pictures"' in shlex.split(command)
+    assert "secret" not in command
