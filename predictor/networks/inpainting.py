@@ -64,6 +64,11 @@ class InpaintingConfig:
                 "detail from 0 to 1"
             )
 
+    @property
+    def multiple(self) -> int:
+        """What the height and width of images are multiples of."""
+        return int(COARSE * _SQUARE * 2 ** (len(self.widths) - 1))
+
 
 class InpaintingNetwork(nn.Module):
     """Fill the holes of images of any size that is a multiple of `multiple`."""
@@ -77,7 +82,7 @@ class InpaintingNetwork(nn.Module):
         self.hole_px = config.hole_px
         self.context_px = config.context_px
         self.detail = config.detail
-        self.multiple = COARSE * _SQUARE * 2 ** (len(config.widths) - 1)
+        self.multiple = config.multiple
         first, width = config.widths[0], config.fine_width
         self.coarse = UNet(7 * _SQUARE**2, config.widths, config.blocks)
         self.coarse_head = zeroed(nn.Conv2d(first, 3 * _SQUARE**2, 3, padding=1))

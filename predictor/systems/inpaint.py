@@ -129,6 +129,12 @@ class InpaintSettings(RunSettings):
             raise ValueError(
                 f"photos.crop is {self.photos.crop}, the generator takes {side}x{side}"
             )
+        multiple = getattr(painter, "multiple", 1)
+        if any(length % multiple for length in self.photos.crop):
+            raise ValueError(
+                f"photos.crop is {self.photos.crop}, expected multiples of {multiple} for this "
+                "generator"
+            )
         painted = getattr(painter, "painted_px", None)
         seen = getattr(judge, "side_px", None)
         if self.losses.is_judged and seen is not None and seen != painted:

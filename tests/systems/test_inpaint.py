@@ -252,6 +252,13 @@ def test_settings_that_cannot_work(changes: dict[str, Any], message: str) -> Non
         settings_of(CENTRE, **changes)
 
 
+def test_crops_that_the_generator_cannot_halve_are_refused() -> None:
+    with pytest.raises(SettingsError, match=r"photos.crop is \(48, 40\), expected multiples of 16"):
+        settings_of(
+            {"generator": {"widths": [8, 8], "blocks": [1, 1]}, "photos": {"crop": [48, 40]}}
+        )
+
+
 @pytest.fixture
 def photographs(tmp_path: Path) -> Path:
     """Return eight smooth pictures and a file that is none."""
