@@ -26,7 +26,7 @@ from predictor.texture import with_detail
 TILE_PX = 768
 """Longest side of what a network is shown at once; longer holes are filled piece by piece."""
 
-ENLARGED_DETAIL = 0.6
+ENLARGED_DETAIL = 0.5
 """Share of the image's own detail that a fill gets which was made at a smaller size."""
 
 

@@ -47,7 +47,7 @@ class InpaintingConfig:
     context_px: int = 32
     """How far beyond a hole it is shown the image: about as far as crops show it in training."""
 
-    detail: float = 0.6
+    detail: float = 0.5
     """Share of the image's own detail that its fills get afterwards: they are right on average, and
     smooth where that is all there is to know."""
 
