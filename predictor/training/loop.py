@@ -207,7 +207,7 @@ class _Loop:
         if self.told is not None and self.ranks.is_main:  # now that its first weights are kept
             write_run_file(self.told)
         if state.iteration and state.iteration >= end:
-            _logger.info("nothing to do: %d of %d iterations are done", state.iteration, end)
+            _logger.info("nothing to do: %d iterations done, %d asked for", state.iteration, end)
         with self._log() as log:
             while state.iteration < end:
                 start = time.perf_counter()
