@@ -9,10 +9,10 @@ import torch
 
 from predictor.systems.entry import SystemEntry
 from predictor.systems.settings import RunSettings
+from predictor.training.beginning import built_state
 from predictor.training.distributed import Ranks
 from predictor.training.hardware import hardware_for, in_use, memory_remedy, peak_memory_mib
 from predictor.training.iteration import run_iteration
-from predictor.training.loop import built_state
 from predictor.training.run import Run
 from predictor.training.stream import BatchStream
 

@@ -13,22 +13,18 @@ import torch
 from torch import Tensor
 
 from predictor.errors import (
-    DamagedCheckpoint,
     Interrupted,
     OutputExists,
-    SettingsError,
     UnusableData,
 )
-from predictor.systems.entry import SystemEntry, TrainingData, TrainingDataset
-from predictor.systems.phases import System
+from predictor.systems.entry import SystemEntry, TrainingData
 from predictor.systems.settings import RunSettings
+from predictor.training.beginning import built_state, restored_draws
 from predictor.training.checkpoint import (
-    Checkpoint,
     checkpoint_path,
     checkpoints_newest_first,
     keep_as_best,
     keep_newest,
-    restore_newest,
     write_checkpoint,
 )
 from predictor.training.distributed import Ranks, joined_ranks
@@ -45,7 +41,7 @@ from predictor.training.lock import sole_writer
 from predictor.training.order import derived_seed
 from predictor.training.reports import Means, RunLog, progress_line
 from predictor.training.run import RUN_FILE, Run, opened_run, resume_command, write_run_file
-from predictor.training.settings import changed_settings, require_same_run, validated_settings
+from predictor.training.settings import changed_settings
 from predictor.training.state import Best, TrainingState
 from predictor.training.stream import BatchStream, on_device
 from predictor.training.watch import Watch
@@ -137,7 +133,7 @@ def _run(
             }
             if data.class_names is not None:
                 facts["classes"] = list(data.class_names)
-            drawn = 0 if is_new else _restore(run, state, facts)
+            drawn = 0 if is_new else restored_draws(run, state, facts)
             _logger.info(
                 "%s on %d examples an epoch of %s; %s, %s; a report every %d iterations",
                 run.system_name,
@@ -154,26 +150,6 @@ def _run(
             ):
                 loop = _Loop(run, told, hardware, ranks, request, data, state, facts)
                 return loop.advance(stream, until)
-
-
-def built_state(
-    run: Run,
-    hardware: Hardware,
-    initial_weights: Mapping[str, Tensor] | None = None,
-    examples: TrainingDataset | None = None,
-) -> TrainingState:
-    """Return the state before the first iteration.
-
-    The weights depend on the seed alone, and on `examples` where the system prepares its networks
-    for them.
-    """
-    torch.manual_seed(derived_seed(run.settings.seed, "build"))
-    system = run.entry.build(run.settings)
-    if examples is not None and system.prepare is not None:
-        system.prepare(system.networks, examples)
-    if initial_weights is not None:
-        _start_from(system, initial_weights)
-    return TrainingState(system, hardware)
 
 
 class _Loop:
@@ -347,48 +323,3 @@ def _require_free(run: Run) -> None:
     newest = next(iter(checkpoints_newest_first(run.checkpoints)), None)
     if newest not in (None, checkpoint_path(run.checkpoints, 0)):
         raise OutputExists(f"{newest} is of a run whose {RUN_FILE} is gone; choose another folder")
-
-
-def _restore(run: Run, state: TrainingState, facts: Mapping[str, Any]) -> int:
-    """Restore the newest checkpoint and return how many batches had been drawn."""
-    if not checkpoints_newest_first(run.checkpoints):
-        if run.begun_from is not None:
-            raise DamagedCheckpoint(
-                f"{run.checkpoints} holds no checkpoint, and the run began with the weights of "
-                f"{run.begun_from}: train anew with --init-from in another folder"
-            )
-        return 0
-
-    def restored(checkpoint: Checkpoint) -> None:
-        kind = run.entry.settings
-        require_same_run(validated_settings(kind, checkpoint.record["settings"]), run.settings)
-        try:
-            state.restore(checkpoint.tensors, checkpoint.record)
-        except DamagedCheckpoint as error:
-            raise DamagedCheckpoint(f"{checkpoint.path} does not fit: {error}") from error
-
-    record = restore_newest(run.checkpoints, restored).record
-    for name, before in record["facts"].items():
-        if before != facts.get(name):
-            _logger.warning(
-                "%s was %s and is %s now: the run goes on, but not bit for bit",
-                name,
-                before,
-                facts.get(name),
-            )
-    return int(record["drawn"])
-
-
-def _start_from(system: System, weights: Mapping[str, Tensor]) -> None:
-    network = system.networks[system.release]
-    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
-    for name in [*expected, *found]:
-        ours, theirs = expected.get(name), found.get(name)
-        if ours != theirs:
-            raise SettingsError(
-                f"--init-from: the model is another network than {system.release!r} of these "
-                f"settings: {name!r} is {theirs or 'missing'} in the model, {ours or 'missing'} in "
-                "the network"
-            )
-    network.load_state_dict(dict(weights))

@@ -19,11 +19,12 @@ from predictor.pyramid import laplacian_pyramid
 from predictor.systems import SYSTEMS
 from predictor.systems.lapgan import GateSettings, LapganSettings, build
 from predictor.systems.lapgan_reports import detail_scores
+from predictor.training.beginning import built_state
 from predictor.training.checkpoint import read_checkpoint
 from predictor.training.distributed import Ranks
 from predictor.training.hardware import hardware_for
 from predictor.training.iteration import run_iteration
-from predictor.training.loop import built_state, train
+from predictor.training.loop import train
 from predictor.training.run import Run
 from predictor.training.settings import validated_settings
 from predictor.training.stream import BatchStream

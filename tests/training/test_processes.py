@@ -18,11 +18,12 @@ from test_loop import assert_same_state
 from toy import ENTRY, SYSTEMS, settings, signalled
 
 from predictor.errors import Interrupted
+from predictor.training.beginning import built_state
 from predictor.training.checkpoint import checkpoints_newest_first, read_checkpoint
 from predictor.training.distributed import joined_ranks
 from predictor.training.hardware import hardware_for
 from predictor.training.iteration import run_iteration
-from predictor.training.loop import built_state, resume, train
+from predictor.training.loop import resume, train
 from predictor.training.run import Run
 from predictor.training.stream import BatchStream
 

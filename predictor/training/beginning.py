@@ -1,0 +1,89 @@
+"""What a run begins with: fresh weights, those of a model, or its newest checkpoint."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from predictor.errors import DamagedCheckpoint, SettingsError
+from predictor.systems.entry import TrainingDataset
+from predictor.systems.phases import System
+from predictor.training.checkpoint import Checkpoint, checkpoints_newest_first, restore_newest
+from predictor.training.hardware import Hardware
+from predictor.training.order import derived_seed
+from predictor.training.run import Run
+from predictor.training.settings import require_same_run, validated_settings
+from predictor.training.state import TrainingState
+
+_logger = logging.getLogger(__name__)
+
+
+def built_state(
+    run: Run,
+    hardware: Hardware,
+    initial_weights: Mapping[str, Tensor] | None = None,
+    examples: TrainingDataset | None = None,
+) -> TrainingState:
+    """Return the state before the first iteration.
+
+    The weights depend on the seed alone, and on `examples` where the system prepares its networks
+    for them. Raises `SettingsError` for `initial_weights` of another network.
+    """
+    torch.manual_seed(derived_seed(run.settings.seed, "build"))
+    system = run.entry.build(run.settings)
+    if examples is not None and system.prepare is not None:
+        system.prepare(system.networks, examples)
+    if initial_weights is not None:
+        _start_from(system, initial_weights)
+    return TrainingState(system, hardware)
+
+
+def restored_draws(run: Run, state: TrainingState, facts: Mapping[str, Any]) -> int:
+    """Restore the newest whole checkpoint into `state`; return how many batches had been drawn.
+
+    What differs between the `facts` of then and of now is named in a warning. Raises
+    `DamagedCheckpoint`, and `SettingsError` for a checkpoint of another run.
+    """
+    if not checkpoints_newest_first(run.checkpoints):
+        if run.begun_from is not None:
+            raise DamagedCheckpoint(
+                f"{run.checkpoints} holds no checkpoint, and the run began with the weights of "
+                f"{run.begun_from}: train anew with --init-from in another folder"
+            )
+        return 0
+
+    def restored(checkpoint: Checkpoint) -> None:
+        kind = run.entry.settings
+        require_same_run(validated_settings(kind, checkpoint.record["settings"]), run.settings)
+        try:
+            state.restore(checkpoint.tensors, checkpoint.record)
+        except DamagedCheckpoint as error:
+            raise DamagedCheckpoint(f"{checkpoint.path} does not fit: {error}") from error
+
+    record = restore_newest(run.checkpoints, restored).record
+    for name, before in record["facts"].items():
+        if before != facts.get(name):
+            _logger.warning(
+                "%s was %s and is %s now: the run goes on, but not bit for bit",
+                name,
+                before,
+                facts.get(name),
+            )
+    return int(record["drawn"])
+
+
+def _start_from(system: System, weights: Mapping[str, Tensor]) -> None:
+    network = system.networks[system.release]
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    for name in [*expected, *found]:
+        ours, theirs = expected.get(name), found.get(name)
+        if ours != theirs:
+            raise SettingsError(
+                f"--init-from: the model is another network than {system.release!r} of these "
+                f"settings: {name!r} is {theirs or 'missing'} in the model, {ours or 'missing'} in "
+                "the network"
+            )
+    network.load_state_dict(dict(weights))
