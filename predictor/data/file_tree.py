@@ -1,6 +1,7 @@
 """The files in the tree under a folder of data, as every kind of data set looks for them."""
 
 import os
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,10 +29,10 @@ def file_tree(root: Path) -> FileTree:
     folders: list[str] = []
     skipped: list[tuple[str, str]] = []
     # Real folders before links: a folder has its own name even where a link to it sorts first.
-    waiting, linked = [Path()], list[Path]()
+    waiting, linked = deque([Path()]), deque[Path]()
     visited: set[tuple[int, int]] = set()
     while waiting or linked:
-        here = (waiting or linked).pop(0)
+        here = (waiting or linked).popleft()
         try:
             about = (root / here).stat()
             entries = sorted(os.scandir(root / here), key=lambda entry: entry.name)
@@ -50,10 +51,10 @@ def file_tree(root: Path) -> FileTree:
             if entry.name.startswith("."):
                 continue
             path = here / entry.name
-            if not entry.is_dir():
-                files.append(path.as_posix())
-            elif entry.is_symlink():
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(path)
+            elif entry.is_symlink() and os.path.isdir(entry):
                 linked.append(path)
             else:
-                waiting.append(path)
+                files.append(path.as_posix())
     return FileTree(tuple(sorted(files)), tuple(sorted(folders)), tuple(sorted(skipped)))

@@ -36,6 +36,13 @@ def test_linked_folders_are_looked_into_once_and_under_their_own_name(tmp_path: 
     assert file_tree(tmp_path / "data").files == ("other/b.png", "own/a.png")
 
 
+def test_a_link_to_itself_is_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    _picture(tmp_path / "a.png")
+    (tmp_path / "b.png").symlink_to(tmp_path / "b.png")
+    assert file_tree(tmp_path).files == ("a.png", "b.png")
+    assert [name for name, _ in index_photos(tmp_path).skipped] == ["b.png"]
+
+
 def test_the_folder_of_a_run_is_no_data_but_data_may_hold_a_file_of_that_name(
     tmp_path: Path,
 ) -> None:
