@@ -97,8 +97,6 @@ def images_in_idx(path: Path, files: Sequence[Path]) -> ImageCollection:
         labels = None if beside is None else _idx_array(beside)
         parts[part] = array_part(path, file.name, _idx_array(file), labels)
         used += [file, *([beside] if beside else [])]
-    if TRAIN not in parts and len(parts) == 1:
-        parts = {TRAIN: parts[TEST]}
     if not parts:
         raise UnusableData(f"{path} has labels and no pictures")
     return ImageCollection(path, parts, stamp_of(used))

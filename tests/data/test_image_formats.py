@@ -106,8 +106,9 @@ def test_idx_is_read_packed_or_not(suffix: str, separator: str, tmp_path: Path) 
     assert np.array_equal(pictures_of(collection, "train", 1), grey[..., None])
     assert np.array_equal(collection.part("test").labels, [0, 1])
     alone = open_images(tmp_path / f"t10k-images{separator}idx3-ubyte{suffix}")
-    assert np.array_equal(pictures_of(alone, "train", 1), grey[:2, ..., None])
-    assert np.array_equal(alone.part("train").labels, [0, 1])
+    assert list(alone.parts) == ["test"]
+    assert np.array_equal(pictures_of(alone, "test", 1), grey[:2, ..., None])
+    assert np.array_equal(alone.part("test").labels, [0, 1])
 
 
 def cifar_files() -> dict[str, bytes]:
