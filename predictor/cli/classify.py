@@ -1,6 +1,5 @@
 """``predictor classify``: what class pictures are of."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -51,7 +50,7 @@ def classify(
     for line in found.skipped:
         typer.echo(f"skipped: {line}", err=True)
     if output is not None:
-        write_whole(output, os.fsencode(found.as_csv()))  # names need not be text
+        write_whole(output, found.as_csv().encode(errors="surrogateescape"))  # any name
     if as_json:
         print_document(
             images,

@@ -1,6 +1,5 @@
 """``predictor encode``: the codes that a model reads from pictures, one row a picture."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -42,7 +41,7 @@ def encode(
     require_free(output, overwrite)
     with log_on_stderr():
         found = code_table(load_code_reader(model, chosen_device(device)), images)
-    write_whole(output, os.fsencode(found.as_csv()))  # names need not be text
+    write_whole(output, found.as_csv().encode(errors="surrogateescape"))  # any name
     for line in found.skipped:
         typer.echo(f"skipped: {line}", err=True)
     if as_json:

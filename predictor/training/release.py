@@ -67,7 +67,7 @@ def export_run(
         scores = _validated(run, record["iteration"])
     facts = record["facts"]
     provenance = Provenance(
-        data=data or f"{run.data.name}; terms {NOT_STATED}",
+        data=data or f"{_as_text(run.data.name)}; terms {NOT_STATED}",
         licence=licence,
         commercial_use=commercial_use,
         command=" && ".join(
@@ -130,7 +130,12 @@ def training_command(run: Run) -> str:
         if isinstance(value, str) and Path(value).is_absolute():
             value = Path(value).name
         words += ["--set", f"{key}={json.dumps(value, separators=(',', ':'))}"]
-    return shlex.join(words)
+    return _as_text(shlex.join(words))
+
+
+def _as_text(words: str) -> str:
+    """Return `words` with a sign for each byte of a file name in them that is no text."""
+    return words.encode(errors="surrogateescape").decode(errors="replace")
 
 
 _USAGE = {

@@ -1,6 +1,7 @@
 """Exporting a run: the best weights, and everything that the card promises."""
 
 import json
+import os
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -292,3 +293,18 @@ def test_the_command_does_not_tell_where_folders_lie(run: Path, tmp_path: Path) 
     command = training_command(opened_run(run, SYSTEMS))
     assert 'note="more pictures"' in shlex.split(command)
     assert "secret" not in command
+
+
+def test_data_whose_name_is_no_text_can_be_told_of(tmp_path: Path) -> None:
+    data = tmp_path / os.fsdecode(b"d\xff")
+    data.mkdir()
+    folder = tmp_path / "run"
+    train(
+        folder,
+        "frames",
+        SYSTEMS["frames"],
+        Settings.model_validate({**VALUES, "iterations": 2}),
+        data,
+    )
+    file = export_run(folder, tmp_path / "model", SYSTEMS)
+    assert load_network(file)[1].provenance.data.startswith("d\N{REPLACEMENT CHARACTER};")
