@@ -1,6 +1,7 @@
 """Videos that the writer writes, to be read again, and how far they are from the truth."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -8,32 +9,17 @@ from made_videos import smooth_picture
 from torch import Tensor
 
 from predictor.media.encoding import EncodingOptions, VideoWriter
+from predictor.media.folder import pictures_info
 from predictor.media.info import VideoInfo
-from predictor.media.video import ColorTags, Frame, open_video, probe
+from predictor.media.video import Frame, open_video, probe
 
 NTSC = Fraction(30000, 1001)
 SIZE = (48, 64)
-PLAIN = VideoInfo(
-    path=Path("source"),
-    container="images",
-    codec="images",
-    profile=None,
+PLAIN = replace(
+    pictures_info(Path("source"), SIZE, NTSC, 12),
     pixel_format="yuv420p",
-    bit_depth=8,
-    width=64,
-    height=48,
-    rotation_deg=0,
-    is_mirrored=False,
-    sample_aspect_ratio=Fraction(1),
-    average_rate=NTSC,
-    time_base=1 / NTSC,
-    start_time=Fraction(0),
     duration_s=None,
     frame_count=None,
-    is_variable_rate=False,
-    is_interlaced=False,
-    has_alpha=False,
-    color=ColorTags(),
 )
 
 
