@@ -67,5 +67,7 @@ def held_statistics(network: nn.Module) -> Iterator[None]:
 
 def without_gain(layer: Normalization) -> Normalization:
     """Return `layer` with its bias alone: what follows may scale as it likes (Salimans et al.)."""
-    layer.register_parameter("weight", None)
+    gain = torch.ones_like(layer.weight)  # a GPU takes no bias without a gain
+    del layer.weight
+    layer.register_buffer("weight", gain, persistent=False)
     return layer
