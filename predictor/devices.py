@@ -1,8 +1,10 @@
 """Which device computes, and in which precision: by name or by what the machine has."""
 
+import itertools
 import os
 
 import torch
+from torch import nn
 
 from predictor.errors import SettingsError
 
@@ -44,6 +46,15 @@ def uses_bfloat16(precision: str, device: torch.device) -> bool:
     if precision not in ("auto", "fp32", "bf16"):
         raise SettingsError(f"precision={precision!r}, expected auto, fp32 or bf16")
     return precision == "bf16" or (precision == "auto" and _multiplies_bfloat16(device))
+
+
+def moved(network: nn.Module, device: torch.device | str | None) -> torch.device:
+    """Move `network` to `device` and return that; None leaves it where it is."""
+    if device is not None:
+        network.to(device)
+        return torch.device(device)
+    held = next(itertools.chain(network.parameters(), network.buffers()), None)
+    return torch.device("cpu") if held is None else held.device
 
 
 def usable_cores() -> int:

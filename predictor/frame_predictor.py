@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from predictor.cadence import Cadence, clip_cadence
+from predictor.devices import moved
 from predictor.errors import NotEnoughFrames
 from predictor.tensors import IMAGE_RANGE, padded_to_multiple, require_clip, rescaled
 
@@ -26,10 +27,13 @@ class FramePredictor:
     context_frames = 12  # twice the longest rhythm of repeated frames
 
     def __init__(
-        self, network: nn.Module, device: torch.device | str = "cpu", use_bfloat16: bool = False
+        self,
+        network: nn.Module,
+        device: torch.device | str | None = None,
+        use_bfloat16: bool = False,
     ) -> None:
-        self.device = torch.device(device)
-        self.network: Any = network.eval().to(self.device)
+        self.device = moved(network, device)
+        self.network: Any = network.eval()
         self.use_bfloat16 = use_bfloat16
         remembers = getattr(network, "memory", None)
         self._memory: Any = remembers() if remembers else None

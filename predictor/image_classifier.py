@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from predictor.devices import moved
 from predictor.errors import UnknownModel
 
 BATCH = 500
@@ -26,12 +27,12 @@ class ImageClassifier:
         self,
         network: Any,
         class_names: Sequence[str] | None = None,
-        device: torch.device | str = "cpu",
+        device: torch.device | str | None = None,
         use_bfloat16: bool = False,
         short_side: int | None = None,
     ) -> None:
-        self.device = torch.device(device)
-        self.network = network.eval().to(self.device)
+        self.device = moved(network, device)
+        self.network = network.eval()
         self.use_bfloat16 = use_bfloat16
         self.short_side = short_side
         """What the shorter side of a picture is resized to before its middle is cut out; None: as

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from predictor.devices import moved
 from predictor.errors import TensorContractError, UnknownModel
 from predictor.latents import Distribution, picture_latents
 from predictor.structured_latents import StructuredLatents
@@ -27,12 +28,12 @@ class ImageSampler:
     def __init__(
         self,
         network: nn.Module,
-        device: torch.device | str = "cpu",
+        device: torch.device | str | None = None,
         use_bfloat16: bool = False,
         short_side: int | None = None,
     ) -> None:
-        self.device = torch.device(device)
-        self.network: Any = network.eval().to(self.device)
+        self.device = moved(network, device)
+        self.network: Any = network.eval()
         self.use_bfloat16 = use_bfloat16
         self.short_side = short_side
         """What the shorter side of real pictures is resized to before their middle is cut out, to

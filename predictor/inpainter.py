@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from predictor.devices import moved
 from predictor.errors import TensorContractError
 from predictor.holes import Box, Hole, holes_of, joined
 from predictor.smooth_fill import known_means, smooth_fill
@@ -45,10 +46,13 @@ class Inpainter:
     """
 
     def __init__(
-        self, network: nn.Module, device: torch.device | str = "cpu", use_bfloat16: bool = False
+        self,
+        network: nn.Module,
+        device: torch.device | str | None = None,
+        use_bfloat16: bool = False,
     ) -> None:
-        self.device = torch.device(device)
-        self.network: Any = network.eval().to(self.device)
+        self.device = moved(network, device)
+        self.network: Any = network.eval()
         self.use_bfloat16 = use_bfloat16
 
     @torch.no_grad()

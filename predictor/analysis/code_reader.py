@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from predictor.analysis.encoders import DISCRIMINATOR
+from predictor.devices import moved
 from predictor.errors import UnknownModel
 from predictor.image_sampler import BATCH, ImageSampler
 from predictor.losses import categorical_information, uniform_information
@@ -28,11 +29,11 @@ class CodeReader:
     def __init__(
         self,
         network: nn.Module,
-        device: torch.device | str = "cpu",
+        device: torch.device | str | None = None,
         short_side: int | None = None,
     ) -> None:
-        self.device = torch.device(device)
-        self.network: Any = network.eval().to(self.device)
+        self.device = moved(network, device)
+        self.network: Any = network.eval()
         self.short_side = short_side
         """What the shorter side of a picture is resized to before its middle is cut out; None: as
         little as covers what the network takes."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from predictor.devices import moved
 from predictor.errors import UnknownModel
 from predictor.networks.normalization import measure_statistics
 from predictor.tensors import IMAGE_RANGE, rescaled
@@ -44,10 +45,9 @@ class ImageEncoder(Protocol):
 class FeatureExtractor:
     """Turns images into features by an encoder, which it changes: statistics, device, mode."""
 
-    def __init__(self, encoder: ImageEncoder, device: torch.device | str = "cpu") -> None:
+    def __init__(self, encoder: ImageEncoder, device: torch.device | str | None = None) -> None:
         self.encoder = encoder
-        self.device = torch.device(device)
-        cast(nn.Module, encoder).to(self.device).eval()
+        self.device = moved(cast(nn.Module, encoder).eval(), device)
 
     @property
     def width(self) -> int:
