@@ -15,7 +15,7 @@ from torch import Tensor
 
 from predictor.errors import TensorContractError
 from predictor.pyramidal_flow import pyramidal_flow
-from predictor.tensors import require_clip, require_images
+from predictor.tensors import constants, require_clip, require_images
 from predictor.warping import warped
 
 __all__ = ["constant_velocity", "dense_flow", "luma", "searched_flow", "warped"]
@@ -26,7 +26,7 @@ SMALLEST_SIDE_PX = 32  # DIS searches 8-pixel patches over a pyramid and fails o
 
 def luma(images: Tensor) -> Tensor:
     """Return the brightness ``(N, 1, H, W)`` of RGB images ``(N, 3, H, W)`` in the same range."""
-    weights = images.new_tensor(LUMA_WEIGHTS).view(1, 3, 1, 1)
+    weights = constants(images, LUMA_WEIGHTS).view(1, 3, 1, 1)
     return (images * weights).sum(dim=1, keepdim=True)
 
 

@@ -5,6 +5,9 @@ float32, RGB, in [-1, 1]. Sizes are ``(height, width)``. Discriminators return l
 ``(N, 2, H, W)`` in pixels, channel 0 along x (to the right) and channel 1 along y (down).
 """
 
+from collections.abc import Sequence
+
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -49,6 +52,11 @@ def require_masks(masks: Tensor, images: Tensor, name: str = "masks") -> Tensor:
             f"{images.shape[-1]}x{images.shape[-2]}"
         )
     return masks
+
+
+def constants(like: Tensor, values: Sequence[float]) -> Tensor:
+    """Return `values` as a vector of the type of `like` on its device, which is not waited for."""
+    return torch.stack([like.new_full((), value) for value in values])
 
 
 def _require(tensor: Tensor, name: str, layout: str, channels: int | None) -> Tensor:

@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from predictor.errors import TensorContractError
+from predictor.tensors import constants
 
 
 def warped(images: Tensor, flow: Tensor) -> Tensor:
@@ -20,7 +21,7 @@ def warped(images: Tensor, flow: Tensor) -> Tensor:
         )
     height, width = images.shape[-2:]
     grid = flow.float().permute(0, 2, 3, 1) + pixel_grid(height, width, flow.device)
-    scale = grid.new_tensor([2 / max(width - 1, 1), 2 / max(height - 1, 1)])
+    scale = constants(grid, (2 / max(width - 1, 1), 2 / max(height - 1, 1)))
     return functional.grid_sample(
         images.float(), grid * scale - 1, padding_mode="border", align_corners=True
     )

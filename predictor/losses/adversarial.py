@@ -6,17 +6,28 @@ Written with the logarithm of the sigmoid, they stay exact and finite for logits
 from torch import Tensor
 from torch.nn import functional
 
-from predictor.losses.reduction import Reduction, at_least_float32, reduced
+from predictor.losses.reduction import Reduction, at_least_float32, reduced, weighted_mean
 
 
-def real_loss(logits: Tensor, reduction: Reduction = "mean") -> Tensor:
-    """Return ``-ln D``: the cross-entropy of logits ``(N, ...)`` with the label "real"."""
-    return reduced(-functional.logsigmoid(at_least_float32(logits)), reduction)
+def real_loss(
+    logits: Tensor, reduction: Reduction = "mean", weights: Tensor | None = None
+) -> Tensor:
+    """Return ``-ln D``: the cross-entropy of logits ``(N, ...)`` with the label "real".
+
+    With `weights`, of the shape of the logits, the mean that weighs every logit so.
+    """
+    values = -functional.logsigmoid(at_least_float32(logits))
+    return reduced(values, reduction) if weights is None else weighted_mean(values, weights)
 
 
-def fake_loss(logits: Tensor, reduction: Reduction = "mean") -> Tensor:
-    """Return ``-ln (1 - D)``: the cross-entropy of logits ``(N, ...)`` with the label "fake"."""
-    return reduced(-functional.logsigmoid(-at_least_float32(logits)), reduction)
+def fake_loss(
+    logits: Tensor, reduction: Reduction = "mean", weights: Tensor | None = None
+) -> Tensor:
+    """Return ``-ln (1 - D)``: the cross-entropy of logits ``(N, ...)`` with the label "fake".
+
+    `weights` as in `real_loss`.
+    """
+    return real_loss(-logits, reduction, weights)
 
 
 def discriminator_loss(

@@ -24,6 +24,11 @@ def reduced(values: Tensor, reduction: Reduction) -> Tensor:
             assert_never(reduction)
 
 
+def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
+    """Return the mean of `values` in which each counts as `weights`, of one shape, says."""
+    return (values * weights).sum() / weights.sum()
+
+
 def accurate_pair(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Return both `at_least_float32`; raises `TensorContractError` unless they have one shape."""
     if prediction.shape != target.shape:

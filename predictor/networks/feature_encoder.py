@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from predictor.errors import SettingsError, TensorContractError
 from predictor.networks.colour_fill import MEAN_COLOUR, Colour, coloured
-from predictor.tensors import IMAGE_RANGE, require_images, require_masks
+from predictor.tensors import IMAGE_RANGE, constants, require_images, require_masks
 
 SIDE_PX = 227
 _PLACES = 6  # AlexNet's last pooling leaves 6 x 6 of 227 x 227
@@ -140,7 +140,7 @@ class FeatureEncoder(nn.Module):
         return self.encoder(images - self._zero(images))
 
     def _zero(self, images: Tensor) -> Tensor:
-        return images.new_tensor(self.config.fill_colour).view(1, 3, 1, 1)
+        return constants(images, self.config.fill_colour).view(1, 3, 1, 1)
 
     def forward(self, images: Tensor, masks: Tensor) -> list[Tensor]:
         """Return one prediction ``(N, 3, 227, 227)`` of the whole image.

@@ -25,7 +25,7 @@ from predictor.networks.motion_evidence import (
     evidence_in,
 )
 from predictor.networks.unet import UNet, residual_stack, upsampled, zeroed
-from predictor.tensors import padded_to_multiple, require_clip
+from predictor.tensors import constants, padded_to_multiple, require_clip
 
 CANDIDATES = 3  # the last frame moved, the one before it moved, the last frame as it is
 HALF_RESOLUTION_PLANES = 23  # see `_evidence`
@@ -187,7 +187,7 @@ class MotionNetwork(nn.Module):
                 return functional.interpolate(field, (height, width), mode="bilinear")
             return upsampled(field, share * (height // rows))[..., :height, :width]
 
-        scale = last.new_tensor([2 * width / columns, 2 * height / rows]).view(1, 2, 1, 1)
+        scale = constants(last, (2 * width / columns, 2 * height / rows)).view(1, 2, 1, 1)
         final = _blend(
             [
                 warped(last, at_full(last_flow * scale, 2)),

@@ -34,7 +34,6 @@ from predictor.losses import (
     masked_gradient_difference_loss,
     masked_log_lp_loss,
     masked_lp_loss,
-    non_saturating_generator_loss,
     overlap_weights,
     paired_feature_loss,
     real_loss,
@@ -255,12 +254,15 @@ class _Shown:
             images = torch.where(self.masks > 0, images, self.images)
         return self._judge(images[self.region], self.images, self.masks)
 
-    def judged(self, logits: Tensor) -> Tensor:
-        """Return the logits of places that see some of a hole: the others are always real."""
+    def judged(self, logits: Tensor) -> Tensor | None:
+        """Return which logits are of places that see some of a hole: the others are always real.
+
+        They are 1 and the others 0; None where all are.
+        """
         if logits.shape[-2:] == (1, 1):
-            return logits
+            return None
         sees = functional.adaptive_max_pool2d(self.masks[self.region], logits.shape[-2:])
-        return logits[sees > 0]
+        return (sees > 0).to(sees.dtype)
 
 
 def _generator_loss(
@@ -287,8 +289,9 @@ def _generator_loss(
         return PhaseLoss(terms)
     judgement = shown.judgement(stages[-1])
     if losses.adversarial:
-        logits = shown.judged(judgement.logits)
-        terms["adversarial"] = losses.adversarial * non_saturating_generator_loss(logits)
+        logits = judgement.logits
+        wants_real = real_loss(logits, weights=shown.judged(logits))  # non-saturating
+        terms["adversarial"] = losses.adversarial * wants_real
     if losses.feature_matching:
         with torch.no_grad():
             real = shown.judgement(shown.images).features
@@ -318,7 +321,10 @@ def _discriminator_loss(
     real = shown.judgement(shown.images).logits
     fake = shown.judgement(painted).logits
     return PhaseLoss(
-        {"real": real_loss(shown.judged(real)), "fake": fake_loss(shown.judged(fake))},
+        {
+            "real": real_loss(real, weights=shown.judged(real)),
+            "fake": fake_loss(fake, weights=shown.judged(fake)),
+        },
         outputs={"is_trained": torch.ones(())},
     )
 
