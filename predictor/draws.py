@@ -5,7 +5,7 @@ rows of its own examples: two ranks with half a batch each do what one with the 
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -30,16 +30,17 @@ class SharedDraws:
     seed: int
     rank: int
     ranks: int
-    _generators: dict[torch.device, Generator] = field(default_factory=dict)
+    generators: dict[torch.device, Generator] = field(default_factory=dict)
+    """By device, each already seeded; made where one is missing."""
 
     def rows(
         self, count: int, device: torch.device | str, draw: Callable[[int, Generator], Tensor]
     ) -> Tensor:
         """Return this rank's `count` rows of what `draw` returns for the rows of all ranks."""
         device = torch.device(device)
-        if device not in self._generators:
-            self._generators[device] = Generator(device).manual_seed(self.seed)
-        drawn = draw(count * self.ranks, self._generators[device])
+        if device not in self.generators:
+            self.generators[device] = Generator(device).manual_seed(self.seed)
+        drawn = draw(count * self.ranks, self.generators[device])
         return drawn[count * self.rank : count * (self.rank + 1)]
 
 
@@ -47,9 +48,17 @@ _current: ContextVar[SharedDraws | None] = ContextVar("shared_draws", default=No
 
 
 @contextlib.contextmanager
-def shared_draws(seed: int, rank: int = 0, ranks: int = 1) -> Iterator[None]:
-    """Let `drawn_rows` inside the block draw for all `ranks` from `seed`."""
-    token = _current.set(SharedDraws(seed, rank, ranks))
+def shared_draws(
+    seed: int,
+    rank: int = 0,
+    ranks: int = 1,
+    generators: Mapping[torch.device, Generator] | None = None,
+) -> Iterator[None]:
+    """Let `drawn_rows` inside the block draw for all `ranks` from `seed`.
+
+    Of a device in `generators` from that one, which is seeded already.
+    """
+    token = _current.set(SharedDraws(seed, rank, ranks, dict(generators or {})))
     try:
         yield
     finally:

@@ -35,6 +35,7 @@ class RunSettings(BaseModel):
             "keep_checkpoints",
             "precision",
             "preview_every",
+            "replay",
             "report_every",
             "threads",
             "validate_every",
@@ -63,6 +64,10 @@ class RunSettings(BaseModel):
     channels_last: bool = True
     compile: bool = False
     """Compile the networks with `torch.compile`; needs a C++ compiler."""
+    replay: bool = True
+    """Record an iteration on a GPU and replay it (a CUDA graph), where the system allows: several
+    times as fast for small networks, for up to twice the memory, without the gradient norms of
+    single terms in the log. Not with `compile`."""
     workers: int | None = None
     """Processes that load data; None is one on a CPU and up to eight beside a GPU."""
     threads: int | None = None

@@ -17,7 +17,6 @@ def update_average(average: nn.Module, network: nn.Module, decay: float) -> None
 
     After n updates towards a constant p, starting at a, a weight is ``p + decay^n (a - p)``.
     """
-    for averaged, weight in zip(average.parameters(), network.parameters(), strict=True):
-        averaged.lerp_(weight, 1 - decay)
-    for kept, buffer in zip(average.buffers(), network.buffers(), strict=True):
-        kept.copy_(buffer)
+    torch._foreach_lerp_([*average.parameters()], [*network.parameters()], 1 - decay)
+    if kept := [*average.buffers()]:
+        torch._foreach_copy_(kept, [*network.buffers()])

@@ -12,7 +12,7 @@ from predictor.systems.settings import RunSettings
 from predictor.training.beginning import built_state
 from predictor.training.distributed import Ranks
 from predictor.training.hardware import hardware_for, in_use, memory_remedy, peak_memory_mib
-from predictor.training.iteration import run_iteration
+from predictor.training.replay import WARM_UP, iteration_runner
 from predictor.training.run import Run
 from predictor.training.stream import BatchStream
 
@@ -54,11 +54,13 @@ def estimated(
         data = entry.open_data(settings, data_path, cache)
         state = built_state(run, hardware)
         with contextlib.closing(BatchStream(data.train, settings, hardware, Ranks())) as stream:
-            run_iteration(state, stream.draw, settings.seed, hardware)
+            run_next = iteration_runner(state, stream.draw, settings.seed, hardware)
+            for _ in range(WARM_UP + 2 if hardware.replay else 1):
+                run_next()
             start = time.perf_counter()
             done, elapsed_s = 0, 0.0
             while done < TIMED_ITERATIONS or elapsed_s < TIMED_S:
-                run_iteration(state, stream.draw, settings.seed, hardware)
+                run_next()
                 if hardware.is_cuda:
                     torch.cuda.synchronize()
                 done, elapsed_s = done + 1, time.perf_counter() - start

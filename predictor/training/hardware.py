@@ -28,6 +28,7 @@ class Hardware:
     precision: Literal["fp32", "bf16"]
     channels_last: bool
     compile: bool
+    replay: bool
     workers: int
     threads: int
 
@@ -71,6 +72,7 @@ def hardware_for(settings: RunSettings) -> Hardware:
         precision=precision,
         channels_last=settings.channels_last,
         compile=settings.compile,
+        replay=settings.replay and device.type == "cuda" and not settings.compile,
         workers=workers,
         threads=settings.threads or torch.get_num_threads(),
     )

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from predictor.draws import shared_draws
-from predictor.systems.phases import Batch, Phase
+from predictor.systems.phases import Batch, Optimizer, Phase
 from predictor.training.distributed import Ranks
 from predictor.training.hardware import Hardware
 from predictor.training.order import derived_seed
@@ -31,14 +31,58 @@ def run_iteration(
     only when the state is next asked.
     """
     ranks = ranks or Ranks()
+    rates = begin_iteration(state, seed, ranks)
+    with shared_draws(seed_of_draws(state, seed), ranks.rank, ranks.size):
+        measured = run_phases(state, draw, hardware, ranks, is_detailed)
+    return end_iteration(state, measured, rates, ranks)
+
+
+def begin_iteration(state: TrainingState, seed: int, ranks: Ranks) -> dict[str, float]:
+    """Seed what layers draw, set what follows a schedule, and return the learning rates."""
     torch.manual_seed(derived_seed(seed, "iteration", ranks.rank, state.iteration))
+    state.clock.fill_(state.iteration)
+    rates = {}
+    for phase in state.system.phases:
+        if phase.optimizer is not None:
+            rate = _follow_schedules(phase.optimizer, state.optimizers[phase.name], state.iteration)
+            rates[f"learning_rate/{phase.name}"] = rate
+    return rates
+
+
+def seed_of_draws(state: TrainingState, seed: int) -> int:
+    """Return what the draws of `predictor.draws` in the present iteration are seeded with."""
+    return derived_seed(seed, "draws", state.iteration)
+
+
+def run_phases(
+    state: TrainingState,
+    draw: Callable[[], Batch],
+    hardware: Hardware,
+    ranks: Ranks,
+    is_detailed: bool = False,
+) -> dict[str, Tensor]:
+    """Run what an iteration computes and return what it measured, all of it on the device.
+
+    Where no phase asks whether it is due, this calls for nothing but work of the device.
+    """
     iteration = _Iteration(state, draw, hardware, ranks, is_detailed)
-    with shared_draws(derived_seed(seed, "draws", state.iteration), ranks.rank, ranks.size):
-        iteration.run_phases()
+    iteration.run_phases()
+    return iteration.measured
+
+
+def end_iteration(
+    state: TrainingState, measured: Mapping[str, Tensor], rates: Mapping[str, float], ranks: Ranks
+) -> dict[str, Tensor | float]:
+    """Move the averages and the count on; return `measured` with the rates of what it updated."""
     ranks.average([*_moving_buffers(state)] if ranks.size > 1 else [])
     state.update_averages()
     state.iteration += 1
-    return iteration.measured
+    updated = {
+        name: rate
+        for name, rate in rates.items()
+        if f"gradient_norm/{name.removeprefix('learning_rate/')}" in measured
+    }
+    return {**measured, **updated}
 
 
 class _Iteration:
@@ -54,7 +98,7 @@ class _Iteration:
     ) -> None:
         self.state, self.draw = state, draw
         self.hardware, self.ranks, self.is_detailed = hardware, ranks, is_detailed
-        self.measured: dict[str, Tensor | float] = {}
+        self.measured: dict[str, Tensor] = {}
         self.drawn: dict[str, tuple[Batch, Mapping[str, Tensor]]] = {}
         """The batch and the detached outputs of each phase that has run."""
 
@@ -137,27 +181,30 @@ class _Iteration:
     def _update(self, phase: Phase) -> None:
         if phase.optimizer is None:
             return
-        number = self.state.iteration
-        factor = phase.optimizer.learning_rate_factor
-        rate = phase.optimizer.learning_rate * (factor(number) if factor else 1.0)
         optimizer = self.state.optimizers[phase.name]
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-            if phase.optimizer.momentum_at is not None:
-                group["momentum"] = phase.optimizer.momentum_at(number)
-            if phase.optimizer.is_dampened:
-                group["dampening"] = group["momentum"]
         optimizer.step()
         optimizer.zero_grad()
-        self.measured[f"learning_rate/{phase.name}"] = rate
+
+
+def _follow_schedules(chosen: Optimizer, optimizer: torch.optim.Optimizer, number: int) -> float:
+    """Give `optimizer` the learning rate, which is returned, and momentum of an iteration."""
+    factor = chosen.learning_rate_factor
+    rate = chosen.learning_rate * (factor(number) if factor else 1.0)
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+        if chosen.momentum_at is not None:
+            group["momentum"] = chosen.momentum_at(number)
+        if chosen.is_dampened:
+            group["dampening"] = group["momentum"]
+    return rate
 
 
 def _note_divergence(phase: Phase, state: TrainingState, number: Tensor) -> None:
     first = state.first_divergence[phase.name]
-    now = torch.full_like(first, state.iteration)
-    state.first_divergence[phase.name] = torch.where(
-        number.isfinite(), first, torch.minimum(first, now)
-    )
+    first.copy_(torch.where(number.isfinite(), first, torch.minimum(first, state.clock)))
 
 
 def _norm_of(term: Tensor, parameters: list[torch.nn.Parameter], ranks: Ranks) -> Tensor:

@@ -36,9 +36,9 @@ from predictor.training.hardware import (
     peak_memory_mib,
 )
 from predictor.training.interrupts import StopRequest, noted_signals, raised_signals
-from predictor.training.iteration import run_iteration
 from predictor.training.lock import sole_writer
 from predictor.training.order import derived_seed
+from predictor.training.replay import iteration_runner
 from predictor.training.reports import Means, RunLog, progress_line
 from predictor.training.run import RUN_FILE, Run, opened_run, resume_command, write_run_file
 from predictor.training.settings import changed_settings
@@ -184,6 +184,7 @@ class _Loop:
             write_run_file(self.told)
         if state.iteration and state.iteration >= end:
             _logger.info("nothing to do: %d iterations done, %d asked for", state.iteration, end)
+        run_next = iteration_runner(state, stream.draw, settings.seed, self.hardware, self.ranks)
         with self._log() as log:
             while state.iteration < end:
                 start = time.perf_counter()
@@ -191,10 +192,7 @@ class _Loop:
                 is_last = number == settings.iterations
                 is_reported = number % settings.report_every == 0 or is_last
                 waited_s = stream.waited_s
-                measured = run_iteration(
-                    state, stream.draw, settings.seed, self.hardware, self.ranks, is_reported
-                )
-                self.means.add(measured)
+                self.means.add(run_next(is_detailed=is_reported))
                 if is_reported:
                     state.require_finite()
                 elapsed_s = time.perf_counter() - start

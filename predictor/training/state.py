@@ -51,13 +51,17 @@ class TrainingState:
             for network in system.networks.values():
                 network.compile()
         self.optimizers = {
-            phase.name: _optimizer(phase.optimizer, list(self.trained_by(phase).values()))
+            phase.name: _optimizer(
+                phase.optimizer, list(self.trained_by(phase).values()), hardware.device
+            )
             for phase in system.phases
             if phase.optimizer is not None
         }
         self.first_divergence = {
             phase.name: torch.tensor(NEVER, device=hardware.device) for phase in system.phases
         }
+        self.clock = torch.zeros((), dtype=torch.int64, device=hardware.device)
+        """`iteration`, for what is computed on the device."""
         self.enter_training()
 
     def trained_by(self, phase: Phase) -> dict[str, nn.Parameter]:
@@ -192,22 +196,29 @@ class TrainingState:
         }
 
 
-def _optimizer(chosen: Optimizer, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+def _optimizer(
+    chosen: Optimizer, parameters: list[nn.Parameter], device: torch.device
+) -> torch.optim.Optimizer:
+    """Return the optimizer; on a GPU all that a step reads lies there, so it can be recorded."""
+    is_cuda = device.type == "cuda"
+    rate = torch.tensor(chosen.learning_rate, device=device) if is_cuda else chosen.learning_rate
     if chosen.kind == "sgd":
         return SGD(
             parameters,
-            chosen.learning_rate,
+            rate,
             momentum=chosen.momentum,
             weight_decay=chosen.weight_decay,
+            fused=is_cuda or None,
         )
     kind = Adam if chosen.kind == "adam" else AdamW
     return kind(
         parameters,
-        chosen.learning_rate,
+        rate,
         betas=chosen.betas,
         eps=chosen.epsilon,
         weight_decay=chosen.weight_decay,
         fused=True,  # several times as fast as the loop over parameters, on a CPU too
+        capturable=is_cuda,
     )
 
 

@@ -21,7 +21,7 @@ from predictor.training.hardware import Hardware
 from predictor.training.iteration import run_iteration
 from predictor.training.state import TrainingState
 
-CPU = Hardware(torch.device("cpu"), "fp32", False, False, 0, 1)
+CPU = Hardware(torch.device("cpu"), "fp32", False, False, False, 0, 1)
 RATE = 0.25
 
 Loss = Callable[[Networks, Batch, Batch], PhaseLoss]
@@ -344,7 +344,7 @@ def test_losses_are_computed_in_the_precision_and_weights_stay_float32() -> None
     system = state_of(phase("a", loss)).system
     networks = {"a": network, "b": Number(1.0)}
     for precision in ("fp32", "bf16"):
-        hardware = Hardware(torch.device("cpu"), precision, False, False, 0, 1)
+        hardware = Hardware(torch.device("cpu"), precision, False, False, False, 0, 1)
         state = TrainingState(replace(system, networks=networks), hardware)
         run_iteration(state, stream(1.0), 0, hardware)
     assert seen == [torch.float32, torch.bfloat16]
