@@ -65,9 +65,18 @@ def held_statistics(network: nn.Module) -> Iterator[None]:
             layer.momentum = momentum
 
 
-def without_gain(layer: Normalization) -> Normalization:
-    """Return `layer` with its bias alone: what follows may scale as it likes (Salimans et al.)."""
-    gain = torch.ones_like(layer.weight)  # a GPU takes no bias without a gain
-    del layer.weight
-    layer.register_buffer("weight", gain, persistent=False)
-    return layer
+class WithoutGain(nn.Module):
+    """A normalization without weights, then a bias a channel: what follows may scale as it likes.
+
+    Salimans et al. 2016. The bias is added by itself: on a GPU PyTorch has no gradient of one that
+    a normalization without a gain adds.
+    """
+
+    def __init__(self, normalize: Normalization) -> None:
+        super().__init__()
+        self.normalize = normalize
+        self.bias = nn.Parameter(torch.zeros(normalize.num_features))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return what is made of `inputs` ``(N, C, ...)``."""
+        return self.normalize(inputs) + self.bias.reshape(-1, *[1] * (inputs.ndim - 2))

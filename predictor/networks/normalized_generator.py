@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from predictor.errors import SettingsError, TensorContractError
 from predictor.latents import Distribution, drawn_latents
 from predictor.networks.initialization import initialize
-from predictor.networks.normalization import without_gain
+from predictor.networks.normalization import WithoutGain
 from predictor.networks.pixel_units import PixelUnits, Units
 from predictor.networks.virtual_normalization import VirtualBatchNorm
 from predictor.networks.weight_normalization import (
@@ -231,4 +231,4 @@ def _normalization(
     if config.normalization == "virtual":
         return VirtualBatchNorm(channels, config.references, epsilon, has_gain=False)
     kind = nn.BatchNorm1d if is_flat else nn.BatchNorm2d
-    return without_gain(kind(channels, eps=epsilon))
+    return WithoutGain(kind(channels, eps=epsilon, affine=False))

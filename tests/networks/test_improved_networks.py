@@ -15,6 +15,7 @@ from predictor.networks.convolutional_classifier import (
 from predictor.networks.dense_classifier import DenseClassifier, DenseClassifierConfig
 from predictor.networks.minibatch_discrimination import NormalizedMinibatchDiscrimination
 from predictor.networks.noise import GaussianNoise
+from predictor.networks.normalization import WithoutGain
 from predictor.networks.normalized_generator import (
     NormalizedConvolutionalGenerator,
     NormalizedConvolutionalGeneratorConfig,
@@ -80,11 +81,11 @@ def test_layers_of_the_code() -> None:
     assert [type(layer) for layer in classifier(minibatch="code").last] == [
         NormalizedMinibatchDiscrimination, GaussianNoise, WeightNormLinear,
     ]  # fmt: skip
-    painted = [nn.Linear, nn.BatchNorm1d, nn.Softplus]
+    painted = [nn.Linear, WithoutGain, nn.Softplus]
     assert [type(layer) for layer in generator().hidden] == painted * 2
     painter = transposed()
-    assert [type(layer) for layer in painter.project] == [nn.Linear, nn.BatchNorm1d, nn.ReLU]
-    doubled = [nn.ConvTranspose2d, nn.BatchNorm2d, nn.ReLU]
+    assert [type(layer) for layer in painter.project] == [nn.Linear, WithoutGain, nn.ReLU]
+    doubled = [nn.ConvTranspose2d, WithoutGain, nn.ReLU]
     assert [type(layer) for layer in painter.hidden] == doubled * 2
 
 
@@ -168,11 +169,8 @@ def test_it_begins_by_what_it_sees_in_real_images() -> None:
 
 def test_hidden_units_of_the_generator_are_normalized_with_a_bias_and_no_gain() -> None:
     network = generator(**SMALL, latent=5)
-    layers = [m for m in network.modules() if isinstance(m, nn.BatchNorm1d)]
-    assert [layer.eps for layer in layers] == [1e-6] * 2
-    trained = {id(parameter) for parameter in network.parameters()}
-    assert not [layer for layer in layers if id(layer.weight) in trained]
-    assert not [name for name in network.state_dict() if name.endswith(("1.weight", "4.weight"))]
+    layers = [m for m in network.modules() if isinstance(m, WithoutGain)]
+    assert [(m.normalize.weight, m.normalize.eps) for m in layers] == [(None, 1e-6)] * 2
     with torch.no_grad():
         layers[0].bias.copy_(torch.linspace(-1, 1, 8))
     seen: list[torch.Tensor] = []
