@@ -9,7 +9,7 @@ is the classifier.
 import functools
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -69,6 +69,8 @@ class ImprovedGanSettings(RunSettings):
 
     Shape and classes of the networks follow from `images` and `classes` where they are not given.
     """
+
+    changeable: ClassVar[frozenset[str]] = RunSettings.changeable | {"unlabelled"}
 
     iterations: int = 180_000
     batch_size: int = 100

@@ -8,7 +8,7 @@ import functools
 import logging
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -81,6 +81,8 @@ class InpaintLossSettings(Table):
 
 class InpaintSettings(RunSettings):
     """A run of the system ``inpaint``; the defaults train the default network."""
+
+    changeable: ClassVar[frozenset[str]] = RunSettings.changeable | {"masks.folder"}
 
     iterations: int = 40_000
     generator: NetworkSettings = NetworkSettings(network="inpainting")

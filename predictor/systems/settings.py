@@ -42,7 +42,8 @@ class RunSettings(BaseModel):
             "workers",
         }
     )
-    """Settings that a resumed run may be given anew; any other would make it a different run."""
+    """Settings that a resumed run may be given anew, nested ones by their dotted names; any other
+    would make it a different run."""
 
     iterations: int = 10_000
     batch_size: int = 8

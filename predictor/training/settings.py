@@ -69,7 +69,7 @@ def changed_settings(settings: Settings, changes: Mapping[str, Any]) -> Settings
 def require_same_run(before: RunSettings, after: RunSettings) -> None:
     """Raise `SettingsError` if a setting that decides the result differs."""
     for name, (old, new) in _differences(before.model_dump(), after.model_dump()).items():
-        if name.split(".")[0] not in before.changeable:
+        if not {name, name.split(".")[0]} & before.changeable:
             raise SettingsError(
                 f"{name} was {old!r} when the run began and is {new!r} now: that would be another "
                 f"run. Put {old!r} back, or start a new run with --init-from"

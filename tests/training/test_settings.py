@@ -1,11 +1,14 @@
 """Overrides become settings, and each mistake is named."""
 
+from pathlib import Path
 from typing import Literal
 
 import pytest
 from pydantic import BaseModel, ConfigDict
 
 from predictor.errors import SettingsError
+from predictor.systems.improved_gan import ImprovedGanSettings
+from predictor.systems.inpaint import InpaintSettings
 from predictor.training.settings import (
     RunSettings,
     changed_settings,
@@ -85,3 +88,13 @@ def test_only_what_leaves_the_result_alone_may_change() -> None:
 def test_every_changeable_setting_exists() -> None:
     assert RunSettings.changeable <= RunSettings.model_fields.keys()
     assert not RunSettings.changeable & {"iterations", "batch_size", "seed"}
+
+
+def test_a_resumed_run_is_told_where_its_masks_and_pictures_lie_now() -> None:
+    masks = {"folder": "before", "kinds": {"files": 1}}
+    begun = InpaintSettings.model_validate({"masks": masks})
+    assert changed_settings(begun, {"masks": {"folder": "after"}}).masks.folder == Path("after")
+    with pytest.raises(SettingsError, match=r"masks\.area was .* another run"):
+        changed_settings(begun, {"masks": {"area": [0.1, 0.2]}})
+    few = ImprovedGanSettings(unlabelled="before")
+    assert changed_settings(few, {"unlabelled": "after"}).unlabelled == "after"
