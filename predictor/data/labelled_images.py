@@ -10,12 +10,12 @@ from typing import Literal
 import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from torch import Generator, Tensor
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from predictor.data.image_formats import open_images
 from predictor.data.image_packing import Fit, PackedImages, cropped, packed_images
-from predictor.data.image_parts import TRAIN, VALIDATION, ImageCollection
+from predictor.data.image_parts import TRAIN, VALIDATION, ImageCollection, Pixels
 from predictor.draws import generator_of
 from predictor.errors import UnusableData
 
@@ -93,33 +93,33 @@ class ImageDataset(Dataset[dict[str, Tensor]]):
     def __getitem__(self, key: tuple[int, int]) -> dict[str, Tensor]:
         """Return the example of picture ``number`` in ``epoch``."""
         row = int(self.rows[key[1]])
-        pixels = self.packed.picture(row)
-        settings = self.settings
-        if settings.crop == "random" or settings.flip_horizontal:
-            down, right, flip = torch.rand(
-                3, generator=self._generator(key), dtype=torch.float64
-            ).tolist()
-            place = (down, right) if settings.crop == "random" else (0.5, 0.5)
-            pixels = cropped(pixels, settings.size, place)
-            if flip < settings.flip_horizontal:
-                pixels = pixels[:, ::-1]
+        pixels = self._varied(key, row) if self._varies else self.packed.picture(row)
         return _example(self.packed, row, pixels)
 
     def __getitems__(self, keys: Sequence[tuple[int, int]]) -> dict[str, Tensor]:
         """Return a batch of the examples of these keys."""
-        if self.settings.crop == "random" or self.settings.flip_horizontal:
-            examples = [self[key] for key in keys]
-            return {
-                name: torch.stack([example[name] for example in examples]) for name in examples[0]
-            }
         rows = self.rows[[number for _, number in keys]]
-        batch = {"image": _in_range(self.packed.pictures(rows, self.settings.size))}
+        if self._varies:
+            pixels = np.stack([self._varied(key, row) for key, row in zip(keys, rows, strict=True)])
+        else:
+            pixels = self.packed.pictures(rows, self.settings.size)
+        batch = {"image": _in_range(pixels)}
         if self.packed.labels is not None:
             batch["label"] = torch.from_numpy(self.packed.labels[rows])
         return batch
 
-    def _generator(self, key: tuple[int, int]) -> Generator:
-        return generator_of(self.seed, *key)
+    @property
+    def _varies(self) -> bool:
+        """Whether a picture is another example in another epoch."""
+        return self.settings.crop == "random" or self.settings.flip_horizontal > 0
+
+    def _varied(self, key: tuple[int, int], row: int) -> Pixels:
+        """Return picture `row` as `key` has it cut and mirrored."""
+        settings, source = self.settings, generator_of(self.seed, *key)
+        down, right, flip = torch.rand(3, generator=source, dtype=torch.float64).tolist()
+        place = (down, right) if settings.crop == "random" else (0.5, 0.5)
+        pixels = cropped(self.packed.picture(row), settings.size, place)
+        return pixels[:, ::-1] if flip < settings.flip_horizontal else pixels
 
 
 class HeldOutImages(Dataset[dict[str, Tensor]]):
