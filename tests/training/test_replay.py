@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from predictor.draws import drawn_rows, shared_draws
+from predictor.networks.noise import GaussianNoise
 from predictor.systems.phases import Batch, Networks, Optimizer, Phase, PhaseLoss, System
 from predictor.training.distributed import Ranks
 from predictor.training.hardware import Hardware, hardware_for
@@ -228,3 +229,28 @@ def test_a_loss_that_asks_the_device_is_not_recorded_and_harms_nothing() -> None
     state, other = (asking(state_of(hardware)) for _ in range(2))
     run_both(state, other, 12, hardware, lambda: batches("cuda"))
     require_equal(state, other, 1e-5)
+
+
+@pytest.mark.gpu
+def test_noise_of_replays_is_new_and_of_the_right_size() -> None:
+    hardware = hardware_for(RunSettings(device="cuda", precision="fp32"))
+    state = state_of(hardware)
+    (judge, generator) = state.system.phases
+    noises = nn.ModuleList([GaussianNoise(0.5), GaussianNoise(2.0)]).train()
+
+    def loss(networks: Networks, batch: Batch, earlier: Batch) -> PhaseLoss:
+        drawn = [noise(torch.zeros(100_000, device="cuda")) for noise in noises]
+        terms = {f"mean_{n}": values.mean() for n, values in enumerate(drawn)}
+        terms |= {f"deviation_{n}": values.std() for n, values in enumerate(drawn)}
+        zero = 0.0 * generator.loss(networks, batch, earlier).terms["adversarial"]
+        return PhaseLoss({name: term.detach() + zero for name, term in terms.items()})
+
+    state.system = replace(state.system, phases=(judge, replace(generator, loss=loss)))
+    replayed = ReplayedIterations(state, batches("cuda"), 7, hardware)
+    found = [{key: float(value) for key, value in replayed().items()} for _ in range(20)]
+    for n, deviation in enumerate((0.5, 2.0)):
+        means = [measured[f"loss/generator/mean_{n}"] for measured in found]
+        assert len(set(means)) == 20
+        assert max(map(abs, means)) < 0.02 * deviation
+        for measured in found:
+            assert measured[f"loss/generator/deviation_{n}"] == pytest.approx(deviation, rel=0.02)
