@@ -12,7 +12,7 @@ from predictor.systems.settings import RunSettings
 from predictor.training.beginning import built_state
 from predictor.training.distributed import Ranks
 from predictor.training.hardware import hardware_for, in_use, memory_remedy, peak_memory_mib
-from predictor.training.replay import WARM_UP, iteration_runner
+from predictor.training.replay import UNTIL_REPLAYED, iteration_runner
 from predictor.training.run import Run
 from predictor.training.stream import BatchStream
 
@@ -55,7 +55,7 @@ def estimated(
         state = built_state(run, hardware)
         with contextlib.closing(BatchStream(data.train, settings, hardware, Ranks())) as stream:
             run_next = iteration_runner(state, stream.draw, settings.seed, hardware)
-            for _ in range(WARM_UP + 2 if hardware.replay else 1):
+            for _ in range(UNTIL_REPLAYED if hardware.replay else 1):
                 run_next()
             start = time.perf_counter()
             done, elapsed_s = 0, 0.0

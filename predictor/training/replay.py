@@ -30,6 +30,9 @@ from predictor.training.state import TrainingState
 WARM_UP = 2
 """Iterations before the first is recorded: what is allocated and chosen once is so in them."""
 
+UNTIL_REPLAYED = WARM_UP + 2
+"""Iterations after which all are replayed: one more runs as it is, one is recorded."""
+
 _logger = logging.getLogger(__name__)
 
 Measured = dict[str, Tensor | float]
@@ -93,7 +96,7 @@ class ReplayedIterations:
         draw: Callable[[], Batch],
         seed: int,
         hardware: Hardware,
-        record: "Record | None" = None,
+        record: Record | None = None,
     ) -> None:
         self._state, self._draw, self._seed, self._hardware = state, draw, seed, hardware
         self._record: Record = record or CudaRecording

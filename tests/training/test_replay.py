@@ -34,10 +34,11 @@ class Remembered:
         self.losses: Mapping[str, Tensor] = {}
 
     def replay(self, seed: int) -> None:
-        batches = iter(self.batches)
+        batches, before = iter(self.batches), dict(self.state.losses)
         with shared_draws(seed):
             self.measured = run_phases(self.state, lambda: next(batches), self.hardware, Ranks())
         self.losses = dict(self.state.losses)
+        self.state.losses.update(before)  # a graph does not know of the state
 
 
 def state_of(hardware: Hardware = CPU, **ramp: Callable[[int], float]) -> TrainingState:
