@@ -100,7 +100,11 @@ def test_answers_codes_and_features_are_those_of_the_middles(
         table = tmp_path / f"{kind}.{ending}"
         done = run(app, [command, str(model), str(pictures), "-o", str(table)])
         assert done.exit_code == 0, done.output
-        found.append(table.read_text() if ending == "csv" else np.load(table)["features"].tolist())
+        if ending == "csv":
+            found.append(table.read_text())
+        else:
+            with np.load(table) as stored:
+                found.append(stored["features"].tolist())
     assert found[0] == found[1]
 
 

@@ -230,7 +230,7 @@ class VideoWriter:
         except (av.FFmpegError, OSError) as error:
             asked = " ".join(f"{key}={value}" for key, value in options.encoder_options.items())
             refusal = f"{encoder.name} refuses {width}x{height} {self.pixel_format}"
-            if asked and _opens_plainly(context):
+            if asked and _opens_plainly(encoder.name, context):
                 raise SettingsError(
                     f"{refusal} with --encoder-option {asked} ({error.strerror})"
                 ) from error
@@ -259,9 +259,9 @@ def _require_known(options: Mapping[str, str], context: av.VideoCodecContext, na
             raise SettingsError(f"{name} has no option {key}{hint}")
 
 
-def _opens_plainly(refused: av.VideoCodecContext) -> bool:
-    """Return whether the encoder of `refused` takes such pictures without any option."""
-    plain = av.CodecContext.create(refused.codec.name, "w")
+def _opens_plainly(encoder: str, refused: av.VideoCodecContext) -> bool:
+    """Return whether `encoder` takes pictures as those of `refused` without any option."""
+    plain = av.CodecContext.create(encoder, "w")
     assert isinstance(plain, av.VideoCodecContext)
     plain.width, plain.height, plain.pix_fmt = refused.width, refused.height, refused.pix_fmt
     plain.time_base = refused.time_base

@@ -86,8 +86,8 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
 def read_packets(container: InputContainer, *streams: Stream) -> "Iterator[av.Packet[Any]]":
     """Yield the packets of `streams`, then an empty one for each, which ends its decoder.
 
-    PyAV 18 raises behind the last packet where a stream appeared midway (FLV, MPEG-TS, or damage
-    that looks like one); by then all has been read.
+    PyAV before 19 raises behind the last packet where a stream appeared midway (FLV, MPEG-TS, or
+    damage that looks like one); by then all has been read.
     """
     try:
         yield from container.demux(*streams)

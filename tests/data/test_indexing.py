@@ -135,7 +135,8 @@ def test_a_damaged_cache_is_made_again(tmp_path: Path, damage: bytes) -> None:
     cache = tmp_path / "index.npz"
     cache.write_bytes(damage)
     assert len(index_videos(tmp_path / "in", cache).videos) == 1
-    assert len(np.load(cache)["timestamps"]) == 12
+    with np.load(cache) as stored:
+        assert len(stored["timestamps"]) == 12
 
 
 def test_a_cache_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:

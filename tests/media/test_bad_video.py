@@ -1,5 +1,6 @@
 """Files that are no videos, and videos that are not whole."""
 
+import contextlib
 from fractions import Fraction
 from pathlib import Path
 
@@ -201,8 +202,11 @@ def test_a_stream_that_appears_midway_does_not_end_the_reading(tmp_path: Path) -
     path = write_video(tmp_path / "a.flv", [marked_picture(k) for k in range(500)], Recipe())
     sound = b"\x08\0\0\x04\0\x4e\x20\0\0\0\0\x2f\xff\xfb\x90"
     path.write_bytes(path.read_bytes() + sound + len(sound).to_bytes(4, "big"))
-    with av.open(str(path)) as container, pytest.raises(IndexError):  # the premise
-        list(container.demux(video=0))
+    is_fatal = int(av.__version__.split(".")[0]) < 19
+    with av.open(str(path)) as container:  # the premise
+        assert len(container.streams) == 1
+        with pytest.raises(IndexError) if is_fatal else contextlib.nullcontext():
+            list(container.demux(video=0))
     with open_video(path) as reader:
         assert len(list(reader)) == 500
         assert reader.truncated is None

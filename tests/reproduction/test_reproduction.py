@@ -170,13 +170,14 @@ def test_pictures_that_the_discriminator_tells_wrong_are_counted(
     folder = tmp_path / "r"
     done = reproduce("improved-gan-mnist-100", data, "-o", folder, "--seeds", 2, *QUICK)
     assert done.exit_code == 0, done.output
-    stored = np.load(data)
-    images = torch.from_numpy(stored["x_test"])[:, None].float() / 255
+    with np.load(data) as stored:
+        pictures, labels = stored["x_test"], stored["y_test"]
+    images = torch.from_numpy(pictures)[:, None].float() / 255
     wrong = []
     for seed in range(2):
         trained = _trained(folder / f"improved-gan-mnist-100-seed-{seed}")
         answers = trained.networks["discriminator"](images).logits.argmax(1).numpy()
-        wrong.append(int((answers != stored["y_test"]).sum()))
+        wrong.append(int((answers != labels).sum()))
     entry = document(folder)
     (row,) = entry["measured"]
     assert row["wrong_of_10000"]["values"] == pytest.approx([10_000 * w / 30 for w in wrong])
@@ -339,7 +340,8 @@ def test_what_cannot_be_done_is_named(data: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/letter.txt").write_text("dear")
     no_test = tmp_path / "d.npz"
-    np.savez(no_test, x_train=np.load(data)["x_train"])
+    with np.load(data) as stored:
+        np.savez(no_test, x_train=stored["x_train"])
     for arguments, error, said in (
         (["gan-mnist", data, "-o", tmp_path / "mine"], OutputExists, "holds something else"),
         (["gan-mnist", no_test, "-o", tmp_path / "n", *QUICK], UnusableData, "no part 'test'"),
