@@ -11,7 +11,7 @@ from predictor.systems.entry import SystemEntry
 from predictor.systems.settings import RunSettings
 from predictor.training.beginning import built_state
 from predictor.training.distributed import Ranks
-from predictor.training.hardware import hardware_for, in_use, memory_remedy, peak_memory_mib
+from predictor.training.hardware import hardware_for, in_use, peak_memory_mib, remedies
 from predictor.training.replay import UNTIL_REPLAYED, iteration_runner
 from predictor.training.run import Run
 from predictor.training.stream import BatchStream
@@ -50,7 +50,7 @@ def estimated(
     """
     run = Run(data_path, system_name, entry, settings, data_path)
     hardware = hardware_for(settings)
-    with in_use(hardware), memory_remedy(settings, hardware):
+    with in_use(hardware), remedies(settings, hardware):
         data = entry.open_data(settings, data_path, cache)
         state = built_state(run, hardware)
         with contextlib.closing(BatchStream(data.train, settings, hardware, Ranks())) as stream:

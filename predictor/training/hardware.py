@@ -16,7 +16,7 @@ from predictor.devices import (
     usable_cores,
     uses_bfloat16,
 )
-from predictor.errors import OutOfDeviceMemory
+from predictor.errors import OutOfDeviceMemory, SettingsError
 from predictor.systems.settings import RunSettings
 
 
@@ -94,17 +94,32 @@ def in_use(hardware: Hardware) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def memory_remedy(settings: RunSettings, hardware: Hardware) -> Iterator[None]:
-    """Turn a failed allocation inside the block into `OutOfDeviceMemory` with what to do."""
+def remedies(settings: RunSettings, hardware: Hardware) -> Iterator[None]:
+    """Turn what the machine refuses inside the block into an error that says what to do.
+
+    A failed allocation becomes `OutOfDeviceMemory`, a compiler that is missing or fails
+    `SettingsError`.
+    """
     try:
         yield
     except RuntimeError as error:
-        if not is_out_of_memory(error):
-            raise
-        remedy = f"lower batch_size, now {settings.batch_size}"
-        if hardware.is_cuda and hardware.precision == "fp32":
-            remedy += ", or set precision=bf16"
-        raise OutOfDeviceMemory(f"{hardware.device} has not enough memory: {remedy}") from error
+        if is_out_of_memory(error):
+            remedy = f"lower batch_size, now {settings.batch_size}"
+            if hardware.is_cuda and hardware.precision == "fp32":
+                remedy += ", or set precision=bf16"
+            raise OutOfDeviceMemory(f"{hardware.device} has not enough memory: {remedy}") from error
+        if hardware.compile and _is_of_compiler(error):
+            reason = str(error).strip().splitlines()[0]
+            raise SettingsError(
+                f"compile=true: {reason}; install a C++ compiler (g++), or set compile=false"
+            ) from error
+        raise
+
+
+def _is_of_compiler(error: RuntimeError) -> bool:
+    from torch._dynamo.exc import TorchDynamoException  # slow, and loaded already by who compiles
+
+    return isinstance(error, TorchDynamoException)
 
 
 def peak_memory_mib(hardware: Hardware) -> float:

@@ -32,8 +32,8 @@ from predictor.training.hardware import (
     Hardware,
     hardware_for,
     in_use,
-    memory_remedy,
     peak_memory_mib,
+    remedies,
 )
 from predictor.training.interrupts import StopRequest, noted_signals, raised_signals
 from predictor.training.lock import sole_writer
@@ -122,7 +122,7 @@ def _run(
             data = run.entry.open_data(run.settings, run.data, run.folder)
         for line in data.skipped:
             _logger.warning("skipped: %s", line)
-        with memory_remedy(run.settings, hardware):
+        with remedies(run.settings, hardware):
             is_begun = not is_new and bool(checkpoints_newest_first(run.checkpoints))
             examples = None if is_begun else data.train
             state = built_state(run, hardware, initial_weights, examples)

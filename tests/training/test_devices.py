@@ -1,6 +1,7 @@
 """The loop on a GPU and with compiled networks, where a test may take its time."""
 
 import functools
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,7 @@ def test_gpu_run_goes_on_after_it_was_looked_at(
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
 @pytest.mark.filterwarnings("default")  # PyTorch's compiler warns about its own work
 def test_compiled_run_is_the_same_run(tmp_path: Path) -> None:
     values = {"has_noise": False, "iterations": 3}

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 import torch
+from torch._dynamo.exc import TorchDynamoException
 
 from predictor.errors import OutOfDeviceMemory, SettingsError
 from predictor.systems.settings import RunSettings
-from predictor.training.hardware import hardware_for, in_use, memory_remedy
+from predictor.training.hardware import hardware_for, in_use, remedies
 
 
 @pytest.fixture
@@ -88,8 +89,22 @@ def test_threads_are_those_of_the_run_while_it_runs() -> None:
 @pytest.mark.usefixtures("gpus")
 def test_only_full_memory_gets_the_remedy(error: Exception, expected: Any) -> None:
     settings = RunSettings(batch_size=24)
-    with pytest.raises(expected) as caught, memory_remedy(settings, hardware_for(settings)):
+    with pytest.raises(expected) as caught, remedies(settings, hardware_for(settings)):
         raise error
     if expected is OutOfDeviceMemory:
         remedy = "cuda:0 has not enough memory: lower batch_size, now 24, or set precision=bf16"
         assert str(caught.value) == remedy
+
+
+@pytest.mark.parametrize("is_compiling", [True, False])
+def test_a_compiler_that_fails_gets_the_remedy(is_compiling: bool) -> None:
+    failure = TorchDynamoException("No working C++ compiler found\nSet TORCHDYNAMO_VERBOSE=1")
+    settings = RunSettings(compile=is_compiling, device="cpu")
+    expected = SettingsError if is_compiling else TorchDynamoException
+    with pytest.raises(expected) as caught, remedies(settings, hardware_for(settings)):
+        raise failure
+    if is_compiling:
+        assert str(caught.value) == (
+            "compile=true: No working C++ compiler found; install a C++ compiler (g++), or set "
+            "compile=false"
+        )
