@@ -59,9 +59,9 @@ _ADAM = OptimizerSettings(
     final_learning_rate=3e-3,
     decay="linear",
     betas=(0.5, 0.999),
-    epsilon=1e-4,
+    epsilon=1e-8,
+    epsilon_under_root=True,
 )
-"""The code adds 1e-8 to the second moment itself, under the root: about 1e-4 beside it."""
 
 
 class ImprovedGanSettings(RunSettings):

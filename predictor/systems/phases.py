@@ -52,6 +52,8 @@ class Optimizer:
     momentum: float = 0.0  # sgd
     betas: tuple[float, float] = (0.9, 0.999)  # adam, adamw
     epsilon: float = 1e-8  # adam, adamw
+    has_epsilon_under_root: bool = False
+    """Whether adam adds epsilon to the second moment, not to its root."""
     weight_decay: float = 0.0
     gradient_norm_limit: float | None = None
     learning_rate_factor: Callable[[int], float] | None = None

@@ -180,9 +180,17 @@ class OptimizerSettings(Table):
     betas: tuple[float, float] = (0.9, 0.999)
     epsilon: float = Field(1e-8, gt=0)
     """Added to the root of the second moment of adam and adamw."""
+    epsilon_under_root: bool = False
+    """Add epsilon to the second moment of adam itself, under the root."""
     weight_decay: float = Field(0.0, ge=0)
     gradient_norm_limit: float | None = Field(None, ge=0)
     """Norm that a phase's gradients are scaled down to; 0 or None leaves them as they are."""
+
+    @model_validator(mode="after")
+    def _root_is_of_adam(self) -> "OptimizerSettings":
+        if self.epsilon_under_root and self.kind != "adam":
+            raise ValueError(f"epsilon_under_root is for adam, kind is {self.kind}")
+        return self
 
     def optimizer(self, iterations: int) -> Optimizer:
         """Return it for a run of that many iterations."""
@@ -204,6 +212,7 @@ class OptimizerSettings(Table):
             momentum=self.momentum,
             betas=self.betas,
             epsilon=self.epsilon,
+            has_epsilon_under_root=self.epsilon_under_root,
             weight_decay=self.weight_decay,
             gradient_norm_limit=self.gradient_norm_limit or None,
             learning_rate_factor=factor,

@@ -10,6 +10,7 @@ from torch.optim import SGD, Adam, AdamW
 
 from predictor.errors import DamagedCheckpoint, DivergenceError
 from predictor.systems.phases import Networks, Optimizer, Phase, System
+from predictor.training.adam import AdamUnderRoot
 from predictor.training.averages import average_of, update_average
 from predictor.training.hardware import Hardware
 
@@ -210,16 +211,17 @@ def _optimizer(
             weight_decay=chosen.weight_decay,
             fused=is_cuda or None,
         )
+    how: dict[str, Any] = {
+        "lr": rate,
+        "betas": chosen.betas,
+        "weight_decay": chosen.weight_decay,
+        "fused": True,  # several times as fast as the loop over parameters, on a CPU too
+        "capturable": is_cuda,
+    }
+    if chosen.has_epsilon_under_root:
+        return AdamUnderRoot(parameters, epsilon=chosen.epsilon, **how)
     kind = Adam if chosen.kind == "adam" else AdamW
-    return kind(
-        parameters,
-        rate,
-        betas=chosen.betas,
-        eps=chosen.epsilon,
-        weight_decay=chosen.weight_decay,
-        fused=True,  # several times as fast as the loop over parameters, on a CPU too
-        capturable=is_cuda,
-    )
+    return kind(parameters, eps=chosen.epsilon, **how)
 
 
 def _restore_optimizer(

@@ -34,9 +34,9 @@ ADAM = {
     "dcgan-paper": ((2e-4, 0), (2e-4, 0), 1e-8, 0.5, 128),
     "dcgan-svhn": ((5e-4, 1e-5), (5e-4, 1e-5), 1e-8, 0.5, 64),
     "dcgan-torch": ((2e-4, 0), (2e-4, 0), 1e-8, 0.5, 64),
-    "improved-gan-cifar10-4000": ((3e-4, 0), (3e-4, 0), 1e-4, 0.5, 100),
-    "improved-gan-mnist-100": ((3e-3, 0), (3e-3, 0), 1e-4, 0.5, 100),
-    "improved-gan-svhn-1000": ((3e-4, 0), (3e-4, 0), 1e-4, 0.5, 100),
+    "improved-gan-cifar10-4000": ((3e-4, 0), (3e-4, 0), 1e-8, 0.5, 100),
+    "improved-gan-mnist-100": ((3e-3, 0), (3e-3, 0), 1e-8, 0.5, 100),
+    "improved-gan-svhn-1000": ((3e-4, 0), (3e-4, 0), 1e-8, 0.5, 100),
     "infogan-faces": ((2e-4, 0), (5e-4, 0), 1e-8, 0.5, 128),
     "infogan-mnist": ((2e-4, 0), (1e-3, 0), 1e-8, 0.5, 128),
     "infogan-mnist-official": ((2e-4, 0), (1e-3, 0), 1e-8, 0.5, 128),
@@ -49,6 +49,7 @@ def test_adam_is_the_published_one(name: str) -> None:
     for found, (rate, decay) in zip(optimizers(name), (judge, painter), strict=True):
         assert (found.kind, found.learning_rate, found.weight_decay) == ("adam", rate, decay)
         assert (found.epsilon, found.betas) == (epsilon, (beta, 0.999))
+        assert found.has_epsilon_under_root == name.startswith("improved-gan")
         assert found.gradient_norm_limit is None
         assert found.learning_rate_factor is not None
         assert found.learning_rate_factor(0) == 1

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from predictor.errors import SettingsError
 from predictor.systems.improved_gan import ImprovedGanSettings
 from predictor.systems.inpaint import InpaintSettings
+from predictor.systems.settings import OptimizerSettings
 from predictor.training.settings import (
     RunSettings,
     changed_settings,
@@ -29,6 +30,7 @@ class Settings(RunSettings):
     batch_size: int = 4
     layers: Layers = Layers()
     extra: Layers | None = None
+    optimizer: OptimizerSettings = OptimizerSettings()
 
 
 def test_overrides_are_toml_in_dotted_keys() -> None:
@@ -66,6 +68,10 @@ def test_tables_merge_and_values_replace() -> None:
         ({"iterations": "many"}, "iterations='many': "),
         ({"batch_size": 0}, "batch_size=0: expected 1 or more"),  # the default is a subclass's
         ({"workers": -1}, "workers=-1: expected 0 or more"),
+        (
+            {"optimizer": {"kind": "sgd", "epsilon_under_root": True}},
+            "epsilon_under_root is for adam, kind is sgd",
+        ),
     ],
 )
 def test_first_bad_setting_is_named(values: dict[str, object], message: str) -> None:
