@@ -27,7 +27,6 @@ PACKAGES = {
     "pydantic": "pydantic",
     "typer": "typer",
     "PIL": "pillow",
-    "jpegio": "pyjpegio",
     "scipy": "scipy",
     "sklearn": "scikit-learn",
     "tensorboard": "tensorboard",
@@ -35,11 +34,12 @@ PACKAGES = {
 """Needed modules and the distributions that hold them."""
 
 EXTRAS = {
-    "ray": ("ray", "many machines"),
-    "onnx": ("onnx", "export to ONNX"),
-    "openvino": ("openvino", "faster networks on Intel processors"),
-    "gradio": ("gradio", "the web page"),
+    "jpegio": ("pyjpegio", "JPEG blocks kept exactly"),
     "pillow_heif": ("pillow-heif", "HEIC photographs"),
+    "skimage": ("scikit-image", "classical baselines"),
+    "efficientnet_lite_pytorch": ("efficientnet-lite-pytorch", "features to measure pictures in"),
+    "stlpips_pytorch": ("stlpips-pytorch", "perceptual distance"),
+    "torch_fidelity": ("torch-fidelity", "FID"),
 }
 """Optional modules: distribution and what it is for."""
 

@@ -2,7 +2,6 @@ import io
 from pathlib import Path
 from typing import Any
 
-import jpegio
 import numpy as np
 import PIL.Image
 import PIL.ImageOps
@@ -15,6 +14,8 @@ from predictor.holes import Box
 from predictor.media.photographs.opening import open_photograph
 from predictor.media.photographs.photograph import Photograph, Saving
 from predictor.media.photographs.segments import parsed_jpeg
+
+jpegio = pytest.importorskip("jpegio")  # Python 3.14 has none yet
 
 KINDS: dict[str, dict[str, Any]] = {
     "4:4:4": {"subsampling": 0},

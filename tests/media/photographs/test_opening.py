@@ -85,6 +85,7 @@ def test_pages_are_not_lost_in_a_conversion(tmp_path: Path) -> None:
         open_photograph(path, Saving("png"))
 
 
+@pytest.mark.jpeg_blocks
 def test_damaged_metadata_is_no_reason_to_refuse(tmp_path: Path) -> None:
     data = jpeg()
     path = tmp_path / "a.jpg"

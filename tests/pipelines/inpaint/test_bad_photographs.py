@@ -80,6 +80,7 @@ def test_one_mask_is_missing(command: Command, tmp_path: Path) -> None:
     assert sorted(contents(tmp_path / "photos.filled")) == ["a.png"]
 
 
+@pytest.mark.jpeg_blocks
 @pytest.mark.parametrize("kind", ["garbage", "truncated", "empty", "gone"])
 def test_a_bad_file_ends_alone(command: Command, tmp_path: Path, kind: str) -> None:
     photograph(tmp_path / "photos" / "a.jpg")

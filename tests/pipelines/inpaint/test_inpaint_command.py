@@ -92,6 +92,7 @@ def test_masks_of_a_folder_and_what_is_done_to_them(command: Command, tmp_path: 
     assert "--invert-mask" in second["warnings"][0]
 
 
+@pytest.mark.jpeg_blocks
 def test_json_is_one_document(command: Command, photos: Path, tmp_path: Path) -> None:
     (photos / "bad.png").write_bytes(b"no picture")
     ended = command("inpaint", photos, *BOX, "--json", "--preview", 5)
@@ -182,6 +183,7 @@ def test_another_format_for_a_folder(command: Command, photos: Path) -> None:
     assert {format_of(path) for path in out.rglob("*.webp")} == {"WEBP"}
 
 
+@pytest.mark.jpeg_blocks
 def test_time_and_verification(command: Command, tmp_path: Path) -> None:
     source = photograph(tmp_path / "a.jpg")
     os.utime(source, ns=(10**18, 10**18))

@@ -95,6 +95,7 @@ def test_16_bits_in_colour_change_in_the_hole_alone(tmp_path: Path) -> None:
     assert (written[hole()] == 0xFFFF).all()
 
 
+@pytest.mark.jpeg_blocks
 @pytest.mark.parametrize("subsampling", [0, 2])
 @pytest.mark.parametrize("progressive", [False, True])
 def test_jpeg_keeps_the_blocks_that_no_hole_touches(
@@ -138,6 +139,7 @@ def test_a_broken_promise_is_not_written(tmp_path: Path, monkeypatch: pytest.Mon
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
+@pytest.mark.jpeg_blocks
 def test_only_the_neighbourhoods_of_holes_are_looked_at(tmp_path: Path) -> None:
     mask = np.zeros((HEIGHT, WIDTH), np.uint8)
     mask[5:9, 5:9] = mask[70:80, 100:110] = 255
@@ -146,6 +148,7 @@ def test_only_the_neighbourhoods_of_holes_are_looked_at(tmp_path: Path) -> None:
     assert filler.shown == [(17, 17), (26, 26)]
 
 
+@pytest.mark.jpeg_blocks
 @pytest.mark.parametrize("orientation", [3, 6, 7])
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])
 def test_masks_are_meant_in_the_displayed_photograph(
@@ -189,6 +192,7 @@ def test_dilate_and_feather_grow_what_is_changed_and_nothing_else(tmp_path: Path
     assert result.verification.changed_pixels == 0
 
 
+@pytest.mark.jpeg_blocks
 def test_an_empty_mask_copies_the_file_byte_for_byte(tmp_path: Path) -> None:
     source = saved(tmp_path / "a.jpg")
     with source.open("ab") as file:
@@ -199,6 +203,7 @@ def test_an_empty_mask_copies_the_file_byte_for_byte(tmp_path: Path) -> None:
     assert result.warnings == ("its mask is empty: copied unchanged",)
 
 
+@pytest.mark.jpeg_blocks
 def test_a_format_and_a_quality_can_be_asked_for(tmp_path: Path) -> None:
     source = saved(tmp_path / "a.jpg", quality=80)
     result = done(source, output=tmp_path / "b.png", saving=Saving("png"))
