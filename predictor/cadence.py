@@ -8,6 +8,7 @@ next one is new at all.
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from torch import Tensor
 
@@ -56,8 +57,8 @@ class Cadence:
 def clip_cadence(clip: Tensor) -> Cadence:
     """Return the cadence of one clip ``(T, 3, H, W)`` in [-1, 1].
 
-    A clip that stands still, or in which everything moves, has no repeats. A rhythm needs to be
-    seen twice, so 12 frames show periods up to 6.
+    A clip that stands still, comes to rest, or in which everything moves, has no repeats. A rhythm
+    needs to be seen twice, so 12 frames show periods up to 6.
     """
     if clip.ndim != 4:
         raise TensorContractError(f"clip has shape {tuple(clip.shape)}, expected (T, 3, H, W)")
@@ -70,7 +71,16 @@ def clip_cadence(clip: Tensor) -> Cadence:
     # repeats may outnumber the new pictures, so only the large changes say what is usual
     usual = statistics.median(change for change in changes if change > largest / 2)
     repeats = (False, *(change < REPEAT_SHARE * usual for change in changes))
-    return Cadence(repeats, _period(repeats[1:]) if any(repeats) else None)
+    period = _period(repeats[1:]) if any(repeats) else None
+    if period is None and _comes_to_rest(repeats):
+        return Cadence((False,) * clip.shape[0], None)
+    return Cadence(repeats, period)
+
+
+def _comes_to_rest(repeats: Sequence[bool]) -> bool:
+    """Return whether the last frames are repeats, two or more, and more than ever before."""
+    *earlier, last = [len(list(run)) if is_repeat else 0 for is_repeat, run in groupby(repeats)]
+    return last >= 2 and last > max(earlier, default=0)
 
 
 def _period(repeats: Sequence[bool]) -> int | None:

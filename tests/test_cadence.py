@@ -64,6 +64,19 @@ def test_single_hiccup_is_not_a_rhythm() -> None:
     assert cadence.period is None
 
 
+@pytest.mark.parametrize("pattern", ["ABCDEEEEEEEE", "ABCDEFGHIJJJ", "ABBCDEFGHIJJJ"])
+def test_what_came_to_rest_is_seen_to_rest(pattern: str) -> None:
+    cadence = clip_cadence(clip_of(pattern))
+    assert cadence.distinct == list(range(len(pattern)))
+    assert cadence.period is None
+
+
+@pytest.mark.parametrize("pattern", ["ABCDEFGHIJJ", "ABBBCDEFGHIII", "AABCCCDEEEFF"])
+def test_as_many_repeats_as_before_are_no_rest(pattern: str) -> None:
+    cadence = clip_cadence(clip_of(pattern))
+    assert len(cadence.distinct) == len(set(pattern))
+
+
 def test_batch_is_refused() -> None:
     with pytest.raises(TensorContractError, match=r"expected \(T, 3, H, W\)"):
         clip_cadence(torch.zeros(1, 2, 3, 4, 4))
