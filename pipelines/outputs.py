@@ -7,7 +7,7 @@ import contextlib
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -139,6 +139,14 @@ def check_output(output: Path, inputs: Iterable[Path], overwrite: bool = False) 
         if is_same_file(output, source):
             raise OutputIsInput(f"{output}: the output is the input {source}; choose another -o")
     require_free(output, overwrite)
+
+
+def require_no_source(output: Path, sources: Container[str]) -> None:
+    """Raise `OutputIsInput` where `output` is one of the inputs whose real paths are `sources`."""
+    if os.path.realpath(output) in sources:
+        raise OutputIsInput(
+            f"{output}: the output is another input of this command; choose another -o"
+        )
 
 
 def check_output_folder(folder: Path, inputs: Iterable[Path], overwrite: bool = False) -> None:

@@ -1,5 +1,6 @@
 """What is asked for one clip, before anything is read."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -7,7 +8,12 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.inputs import Inputs
-from pipelines.outputs import check_output, check_output_folder, output_paths
+from pipelines.outputs import (
+    check_output,
+    check_output_folder,
+    output_paths,
+    require_no_source,
+)
 from predictor.errors import SettingsError, UnsupportedCodec
 
 Mode = Literal["append", "only", "next", "side-by-side"]
@@ -37,6 +43,8 @@ class FramesRequest:
     threads: int | None = None
     """Threads that decode; None leaves the choice to FFmpeg."""
     overwrite: bool = False
+    sources: frozenset[str] = frozenset()
+    """Real paths of all inputs of the command: no output replaces one of them."""
 
     def __post_init__(self) -> None:
         if self.count < 1:
@@ -69,6 +77,7 @@ class FramesRequest:
         for path in (self.output, self.gif, self.table, self.plot):
             if path is not None:
                 check_output(path, [self.input], self.overwrite)
+                require_no_source(path, self.sources)
         if self.frames_dir is not None:
             check_output_folder(self.frames_dir, [self.input], self.overwrite)
 
@@ -85,6 +94,7 @@ def frames_requests(
         _require_video_name(output)
     requests = {}
     named = list(inputs.entries)
+    template = replace(template, sources=frozenset(map(os.path.realpath, named)))
     has_others_beside = with_gif or template.mode == "next"
     paths = output_paths(named, output, is_batch=inputs.is_batch, distinct_stems=has_others_beside)
     frames_dirs = [template.frames_dir] * len(named)

@@ -9,7 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.outputs import is_same_file, output_paths, require_folder_name
+from pipelines.outputs import (
+    is_same_file,
+    output_paths,
+    require_folder_name,
+    require_no_source,
+)
 from predictor.errors import OutputIsInput, PredictorError, SettingsError, UnreadableImage
 from predictor.media.images import IMAGE_SUFFIXES, is_video_path
 from predictor.whole_files import PARTIAL
@@ -105,11 +110,17 @@ class Sources:
         marker = "" if self.folder is not None else MARKER
         target = self.output if self.folder is None else self.folder
         outputs = self._outputs(files, target, is_batch=self.folder is not None, marker=marker)
+        named = frozenset(map(os.path.realpath, files))
         for path, output in zip(files, outputs, strict=True):
-            error = None
+            error: PredictorError | None = None
             if not os.path.lexists(path):
                 what = "matches nothing" if glob.has_magic(str(path)) else "no such file or folder"
                 error = UnreadableImage(f"{path}: {what}")
+            else:
+                try:
+                    require_no_source(output, named)
+                except OutputIsInput as refusal:
+                    error = refusal
             yield Source(path, Path(path.name), output, error)
 
     def _below(

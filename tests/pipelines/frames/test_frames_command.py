@@ -46,6 +46,17 @@ def test_av1_encoder_says_nothing_by_itself(
     assert os.environ["SVT_LOG"] == "1"  # the library reads it once a process
 
 
+def test_no_output_replaces_another_input(command: Command, clip: Path) -> None:
+    """As when a shell writes out ``*.mp4`` where an earlier run left its results."""
+    earlier = clip.with_name("clip.predicted.mp4")
+    earlier.write_bytes(clip.read_bytes())
+    ended = command("frames", clip, earlier, "-n", 1, "--overwrite")
+    assert ended.code == 3
+    assert f"{earlier}: the output is another input of this command" in ended.err
+    assert earlier.read_bytes() == clip.read_bytes()
+    assert clip.with_name("clip.predicted.predicted.mp4").is_file()
+
+
 def test_no_command_prints_the_help_alone(command: Command) -> None:
     ended = command()
     assert (ended.code, ended.err) == (2, "")

@@ -119,6 +119,14 @@ def test_the_output_is_not_the_input(tmp_path: Path) -> None:
         named_sources([str(tmp_path / "photos")], tmp_path / "link").check()
 
 
+def test_no_output_is_another_input(tmp_path: Path) -> None:
+    tree(tmp_path, "a.jpg", "a.filled.jpg")
+    names = [str(tmp_path / "a.jpg"), str(tmp_path / "a.filled.jpg")]
+    refused, other = named_sources(names)
+    assert isinstance(refused.error, OutputIsInput)
+    assert (other.error, other.output.name) == (None, "a.filled.filled.jpg")
+
+
 def test_links_that_loop_are_followed_once(tmp_path: Path) -> None:
     tree(tmp_path / "photos", "a.jpg", "day/b.jpg")
     tree(tmp_path / "elsewhere", "c.jpg")
