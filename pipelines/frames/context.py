@@ -118,7 +118,7 @@ def context_of(reader: VideoReader, length: int, until: Fraction | None = None) 
     """Return the context of the frame after the last one, or after the time `until` in seconds.
 
     Only the last frames are decoded. Raises `NotEnoughFrames` if a prediction cannot be made, or
-    would be one from another moment: the last frame is shown no longer at `until`.
+    would be one from another moment: the clip's last frame is shown no longer at `until`.
     """
     context = Context(length)
     for frame in reader.tail(max(CONTEXT_MEMORY, length), until):
@@ -126,19 +126,25 @@ def context_of(reader: VideoReader, length: int, until: Fraction | None = None) 
     info = reader.info
     if until is not None and len(context):
         last, step = context.times[-1], context.step(1 / info.average_rate)
-        require_not_behind(info, until - info.start_time, last - info.start_time, step)
+        if is_long_over(last, until, step) and next(reader.from_time(until), None) is None:
+            require_not_behind(info, until - info.start_time, last - info.start_time, step)
     context.require_enough(info)
     return context
 
 
 def require_not_behind(info: VideoInfo, at: Fraction, last: Fraction, step: Fraction) -> None:
-    """Raise `NotEnoughFrames` if the clip's last frame, at `last` s, is long over at `at` s.
-
-    A frame of `step` s more is allowed: what players show as the length of a video may be the end
-    of its sound, which comes that much later.
-    """
-    if at > last + 2 * step:
+    """Raise `NotEnoughFrames` if the clip's last frame, at `last` s, is long over at `at` s."""
+    if is_long_over(last, at, step):
         raise NotEnoughFrames(
             f"{info.path}: --at {clock(at)} is behind its last frame at {clock(last)}; "
             "without --at the prediction continues from there"
         )
+
+
+def is_long_over(frame: Fraction, time: Fraction, step: Fraction) -> bool:
+    """Return whether a frame at `frame` s that is shown for `step` s is long over at `time` s.
+
+    Another step is allowed: what players show as the length of a video may be the end of its sound,
+    which comes that much later.
+    """
+    return time > frame + 2 * step

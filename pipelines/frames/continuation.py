@@ -8,7 +8,7 @@ from time import perf_counter
 from torch import Tensor
 
 from pipelines.appending.append import append_frames
-from pipelines.frames.context import context_of
+from pipelines.frames.context import context_of, is_long_over
 from pipelines.frames.pictures import Pictures, open_pictures
 from pipelines.frames.prediction import NextFrames
 from pipelines.frames.request import FramesRequest
@@ -44,6 +44,10 @@ class Continuation:
         self.context = context_of(reader, network.context_frames, until)
         self.decode_s = perf_counter() - start
         self.step = self.context.step(1 / info.average_rate)
+        last = self.context.times[-1]
+        is_held = until is not None and is_long_over(last, until, self.step)
+        self.first_time = until if until is not None and is_held else last + self.step
+        """Of the first predicted frame; a last frame that is held longer stays until then."""
         self.count = request.count
         if request.duration_s is not None:
             self.count = frames_in(request.duration_s, self.step)
@@ -88,12 +92,11 @@ def appended(
     cut_after = None if request.at is None else reader.info.start_time + request.at
     with open_pictures(request, reader.info) as pictures:
         ahead = Continuation(request, reader, network, pictures, advance)
-        first_time = ahead.context.times[-1] + ahead.step
         with atomic_output(request.output, request.overwrite) as partial:
             report = append_frames(
                 request.input,
                 partial,
-                ahead.images(first_time),
+                ahead.images(ahead.first_time),
                 encoding_options(request),
                 cut_after,
             )
@@ -101,7 +104,7 @@ def appended(
             notes = depth_notes(reader.info, probe(partial).bit_depth) if deep else ()
             pictures.number_from(report.frames_kept)
     kept = "copied" if report.packet_copied else "encoded again"
-    result = ahead.result(request, reader, first_time)
+    result = ahead.result(request, reader, ahead.first_time)
     return replace(
         result,
         warnings=(*result.warnings, *notes),

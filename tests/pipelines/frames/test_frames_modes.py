@@ -82,6 +82,21 @@ def test_duration_counts_frames_at_the_rate_of_the_source(clip: Path, tmp_path: 
     assert result.predicted_count == 15
 
 
+@pytest.mark.parametrize("mode", ["append", "only", "side-by-side"])
+def test_at_in_a_pause_continues_what_is_shown_then(tmp_path: Path, mode: Mode) -> None:
+    """Twelve frames, the last held until 5 s, as a screen recording has it, then twelve more."""
+    times = [Fraction(k, 25) + (0 if k < 12 else 5) for k in range(24)]
+    source = write_clip(tmp_path / "a.mp4", pictures(24), times=times)
+    output = tmp_path / "o.mp4"
+    result = predict_frames(source, 2, mode=mode, at=3, output=output, model=rolling())
+    shown, found = decoded(output)
+    assert result.context_end == times[11]
+    if mode == "append":
+        assert found == [*times[:12], Fraction(3), 3 + Fraction(1, 25)]
+        for picture, truth in zip(shown[12:], pictures(2, first=12), strict=True):
+            assert psnr(picture, truth) > 30
+
+
 def test_variable_rate_continues_with_its_median_step(tmp_path: Path) -> None:
     ticks = [0, 3000, 6000, 9000, 30000, 33000, 36000, 39000]  # a pause in the middle
     times = [Fraction(tick, 90000) for tick in ticks]
