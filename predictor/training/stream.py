@@ -8,7 +8,7 @@ import cv2
 import torch
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from predictor.errors import SettingsError, UnusableData
+from predictor.errors import PredictorError, SettingsError, UnusableData
 from predictor.systems.entry import TrainingDataset
 from predictor.systems.phases import Batch
 from predictor.systems.settings import RunSettings
@@ -54,16 +54,34 @@ class BatchStream:
         self._batches = iter(_loader(dataset, order, hardware, settings.seed))
 
     def draw(self) -> Batch:
-        """Return the next batch on the device."""
+        """Return the next batch on the device.
+
+        Raises what reading an example raises, also where another process read it.
+        """
         start = time.perf_counter()
-        batch = next(self._batches)
+        try:
+            batch = next(self._batches)
+        except PredictorError as error:
+            raise _as_it_was_raised(error) from None
         self.waited_s += time.perf_counter() - start
         self.drawn += 1
         return on_device(batch, self._device)
 
     def close(self) -> None:
-        """End the processes that load ahead."""
+        """End the processes that load ahead, also while a traceback still holds on to them."""
+        end = getattr(self._batches, "_shutdown_workers", None)
+        if end is not None:
+            end()
         del self._batches
+
+
+def _as_it_was_raised(error: PredictorError) -> PredictorError:
+    """Return `error` without the traceback that a loading process puts into its message."""
+    message = str(error)
+    if not message.startswith("Caught "):
+        return error
+    name = f"{type(error).__module__}.{type(error).__qualname__}: "
+    return type(error)(message.rpartition(f"\n{name}")[2].strip())
 
 
 def on_device(batch: Batch, device: torch.device) -> Batch:
