@@ -204,6 +204,17 @@ class Says(nn.Module):
         return Classification(torch.stack([share, 1 - share], dim=1).log(), images)
 
 
+def test_labels_that_are_names_of_the_model_mean_those(tmp_path: Path) -> None:
+    """As where folders 0 to 10 were trained on in the order of their names: 10 comes before 2."""
+    pictures = np.array([0, 0, 255], np.uint8)
+    labels = np.array([1, 1, 0])
+    path = tmp_path / "d.npz"
+    np.savez(path, x_test=np.broadcast_to(pictures[:, None, None], (3, 2, 2)), y_test=labels)
+    dark_first = Says(lambda bright: 0.9 - 0.8 * bright)
+    found = evaluated_classification({"m": ImageClassifier(dark_first, ["1", "0"])}, path)
+    assert found.confusion.tolist() == [[2, 0], [0, 1]]
+
+
 def test_several_models_answer_by_their_mean(tmp_path: Path) -> None:
     values = np.array([0, 0, 255, 255, 255], np.uint8)
     labels = np.array([0, 1, 1, 1, 0])

@@ -181,7 +181,8 @@ def _known(
     """Return the labels of the data as those of the model."""
     if data_names is None:
         data_names = [str(label) for label in range(int(labels.max()) + 1)]
-        if len(data_names) <= len(names):  # numbers mean the same on both sides
+        are_names = all(data_names[label] in names for label in np.unique(labels))
+        if not are_names and len(data_names) <= len(names):  # then numbers mean the same
             return labels
     place = {name: label for label, name in enumerate(names)}
     unknown = [data_names[label] for label in np.unique(labels) if data_names[label] not in place]

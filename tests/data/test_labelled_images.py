@@ -260,3 +260,10 @@ def test_a_batch_is_its_examples(crop: str, tmp_path: Path) -> None:
         for name, value in train[key].items():
             assert torch.equal(batch[name][row], value)
             assert batch[name].dtype == value.dtype
+
+
+def test_fewer_class_folders_than_classes_are_refused(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        write_png(tmp_path / name / "a.png", noise(1)[0])
+    with pytest.raises(UnusableData, match=r"has 2 classes, classes=10: --set classes=2"):
+        split_images(tmp_path, settings(), 0, classes=10)
