@@ -11,6 +11,7 @@ from predictor.recipes import Recipe, load_recipe
 from predictor.reproduction.budget import affordable_iterations, scaled_settings
 from predictor.systems import SYSTEMS
 from predictor.systems.settings import RunSettings
+from predictor.training.run import RUN_FILE
 from predictor.training.settings import merged, validated_settings
 from predictor.whole_files import write_whole
 
@@ -33,6 +34,14 @@ class Plan:
     def run_folder(self, recipe: Recipe, seed: int) -> Path:
         """Return where the run of a recipe with a seed lies."""
         return self.folder / f"{recipe.name}-seed-{seed}"
+
+    def is_foreign(self, path: Path) -> bool:
+        """Return whether `path` is nothing that a plan which was stopped early leaves behind.
+
+        That is the folder of a run that has not begun, with the decoded data in it.
+        """
+        own = [self.run_folder(recipe, 0).name.removesuffix("0") for recipe in self.recipes]
+        return not path.name.startswith(tuple(own)) or (path / RUN_FILE).exists()
 
     def settings(self, recipe: Recipe, seed: int, changes: Mapping[str, Any]) -> RunSettings:
         """Return what a run of a recipe is told; `changes` leave its result alone."""
@@ -70,9 +79,9 @@ def planned(
     path = folder / PLAN_FILE
     if path.exists():
         return Plan(folder, recipes, data, budget_s, _kept(path, told))
-    if folder.exists() and any(folder.iterdir()):
-        raise OutputExists(f"{folder} holds something else: it has no {PLAN_FILE}")
     plan = Plan(folder, recipes, data, budget_s, {})
+    if folder.exists() and any(map(plan.is_foreign, folder.iterdir())):
+        raise OutputExists(f"{folder} holds something else: it has no {PLAN_FILE}")
     iterations = {}
     for each in recipes:
         settings = recipe_settings(each, changes)
