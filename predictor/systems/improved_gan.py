@@ -70,7 +70,8 @@ class ImprovedGanSettings(RunSettings):
     Shape and classes of the networks follow from `images` and `classes` where they are not given.
     """
 
-    changeable: ClassVar[frozenset[str]] = RunSettings.changeable | {"unlabelled"}
+    places: ClassVar[frozenset[str]] = frozenset({"unlabelled"})
+    changeable: ClassVar[frozenset[str]] = RunSettings.changeable | places
 
     iterations: int = 180_000
     batch_size: int = 100

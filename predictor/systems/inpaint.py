@@ -82,7 +82,8 @@ class InpaintLossSettings(Table):
 class InpaintSettings(RunSettings):
     """A run of the system ``inpaint``; the defaults train the default network."""
 
-    changeable: ClassVar[frozenset[str]] = RunSettings.changeable | {"masks.folder"}
+    places: ClassVar[frozenset[str]] = frozenset({"masks.folder"})
+    changeable: ClassVar[frozenset[str]] = RunSettings.changeable | places
 
     iterations: int = 40_000
     generator: NetworkSettings = NetworkSettings(network="inpainting")
@@ -212,7 +213,11 @@ def open_data(settings: InpaintSettings, path: Path, run: Path | None = None) ->
     measured = {
         kind: MaskSource(
             settings.masks.model_copy(
-                update={"kinds": {kind: 1.0}, "area": settings.validation_area}
+                update={
+                    "kinds": {kind: 1.0},
+                    "area": settings.validation_area,
+                    "folder": settings.masks.folder if kind == "files" else None,
+                }
             )
         )
         for kind in settings.validation_masks

@@ -26,6 +26,9 @@ class RunSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
+    places: ClassVar[frozenset[str]] = frozenset()
+    """Paths of data beside those of the run, changeable too; a run remembers where they moved."""
+
     changeable: ClassVar[frozenset[str]] = frozenset(
         {
             "channels_last",
@@ -190,6 +193,15 @@ class OptimizerSettings(Table):
     def _root_is_of_adam(self) -> "OptimizerSettings":
         if self.epsilon_under_root and self.kind != "adam":
             raise ValueError(f"epsilon_under_root is for adam, kind is {self.kind}")
+        return self
+
+    @model_validator(mode="after")
+    def _rate_does_not_rise(self) -> "OptimizerSettings":
+        if self.final_learning_rate > self.learning_rate:
+            raise ValueError(
+                f"learning_rate={self.learning_rate} is below final_learning_rate="
+                f"{self.final_learning_rate}, which it falls to: set both"
+            )
         return self
 
     def optimizer(self, iterations: int) -> Optimizer:

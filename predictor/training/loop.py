@@ -41,7 +41,7 @@ from predictor.training.order import derived_seed
 from predictor.training.replay import iteration_runner
 from predictor.training.reports import Means, RunLog, progress_line
 from predictor.training.run import RUN_FILE, Run, opened_run, resume_command, write_run_file
-from predictor.training.settings import changed_settings
+from predictor.training.settings import changed_settings, merged, moved_places
 from predictor.training.state import Best, TrainingState
 from predictor.training.stream import BatchStream, on_device
 from predictor.training.watch import Watch
@@ -83,14 +83,16 @@ def resume(
 
     On the same machine, versions, device, number of ranks and threads a CPU run continues bit for
     bit; what differs is named in a warning. `changes` may touch only `RunSettings.changeable`;
-    `data` is where the same data lie now, which the run remembers.
+    `data` is where the same data lie now, which the run remembers, as it does `RunSettings.places`.
     Raises what `train` raises, and `UnknownRun`, `DamagedCheckpoint` or `SettingsError`.
     """
     run, told = opened_run(folder, systems), None
     if data is not None:
         told = run = replace(run, data=data.absolute())
     if changes:
-        run = replace(run, settings=changed_settings(run.settings, changes))
+        if moved := moved_places(type(run.settings), changes):
+            told = run = replace(run, settings=changed_settings(run.settings, moved))
+        run = replace(run, settings=changed_settings(run.settings, merged(changes, moved)))
     if not run.data.exists():
         raise UnusableData(
             f"{run.data} is not there any more, which {folder} trains on; where it lies now says: "

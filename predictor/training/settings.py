@@ -3,6 +3,7 @@
 import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -64,6 +65,22 @@ def changed_settings(settings: Settings, changes: Mapping[str, Any]) -> Settings
     changed = validated_settings(type(settings), merged(settings.model_dump(), changes))
     require_same_run(settings, changed)
     return changed
+
+
+def moved_places(kind: type[RunSettings], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of `changes` says where data lie now, as absolute paths."""
+    moved: dict[str, Any] = {}
+    for name in kind.places:
+        *parents, last = name.split(".")
+        table: Any = changes
+        for parent in parents:
+            table = table.get(parent, {})
+        if table.get(last) is not None:
+            place: Any = str(Path(table[last]).absolute())
+            for key in reversed([*parents, last]):
+                place = {key: place}
+            moved = merged(moved, place)
+    return moved
 
 
 def require_same_run(before: RunSettings, after: RunSettings) -> None:

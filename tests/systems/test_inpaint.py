@@ -300,6 +300,17 @@ def test_masks_of_the_user_s_own_are_used(photographs: Path, tmp_path: Path) -> 
     assert next(iter(data.validation))["kind"][0] == "files"
 
 
+def test_masks_of_the_user_s_own_are_in_no_other_kind_of_validation(
+    photographs: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "masks").mkdir()
+    cv2.imwrite(str(tmp_path / "masks/dots.png"), np.tile(np.uint8([0, 0, 0, 255]), (64, 16)))
+    settings = settings_of(DEFAULT, masks={"folder": str(tmp_path / "masks")})
+    for batch in open_data(settings, photographs).validation:
+        for kind, mask in zip(batch["kind"], batch["mask"], strict=True):
+            assert kind != "centre" or mask.mean() == 0.25
+
+
 def test_validation_is_measured_in_the_hole_against_the_better_classical_fill() -> None:
     system = system_of(settings_of(DEFAULT))
     batch: dict[str, Any] = {**example(2, 64, 32), "kind": ["centre", "strokes"]}

@@ -6,7 +6,7 @@ import os
 import signal
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -276,6 +276,22 @@ def test_changed_settings_are_refused_with_both_values(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(json.dumps(told))
     with pytest.raises(SettingsError, match=r"batch_size was 4 .* and is 6"):
         resume(tmp_path, SYSTEMS)
+
+
+class Placed(ToySettings):
+    places: ClassVar[frozenset[str]] = frozenset({"beside"})
+    changeable: ClassVar[frozenset[str]] = ToySettings.changeable | places
+
+    beside: str = "there"
+
+
+def test_places_that_moved_are_remembered_and_nothing_else(tmp_path: Path) -> None:
+    entry = replace(ENTRY, settings=Placed)
+    train(tmp_path, "toy", entry, Placed(), tmp_path, until=1)
+    changes = {"beside": "here", "report_every": 1}
+    resume(tmp_path, {"toy": entry}, until=2, changes=changes)
+    told = json.loads((tmp_path / "run.json").read_text())["settings"]
+    assert (told["beside"], told["report_every"]) == (str(Path("here").absolute()), 2)
 
 
 def test_other_surroundings_are_named_and_the_run_goes_on(

@@ -72,6 +72,10 @@ def test_tables_merge_and_values_replace() -> None:
             {"optimizer": {"kind": "sgd", "epsilon_under_root": True}},
             "epsilon_under_root is for adam, kind is sgd",
         ),
+        (
+            {"optimizer": {"learning_rate": 1e-5, "final_learning_rate": 1e-4}},
+            "learning_rate=1e-05 is below final_learning_rate=0.0001, which it falls to: set both",
+        ),
     ],
 )
 def test_first_bad_setting_is_named(values: dict[str, object], message: str) -> None:
