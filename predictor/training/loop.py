@@ -136,6 +136,9 @@ def _run(
             if data.class_names is not None:
                 facts["classes"] = list(data.class_names)
             drawn = 0 if is_new else restored_draws(run, state, facts)
+            is_newest_best = state.best is not None and state.best.iteration == state.iteration
+            if ranks.is_main and is_newest_best:  # a kill may have come before it was kept
+                keep_as_best(checkpoint_path(run.checkpoints, state.iteration))
             _logger.info(
                 "%s on %d examples an epoch of %s; %s, %s; a report every %d iterations",
                 run.system_name,

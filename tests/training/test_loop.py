@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -155,6 +156,16 @@ def test_best_by_validation_is_kept_and_handed_out(tmp_path: Path) -> None:
     newest, _, record = trained_networks(tmp_path, {"toy": falling}, best=False)
     assert record["iteration"] == 12
     assert not newest["generator"].training
+
+
+def test_best_that_a_kill_left_unnamed_is_kept_on_resume(tmp_path: Path) -> None:
+    last = train(tmp_path, "toy", ENTRY, settings(), tmp_path, until=4)
+    best = last.with_name(BEST)
+    assert read_checkpoint(last).record["best"]["iteration"] == 4
+    best.unlink()
+    shutil.copyfile(checkpoint_path(last.parent, 0), best)  # as if killed before it was renamed
+    resume(tmp_path, SYSTEMS, until=5)
+    assert read_checkpoint(best).record["iteration"] == 4
 
 
 def test_without_a_number_to_choose_by_the_last_is_handed_out(tmp_path: Path) -> None:
