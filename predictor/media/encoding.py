@@ -39,6 +39,7 @@ from predictor.media.palette import PaletteReducer
 __all__ = ["EncodingOptions", "UnsupportedCodec", "VideoWriter"]
 
 _EVEN_RATE_CONTAINERS = ("avi", "yuv4mpegpipe", "mxf", "h264", "hevc")
+_FEW_FOR_X265 = 2  # pictures: so few, in their order, come with decoding times at random
 _FINEST_TICKS = 2**31 - 1  # a second, in the containers' 32-bit fields
 _PRORES_PROFILES = {"Proxy": "proxy", "LT": "lt", "Standard": "standard", "HQ": "hq"} | {
     "4444": "4444",
@@ -105,6 +106,7 @@ class VideoWriter:
         self._size = size
         self.loses_hdr = False
         self._last_tick: int | None = None
+        self._count = 0
         self._palettes: PaletteReducer | None = None
         if encoder.name == "gif":
             self._palettes = PaletteReducer(size)
@@ -176,6 +178,7 @@ class VideoWriter:
                 f"before it, its clock ticks every {float(clock):.4f} s; choose another container"
             )
         self._last_tick = tick
+        self._count += 1
         frame.pts, frame.time_base = tick, clock
         frame.duration = round((duration or 1 / self.rate) / clock)
         with self._refusals():
@@ -189,7 +192,10 @@ class VideoWriter:
             self.output.close()
             raise OutputNotWritten(f"{self.path} was not written: there was no picture to write")
         with self._refusals():
-            self.output.mux(self._stream.encode(None))
+            for packet in self._stream.encode(None):
+                if self.codec == "hevc" and self._count <= _FEW_FOR_X265:
+                    packet.dts = packet.pts
+                self.output.mux(packet)
             self.output.close()
 
     def _new_stream(
@@ -213,6 +219,8 @@ class VideoWriter:
         context.width, context.height = width, height
         context.pix_fmt = self.pixel_format
         context.sample_aspect_ratio = like.sample_aspect_ratio
+        if self.codec == "hevc" and muxer in ("mp4", "mov"):
+            context.codec_tag = "hvc1"  # the other tag, hev1, is not shown by Apple's players
         ticks_evenly = encoder.needs_even_rate or muxer in _EVEN_RATE_CONTAINERS
         context.time_base = 1 / self.rate if ticks_evenly else _clock(like.time_base, self.rate)
         if muxer == "gif":

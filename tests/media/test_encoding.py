@@ -1,5 +1,7 @@
 """Writing videos, and reading them again with the reader that test_video.py tests."""
 
+import ctypes
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -300,6 +302,35 @@ def test_crf_and_encoder_options_reach_the_encoder(tmp_path: Path) -> None:
 def test_a_source_codec_that_the_container_lacks_becomes_its_usual_one(tmp_path: Path) -> None:
     like = replace(PLAIN, codec="h264", container="mov,mp4,m4a,3gp,3g2,mj2")
     assert written(tmp_path / "a.webm", like, count=2)[0].codec == "vp9"
+
+
+@pytest.fixture
+def filled_memory() -> Iterator[None]:
+    """Fill new memory with something else than zeros, so that what is never set shows."""
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "mallopt"):
+        pytest.skip("this is an option of the GNU C library")
+    perturb = -6  # M_PERTURB of its malloc.h
+    libc.mallopt(perturb, 0xFE)
+    yield
+    libc.mallopt(perturb, 0)
+
+
+@pytest.mark.usefixtures("filled_memory")
+@pytest.mark.parametrize("count", [1, 2])
+def test_hevc_of_fewer_pictures_than_it_waits_for_is_whole(tmp_path: Path, count: int) -> None:
+    like = replace(PLAIN, codec="hevc", average_rate=Fraction(25), time_base=Fraction(1, 12800))
+    _, frames = written(tmp_path / "a.mov", like, count)
+    assert [frame.time for frame in frames] == [Fraction(n, 25) for n in range(count)]
+    assert mean_error(frames, moving(count)) < 3
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov"])
+def test_hevc_is_tagged_for_players_that_know_only_one_tag(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    written(path, PLAIN, options=EncodingOptions(codec="hevc"))
+    with av.open(str(path)) as container:
+        assert container.streams.video[0].codec_context.codec_tag == "hvc1"
 
 
 def test_a_partial_name_and_a_named_container_are_written(tmp_path: Path) -> None:
