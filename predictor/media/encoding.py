@@ -40,7 +40,7 @@ __all__ = ["EncodingOptions", "UnsupportedCodec", "VideoWriter"]
 
 _EVEN_RATE_CONTAINERS = ("avi", "yuv4mpegpipe", "mxf", "h264", "hevc")
 _FEW_FOR_X265 = 2  # pictures: so few, in their order, come with decoding times at random
-_FINEST_TICKS = 2**31 - 1  # a second, in the containers' 32-bit fields
+_FINEST_TICKS = 10**6  # a second: MOV has 31 bits between two pictures, half an hour of these
 _PRORES_PROFILES = {"Proxy": "proxy", "LT": "lt", "Standard": "standard", "HQ": "hq"} | {
     "4444": "4444",
     "XQ": "4444xq",
@@ -297,7 +297,11 @@ def _format_like(like: VideoInfo, codec: str, lossless: bool) -> str:
 
 
 def _clock(time_base: Fraction, rate: Fraction) -> Fraction:
-    """Return the longest tick that measures the source's times and the rate, both exactly."""
+    """Return the longest tick that measures the source's times and the rate, both exactly.
+
+    The mean of a variable rate may need one that is far too fine; then it is the source's own,
+    which measures its times, or the finest.
+    """
     period = 1 / rate
     both = Fraction(
         math.gcd(
@@ -305,4 +309,5 @@ def _clock(time_base: Fraction, rate: Fraction) -> Fraction:
         ),
         time_base.denominator * period.denominator,
     )
-    return both if both.denominator <= _FINEST_TICKS else time_base
+    finest = Fraction(1, _FINEST_TICKS)
+    return both if both.denominator <= _FINEST_TICKS else max(time_base, finest)

@@ -114,6 +114,20 @@ def test_variable_times_are_kept(tmp_path: Path, suffix: str) -> None:
     assert info.is_variable_rate
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mov"])
+def test_a_long_pause_is_kept(tmp_path: Path, suffix: str) -> None:
+    ticks = [n * 3000 + n * n % 17 * 90 for n in range(12)]
+    ticks += [ticks[-1] + 1800 * 90000 + 2999 * n + 2 for n in range(1, 4)]
+    pictures = [marked_picture(n) for n in range(len(ticks))]
+    recipe = Recipe(time_base=Fraction(1, 90000), times=ticks)
+    source = write_video(tmp_path / "a.mp4", pictures, recipe)
+    like = probe(source)
+    assert like.average_rate.numerator == 90000 * len(ticks)  # that many a second are too many
+    times = [Fraction(tick, 90000) for tick in ticks]
+    _, frames = written(tmp_path / f"b.{suffix}", like, len(times), times=times)
+    assert [frame.time - frames[0].time for frame in frames] == times
+
+
 def test_a_rate_that_the_source_s_clock_cannot_tell_is_exact(tmp_path: Path) -> None:
     like = replace(PLAIN, time_base=Fraction(1, 1000), average_rate=NTSC)
     _, frames = written(tmp_path / "a.mp4", like)
