@@ -55,6 +55,14 @@ def frame_step(times: list[Fraction], fallback: Fraction) -> Fraction:
     return Fraction(median(steps)) if steps else fallback
 
 
+def exact_step(measured: Fraction, nominal: Fraction, tick: Fraction) -> Fraction:
+    """Return the `nominal` step where it is `measured` on a clock of `tick` s, else `measured`.
+
+    Matroska's milliseconds make 33 or 34 of them out of the 33.37 of 29.97 Hz.
+    """
+    return nominal if abs(measured - nominal) <= tick else measured
+
+
 def frames_in(duration_s: Fraction, step: Fraction) -> int:
     """Return how many frames of `step` seconds make `duration_s`: the nearest number, at least 1.
 

@@ -23,7 +23,7 @@ from pipelines.frames.video_output import (
 from pipelines.outputs import atomic_output
 from pipelines.progress import Advance
 from pipelines.results import counted
-from pipelines.timecodes import frames_in
+from pipelines.timecodes import exact_step, frames_in
 from predictor.media.video import VideoReader, probe
 
 
@@ -44,6 +44,8 @@ class Continuation:
         self.context = context_of(reader, network.context_frames, until)
         self.decode_s = perf_counter() - start
         self.step = self.context.step(1 / info.average_rate)
+        if not info.is_variable_rate:
+            self.step = exact_step(self.step, 1 / info.average_rate, info.time_base)
         last = self.context.times[-1]
         is_held = until is not None and is_long_over(last, until, self.step)
         self.first_time = until if until is not None and is_held else last + self.step

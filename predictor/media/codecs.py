@@ -78,6 +78,7 @@ class Encoder:
     `quality_option`; `lossless` the options that make it exact (None: it cannot be); `fixed`
     options it always gets. `has_left_chroma`: its decoder takes subsampled chroma to sit above
     the left luma sample. `needs_even_rate`: its time stamps are multiples of 1 / rate.
+    `most_ticks`: how many its clock may have a second; 1 / rate is its clock where that is even.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Encoder:
     fixed: Mapping[str, str] = field(default_factory=dict)
     has_left_chroma: bool = False
     needs_even_rate: bool = False
+    most_ticks: int | None = None
 
     def hush(self) -> None:
         """Keep its library from writing on stderr by itself, unless the environment asks it to."""
@@ -130,8 +132,17 @@ def joined_options(first: Mapping[str, str], then: Mapping[str, str]) -> dict[st
     return joined
 
 
-def _quantized(name: str, *, needs_even_rate: bool = True) -> Encoder:
-    return Encoder(name, 2, "qscale", has_left_chroma=True, needs_even_rate=needs_even_rate)
+def _quantized(
+    name: str, *, needs_even_rate: bool = True, most_ticks: int | None = None
+) -> Encoder:
+    return Encoder(
+        name,
+        2,
+        "qscale",
+        has_left_chroma=True,
+        needs_even_rate=needs_even_rate,
+        most_ticks=most_ticks,
+    )
 
 
 ENCODERS = {  # codec: its encoder; a codec that is not here is tried under its own name
@@ -155,7 +166,7 @@ ENCODERS = {  # codec: its encoder; a codec that is not here is tried under its 
     ),
     "mpeg1video": _quantized("mpeg1video"),
     "mpeg2video": _quantized("mpeg2video"),
-    "mpeg4": _quantized("mpeg4"),
+    "mpeg4": _quantized("mpeg4", needs_even_rate=False, most_ticks=65535),
     "h263": _quantized("h263"),
     "flv1": _quantized("flv", needs_even_rate=False),
     "wmv1": _quantized("wmv1"),

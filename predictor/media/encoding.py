@@ -40,7 +40,8 @@ __all__ = ["EncodingOptions", "UnsupportedCodec", "VideoWriter"]
 
 _EVEN_RATE_CONTAINERS = ("avi", "yuv4mpegpipe", "mxf", "h264", "hevc")
 _FEW_FOR_X265 = 2  # pictures: so few, in their order, come with decoding times at random
-_FINEST_TICKS = 10**6  # a second: MOV has 31 bits between two pictures, half an hour of these
+_FINEST_CLOCK = Fraction(1, 10**6)  # MOV has 31 bits between two pictures: half an hour of it
+_MOST_TICKS = 2**31 - 1  # a second, in the containers' 32-bit fields
 _PRORES_PROFILES = {"Proxy": "proxy", "LT": "lt", "Standard": "standard", "HQ": "hq"} | {
     "4444": "4444",
     "XQ": "4444xq",
@@ -107,6 +108,7 @@ class VideoWriter:
         self.loses_hdr = False
         self._last_tick: int | None = None
         self._count = 0
+        self._remedy = "choose another container"
         self._palettes: PaletteReducer | None = None
         if encoder.name == "gif":
             self._palettes = PaletteReducer(size)
@@ -173,9 +175,10 @@ class VideoWriter:
         clock = Fraction(self._stream.codec_context.time_base)
         tick = round(time / clock)
         if self._last_tick is not None and tick <= self._last_tick:
+            name = self.path.name.removesuffix(".partial")
             raise UnsupportedCodec(
-                f"{self.path.name} cannot keep a picture at {float(time):.4f} s apart from the one "
-                f"before it, its clock ticks every {float(clock):.4f} s; choose another container"
+                f"{name} cannot keep a picture at {float(time):.4f} s apart from the one before "
+                f"it, its clock ticks every {float(clock):.4f} s; {self._remedy}"
             )
         self._last_tick = tick
         self._count += 1
@@ -221,11 +224,7 @@ class VideoWriter:
         context.sample_aspect_ratio = like.sample_aspect_ratio
         if self.codec == "hevc" and muxer in ("mp4", "mov"):
             context.codec_tag = "hvc1"  # the other tag, hev1, is not shown by Apple's players
-        ticks_evenly = encoder.needs_even_rate or muxer in _EVEN_RATE_CONTAINERS
-        context.time_base = 1 / self.rate if ticks_evenly else _clock(like.time_base, self.rate)
-        if muxer == "gif":
-            context.time_base = Fraction(1, 100)
-        stream.time_base = context.time_base
+        context.time_base = stream.time_base = self._clock_for(encoder, like, muxer)
         context.color_range, context.colorspace = self.color.range, self.color.matrix
         context.color_primaries = self.color.primaries
         context.color_trc = self.color.transfer
@@ -247,6 +246,19 @@ class VideoWriter:
                 "choose another --codec"
             ) from error
         return stream
+
+    def _clock_for(self, encoder: Encoder, like: VideoInfo, muxer: str) -> Fraction:
+        """Return the length of a tick in seconds, and note what a shorter one would take."""
+        if muxer == "gif":
+            return Fraction(1, 100)
+        most_ticks = encoder.most_ticks or _MOST_TICKS
+        if muxer in _EVEN_RATE_CONTAINERS:
+            return (1 / self.rate).limit_denominator(most_ticks)
+        if encoder.needs_even_rate and usual_codec(muxer) != self.codec:
+            self._remedy = f"{self.codec} needs an even rate; choose --codec {usual_codec(muxer)}"
+        if encoder.needs_even_rate or (encoder.most_ticks and not like.is_variable_rate):
+            return (1 / self.rate).limit_denominator(most_ticks)
+        return _clock(like.time_base, self.rate, most_ticks)
 
     @contextlib.contextmanager
     def _refusals(self) -> Iterator[None]:
@@ -296,11 +308,11 @@ def _format_like(like: VideoInfo, codec: str, lossless: bool) -> str:
     return "yuv420p" if like.bit_depth <= 8 else "yuv420p10le"
 
 
-def _clock(time_base: Fraction, rate: Fraction) -> Fraction:
+def _clock(time_base: Fraction, rate: Fraction, most_ticks: int) -> Fraction:
     """Return the longest tick that measures the source's times and the rate, both exactly.
 
     The mean of a variable rate may need one that is far too fine; then it is the source's own,
-    which measures its times, or the finest.
+    which measures its times, or a multiple of that. At most `most_ticks` are a whole second.
     """
     period = 1 / rate
     both = Fraction(
@@ -309,5 +321,8 @@ def _clock(time_base: Fraction, rate: Fraction) -> Fraction:
         ),
         time_base.denominator * period.denominator,
     )
-    finest = Fraction(1, _FINEST_TICKS)
-    return both if both.denominator <= _FINEST_TICKS else max(time_base, finest)
+    for exact in (both, time_base):
+        if exact >= _FINEST_CLOCK and exact.denominator <= most_ticks:
+            return exact
+    finest = max(_FINEST_CLOCK, Fraction(1, most_ticks))
+    return (time_base * math.ceil(finest / time_base)).limit_denominator(most_ticks)

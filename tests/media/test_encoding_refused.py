@@ -80,6 +80,14 @@ def test_times_too_close_for_the_container_s_clock_are_refused(tmp_path: Path) -
             writer.write(smooth_picture(1), Fraction(1, 1000))
 
 
+def test_a_variable_rate_that_the_codec_lacks_names_the_option(tmp_path: Path) -> None:
+    like = replace(PLAIN, codec="mpeg2video", is_variable_rate=True)
+    with VideoWriter(tmp_path / "a.mkv.partial", like, SIZE) as writer:
+        writer.write(smooth_picture(0), Fraction(0))
+        with pytest.raises(UnsupportedCodec, match=r"^a\.mkv cannot keep.*--codec h264$"):
+            writer.write(smooth_picture(1), Fraction(1, 100))
+
+
 def test_a_video_without_pictures_is_not_written(tmp_path: Path) -> None:
     with (
         pytest.raises(OutputNotWritten, match="no picture"),

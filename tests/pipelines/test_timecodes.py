@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.timecodes import clock, frame_step, frames_in, parsed_time
+from pipelines.timecodes import clock, exact_step, frame_step, frames_in, parsed_time
 from predictor.errors import SettingsError
 
 
@@ -51,3 +51,11 @@ def test_frame_step_is_not_moved_by_a_pause_or_a_repeated_stamp() -> None:
 def test_frames_in_half_a_second_of_ntsc_is_fifteen() -> None:
     assert frames_in(Fraction(1, 2), Fraction(1001, 30000)) == 15
     assert frames_in(Fraction(1, 1000), Fraction(1, 25)) == 1
+
+
+def test_exact_step_sees_through_the_rounding_of_stamps() -> None:
+    ntsc, millisecond = Fraction(1001, 30000), Fraction(1, 1000)
+    assert exact_step(Fraction(33, 1000), ntsc, millisecond) == ntsc
+    assert exact_step(Fraction(34, 1000), ntsc, millisecond) == ntsc
+    assert exact_step(Fraction(35, 1000), ntsc, millisecond) == Fraction(35, 1000)
+    assert exact_step(Fraction(3000, 90000), ntsc, Fraction(1, 90000)) == Fraction(1, 30)

@@ -97,6 +97,22 @@ def test_at_in_a_pause_continues_what_is_shown_then(tmp_path: Path, mode: Mode) 
             assert psnr(picture, truth) > 30
 
 
+@pytest.mark.parametrize(
+    ("codec", "rate", "count"), [("libx264", Fraction(60), 60), ("mpeg2video", NTSC, 30)]
+)
+def test_matroska_s_milliseconds_do_not_change_the_rate(
+    tmp_path: Path, codec: str, rate: Fraction, count: int
+) -> None:
+    source = write_clip(tmp_path / "a.mkv", pictures(12), rate, codec=codec)
+    result = predict_frames(
+        source, duration_s=1, mode="only", output=tmp_path / "o.mkv", model=rolling()
+    )
+    assert result.predicted_count == count
+    assert result.predicted_times == tuple(k / rate for k in range(count))
+    with av.open(str(result.output)) as container:
+        assert container.streams.video[0].average_rate == rate
+
+
 def test_variable_rate_continues_with_its_median_step(tmp_path: Path) -> None:
     ticks = [0, 3000, 6000, 9000, 30000, 33000, 36000, 39000]  # a pause in the middle
     times = [Fraction(tick, 90000) for tick in ticks]
