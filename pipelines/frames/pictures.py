@@ -17,6 +17,10 @@ from predictor.media.video import VideoInfo
 GIF_WIDTH = 480
 """Pixels; a GIF is for looking at in a page or a message, not for keeping."""
 
+_GIF_TICK = Fraction(1, 100)
+_FEWEST_TICKS = 2
+"""From one picture of a GIF to the next; browsers show what is faster ten times slower."""
+
 
 class Pictures:
     """Takes the predicted frames one after another; made by `open_pictures`."""
@@ -25,6 +29,7 @@ class Pictures:
         self._folder = folder
         self._gif = gif
         self._gif_start: Fraction | None = None
+        self._gif_tick = -_FEWEST_TICKS
         self._count = 0
 
     def add(self, image: Tensor, time: Fraction, number: int | None = None) -> None:
@@ -38,11 +43,18 @@ class Pictures:
         self.add_to_gif(image, time)
 
     def add_to_gif(self, image: Tensor, time: Fraction) -> None:
-        """Take a frame that only the GIF shows: what the prediction continues."""
+        """Take a frame that only the GIF shows: what the prediction continues.
+
+        Of more than 50 frames a second the GIF leaves some out.
+        """
         if self._gif is None:
             return
         if self._gif_start is None:
             self._gif_start = time
+        tick = round((time - self._gif_start) / _GIF_TICK)
+        if tick < self._gif_tick + _FEWEST_TICKS:
+            return
+        self._gif_tick = tick
         size = gif_size(*image.shape[-2:])
         small = functional.interpolate(image[None], size, mode="area")[0]
         self._gif.write(small, time - self._gif_start)

@@ -250,6 +250,7 @@ class VideoWriter:
     def _clock_for(self, encoder: Encoder, like: VideoInfo, muxer: str) -> Fraction:
         """Return the length of a tick in seconds, and note what a shorter one would take."""
         if muxer == "gif":
+            self._remedy += ", beside which --gif makes a GIF of fewer pictures"
             return Fraction(1, 100)
         most_ticks = encoder.most_ticks or _MOST_TICKS
         if muxer in _EVEN_RATE_CONTAINERS:

@@ -226,6 +226,21 @@ def test_gif_shows_the_context_and_then_the_prediction(clip: Path, tmp_path: Pat
     assert float(times[-1]) == pytest.approx(float(6 / NTSC), abs=0.02)
 
 
+@pytest.mark.parametrize(
+    ("rate", "ticks"),
+    [(120, [0, 2, 4, 6, 8, 10]), (60, [0, 2, 5, 7, 10, 12, 15, 17, 20, 22])],
+)
+def test_a_gif_of_a_fast_video_leaves_frames_out(
+    tmp_path: Path, rate: int, ticks: list[int]
+) -> None:
+    source = write_clip(tmp_path / "fast.mp4", pictures(12), Fraction(rate))
+    result = predict_frames(source, 10, output=tmp_path / "o.mp4", gif=True, model=rolling())
+    assert len(decoded(result.output)[0]) == 22
+    assert result.gif is not None
+    times = decoded(result.gif)[1]
+    assert [round(100 * time) for time in times] == ticks
+
+
 def test_a_gif_needs_none_beside_it(clip: Path, tmp_path: Path) -> None:
     result = predict_frames(clip, 3, output=tmp_path / "o.gif", gif=True, model=rolling())
     assert result.files == [tmp_path / "o.gif"]
