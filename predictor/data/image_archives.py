@@ -4,7 +4,7 @@ import lzma
 import tarfile
 import zlib
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from predictor.data.cifar_batches import cifar_batches, is_cifar
 from predictor.data.image_folders import collected, common_folder
@@ -21,15 +21,19 @@ _DAMAGE = (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError)
 def archived_images(path: Path) -> ImageCollection:
     """Return the pictures in a tar archive, sorted into parts and classes as those of a folder.
 
-    A folder that everything lies in is no class. An archive of CIFAR's binary batches is read as
-    those. Raises `UnusableData` for an archive that is cut short or damaged, or has no picture.
+    A folder that everything lies in is no class; hidden files and folders are left out. An archive
+    of CIFAR's binary batches is read as those. Raises `UnusableData` for an archive that is cut
+    short or damaged, or has no picture.
     """
     files, folders = [], []
     for member in _members(path):
+        name = _name(member)
+        if _is_hidden(name):
+            continue
         if member.isdir():
-            folders.append(member.name)
+            folders.append(name)
         elif member.isfile():
-            files.append(member.name)
+            files.append(name)
     if is_cifar(path, files):
         return cifar_batches(path, files, lambda name: _content(path, name), stamp_of([path]))
     names = [name for name in files if is_image_path(Path(name))]
@@ -40,7 +44,18 @@ def archived_images(path: Path) -> ImageCollection:
         return _contents(path, [f"{top}{name}" for name in wanted])
 
     below = [name.removeprefix(top) for name in folders if name.startswith(top)]
-    return collected(path, within, below, contents, stamp_of([path]))
+    # Of the names too: pictures that were kept when others of them counted are not those of today.
+    return collected(path, within, below, contents, stamp_of([path], ["\0".join(within)]))
+
+
+def _name(member: tarfile.TarInfo) -> str:
+    """Return the path without the ``./`` that ``tar -C FOLDER .`` puts before each."""
+    return PurePosixPath(member.name).as_posix()
+
+
+def _is_hidden(name: str) -> bool:
+    """Return whether a part of the path starts with a dot, as that of the archived folder does."""
+    return any(part.startswith(".") and part != ".." for part in name.split("/"))
 
 
 def _content(path: Path, name: str) -> bytes:
@@ -63,7 +78,7 @@ def _contents(path: Path, wanted: Sequence[str]) -> Iterator[bytes]:
     try:
         with tarfile.open(path, "r|*") as archive:
             for member in archive:
-                if member.name == name and member.isfile():
+                if member.isfile() and _name(member) == name:
                     file = archive.extractfile(member)
                     assert file is not None
                     yield file.read()

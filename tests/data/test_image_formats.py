@@ -1,5 +1,6 @@
 """Every format yields the pictures and labels that were written, and bad files are named."""
 
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -93,6 +94,34 @@ def test_pictures_labels_and_official_parts_come_back(
             (label, image.tobytes()) for label, image in zip(found_labels, found, strict=True)
         }
     collection.require_labels(3)
+
+
+def test_an_archive_of_the_current_folder_has_the_parts_and_classes_of_the_folder(
+    tmp_path: Path,
+) -> None:
+    folder, archive = class_folders(tmp_path / "data"), tmp_path / "data.tar"
+    write_png(folder / "train" / "._a.png", IMAGES[0])  # as macOS adds them
+    write_png(folder / ".cache" / "a.png", IMAGES[0])
+    with tarfile.open(archive, "w") as file:
+        file.add(folder, arcname=".")
+    of_folder, of_archive = open_images(folder), open_images(archive)
+    assert of_archive.class_names == of_folder.class_names == ("a", "b", "c")
+    assert of_archive.empty_classes == ()
+    for part in ("train", "test"):
+        one, other = of_folder.part(part), of_archive.part(part)
+        order = np.argsort(other.names)
+        assert [other.names[row] for row in order] == list(one.names)
+        assert np.array_equal(other.labels[order], one.labels)
+        found = pictures_of(of_archive, part)
+        assert np.array_equal([found[row] for row in order], pictures_of(of_folder, part))
+
+
+def test_an_archive_of_the_current_folder_without_parts_has_its_classes(tmp_path: Path) -> None:
+    files = {f"./{name}/1.png": png_bytes(IMAGES[0]) for name in ("cat", "dog")}
+    write_tar(tmp_path / "d.tar", {".": None, "./cat": None, "./bird": None, **files})
+    collection = open_images(tmp_path / "d.tar")
+    assert collection.class_names == ("cat", "dog")
+    assert collection.empty_classes == ("bird",)
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
