@@ -10,21 +10,43 @@ def frechet_distance(real: Tensor, generated: Tensor) -> float:
     """Return ``|m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^½)`` of features ``(N, D)`` and ``(M, D)``.
 
     Dowson and Landau 1982; Heusel et al. 2017, eq. 6. Say which network the features are of: only
-    with Inception's is it the FID. The root is taken of a symmetric matrix, ``C1^½ C2 C1^½``, which
-    has the same trace of its root and stays real where features are dependent. Raises
-    `TensorContractError` for fewer than two examples.
+    with Inception's is it the FID. With fewer examples on a side than features nothing of ``D x D``
+    is made, so that they may be the pixels of large pictures. Raises `TensorContractError` for
+    fewer than two examples.
     """
     if min(len(real), len(generated)) < 2:
         raise TensorContractError(
             f"{len(real)} real and {len(generated)} generated examples have no covariance, "
             "expected two or more"
         )
-    first, second = real.flatten(1).double(), generated.flatten(1).double()
-    difference = first.mean(dim=0) - second.mean(dim=0)
-    covariances = torch.cov(first.T).reshape(first.shape[1], -1), torch.cov(second.T)
-    one, other = (c.reshape(first.shape[1], first.shape[1]) for c in covariances)
-    values, vectors = torch.linalg.eigh(one)
+    (mean, rows), (other_mean, other_rows) = _scaled(real), _scaled(generated)
+    is_wide = rows.shape[1] > min(len(rows), len(other_rows))
+    between = (_of_examples if is_wide else _of_covariances)(rows, other_rows)
+    spread = rows.square().sum() + other_rows.square().sum()  # the traces of both covariances
+    return max(0.0, float((mean - other_mean).square().sum() + spread - 2 * between))
+
+
+def _scaled(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean and rows ``X`` ``(N, D)`` with ``X^T X`` the covariance, all in float64."""
+    values = features.flatten(1).double()
+    mean = values.mean(dim=0)
+    return mean, (values - mean).div_((len(values) - 1) ** 0.5)
+
+
+def _of_examples(rows: Tensor, others: Tensor) -> Tensor:
+    """Return ``tr (C1 C2)^½`` as the sum of the singular values of ``X Y^T`` ``(N, M)``.
+
+    Their squares are the eigenvalues of ``X Y^T Y X^T``, which but for zeros are those of
+    ``X^T X Y^T Y = C1 C2``.
+    """
+    return torch.linalg.svdvals(rows @ others.T).sum()
+
+
+def _of_covariances(rows: Tensor, others: Tensor) -> Tensor:
+    """Return ``tr (C1 C2)^½`` by the root of the symmetric ``C1^½ C2 C1^½``.
+
+    It has the same trace as that of ``C1 C2`` and stays real where features are dependent.
+    """
+    values, vectors = torch.linalg.eigh(rows.T @ rows)
     root = vectors * values.clamp_min(0).sqrt() @ vectors.T
-    between = torch.linalg.eigvalsh(root @ other @ root).clamp_min(0).sqrt().sum()
-    found = difference.square().sum() + one.trace() + other.trace() - 2 * between
-    return max(0.0, float(found))
+    return torch.linalg.eigvalsh(root @ (others.T @ others) @ root).clamp_min(0).sqrt().sum()
