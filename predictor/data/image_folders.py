@@ -104,21 +104,21 @@ def collected(
         part: [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
         for part, prefix in prefixes.items()
     }
-    is_labelled = all("/" in name for part in below.values() for name in part)
     used = {
-        part: {name.split("/")[0] for name in pictures if "/" in name}
+        part: {name.split("/")[0] for name in pictures}
         for part, pictures in below.items()
+        if all("/" in name for name in pictures)
     }
-    class_names = tuple(sorted(set().union(*used.values()))) if is_labelled else None
+    class_names = tuple(sorted(set().union(*used.values()))) if used else None
     parts = {
-        part: _part(path, prefix, below[part], class_names, contents)
+        part: _part(path, prefix, below[part], class_names if part in used else None, contents)
         for part, prefix in prefixes.items()
     }
     empty = [
-        f"{prefix}{name}"
-        for part, prefix in prefixes.items()
-        for name in _class_folders(folders, prefix)
-        if name not in used[part]
+        f"{prefixes[part]}{name}"
+        for part, classes in used.items()
+        for name in _class_folders(folders, prefixes[part])
+        if name not in classes
     ]
     unused = [name for name in names if not name.startswith(tuple(prefixes.values()))]
     skipped = [f"{path / name} lies beside {TRAIN}/, not in it" for name in sorted(unused)]
@@ -127,7 +127,7 @@ def collected(
         parts,
         stamp,
         class_names,
-        tuple(empty) if is_labelled else (),
+        tuple(empty),
         tuple(skipped),
     )
 

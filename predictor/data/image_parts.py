@@ -1,6 +1,6 @@
 """What a set of small pictures consists of, whatever format it comes in."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -59,17 +59,24 @@ class ImageCollection:
         labels = [part.labels for part in self.parts.values() if part.labels is not None]
         return len(np.unique(np.concatenate(labels))) if labels else 0
 
-    def require_labels(self, classes: int) -> None:
-        """Raise `UnusableData` unless every picture has a label below `classes`."""
+    def require_labels(self, classes: int, parts: Collection[str] | None = None) -> None:
+        """Raise `UnusableData` unless every picture has a label below `classes`.
+
+        With `parts` those of other parts may have none.
+        """
         if self.empty_classes:
             raise UnusableData(
                 f"{self.path} has a class without a picture: {self.empty_classes[0]}; "
                 "put some there or delete the folder"
             )
-        for part in self.parts.values():
+        for name, part in self.parts.items():
             if part.labels is None:
+                if parts is not None and name not in parts:
+                    continue
+                # A part has no labels as soon as one of its pictures lies in no folder.
+                loose = min(part.names, key=lambda picture: picture.count("/"))
                 raise UnusableData(
-                    f"{self.path} has no labels (first picture: {part.names[0]}); expected class "
+                    f"{self.path} has no labels for pictures such as {loose}; expected class "
                     "folders, or labels beside the pictures"
                 )
             wrong = np.flatnonzero(part.labels >= classes)

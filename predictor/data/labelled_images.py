@@ -180,12 +180,12 @@ def split_images(
 
     A part ``test`` is in neither. Where there is a part ``val`` it is held out whole, else a share
     of the part ``train``. With `cache` the decoded pictures are kept in that folder. With `classes`
-    every picture must have a label below it, and named classes must be as many. Raises
+    every picture of these must have a label below it, and named classes must be as many. Raises
     `UnusableData`, also for fewer pictures than `batch_size`; `OutputNotWritten`.
     """
     collection = open_images(path)
     if classes is not None:
-        collection.require_labels(classes)
+        collection.require_labels(classes, (TRAIN, VALIDATION))
         names = collection.class_names
         if names is not None and len(names) < classes:
             raise UnusableData(

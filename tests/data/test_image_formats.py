@@ -183,8 +183,37 @@ def test_pictures_in_one_place_have_no_labels(tmp_path: Path) -> None:
     collection = open_images(tmp_path)
     assert collection.part("train").labels is None
     assert list(collection.part("train").names) == ["a.png", "more/b.png"]
-    with pytest.raises(UnusableData, match=r"has no labels \(first picture: a\.png\)"):
+    with pytest.raises(UnusableData, match=r"has no labels for pictures such as a\.png;"):
         collection.require_labels(2)
+
+
+def test_loose_pictures_to_test_on_leave_the_others_their_labels(tmp_path: Path) -> None:
+    for name in ("train/cat/1.png", "train/dog/1.png", "train/dog/2.png"):
+        write_png(tmp_path / name, IMAGES[0])
+    for name in ("test/more/1.png", "test/2.png"):
+        write_png(tmp_path / name, IMAGES[1])
+    collection = open_images(tmp_path)
+    assert collection.class_names == ("cat", "dog")
+    assert np.array_equal(collection.part("train").labels, [0, 1, 1])
+    assert collection.part("test").labels is None
+    found = split_images(tmp_path, ImageSettings(size=(8, 8)), 0, classes=2)
+    assert len(found.train) + len(found.held_out) == 3
+    with pytest.raises(UnusableData, match=r"has no labels for pictures such as test/2\.png;"):
+        collection.require_labels(2)
+
+
+def test_what_is_trained_on_and_held_out_needs_labels(tmp_path: Path) -> None:
+    for name in ("train/cat/1.png", "train/dog/1.png", "val/1.png"):
+        write_png(tmp_path / name, IMAGES[0])
+    with pytest.raises(UnusableData, match=r"has no labels for pictures such as val/1\.png;"):
+        split_images(tmp_path, ImageSettings(size=(8, 8)), 0, classes=2)
+
+
+def test_a_class_to_test_on_that_no_other_part_has_is_named(tmp_path: Path) -> None:
+    for name in ("train/cat/1.png", "train/dog/1.png", "test/pictures/1.png"):
+        write_png(tmp_path / name, IMAGES[0])
+    with pytest.raises(UnusableData, match=r"test/pictures/1\.png in .* label 2, expected 0 to 1"):
+        split_images(tmp_path, ImageSettings(size=(8, 8)), 0, classes=2)
 
 
 def test_classes_are_counted_over_all_parts(tmp_path: Path) -> None:
