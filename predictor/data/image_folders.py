@@ -126,10 +126,15 @@ def collected(
         path,
         parts,
         stamp,
-        class_names,
+        None if class_names is None else tuple(map(_as_text, class_names)),
         tuple(empty),
         tuple(skipped),
     )
+
+
+def _as_text(name: str) -> str:
+    """Return a name with a sign for each byte in it that is no text; different ones stay so."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def _class_folders(folders: Sequence[str], prefix: str) -> list[str]:

@@ -1,5 +1,6 @@
 """Every format yields the pictures and labels that were written, and bad files are named."""
 
+import os
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -224,6 +225,24 @@ def test_classes_are_counted_over_all_parts(tmp_path: Path) -> None:
     assert np.array_equal(collection.part("train").labels, [1, 2])
     assert np.array_equal(collection.part("val").labels, [0, 2])
     assert collection.skipped == (f"{tmp_path}/loose/1.png lies beside train/, not in it",)
+
+
+@pytest.mark.parametrize("is_archive", [True, False])
+def test_class_folders_whose_names_are_no_text_are_different_classes(
+    is_archive: bool, tmp_path: Path
+) -> None:
+    path, folders = tmp_path, [os.fsdecode(name) for name in (b"caf\xe8", b"caf\xe9")]
+    if is_archive:
+        path = tmp_path / "d.tar"
+        write_tar(path, {f"{name}/1.png": png_bytes(IMAGES[0]) for name in folders})
+    else:
+        for name in folders:
+            (path / name).mkdir()
+            (path / name / "1.png").write_bytes(png_bytes(IMAGES[0]))
+    collection = open_images(path)
+    assert collection.class_names == ("caf\\xe8", "caf\\xe9")
+    assert np.array_equal(collection.part("train").labels, [0, 1])
+    assert len(pictures_of(collection)) == 2
 
 
 def test_a_link_to_nothing_is_a_picture_that_cannot_be_read(tmp_path: Path) -> None:
