@@ -5,8 +5,8 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
-_RUN = frozenset({"run.json", "run.lock"})
-"""What lies in the folder of every training run: its previews are no data."""
+_RUN = "run.lock"
+"""What lies in the folder of every training run from its start: its previews are no data."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,12 @@ class FileTree:
 def file_tree(root: Path) -> FileTree:
     """Return the files under `root`, also where links to folders lead, each real folder once.
 
-    Folders of training runs below `root` are skipped, and so are those that cannot be read.
+    Folders of training runs below `root` are skipped, and so are those that cannot be read. Folders
+    with nothing but runs in them are no folders of data.
     """
     files: list[str] = []
     folders: list[str] = []
+    runs: list[Path] = []
     skipped: list[tuple[str, str]] = []
     # Real folders before links: a folder has its own name even where a link to it sorts first.
     waiting, linked = deque([Path()]), deque[Path]()
@@ -42,7 +44,8 @@ def file_tree(root: Path) -> FileTree:
         if (about.st_dev, about.st_ino) in visited:
             continue
         visited.add((about.st_dev, about.st_ino))
-        if here != Path() and {entry.name for entry in entries} >= _RUN:
+        if here != Path() and any(entry.name == _RUN for entry in entries):
+            runs.append(here)
             skipped.append((here.as_posix(), "is the folder of a training run"))
             continue
         if here != Path():
@@ -57,4 +60,10 @@ def file_tree(root: Path) -> FileTree:
                 linked.append(path)
             else:
                 files.append(path.as_posix())
-    return FileTree(tuple(sorted(files)), tuple(sorted(folders)), tuple(sorted(skipped)))
+    around = {parent.as_posix() for run in runs for parent in run.parents}
+    emptied = {name for name in around if not any(file.startswith(f"{name}/") for file in files)}
+    return FileTree(
+        tuple(sorted(files)),
+        tuple(sorted(name for name in folders if name not in emptied)),
+        tuple(sorted(skipped)),
+    )

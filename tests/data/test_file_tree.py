@@ -56,6 +56,24 @@ def test_the_folder_of_a_run_is_no_data_but_data_may_hold_a_file_of_that_name(
     assert file_tree(tmp_path / "runs" / "a").files, "what is named itself is looked into"
 
 
+def test_a_run_that_begins_is_one_and_what_holds_only_runs_is_no_folder_of_data(
+    tmp_path: Path,
+) -> None:
+    for name in ("cat/1.png", "dog/1.png", "dog/runs/b/1.png", "runs/old/a/1.png"):
+        _picture(tmp_path / name)
+    (tmp_path / "runs" / "c").mkdir()
+    (tmp_path / "bird").mkdir()
+    for name in ("dog/runs/b", "runs/old/a", "runs/c"):
+        (tmp_path / name / "run.lock").touch()
+    tree = file_tree(tmp_path)
+    assert tree.files == ("cat/1.png", "dog/1.png")
+    assert tree.folders == ("bird", "cat", "dog")
+    assert [name for name, _ in tree.skipped] == ["dog/runs/b", "runs/c", "runs/old/a"]
+    collection = open_images(tmp_path)
+    assert collection.class_names == ("cat", "dog")
+    assert collection.empty_classes == ("bird",)
+
+
 def test_a_folder_that_cannot_be_read_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
