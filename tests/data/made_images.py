@@ -13,9 +13,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from predictor.data.image_parts import Channels, ImageCollection
+from predictor.errors import UnreadableImage
+
 
 def noise(count: int, size: tuple[int, ...] = (8, 8, 3), seed: int = 0) -> NDArray[np.uint8]:
     return np.random.default_rng(seed).integers(0, 256, (count, *size), np.uint8)
+
+
+def pictures_of(
+    collection: ImageCollection, part: str = "train", channels: Channels = 3
+) -> list[NDArray[np.uint8]]:
+    found = list(collection.part(part).pictures(channels))
+    assert not any(isinstance(picture, UnreadableImage) for picture in found)
+    return found  # type: ignore[return-value] # checked above
 
 
 def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:

@@ -1,7 +1,5 @@
 """Every format yields the pictures and labels that were written, and bad files are named."""
 
-import os
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,29 +10,21 @@ from made_images import (
     cifar_batch,
     noise,
     pickled_bomb,
+    pictures_of,
     png_bytes,
     write_idx,
     write_mat,
     write_png,
     write_tar,
 )
-from numpy.typing import NDArray
 
 from predictor.data import ImageSettings, split_images
 from predictor.data.image_formats import open_images
-from predictor.data.image_parts import Channels, ImageCollection, with_channels
-from predictor.errors import UnreadableImage, UnusableData
+from predictor.data.image_parts import with_channels
+from predictor.errors import UnusableData
 
 IMAGES, LABELS = noise(6), np.array([1, 0, 2, 1, 0, 2])
 MORE, MORE_LABELS = noise(3, seed=1), np.array([2, 1, 0])
-
-
-def pictures_of(
-    collection: ImageCollection, part: str = "train", channels: Channels = 3
-) -> list[NDArray[np.uint8]]:
-    found = list(collection.part(part).pictures(channels))
-    assert not any(isinstance(picture, UnreadableImage) for picture in found)
-    return found  # type: ignore[return-value] # checked above
 
 
 def keras(path: Path) -> Path:
@@ -97,34 +87,6 @@ def test_pictures_labels_and_official_parts_come_back(
     collection.require_labels(3)
 
 
-def test_an_archive_of_the_current_folder_has_the_parts_and_classes_of_the_folder(
-    tmp_path: Path,
-) -> None:
-    folder, archive = class_folders(tmp_path / "data"), tmp_path / "data.tar"
-    write_png(folder / "train" / "._a.png", IMAGES[0])  # as macOS adds them
-    write_png(folder / ".cache" / "a.png", IMAGES[0])
-    with tarfile.open(archive, "w") as file:
-        file.add(folder, arcname=".")
-    of_folder, of_archive = open_images(folder), open_images(archive)
-    assert of_archive.class_names == of_folder.class_names == ("a", "b", "c")
-    assert of_archive.empty_classes == ()
-    for part in ("train", "test"):
-        one, other = of_folder.part(part), of_archive.part(part)
-        order = np.argsort(other.names)
-        assert [other.names[row] for row in order] == list(one.names)
-        assert np.array_equal(other.labels[order], one.labels)
-        found = pictures_of(of_archive, part)
-        assert np.array_equal([found[row] for row in order], pictures_of(of_folder, part))
-
-
-def test_an_archive_of_the_current_folder_without_parts_has_its_classes(tmp_path: Path) -> None:
-    files = {f"./{name}/1.png": png_bytes(IMAGES[0]) for name in ("cat", "dog")}
-    write_tar(tmp_path / "d.tar", {".": None, "./cat": None, "./bird": None, **files})
-    collection = open_images(tmp_path / "d.tar")
-    assert collection.class_names == ("cat", "dog")
-    assert collection.empty_classes == ("bird",)
-
-
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 @pytest.mark.parametrize("separator", ["-", "."])
 def test_idx_is_read_packed_or_not(suffix: str, separator: str, tmp_path: Path) -> None:
@@ -176,95 +138,6 @@ def test_cifar_100_has_its_fine_labels(tmp_path: Path) -> None:
     collection = open_images(tmp_path)
     assert np.array_equal(collection.part("train").labels, [70, 99])
     assert np.array_equal(pictures_of(collection), images)
-
-
-def test_pictures_in_one_place_have_no_labels(tmp_path: Path) -> None:
-    write_png(tmp_path / "a.png", IMAGES[0])
-    write_png(tmp_path / "more" / "b.png", IMAGES[1])
-    collection = open_images(tmp_path)
-    assert collection.part("train").labels is None
-    assert list(collection.part("train").names) == ["a.png", "more/b.png"]
-    with pytest.raises(UnusableData, match=r"has no labels for pictures such as a\.png;"):
-        collection.require_labels(2)
-
-
-def test_loose_pictures_to_test_on_leave_the_others_their_labels(tmp_path: Path) -> None:
-    for name in ("train/cat/1.png", "train/dog/1.png", "train/dog/2.png"):
-        write_png(tmp_path / name, IMAGES[0])
-    for name in ("test/more/1.png", "test/2.png"):
-        write_png(tmp_path / name, IMAGES[1])
-    collection = open_images(tmp_path)
-    assert collection.class_names == ("cat", "dog")
-    assert np.array_equal(collection.part("train").labels, [0, 1, 1])
-    assert collection.part("test").labels is None
-    found = split_images(tmp_path, ImageSettings(size=(8, 8)), 0, classes=2)
-    assert len(found.train) + len(found.held_out) == 3
-    with pytest.raises(UnusableData, match=r"has no labels for pictures such as test/2\.png;"):
-        collection.require_labels(2)
-
-
-def test_what_is_trained_on_and_held_out_needs_labels(tmp_path: Path) -> None:
-    for name in ("train/cat/1.png", "train/dog/1.png", "val/1.png"):
-        write_png(tmp_path / name, IMAGES[0])
-    with pytest.raises(UnusableData, match=r"has no labels for pictures such as val/1\.png;"):
-        split_images(tmp_path, ImageSettings(size=(8, 8)), 0, classes=2)
-
-
-def test_a_class_to_test_on_that_no_other_part_has_is_named(tmp_path: Path) -> None:
-    for name in ("train/cat/1.png", "train/dog/1.png", "test/pictures/1.png"):
-        write_png(tmp_path / name, IMAGES[0])
-    with pytest.raises(UnusableData, match=r"test/pictures/1\.png in .* label 2, expected 0 to 1"):
-        split_images(tmp_path, ImageSettings(size=(8, 8)), 0, classes=2)
-
-
-def test_classes_are_counted_over_all_parts(tmp_path: Path) -> None:
-    for name in ("train/b/1.png", "train/c/1.png", "val/a/1.png", "val/c/1.png", "loose/1.png"):
-        write_png(tmp_path / name, IMAGES[0])
-    collection = open_images(tmp_path)
-    assert collection.class_names == ("a", "b", "c")
-    assert np.array_equal(collection.part("train").labels, [1, 2])
-    assert np.array_equal(collection.part("val").labels, [0, 2])
-    assert collection.skipped == (f"{tmp_path}/loose/1.png lies beside train/, not in it",)
-
-
-@pytest.mark.parametrize("is_archive", [True, False])
-def test_class_folders_whose_names_are_no_text_are_different_classes(
-    is_archive: bool, tmp_path: Path
-) -> None:
-    path, folders = tmp_path, [os.fsdecode(name) for name in (b"caf\xe8", b"caf\xe9")]
-    if is_archive:
-        path = tmp_path / "d.tar"
-        write_tar(path, {f"{name}/1.png": png_bytes(IMAGES[0]) for name in folders})
-    else:
-        for name in folders:
-            (path / name).mkdir()
-            (path / name / "1.png").write_bytes(png_bytes(IMAGES[0]))
-    collection = open_images(path)
-    assert collection.class_names == ("caf\\xe8", "caf\\xe9")
-    assert np.array_equal(collection.part("train").labels, [0, 1])
-    assert len(pictures_of(collection)) == 2
-
-
-def test_a_link_to_nothing_is_a_picture_that_cannot_be_read(tmp_path: Path) -> None:
-    write_png(tmp_path / "a.png", IMAGES[0])
-    (tmp_path / "b.png").symlink_to("nowhere")
-    picture, missing = open_images(tmp_path).part("train").pictures(3)
-    assert np.array_equal(picture, IMAGES[0])
-    assert isinstance(missing, UnreadableImage)
-    assert "b.png cannot be read" in str(missing)
-
-
-@pytest.mark.parametrize("is_archive", [True, False])
-def test_empty_class_folder_is_named_where_labels_count(is_archive: bool, tmp_path: Path) -> None:
-    if is_archive:
-        path = tmp_path / "data.tar"
-        write_tar(path, {"train/cat/1.png": png_bytes(IMAGES[0]), "train/dog": None})
-    else:
-        path = tmp_path
-        write_png(path / "train/cat/1.png", IMAGES[0])
-        (path / "train/dog").mkdir()
-    with pytest.raises(UnusableData, match="class without a picture: train/dog"):
-        open_images(path).require_labels(2)
 
 
 def test_label_out_of_range_names_the_picture(tmp_path: Path) -> None:
