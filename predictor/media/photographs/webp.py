@@ -14,6 +14,7 @@ from predictor.media.photographs.photograph import Photograph
 from predictor.media.photographs.raster import picture_of, raster_canvas
 
 _PICTURE = (b"VP8 ", b"VP8L", b"ALPH")
+_EXTENDED = b"VP8X"
 _START_CODE = b"\x9d\x01\x2a"
 _LOSSLESS_EFFORT = 75
 
@@ -23,9 +24,12 @@ _Chunk = tuple[bytes, bytes]
 def open_webp(data: bytes, header: Header, name: str, quality: int | None) -> Photograph:
     """Return the WebP `data` as a photograph that stays lossy or lossless and keeps its chunks.
 
-    A lossy one is encoded again, as finely as it was, or with `quality`. Raises `UnreadableImage`.
+    A lossy one is encoded again, as finely as it was, or with `quality`. Raises `UnreadableImage`,
+    also for an animation of one frame.
     """
     chunks = list(_chunks(data, name))
+    if not any(kind in _PICTURE for kind, _ in chunks):  # it lies inside of a frame's chunk
+        raise UnreadableImage(f"{name} is animated, expected one picture")
     decoded(header.picture, name)
     canvas = raster_canvas(header.picture, header.orientation, name)
     lossy = next((content for kind, content in chunks if kind == b"VP8 "), None)
@@ -58,9 +62,14 @@ def _encoded_picture(canvas: RasterCanvas, quality: int | None) -> bytes:
 
 
 def _with_chunks_of(chunks: list[_Chunk], encoded: bytes) -> bytes:
-    """Return the picture `encoded` with every other chunk of `chunks`, in their order."""
-    new = [chunk for chunk in _chunks(encoded, "the picture written") if chunk[0] in _PICTURE]
-    kept: list[_Chunk] = []
+    """Return the picture `encoded` with every other chunk of `chunks`, in their order.
+
+    One that gets a chunk for its opacity becomes an extended file, which such a chunk needs.
+    """
+    written = list(_chunks(encoded, "the picture written"))
+    new = [chunk for chunk in written if chunk[0] in _PICTURE]
+    is_extended = any(kind == _EXTENDED for kind, _ in chunks)
+    kept = [] if is_extended else [chunk for chunk in written if chunk[0] == _EXTENDED]
     for chunk in chunks:
         if chunk[0] in _PICTURE:
             kept += new

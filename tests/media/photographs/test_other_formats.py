@@ -8,7 +8,20 @@ import numpy as np
 import PIL.Image
 import PIL.ImageOps
 import pytest
-from made_photographs import HOLE, PROFILE, XMP, by_pillow, decoded, exif, jpeg, paint, png, smooth
+from made_photographs import (
+    HEIGHT,
+    HOLE,
+    PROFILE,
+    WIDTH,
+    XMP,
+    by_pillow,
+    decoded,
+    exif,
+    jpeg,
+    paint,
+    png,
+    smooth,
+)
 
 from predictor.errors import UnreadableImage
 from predictor.media.photographs.opening import open_photograph
@@ -109,6 +122,30 @@ class TestWebp:
         data = by_pillow(frames[0], "WEBP", save_all=True, append_images=frames[1:])
         with pytest.raises(UnreadableImage, match="2 frames: it is animated"):
             opened(tmp_path, data)
+
+    def test_an_animation_of_one_frame_is_refused(self, tmp_path: Path) -> None:
+        picture = by_pillow(rgb(), "WEBP", lossless=True)[12:]
+        frame = struct.pack("<5I", 0, 0, WIDTH - 1, HEIGHT - 1, 100)
+        frame = b"".join(frame[start : start + 3] for start in range(0, 20, 4)) + b"\0" + picture
+        size = struct.pack("<I", WIDTH - 1)[:3] + struct.pack("<I", HEIGHT - 1)[:3]
+        chunks = [(b"VP8X", b"\2\0\0\0" + size), (b"ANIM", bytes(6)), (b"ANMF", frame)]
+        body = b"".join(kind + struct.pack("<I", len(held)) + held for kind, held in chunks)
+        data = b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
+        with PIL.Image.open(io.BytesIO(data)) as said:
+            assert said.n_frames == 1  # type: ignore[attr-defined] # of a WebP
+        with pytest.raises(UnreadableImage, match=r"a\.file is animated"):
+            opened(tmp_path, data)
+
+    def test_a_lossless_one_with_opacity_becomes_lossy(self, tmp_path: Path) -> None:
+        pixels = smooth(4)
+        for said in ({}, {"icc_profile": PROFILE}):
+            data = by_pillow(PIL.Image.fromarray(pixels), "WEBP", lossless=True, exact=True, **said)
+            written = paint(opened(tmp_path, data, Saving(quality=80)))
+            picture = PIL.Image.open(io.BytesIO(written))
+            assert picture.mode == "RGBA"
+            assert np.array_equal(np.asarray(picture)[..., 3], pixels[..., 3])
+            assert picture.info.get("icc_profile") == said.get("icc_profile")
+            assert written.count(b"VP8X") == 1
 
     def test_a_file_cut_off_is_refused(self, tmp_path: Path) -> None:
         data = by_pillow(rgb(), "WEBP", quality=50)
