@@ -52,13 +52,15 @@ def carried_out(
     workers: int,
     worth_processes: int = 8,
     prepare: Callable[[], None] | None = None,
+    again: Callable[[Task], Task] | None = None,
 ) -> Generator[Carried[Task, Done] | Settled[Known], None, None]:
     """Yield each task with what `run` returned or the `PredictorError` that it raised, in order.
 
     `run` is importable and `tasks` are picklable; few tasks are taken ahead, so any number takes
     the same memory. With one worker, or up to `worth_processes` tasks, all happens in this process;
     else each process begins with `prepare`. A task whose process dies gets `WorkerLost`, the others
-    are done all the same. When the iterator is closed, what has begun is finished.
+    are done all the same: once more, as `again` returns them, since they may have been done when
+    it died. When the iterator is closed, what has begun is finished.
     """
     remaining = iter(tasks)
     first = list(itertools.islice(remaining, worth_processes + 1)) if workers > 1 else []
@@ -67,7 +69,7 @@ def carried_out(
         for task in every:
             yield task if isinstance(task, Settled) else _attempted(run, task)
         return
-    processes: _Processes[Task, Done, Known] = _Processes(run, workers, prepare)
+    processes: _Processes[Task, Done, Known] = _Processes(run, workers, prepare, again)
     with contextlib.closing(processes):
         yield from processes.carried_out(every)
 
@@ -76,10 +78,15 @@ class _Processes(Generic[Task, Done, Known]):
     """A pool that outlives the death of its processes."""
 
     def __init__(
-        self, run: Callable[[Task], Done], workers: int, prepare: Callable[[], None] | None
+        self,
+        run: Callable[[Task], Done],
+        workers: int,
+        prepare: Callable[[], None] | None,
+        again: Callable[[Task], Task] | None,
     ) -> None:
         self._run = run
         self._prepare = prepare
+        self._again = again
         self._workers = workers
         self._pool = self._new_pool(workers)
         self._waiting: collections.deque[_Pending[Task, Done] | Settled[Known]]
@@ -115,12 +122,15 @@ class _Processes(Generic[Task, Done, Known]):
         except BrokenProcessPool:
             # Nobody knows whose fault it was: this one is tried alone, those behind it once more.
             self._pool.shutdown(wait=True)
-            carried = self._alone(oldest.task)
+            carried = self._alone(self._retried(oldest.task))
             self._pool = self._new_pool(self._workers)
             for place, other in enumerate(self._waiting):
                 if isinstance(other, _Pending) and other.is_lost:
-                    self._waiting[place] = self._submitted(other.task)
+                    self._waiting[place] = self._submitted(self._retried(other.task))
             return carried
+
+    def _retried(self, task: Task) -> Task:
+        return task if self._again is None else self._again(task)
 
     def _alone(self, task: Task) -> Carried[Task, Done]:
         with self._new_pool(1) as pool:

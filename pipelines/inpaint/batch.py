@@ -129,7 +129,14 @@ def filled_photographs(
     With a `manifest`, what an earlier run did is not done again, and how each went is put down.
     """
     tasks = (_task(inpaint_request(source, settings), source, manifest) for source in sources)
-    every = carried_out(tasks, filled, workers, prepare=partial(share_cores, workers))
+    # Before its process died, a photograph may have been written that was free when it was begun.
+    every = carried_out(
+        tasks,
+        filled,
+        workers,
+        prepare=partial(share_cores, workers),
+        again=InpaintRequest.may_replace,
+    )
     with contextlib.closing(every):
         for carried in every:
             if isinstance(carried, Settled):

@@ -94,7 +94,7 @@ class InpaintRequest:
         return masks_of(self.settings.mask).file(self.relative)
 
     def may_replace(self) -> "InpaintRequest":
-        """Return the request with leave to replace its own output of a run that was stopped."""
+        """Return the request with leave to replace its own output of a try that was stopped."""
         return replace(self, settings=replace(self.settings, overwrite=True))
 
 

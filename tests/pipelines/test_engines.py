@@ -27,6 +27,22 @@ def dying(task: tuple[str, int]) -> int:
     return os.getpid()
 
 
+def writing(task: tuple[str, int, bool]) -> int:
+    """Write a file that is not there yet, unless it may be; over 2 and 3 die behind it, once."""
+    folder, number, is_again = task
+    path = Path(folder) / str(number)
+    if path.exists() and not is_again:
+        raise SettingsError(f"{number} exists already")
+    path.touch()
+    if number in (2, 3) and not is_again:
+        os._exit(9)
+    return number
+
+
+def retried(task: tuple[str, int, bool]) -> tuple[str, int, bool]:
+    return (*task[:2], True)
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_results_and_errors_come_in_order(workers: int) -> None:
     tasks = [0, 1, Settled("known"), 2, 3, 4]
@@ -53,6 +69,12 @@ def test_a_task_that_kills_its_process_is_lost_alone(tmp_path: Path) -> None:
     assert isinstance(results.pop(5), WorkerLost)
     assert all(isinstance(result, int) and result != os.getpid() for result in results)
     assert (tmp_path / "tried").exists()  # killed once, done when it was tried again
+
+
+def test_what_was_written_before_its_process_died_is_written_again(tmp_path: Path) -> None:
+    tasks = [(str(tmp_path), number, False) for number in range(8)]
+    done = list(carried_out(tasks, writing, 2, worth_processes=2, again=retried))
+    assert [item.result for item in done if isinstance(item, Carried)] == list(range(8))
 
 
 def test_few_tasks_are_taken_ahead() -> None:

@@ -11,6 +11,8 @@ from ended import Command
 from made_clips import decoded, pictures, write_clip
 from photo_folders import HEIGHT, WIDTH, contents, format_of, hole, photograph, pixels_of, scene
 
+from pipelines.inpaint.request import InpaintRequest, filled
+
 BOX = ("--mask", "box:20,10,16,16", "--model", "telea")
 
 
@@ -75,6 +77,27 @@ def test_several_processes_make_the_same_files(
     assert (alone.code, both.code) == (0, 0)
     assert len(contents(photos.with_name("two"))) == 10
     assert contents(photos.with_name("one")) == contents(photos.with_name("two"))
+
+
+def filled_then_killed(request: InpaintRequest) -> object:
+    """Fill a photograph; the process that has written 2.png the first time dies at once."""
+    is_first = not request.output.exists()
+    result = filled(request)
+    if request.output.name == "2.png" and is_first:
+        os._exit(9)
+    return result
+
+
+def test_a_photograph_written_before_its_process_died_is_done(
+    command: Command, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4, 10):
+        photograph(photos / f"{number}.png", number)
+    monkeypatch.setattr("pipelines.inpaint.batch.filled", filled_then_killed)
+    ended = command("inpaint", photos, *BOX, "--workers", 2)
+    assert ended.code == 0, ended.err
+    assert len(contents(photos.with_name("photos.filled"))) == 10
+    assert "10 done before" in command("inpaint", photos, *BOX, "--workers", 1).err
 
 
 def test_masks_of_a_folder_and_what_is_done_to_them(command: Command, tmp_path: Path) -> None:
