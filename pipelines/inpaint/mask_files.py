@@ -29,9 +29,10 @@ def read_mask(path: Path) -> Mask:
     return np.asarray(_brightness(path) >= 0.5)
 
 
-def brightest(path: Path) -> float:
-    """Return the brightness of the brightest pixel of the mask `path`, 0 to 1."""
-    return float(_brightness(path).max())
+def brightness_range(path: Path) -> tuple[float, float]:
+    """Return the brightness of the darkest and the brightest pixel of the mask `path`, 0 to 1."""
+    brightness = _brightness(path)
+    return float(brightness.min()), float(brightness.max())
 
 
 def _brightness(path: Path) -> npt.NDArray[np.float32]:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.inpaint.mask_files import FolderOfMasks, OneMask, brightest
+from pipelines.inpaint.mask_files import FolderOfMasks, OneMask, brightness_range
 from predictor.errors import SettingsError, UnusableMask
 from predictor.media.photographs.canvas import Canvas
 
@@ -101,12 +101,12 @@ def missing_pixels(
     there, of another size, or of the whole photograph.
     """
     mask = masks.mask(relative, canvas, is_lossy)
-    warnings = [] if mask.any() else _why_empty(masks.file(relative))
+    if settings.is_inverted:  # before it shrinks, which keeps the thin strokes of what is missing
+        mask = ~mask
+    warnings = [] if mask.any() else _why_empty(masks.file(relative), settings.is_inverted)
     if mask.shape != canvas.size:
         mask, stretched = _fitted(mask, canvas, masks.file(relative) or relative, settings)
         warnings += stretched
-    if settings.is_inverted:
-        mask = ~mask
     part = np.count_nonzero(mask) / mask.size
     if part == 1:
         raise UnusableMask(f"{relative}: the mask covers the whole picture; nothing is left of it")
@@ -119,13 +119,19 @@ def missing_pixels(
     return mask, tuple(warnings)
 
 
-def _why_empty(file: Path | None) -> list[str]:
-    if file is None or not (light := brightest(file)):
+def _why_empty(file: Path | None, is_inverted: bool) -> list[str]:
+    if file is None:
         return []
-    return [
-        f"{file.name} is dark: its brightest pixel has {light * 255:.0f} of 255, what is filled "
-        "has 128 or more"
-    ]
+    darkest, brightest = brightness_range(file)
+    if is_inverted and darkest < 1:
+        found = f"bright: its darkest pixel has {darkest * 255:.0f} of 255, what is filled has "
+        found += "less than 128"
+    elif not is_inverted and brightest > 0:
+        found = f"dark: its brightest pixel has {brightest * 255:.0f} of 255, what is filled has "
+        found += "128 or more"
+    else:
+        return []
+    return [f"{file.name} is {found}"]
 
 
 def grown(mask: Mask, settings: MaskSettings, relative: Path) -> Weights:

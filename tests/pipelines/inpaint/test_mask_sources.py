@@ -178,6 +178,8 @@ class TestFiles:
         found = mask(saved(tmp_path / "m.png", pixels), is_resized=True)
         assert found[10].all()
         assert found.sum() == WIDTH
+        black = saved(tmp_path / "black.png", 255 - pixels)
+        assert np.array_equal(mask(black, is_resized=True, is_inverted=True), found)
 
     def test_a_mask_of_all_is_an_error_and_a_large_one_a_warning(self, tmp_path: Path) -> None:
         with pytest.raises(UnusableMask, match="whole picture"):
@@ -200,6 +202,18 @@ class TestFiles:
         assert not found.any()
         assert len(warnings) == len(said)
         assert all(part in warning for part, warning in zip(said, warnings, strict=True))
+
+    @pytest.mark.parametrize(("level", "said"), [(255, []), (128, ["bright", "128 of 255"])])
+    def test_an_inverted_mask_without_black(
+        self, tmp_path: Path, level: int, said: list[str]
+    ) -> None:
+        path = saved(tmp_path / "m.png", np.where(spot() > 0, np.uint8(level), np.uint8(255)))
+        found, warnings = missing_pixels(
+            parsed_masks(str(path)), WHERE, canvas(), MaskSettings(is_inverted=True), False
+        )
+        assert not found.any()
+        assert len(warnings) == bool(said)
+        assert all(part in warnings[0] for part in said)
 
     def test_an_unreadable_mask_is_named(self, tmp_path: Path) -> None:
         path = tmp_path / "m.png"
