@@ -156,18 +156,36 @@ def _task(
 ) -> InpaintRequest | Settled[Outcome]:
     """Return what is to be done for `source`, or its outcome where nothing is."""
     try:
-        if source.error is not None:
-            raise source.error
-        if manifest is not None and manifest.is_done(request):
-            earlier = PlannedPhotograph(request.output)
-            return Settled(Outcome(request.input, earlier, was_done_before=True))
-        if manifest is not None and manifest.is_own(request):
-            request = request.may_replace()
-        request.check_outputs()
+        left = _left_to_do(request, source, manifest)
     except PredictorError as error:
         if manifest is not None:
             manifest.end(request, error, 0.0)
         return Settled(Outcome(request.input, error=error))
+    if left is None:
+        earlier = PlannedPhotograph(request.output)
+        return Settled(Outcome(request.input, earlier, was_done_before=True))
     if manifest is not None:
-        manifest.begin(request)
+        manifest.begin(left)
+    return left
+
+
+def _left_to_do(
+    request: InpaintRequest, source: Source, manifest: Manifest | None
+) -> InpaintRequest | None:
+    """Return `request` as it is to be carried out, None where an earlier run did it.
+
+    Raises `PredictorError` for what cannot be done, and that is also what the system refuses.
+    """
+    if source.error is not None:
+        raise source.error
+    try:
+        if manifest is not None and manifest.is_done(request):
+            return None
+        if manifest is not None and manifest.is_own(request):
+            request = request.may_replace()
+        request.check_outputs()
+    except PredictorError:
+        raise
+    except OSError as error:
+        raise UnreadableImage(f"{request.input}: {error}") from error
     return request

@@ -149,7 +149,7 @@ def _facts(request: InpaintRequest) -> list[Any]:
     facts: list[Any] = [request.settings.fingerprint, *_size_and_time(request.input)]
     try:
         mask = request.mask_file
-    except PredictorError:  # said by who fills
+    except (PredictorError, OSError):  # said by who fills
         mask = None
     return facts if mask is None else [*facts, *_size_and_time(mask)]
 

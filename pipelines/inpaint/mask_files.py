@@ -1,5 +1,6 @@
 """Masks that are picture files: one for all photographs, or a folder with one for each."""
 
+import os
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,7 +89,7 @@ class FolderOfMasks:
     def file(self, relative: Path) -> Path | None:
         """Return the mask's file. Raises `UnusableMask` for none, and for several at one place."""
         for place in dict.fromkeys((self.folder / relative, self.folder / relative.name)):
-            if place.is_file():
+            if os.path.isfile(place):
                 return place
             found = self._with_stem(place)
             if len(found) > 1:
@@ -111,7 +112,7 @@ class FolderOfMasks:
         names = (f"{place.stem}{end}" for suffix in _SUFFIXES for end in (suffix, suffix.upper()))
         found: dict[tuple[int, int], Path] = {}  # on some systems both cases name one file
         for path in map(place.with_name, names):
-            if path.is_file():
+            if os.path.isfile(path):
                 about = path.stat()
                 found.setdefault((about.st_dev, about.st_ino), path)
         return list(found.values())

@@ -3,6 +3,7 @@
 A mask is ``(H, W)`` bool, True where a pixel is missing, of the photograph as it is displayed.
 """
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,9 +84,9 @@ def parsed_masks(text: str) -> Masks:
         start = (100 - side) / 2
         return _Rectangle(text, (start, True), (start, True), (side, True), (side, True))
     path = Path(text)
-    if path.is_dir():
+    if os.path.isdir(path):
         return FolderOfMasks(path)
-    if path.exists():
+    if os.path.exists(path):
         return OneMask(path)
     if text.split(":")[0] in ("alpha", "color", "box", "center"):
         raise SettingsError(f"--mask is {text!r}, expected {_KINDS}")

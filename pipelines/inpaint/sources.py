@@ -61,14 +61,14 @@ class Sources:
     @property
     def is_batch(self) -> bool:
         """True for several names, or a folder."""
-        return len(self.names) > 1 or any(name.is_dir() for name in self.names)
+        return len(self.names) > 1 or any(os.path.isdir(name) for name in self.names)
 
     @property
     def folder(self) -> Path | None:
         """Return the folder that all outputs are in, None where each is beside its input."""
         if self.output is not None:
-            return self.output if self.is_batch or self.output.is_dir() else None
-        if len(self.names) == 1 and self.names[0].is_dir():
+            return self.output if self.is_batch or os.path.isdir(self.output) else None
+        if len(self.names) == 1 and os.path.isdir(self.names[0]):
             named = self.names[0]
             folder = named.absolute() if named.name in ("", "..") else named
             return folder.with_name(f"{folder.name}{MARKER}")
@@ -87,9 +87,9 @@ class Sources:
 
     def __iter__(self) -> Iterator[Source]:
         """Yield every photograph once; those of a folder in the order of their names."""
-        files = [name for name in self.names if not name.is_dir()]
+        files = [name for name in self.names if not os.path.isdir(name)]
         yield from self._files(files)
-        folders = [name for name in self.names if name.is_dir()]
+        folders = [name for name in self.names if os.path.isdir(name)]
         places = _places(folders) if len(self.names) > 1 else [Path()] * len(folders)
         visited: set[tuple[int, int]] = set()
         for folder, place in zip(folders, places, strict=True):
@@ -103,7 +103,7 @@ class Sources:
         if self.is_batch and self.output is not None:
             require_folder_name(self.output)
         for name in self.names:
-            if self.folder is not None and name.is_dir() and is_same_file(self.folder, name):
+            if self.folder is not None and os.path.isdir(name) and is_same_file(self.folder, name):
                 raise OutputIsInput(f"-o {self.folder} is the input folder; choose another")
 
     def _files(self, files: Sequence[Path]) -> Iterator[Source]:

@@ -80,6 +80,52 @@ def test_one_mask_is_missing(command: Command, tmp_path: Path) -> None:
     assert sorted(contents(tmp_path / "photos.filled")) == ["a.png"]
 
 
+def test_a_name_too_long_for_its_mask_ends_alone(command: Command, tmp_path: Path) -> None:
+    long = "b" * 251 + ".png"  # no mask of another suffix can have its stem
+    for name in ("a.png", long, "c.png"):
+        photograph(tmp_path / "photos" / name)
+    for name in ("a.png", "c.png"):
+        hole(tmp_path / "masks" / name)
+    ended = command(
+        "inpaint", tmp_path / "photos", "--mask", tmp_path / "masks", "--model", "telea"
+    )
+    assert ended.code == 3
+    assert f"{long}: no mask in" in ended.error_lines[0]
+    assert "2 filled, 1 failed" in ended.error_lines[1]
+    assert sorted(contents(tmp_path / "photos.filled")) == ["a.png", "c.png"]
+
+
+def test_what_the_system_refuses_for_one_file_ends_alone(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.png", "b.png", "c.png"):
+        photograph(tmp_path / "photos" / name)
+
+    def refused(output: Path, inputs: list[Path], overwrite: bool = False) -> None:
+        if output.name == "b.png":
+            raise PermissionError(13, "Permission denied", str(output))
+
+    monkeypatch.setattr("pipelines.inpaint.request.check_output", refused)
+    ended = command("inpaint", tmp_path / "photos", *BOX)
+    assert ended.code == 3
+    assert "b.png: [Errno 13] Permission denied" in ended.error_lines[0]
+    assert sorted(contents(tmp_path / "photos.filled")) == ["a.png", "c.png"]
+
+
+@pytest.mark.parametrize("where", ["input", "mask", "output"])
+def test_names_too_long_are_said(command: Command, tmp_path: Path, where: str) -> None:
+    source, long = photograph(tmp_path / "a.png"), tmp_path / ("x" * 300 + ".png")
+    arguments = {
+        "input": (long, *BOX),
+        "mask": (source, "--mask", long),
+        "output": (source, *BOX, "-o", long),
+    }[where]
+    ended = command("inpaint", *arguments)
+    assert ended.code in (1, 2)
+    assert str(long) in ended.err
+    assert "a fault of this tool" not in ended.err
+
+
 @pytest.mark.jpeg_blocks
 @pytest.mark.parametrize("kind", ["garbage", "truncated", "empty", "gone"])
 def test_a_bad_file_ends_alone(command: Command, tmp_path: Path, kind: str) -> None:
