@@ -26,6 +26,15 @@ _GREY, _RGB, _GREY_ALPHA = 0, 2, 4
 _OF_SAMPLES = (b"tRNS", b"bKGD", b"sBIT", b"hIST", b"PLTE")
 """Chunks that mean something only with the colour type and depth that they were written for."""
 
+# fmt: off
+_UNDERSTOOD = frozenset({
+    b"tRNS", b"cHRM", b"gAMA", b"iCCP", b"sBIT", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"bKGD",
+    b"hIST", b"sPLT", b"tIME", b"acTL", b"fcTL", b"fdAT", b"pCAL", b"sCAL", b"sTER",
+})
+# fmt: on
+"""Ancillary chunks, unsafe to copy by their names, that a filled hole does not make wrong: all that
+are registered but the digital signature."""
+
 
 @dataclass(frozen=True)
 class Chunk:
@@ -33,6 +42,12 @@ class Chunk:
 
     kind: bytes
     content: bytes
+
+    @property
+    def is_of_old_samples(self) -> bool:
+        """Whether it may hold something that is wrong beside other samples: section 14.2."""
+        is_ancillary, is_unsafe = self.kind[:1].islower(), self.kind[3:].isupper()
+        return is_ancillary and is_unsafe and self.kind not in _UNDERSTOOD
 
     def encoded(self) -> bytes:
         """Return the chunk as it stands in a file."""
@@ -93,6 +108,8 @@ def with_chunks_of(carrier: bytes, encoded: bytes) -> bytes:
 
     Every chunk of the carrier but the header and the samples stays, in its order; those that mean
     something only with the samples they were written for stay if the kind of samples is the same.
+    What is unknown and unsafe to copy is left out: Apple's iDOT says where in the file the rows of
+    the old samples begin.
     """
     chunks, new = list(_chunks(carrier, "the carrier")), list(_chunks(encoded, "the picture"))
     samples = [chunk for chunk in new if chunk.kind == b"IDAT"]
@@ -102,7 +119,7 @@ def with_chunks_of(carrier: bytes, encoded: bytes) -> bytes:
         if chunk.kind == b"IDAT":
             kept += samples
             samples = []
-        elif is_same_kind or chunk.kind not in _OF_SAMPLES:
+        elif not chunk.is_of_old_samples and (is_same_kind or chunk.kind not in _OF_SAMPLES):
             kept.append(chunk)
     return SIGNATURE + b"".join(chunk.encoded() for chunk in kept)
 

@@ -95,6 +95,19 @@ def test_every_chunk_but_the_samples_stays(tmp_path: Path, kind: str) -> None:
     assert (tmp_path / "a.png").read_bytes() == data
 
 
+@pytest.mark.parametrize(
+    ("kind", "stays"),
+    [(b"iDOT", False), (b"dSIG", False), (b"teST", False), (b"teSt", True), (b"pCAL", True)],
+)
+def test_what_is_unsafe_to_copy_does_not_stay_with_new_samples(
+    tmp_path: Path, kind: bytes, stays: bool
+) -> None:
+    data = raw_png(smooth(3), 2, 8, kind + struct.pack(">7I", 2, 0, 31, 40, 31, 30, 900))
+    photograph = opened(tmp_path, data)
+    assert photograph.data == data  # a copy of a file that has no hole keeps it
+    assert (kind in dict(chunks(paint(photograph)))) == stays
+
+
 def test_colours_are_exact_at_16_bits(tmp_path: Path) -> None:
     written = decoded(paint(opened(tmp_path, deep_png(3)), colour=(1.0, -1.0, 256 / 65535 * 2 - 1)))
     assert written[HOLE.top, HOLE.left].tolist() == [256, 0, 65535]  # BGR
