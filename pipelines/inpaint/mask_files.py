@@ -1,6 +1,7 @@
 """Masks that are picture files: one for all photographs, or a folder with one for each."""
 
 import os
+import sys
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,23 +23,27 @@ _SUFFIXES = sorted({*IMAGE_SUFFIXES, ".gif"})
 _WITH_OPACITY = ("RGBA", "LA", "PA")
 
 
-def read_mask(path: Path) -> Mask:
+def read_mask(path: Path, most_pixels: int = MOST_PIXELS) -> Mask:
     """Return the mask in the picture `path`, upright: white is missing, from half brightness on.
 
-    Where the picture is transparent, black lies behind it. Raises `UnusableMask`.
+    Where the picture is transparent, black lies behind it. Raises `UnusableMask`, also for more
+    than `most_pixels`.
     """
-    return np.asarray(_brightness(path) >= 0.5)
+    return np.asarray(_brightness(path, most_pixels) >= 0.5)
 
 
 def brightness_range(path: Path) -> tuple[float, float]:
-    """Return the brightness of the darkest and the brightest pixel of the mask `path`, 0 to 1."""
-    brightness = _brightness(path)
+    """Return the brightness of the darkest and the brightest pixel of the mask `path`, 0 to 1.
+
+    It was read before, so that it is not too large.
+    """
+    brightness = _brightness(path, sys.maxsize)
     return float(brightness.min()), float(brightness.max())
 
 
-def _brightness(path: Path) -> npt.NDArray[np.float32]:
+def _brightness(path: Path, most_pixels: int) -> npt.NDArray[np.float32]:
     try:
-        picture = header_of(file_content(path), path, MOST_PIXELS).picture
+        picture = header_of(file_content(path), path, most_pixels).picture
         decoded(picture, str(path))
     except UnreadableImage as error:
         raise UnusableMask(f"mask {error}") from error
@@ -57,6 +62,7 @@ class OneMask:
     """One file for all photographs, read once."""
 
     path: Path
+    most_pixels: int = MOST_PIXELS
     _read: Mask | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -72,7 +78,7 @@ class OneMask:
         """Return the mask. Raises `UnusableMask`."""
         with self._lock:
             if self._read is None:
-                self._read = read_mask(self.path)
+                self._read = read_mask(self.path, self.most_pixels)
         return self._read
 
 
@@ -85,6 +91,7 @@ class FolderOfMasks:
     """
 
     folder: Path
+    most_pixels: int = MOST_PIXELS
 
     def file(self, relative: Path) -> Path | None:
         """Return the mask's file. Raises `UnusableMask` for none, and for several at one place."""
@@ -106,7 +113,7 @@ class FolderOfMasks:
         """Return the mask."""
         path = self.file(relative)
         assert path is not None
-        return read_mask(path)
+        return read_mask(path, self.most_pixels)
 
     def _with_stem(self, place: Path) -> list[Path]:
         names = (f"{place.stem}{end}" for suffix in _SUFFIXES for end in (suffix, suffix.upper()))

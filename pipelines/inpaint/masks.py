@@ -16,6 +16,7 @@ import numpy.typing as npt
 from pipelines.inpaint.mask_files import FolderOfMasks, OneMask, brightness_range
 from predictor.errors import SettingsError, UnusableMask
 from predictor.media.photographs.canvas import Canvas
+from predictor.media.photographs.photograph import MOST_PIXELS
 
 Mask = npt.NDArray[np.bool_]
 Weights = npt.NDArray[np.float32] | Mask
@@ -64,8 +65,8 @@ class MaskSettings:
                 raise SettingsError(f"--{name} is {value} pixels, expected 0 or more")
 
 
-def parsed_masks(text: str) -> Masks:
-    """Return the masks that `text`, the value of ``--mask``, means.
+def parsed_masks(text: str, most_pixels: int = MOST_PIXELS) -> Masks:
+    """Return the masks that `text`, the value of ``--mask``, means; larger files are not opened.
 
     Raises `SettingsError` for what means none and for a file that is not there.
     """
@@ -85,9 +86,9 @@ def parsed_masks(text: str) -> Masks:
         return _Rectangle(text, (start, True), (start, True), (side, True), (side, True))
     path = Path(text)
     if os.path.isdir(path):
-        return FolderOfMasks(path)
+        return FolderOfMasks(path, most_pixels)
     if os.path.exists(path):
-        return OneMask(path)
+        return OneMask(path, most_pixels)
     if text.split(":")[0] in ("alpha", "color", "box", "center"):
         raise SettingsError(f"--mask is {text!r}, expected {_KINDS}")
     raise SettingsError(f"--mask {text}: no such file or folder; expected {_KINDS}")

@@ -90,7 +90,7 @@ def fill_photograph(
     """
     source, target = Path(path), Path(output)
     check_output(target, [source], overwrite)
-    masks = parsed_masks(mask) if isinstance(mask, str) else mask
+    masks = parsed_masks(mask, most_pixels) if isinstance(mask, str) else mask
     start = perf_counter()
     photograph = open_photograph(source, saving, most_pixels)
     name = relative or Path(source.name)

@@ -36,7 +36,7 @@ def write_preview(path: Path, sources: Sequence[Source], settings: InpaintSettin
 
 def _row(source: Source, settings: InpaintSettings) -> list[Tensor]:
     photograph = open_photograph(source.path, most_pixels=settings.most_pixels)
-    canvas, masks = photograph.canvases[0], masks_of(settings.mask)
+    canvas, masks = photograph.canvases[0], masks_of(settings.mask, settings.most_pixels)
     missing, _ = missing_pixels(
         masks, source.relative, canvas, settings.mask_settings, photograph.is_lossy
     )

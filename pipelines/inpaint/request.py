@@ -91,7 +91,7 @@ class InpaintRequest:
     @property
     def mask_file(self) -> Path | None:
         """The file that its mask is in, if it is in one. Raises `UnusableMask` for none."""
-        return masks_of(self.settings.mask).file(self.relative)
+        return masks_of(self.settings.mask, self.settings.most_pixels).file(self.relative)
 
     def may_replace(self) -> "InpaintRequest":
         """Return the request with leave to replace its own output of a try that was stopped."""
@@ -111,7 +111,7 @@ def filled(request: InpaintRequest) -> "FilledPhotograph | FilledVideo":
     """
     settings = request.settings
     try:
-        masks = masks_of(settings.mask)
+        masks = masks_of(settings.mask, settings.most_pixels)
         filler = loaded_filler(
             settings.model, settings.device, settings.precision, settings.threads
         )
@@ -171,7 +171,7 @@ def require_usable(settings: InpaintSettings) -> None:
 
     `SettingsError`, `UnusableMask`, `UnknownModel`, `DamagedWeights`.
     """
-    masks = masks_of(settings.mask)
+    masks = masks_of(settings.mask, settings.most_pixels)
     if isinstance(masks, OneMask):
         masks.read()
     loaded_filler(settings.model, settings.device, settings.precision, settings.threads)
@@ -195,9 +195,9 @@ def use_threads(count: int) -> None:
 
 
 @cache
-def masks_of(text: str) -> Masks:
+def masks_of(text: str, most_pixels: int) -> Masks:
     """Return the masks that `text` means, read once a process. Raises `SettingsError`."""
-    return parsed_masks(text)
+    return parsed_masks(text, most_pixels)
 
 
 @cache

@@ -244,6 +244,24 @@ def test_the_limit_of_pixels_can_be_lifted(command: Command, tmp_path: Path) -> 
     assert command("inpaint", source, *BOX, "--max-megapixels", "inf").code == 0
 
 
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_the_limit_of_pixels_is_that_of_masks_too(
+    command: Command, tmp_path: Path, is_folder: bool
+) -> None:
+    source = photograph(tmp_path / "a.png")
+    pixels = np.zeros((100, 200), np.uint8)
+    pixels[20:30, 50:60] = 255
+    mask = tmp_path / "masks" / "a.png"
+    mask.parent.mkdir()
+    PIL.Image.fromarray(pixels).save(mask)
+    how = (source, "--mask", mask.parent if is_folder else mask, "--resize-mask")
+    ended = command("inpaint", *how, "--model", "telea", "--max-megapixels", 0.019)
+    assert ended.code == 1
+    assert "a.png has 200x100" in ended.err
+    assert "--max-megapixels raises the limit" in ended.err
+    assert command("inpaint", *how, "--model", "telea", "--max-megapixels", 0.021).code == 0
+
+
 def test_the_bundled_network_is_the_default(command: Command, tmp_path: Path) -> None:
     source = photograph(tmp_path / "a.png")
     ended = command("inpaint", source, "--mask", "box:20,10,16,16", "--verify")
