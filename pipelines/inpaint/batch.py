@@ -18,7 +18,7 @@ from pipelines.inpaint.request import (
     inpaint_request,
     share_cores,
 )
-from pipelines.inpaint.sources import Source, Sources
+from pipelines.inpaint.sources import PREVIEW, Source, Sources
 from pipelines.progress import progress_bar
 from pipelines.results import Outcome
 from predictor.errors import PredictorError, UnreadableImage
@@ -95,7 +95,7 @@ def inpainted(
 
 
 def _sheet(shown: list[Source], settings: InpaintSettings, named: Sources) -> Outcome:
-    path = named.beside("preview.png", shown[0].output)
+    path = named.beside(PREVIEW, shown[0].output)
     try:
         write_preview(path, shown, settings)
     except PredictorError as error:

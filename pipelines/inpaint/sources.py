@@ -21,7 +21,10 @@ from predictor.whole_files import PARTIAL
 
 MARKER = ".filled"
 MANIFEST = "inpaint.jsonl"
-"""The name of the manifest; a folder with one in it holds outputs."""
+"""The name of the manifest; a folder with one in it holds outputs, no input unless it is named."""
+
+PREVIEW = "preview.png"
+"""What the name of a sheet of photographs before and after ends with."""
 
 SUFFIXES = IMAGE_SUFFIXES | {".gif", ".apng", ".heic", ".heif", ".jfif"}
 """What is taken for a photograph in a folder; a file that is named is always tried."""
@@ -135,7 +138,8 @@ class Sources:
             yield Source(folder, relative, (self.folder or folder) / place, unreadable)
             return
         key = (about.st_dev, about.st_ino)
-        if key in visited or any(entry.name == MANIFEST for entry in entries):
+        holds_outputs = any(entry.name == MANIFEST for entry in entries)
+        if key in visited or (holds_outputs and relative != Path()):  # unless it was named itself
             return
         visited.add(key)
         entries = [entry for entry in entries if not self._is_left_out(folder / entry.name)]
@@ -164,6 +168,8 @@ class Sources:
     def _is_left_out(self, path: Path) -> bool:
         if path.name.startswith(".") or path.stem.endswith(MARKER) or path.suffix == PARTIAL:
             return True
+        if path.name in (MANIFEST, f"inpaint.{PREVIEW}"):
+            return True
         others = (*self.left_out, *(() if self.folder is None else (self.folder,)))
         return any(path.name == other.name and is_same_file(path, other) for other in others)
 
@@ -177,8 +183,8 @@ def named_sources(
     """Return the photographs behind `names`: files, folders with all below them, globs.
 
     A name given twice counts once. One folder's photographs keep their places below it; of several
-    inputs, each folder becomes one below the output's. Outputs of earlier runs, the folder of
-    outputs itself and `left_out` are no inputs. Raises `SettingsError` for an empty name.
+    inputs, each folder becomes one below the output's. Outputs of earlier runs below a folder, the
+    folder of outputs itself and `left_out` are no inputs. Raises `SettingsError` for an empty name.
     """
     found: dict[Path, Path] = {}
     for name in names:

@@ -112,6 +112,14 @@ def test_outputs_and_masks_below_the_input_are_no_inputs(tmp_path: Path) -> None
         assert set(places(list(named), tmp_path)) == expected
 
 
+def test_a_folder_of_outputs_that_is_named_is_an_input(tmp_path: Path) -> None:
+    photos = tree(tmp_path / "photos.filled", "a.jpg", "inpaint.jsonl", "more/inpaint.jsonl")
+    tree(photos, "more/b.jpg", "inpaint.preview.png")
+    named = named_sources([str(photos)], tmp_path / "second")
+    assert places(list(named), tmp_path) == {"photos.filled/a.jpg": "second/a.jpg"}
+    assert named.others == 0  # its manifest and its sheet are nothing that was forgotten
+
+
 def test_the_output_is_not_the_input(tmp_path: Path) -> None:
     tree(tmp_path / "photos", "a.jpg")
     (tmp_path / "link").symlink_to(tmp_path / "photos")
