@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.engines import Settled, carried_out
-from pipelines.inpaint.manifest import Manifest
+from pipelines.inpaint.manifest import EarlierRuns, Manifest, earlier_runs
 from pipelines.inpaint.preview import write_preview
 from pipelines.inpaint.request import (
     InpaintRequest,
@@ -70,7 +70,8 @@ def inpainted(
         return
     sources: Iterable[Source] = itertools.chain([first], listed)
     if is_planned:
-        yield from planned_photographs(sources, settings)
+        earlier = None if named.manifest is None else earlier_runs(named.manifest)
+        yield from planned_photographs(sources, settings, earlier)
         return
     with contextlib.ExitStack() as stack:
         manifest = None
@@ -103,14 +104,16 @@ def _sheet(shown: list[Source], settings: InpaintSettings, named: Sources) -> Ou
     return Outcome(path, PlannedPhotograph(path), is_extra=True)
 
 
-def planned_photographs(sources: Iterable[Source], settings: InpaintSettings) -> Iterator[Outcome]:
-    """Yield what would be done to each photograph, or why nothing would."""
+def planned_photographs(
+    sources: Iterable[Source], settings: InpaintSettings, earlier: EarlierRuns | None = None
+) -> Iterator[Outcome]:
+    """Yield what would be done to each photograph, why nothing would, or that `earlier` did it."""
     for source in sources:
         request = inpaint_request(source, settings)
         try:
-            if source.error is not None:
-                raise source.error
-            request.check_outputs()
+            if _left_to_do(request, source, earlier) is None:
+                yield _done_before(request)
+                continue
             plan = PlannedPhotograph(source.output, request.mask_file)
         except PredictorError as error:
             yield Outcome(source.path, error=error)
@@ -162,15 +165,18 @@ def _task(
             manifest.end(request, error, 0.0)
         return Settled(Outcome(request.input, error=error))
     if left is None:
-        earlier = PlannedPhotograph(request.output)
-        return Settled(Outcome(request.input, earlier, was_done_before=True))
+        return Settled(_done_before(request))
     if manifest is not None:
         manifest.begin(left)
     return left
 
 
+def _done_before(request: InpaintRequest) -> Outcome:
+    return Outcome(request.input, PlannedPhotograph(request.output), was_done_before=True)
+
+
 def _left_to_do(
-    request: InpaintRequest, source: Source, manifest: Manifest | None
+    request: InpaintRequest, source: Source, earlier: EarlierRuns | None
 ) -> InpaintRequest | None:
     """Return `request` as it is to be carried out, None where an earlier run did it.
 
@@ -179,9 +185,9 @@ def _left_to_do(
     if source.error is not None:
         raise source.error
     try:
-        if manifest is not None and manifest.is_done(request):
+        if earlier is not None and earlier.is_done(request):
             return None
-        if manifest is not None and manifest.is_own(request):
+        if earlier is not None and earlier.is_own(request):
             request = request.may_replace()
         request.check_outputs()
     except PredictorError:

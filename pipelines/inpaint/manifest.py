@@ -5,10 +5,11 @@ A run that is killed between an output and its line is known by the first: what 
 own, and may be replaced. What lies in the place of one that failed is somebody else's.
 """
 
+import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -22,41 +23,20 @@ from predictor.file_lock import hold
 _DIGEST_BYTES = 12
 
 
-class Manifest:
-    """The manifest at `path`, which is added to; a context.
+class EarlierRuns:
+    """What the `lines` of the manifest at `path` say of earlier runs.
 
-    Of each output of earlier runs a few bytes are kept in memory. Raises `OutputNotWritten`, also
-    while another process fills into its folder.
+    Of each output a few bytes are kept in memory.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, lines: Iterable[bytes]) -> None:
         self.path = path
         self._done: set[bytes] = set()
         self._begun: set[bytes] = set()
-        self._facts: dict[str, list[Any]] = {}
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("a+b")
-        except OSError as error:
-            raise OutputNotWritten(f"{path}: not written: {error.strerror}") from error
-        try:
-            refusal = f"{path}: another process is filling into this folder"
-            hold(self._file, refusal, advice="let no second command fill into its folder")
-            self._read()
-        except BaseException:
-            self._file.close()
-            raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._file.close()
+        line = b"\n"
+        for line in lines:
+            self._remember(line)
+        self._is_cut_off = not line.endswith(b"\n")  # by a kill
 
     def is_done(self, request: InpaintRequest) -> bool:
         """Return whether an earlier run did this very request and its output is still there.
@@ -72,6 +52,59 @@ class Manifest:
     def is_own(self, request: InpaintRequest) -> bool:
         """Return whether an earlier run began with the output of `request` and was stopped."""
         return _digest(self._name(request)) in self._begun
+
+    def _name(self, request: InpaintRequest) -> str:
+        return os.path.relpath(request.output, self.path.parent)
+
+    def _remember(self, line: bytes) -> None:
+        try:
+            entry = json.loads(line)
+            name, status = entry["output"], entry["status"]
+        except (ValueError, LookupError, TypeError):  # cut off by a kill: it says nothing
+            return
+        if status == "begun":
+            self._begun.add(_digest(name))
+        else:
+            self._begun.discard(_digest(name))  # whoever fails leaves nothing there
+        if status == "done":
+            self._done.add(_digest(name, entry.get("facts")))
+
+
+class Manifest(EarlierRuns):
+    """The manifest at `path`, which is added to; a context.
+
+    Raises `OutputNotWritten`, also while another process fills into its folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._facts: dict[str, list[Any]] = {}
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("a+b")
+        except OSError as error:
+            raise OutputNotWritten(f"{path}: not written: {error.strerror}") from error
+        try:
+            refusal = f"{path}: another process is filling into this folder"
+            hold(self._file, refusal, advice="let no second command fill into its folder")
+            with _reading(path):
+                self._file.seek(0)
+                super().__init__(path, self._file)
+                if self._is_cut_off:
+                    self._file.write(b"\n")
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
 
     def begin(self, request: InpaintRequest) -> None:
         """Say that the output may appear from now on. Raises `OutputNotWritten`.
@@ -105,9 +138,6 @@ class Manifest:
             entry["output"] = name
         self._add(entry)
 
-    def _name(self, request: InpaintRequest) -> str:
-        return os.path.relpath(request.output, self.path.parent)
-
     def _add(self, entry: Mapping[str, Any]) -> None:
         try:
             self._file.write(json.dumps(entry).encode() + b"\n")
@@ -115,29 +145,26 @@ class Manifest:
         except OSError as error:
             raise OutputNotWritten(f"{self.path}: not written: {error.strerror}") from error
 
-    def _read(self) -> None:
-        try:
-            self._file.seek(0)
-            line = b"\n"
-            for line in self._file:
-                self._remember(line)
-            if not line.endswith(b"\n"):  # cut off by a kill
-                self._file.write(b"\n")
-        except OSError as error:
-            raise OutputNotWritten(f"{self.path}: cannot be read: {error.strerror}") from error
 
-    def _remember(self, line: bytes) -> None:
+def earlier_runs(path: Path) -> EarlierRuns:
+    """Return what the manifest at `path` says, nothing where there is none, and leave it alone.
+
+    Raises `OutputNotWritten`.
+    """
+    with _reading(path):
         try:
-            entry = json.loads(line)
-            name, status = entry["output"], entry["status"]
-        except (ValueError, LookupError, TypeError):  # cut off by a kill: it says nothing
-            return
-        if status == "begun":
-            self._begun.add(_digest(name))
-        else:
-            self._begun.discard(_digest(name))  # whoever fails leaves nothing there
-        if status == "done":
-            self._done.add(_digest(name, entry.get("facts")))
+            with path.open("rb") as file:
+                return EarlierRuns(path, file)
+        except (FileNotFoundError, NotADirectoryError):
+            return EarlierRuns(path, ())
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputNotWritten(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _digest(*said: Any) -> bytes:

@@ -174,6 +174,27 @@ def test_a_dry_run_writes_nothing(command: Command, photos: Path) -> None:
     assert not photos.with_name("photos.filled").exists()
 
 
+def test_a_dry_run_knows_what_was_done(command: Command, photos: Path) -> None:
+    assert command("inpaint", photos, *BOX, "--preview", 2).code == 0
+    out = photos.with_name("photos.filled")
+    manifest = out / "inpaint.jsonl"
+    with manifest.open("a") as file:  # killed between an output and its line
+        file.write(json.dumps({"output": "2.png", "status": "begun"}))
+    photograph(out / "2.png", 5)
+    before = manifest.read_bytes()
+    ended = command("inpaint", photos, *BOX, "--dry-run", "--json")
+    assert (ended.code, ended.err) == (0, "")
+    entries = json.loads(ended.out)["results"]
+    assert [entry["status"] for entry in entries] == ["done", "done", "planned", "planned"]
+    assert [entry.get("was_done_before") for entry in entries] == [True, True, None, None]
+    assert manifest.read_bytes() == before
+    (out / "day").mkdir()
+    photograph(out / "day" / "3.jpg")  # somebody else's
+    ended = command("inpaint", photos, *BOX, "--dry-run")
+    assert ended.code == 3
+    assert ended.err.count("exists already") == 1
+
+
 def test_the_preview_shows_the_hole_before_and_after(command: Command, tmp_path: Path) -> None:
     source = photograph(tmp_path / "a.png")
     ended = command("inpaint", source, *BOX, "--preview", 1)
