@@ -1,5 +1,6 @@
 """Whether the known pixels of a written photograph are those of its source, measured from both."""
 
+import contextlib
 import io
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,9 +12,12 @@ import PIL.Image
 
 from pipelines.inpaint.masks import Mask
 from predictor.media.images import decoded_by_opencv
+from predictor.media.photographs.canvas import RasterCanvas
 from predictor.media.photographs.coefficients import BLOCK, Coefficients
 from predictor.media.photographs.orientation import UPRIGHT, as_stored, displayed
+from predictor.media.photographs.raster import eight_bits, picture_of
 from predictor.media.photographs.segments import parsed_jpeg
+from predictor.media.photographs.tiff import TiffFile, UnusualTiff
 
 Pixels = npt.NDArray[Any]
 
@@ -43,11 +47,12 @@ def verified(
     """Return how the known pixels of two files of the same stored size compare.
 
     `missing` ``(H, W)`` is that of the displayed picture. Decoded by Pillow, or by OpenCV where
-    there are 16 bits in colour, not by the readers that made the output.
+    there are 16 bits in colour, not by the readers that made the output; TIFF files, of which both
+    misread some kinds, by this project's reader where it can.
     """
-    before, after = (_displayed(data, orientation, None) for data in (source, written))
+    before, after = (_displayed(data, orientation) for data in (source, written))
     if (before.shape, before.dtype) != (after.shape, after.dtype):  # of another format
-        before, after = (_displayed(data, orientation, "RGBA") for data in (source, written))
+        before, after = (_displayed(data, orientation, as_rgba=True) for data in (source, written))
     difference = np.abs(before.astype(np.int32) - after.astype(np.int32))
     if difference.ndim == 3:
         difference = difference.max(axis=2)
@@ -62,23 +67,46 @@ def verified(
     )
 
 
-def _displayed(data: bytes, orientation: int, mode: str | None) -> Pixels:
-    """Return the samples of a picture as it is displayed, converted to Pillow's `mode`, if any."""
+def _displayed(data: bytes, orientation: int, as_rgba: bool = False) -> Pixels:
+    """Return the samples ``(H, W, C)`` of a picture as it is displayed.
+
+    They are the file's own, or with `as_rgba` RGB and opacity of 8 bits.
+    """
+    page = _tiff_page(data)
+    if page is not None:
+        return _rgba(picture_of(page), page.samples) if as_rgba else page.samples
     with PIL.Image.open(io.BytesIO(data)) as picture:
-        is_turned = picture.format == "TIFF"  # while it is decoded, by Pillow and by OpenCV
-        if mode is None and picture.mode == "YCbCr":
-            mode = "RGB"  # which such a TIFF file becomes
-        pixels = np.array(picture if mode is None else picture.convert(mode))
-        if mode is None and picture.format in ("PNG", "TIFF", "PPM") and pixels.ndim == 3:
+        # YCbCr, in a TIFF file, becomes RGB.
+        pixels = np.array(picture.convert("RGB") if picture.mode == "YCbCr" else picture)
+        if picture.format in ("PNG", "TIFF", "PPM") and pixels.ndim == 3:
             pixels = _with_16_bits(data, pixels)
+        pixels = _rgba(picture, pixels) if as_rgba else np.atleast_3d(pixels)
+        is_turned = picture.format == "TIFF"  # while it is decoded, by Pillow and by OpenCV
     return pixels if is_turned else displayed(pixels, orientation)
+
+
+def _tiff_page(data: bytes) -> RasterCanvas | None:
+    """Return the first page of a TIFF file of a kind that this project reads, else None."""
+    if data[:2] not in (b"II", b"MM"):
+        return None
+    with contextlib.suppress(UnusualTiff):
+        return TiffFile(data, "the picture").pages[0].plain_canvas()
+    return None
 
 
 def _with_16_bits(data: bytes, pixels: Pixels) -> Pixels:
     """Return the picture with 16 bits a channel if it has them, else `pixels`."""
     flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
     deep = decoded_by_opencv(data, flags)
-    return pixels if deep is None or deep.dtype != np.uint16 else deep
+    if deep is None or deep.dtype != np.uint16:
+        return pixels
+    return np.asarray(deep[..., [2, 1, 0, 3][: deep.shape[2]]])
+
+
+def _rgba(picture: PIL.Image.Image, pixels: Pixels) -> Pixels:
+    if pixels.dtype == np.uint16 and picture.mode != "CMYK":  # which Pillow would clip or cut
+        picture = PIL.Image.fromarray(eight_bits(pixels.squeeze()))
+    return np.array(picture.convert("RGBA"))
 
 
 def _blocks(source: bytes, written: bytes, is_hole: Mask) -> tuple[int, int] | None:

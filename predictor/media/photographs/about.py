@@ -7,6 +7,7 @@ from typing import Any
 import PIL.Image
 
 from predictor.media.photographs.header import Header
+from predictor.media.photographs.orientation import TAG
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,16 @@ def about(header: Header) -> About:
 
 
 def _exif(picture: PIL.Image.Image) -> bytes | None:
-    stored = picture.info.get("exif")
-    if stored or picture.format == "TIFF":
-        # A TIFF file's own tags are its EXIF; Pillow takes over those that say something about it.
-        try:
-            return _bytes(stored) or (picture.getexif().tobytes() or None)
-        except (ValueError, TypeError, struct.error, KeyError):
-            return None
-    return None
+    stored = _bytes(picture.info.get("exif"))
+    if stored is not None or picture.format != "TIFF":
+        return stored
+    # A TIFF file's own tags are its EXIF. Its picture is upright when it is decoded.
+    try:
+        tags = picture.getexif()
+        tags.pop(TAG, None)
+        return tags.tobytes() or None
+    except (ValueError, TypeError, struct.error, KeyError):
+        return None
 
 
 def _pair(value: object) -> tuple[float, float] | None:

@@ -1,5 +1,6 @@
 """Formats that are written whole, by Pillow: BMP, GIF, PPM, JPEG 2000, AVIF, HEIC."""
 
+import contextlib
 import io
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from predictor.media.photographs.raster import (
     picture_of,
     raster_canvas,
 )
+from predictor.media.photographs.tiff import TiffFile, UnusualTiff
 
 _LOSSY_QUALITY = 90
 
@@ -85,8 +87,11 @@ def open_other(data: bytes, header: Header, name: str, quality: int | None) -> P
 def decoded_canvas(data: bytes, header: Header, name: str) -> tuple[RasterCanvas, About]:
     """Return the picture of any format decoded, and what it says about itself.
 
-    Raises `UnreadableImage` for a damaged file.
+    A TIFF is upright. Raises `UnreadableImage` for a damaged file.
     """
+    if header.format == "tiff":
+        with contextlib.suppress(UnusualTiff):
+            return TiffFile(data, name).pages[0].plain_canvas(), about(header)
     decoded(header.picture, name)
     said = about(header)
     # Pillow and OpenCV turn a TIFF picture while they decode it, and no other.

@@ -4,6 +4,7 @@ from typing import cast
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import PIL.Image
 
 from predictor.errors import UnreadableImage
@@ -24,6 +25,7 @@ _MODES: dict[str, tuple[ColourModel, bool]] = {
     "L": (Grey(), False),
     "LA": (Grey(), True),
     "I;16": (Grey(), False),
+    "I;16B": (Grey(), False),
     "RGB": (Rgb(), False),
     "RGBA": (Rgb(), True),
     "CMYK": (Cmyk(), False),
@@ -36,7 +38,6 @@ _CONVERTED = {
     "La": "LA",
     "PA": "RGBA",
     "YCbCr": "RGB",
-    "I;16B": "I;16",
 }
 
 
@@ -58,8 +59,8 @@ def raster_canvas(picture: PIL.Image.Image, orientation: int, name: str) -> Rast
         )
     model, has_alpha = _MODES[picture.mode]
     samples = np.array(picture)
-    if samples.dtype == bool:
-        samples = samples.astype(np.uint8)
+    kind = np.uint8 if samples.dtype == bool else samples.dtype.newbyteorder("=")
+    samples = samples.astype(kind, copy=False)
     if samples.ndim == 2:
         samples = samples[..., None]
     colour_key = None
@@ -112,12 +113,17 @@ def picture_of(canvas: RasterCanvas) -> PIL.Image.Image:
     if isinstance(model, Grey) and not canvas.has_alpha:
         return PIL.Image.fromarray(np.ascontiguousarray(samples[..., 0]))
     if samples.dtype == np.uint16:
-        samples = ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        samples = eight_bits(samples)
     samples = np.ascontiguousarray(samples)
     if isinstance(model, Cmyk):  # four samples would be taken for RGB with opacity
         height, width = samples.shape[:2]
         return PIL.Image.frombytes("CMYK", (width, height), samples.tobytes())
     return PIL.Image.fromarray(samples)
+
+
+def eight_bits(samples: Stored) -> npt.NDArray[np.uint8]:
+    """Return samples of 16 bits as the nearest levels of 8."""
+    return ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def _palette(picture: PIL.Image.Image, key: object) -> Palette:

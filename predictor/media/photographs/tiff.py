@@ -22,8 +22,10 @@ from predictor.media.photographs.colour_models import (
     Palette,
     Rgb,
     Stored,
+    fractions,
+    levels,
 )
-from predictor.media.photographs.orientation import known_orientation
+from predictor.media.photographs.orientation import displayed, known_orientation
 from predictor.media.photographs.tiff_coding import (
     COMPRESSIONS,
     DamagedStrip,
@@ -34,6 +36,8 @@ from predictor.media.photographs.tiff_coding import (
 _TYPES = {1: "B", 2: "B", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i", 13: "I", 16: "Q", 18: "Q"}
 _LONG = 4
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _INKS = 0, 1, 2, 3, 5
+_MULTIPLIED, _NOT_MULTIPLIED = 1, 2
+"""Kinds of further samples that are opacity: colours are multiplied by it, or not."""
 _DNG_VERSION = 50706
 
 
@@ -155,6 +159,26 @@ class TiffPage:
         orientation = known_orientation(self._one(274, 1))
         return RasterCanvas(samples, model, has_alpha, orientation)
 
+    def plain_canvas(self) -> RasterCanvas:
+        """Return the decoded page as other formats have it. Raises as `canvas` does.
+
+        It is upright, 0 is black, and beside the colours there is at most opacity, by which they
+        are not multiplied.
+        """
+        canvas, kinds = self.canvas(), self._all(338, ())
+        samples = displayed(canvas.samples, canvas.orientation)
+        model, colours = canvas.model, samples[..., : canvas.model.channels]
+        if isinstance(model, Grey) and model.is_inverted:
+            model, colours = Grey(), np.invert(colours)
+        known = [at for at, kind in enumerate(kinds) if kind in (_MULTIPLIED, _NOT_MULTIPLIED)][:1]
+        opacity = samples[..., [model.channels + at for at in known]]
+        if known and kinds[known[0]] == _MULTIPLIED and not isinstance(model, Palette):
+            share = fractions(opacity)
+            divided = np.divide(fractions(colours), share, out=np.zeros(colours.shape, np.float32),
+                                where=share > 0)  # fmt: skip
+            colours = levels(divided, colours)
+        return RasterCanvas(np.concatenate([colours, opacity], axis=2), model, bool(known))
+
     def patch(self, target: bytearray, samples: Stored, painted: Sequence[Box]) -> None:
         """Code the strips of `samples` that `painted` touches anew, into the file `target`."""
         compression, predictor = self._one(259, 1), self._one(317, 1)
@@ -198,7 +222,7 @@ class TiffPage:
         model = models[kind]
         if model.channels + len(extra) != self._samples:
             raise UnusualTiff(f"{self._samples} samples a pixel")
-        return model, len(extra) == 1 and extra[0] in (1, 2)
+        return model, len(extra) == 1 and extra[0] in (_MULTIPLIED, _NOT_MULTIPLIED)
 
     @cached_property
     def _strips(self) -> list[tuple[Box, slice]]:

@@ -14,11 +14,11 @@ import PIL.Image
 
 from predictor.media.photographs.colour_models import Stored
 
-NONE, LZW, ZIP, OLD_ZIP, PACKBITS = 1, 5, 8, 32946, 32773
-COMPRESSIONS = (NONE, LZW, ZIP, OLD_ZIP, PACKBITS)
+NONE, LZW, ZIP, OLD_ZIP, PACKBITS, LZMA, ZSTD = 1, 5, 8, 32946, 32773, 34925, 50000
+COMPRESSIONS = (NONE, LZW, ZIP, OLD_ZIP, PACKBITS, LZMA, ZSTD)
 """Those that lose nothing and are read and written here."""
 
-_PILLOW_NAMES = {LZW: "tiff_lzw", PACKBITS: "packbits"}
+_PILLOW_NAMES = {LZW: "tiff_lzw", PACKBITS: "packbits", LZMA: "lzma", ZSTD: "zstd"}
 _HORIZONTAL = 2
 _LEVEL = 6
 

@@ -1,16 +1,30 @@
 import io
+import struct
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import PIL.Image
+import PIL.ImageOps
 import pytest
 import tifffile
-from made_photographs import HEIGHT, HOLE, PROFILE, WIDTH, XMP, by_pillow, paint, smooth, tiff
+from made_photographs import (
+    HEIGHT,
+    HOLE,
+    PROFILE,
+    WIDTH,
+    XMP,
+    by_pillow,
+    decoded,
+    paint,
+    smooth,
+    tiff,
+)
 
 from predictor.errors import UnreadableImage
 from predictor.media.photographs.opening import open_photograph
-from predictor.media.photographs.photograph import Photograph
+from predictor.media.photographs.photograph import Photograph, Saving
 
 KINDS: dict[str, dict[str, Any]] = {
     "grey": {"channels": 1},
@@ -38,10 +52,10 @@ def made(kind: str, **more: Any) -> bytes:
     return tiff(pixels, **options)
 
 
-def opened(tmp_path: Path, data: bytes) -> Photograph:
+def opened(tmp_path: Path, data: bytes, saving: Saving = Saving()) -> Photograph:  # noqa: B008 - frozen
     path = tmp_path / "a.tif"
     path.write_bytes(data)
-    return open_photograph(path)
+    return open_photograph(path, saving)
 
 
 def pages(data: bytes) -> list[np.ndarray[Any, np.dtype[Any]]]:
@@ -215,3 +229,96 @@ def test_a_file_cut_off_is_refused(tmp_path: Path, kind: str) -> None:
     for keep in (0.02, 0.3, 0.6):
         with pytest.raises(UnreadableImage, match=r"a\.tif"):
             opened(tmp_path, data[: int(len(data) * keep)])
+
+
+def written_by_tifffile(pixels: np.ndarray[Any, np.dtype[Any]], **options: Any) -> bytes:
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, pixels, metadata=None, **options)
+    return stream.getvalue()
+
+
+GREY, GREY_16, RGB_16 = smooth(1), smooth(1, np.uint16), smooth(3, np.uint16)
+FOUR, FOUR_16, FIVE = smooth(4), smooth(4, np.uint16), smooth(5)
+CONVERTED: dict[str, tuple[dict[str, Any], Any, Any]] = {
+    "big-endian grey 16": ({"photometric": "minisblack", "byteorder": ">"}, GREY_16, GREY_16),
+    "white is zero": ({"photometric": "miniswhite"}, GREY, 255 - GREY),
+    "white is zero 16": ({"photometric": "miniswhite"}, GREY_16, 65535 - GREY_16),
+    "planar": (
+        {"photometric": "rgb", "planarconfig": "separate"}, np.moveaxis(smooth(3), 2, 0), smooth(3)
+    ),
+    "planar 16": (
+        {"photometric": "rgb", "planarconfig": "separate"}, np.moveaxis(RGB_16, 2, 0), RGB_16
+    ),
+    "RGB and more": (
+        {"photometric": "rgb", "extrasamples": ["unspecified"]}, FOUR, FOUR[..., :3]
+    ),
+    "RGB, opacity and more": (
+        {"photometric": "rgb", "extrasamples": ["unassalpha", "unspecified"]}, FIVE, FIVE[..., :4]
+    ),
+    "RGB 16 and more": (
+        {"photometric": "rgb", "extrasamples": ["unspecified"]}, FOUR_16, FOUR_16[..., :3]
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("target", ["png", "webp"])
+@pytest.mark.parametrize("kind", CONVERTED)
+def test_what_others_misread_is_converted_right(tmp_path: Path, kind: str, target: Any) -> None:
+    options, stored, shown = CONVERTED[kind]
+    photograph = opened(tmp_path, written_by_tifffile(stored, **options), Saving(target))
+    written = photograph.encoded()
+    if target == "png":
+        found = cv2.imdecode(np.frombuffer(written, np.uint8), cv2.IMREAD_UNCHANGED)
+        assert found is not None
+        found = found[..., [2, 1, 0, 3][: found.shape[2]]] if found.ndim == 3 else found
+        assert np.array_equal(found, shown)
+        return
+    if shown.dtype == np.uint16:
+        shown = np.rint(shown / 257).astype(np.uint8)
+    picture = PIL.Image.open(io.BytesIO(written))
+    assert np.array_equal(picture, np.repeat(shown[..., None], 3, 2) if shown.ndim == 2 else shown)
+
+
+def test_colours_multiplied_by_their_opacity_are_divided_by_it(tmp_path: Path) -> None:
+    straight = smooth(4, np.uint16)
+    share = straight[..., 3:] / 65535
+    stored = np.concatenate([np.rint(straight[..., :3] * share), straight[..., 3:]], 2)
+    data = written_by_tifffile(
+        stored.astype(np.uint16), photometric="rgb", extrasamples=["assocalpha"]
+    )
+    written = opened(tmp_path, data, Saving("tiff")).encoded()
+    assert np.array_equal(pages(written)[0], stored)  # a TIFF stays one
+    found = decoded(opened(tmp_path, data, Saving("png")).encoded())[..., [2, 1, 0, 3]]
+    assert np.abs(found - straight.astype(float)).max() <= 0.5 / share.min() + 1
+
+
+@pytest.mark.parametrize("compression", ["zstd", "lzma"])
+def test_newer_compressions_are_read_as_the_others(tmp_path: Path, compression: str) -> None:
+    data = by_pillow(PIL.Image.fromarray(GREY_16), "TIFF", compression=compression)
+    black_is_zero, white_is_zero = (struct.pack("<HHIHH", 262, 3, 1, kind, 0) for kind in (1, 0))
+    assert data.count(black_is_zero) == 1
+    data = data.replace(black_is_zero, white_is_zero)
+    written = opened(tmp_path, data, Saving("png")).encoded()
+    assert np.array_equal(decoded(written), 65535 - GREY_16)
+    photograph = opened(tmp_path, data)
+    assert photograph.notes == ()
+    new = PIL.Image.open(io.BytesIO(paint(photograph)))
+    assert new.info["compression"] == compression
+    assert np.array_equal(np.asarray(new)[: HOLE.top], GREY_16[: HOLE.top])
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_converted_page_is_upright(tmp_path: Path, orientation: int) -> None:
+    photograph = opened(tmp_path, made("RGB", orientation=orientation, order=">"))
+    shown = photograph.canvases[0].pixels()
+    path = tmp_path / "a.tif"
+    path.write_bytes(tiff_of_one_page(orientation))
+    written = open_photograph(path, Saving("png")).encoded()
+    picture = PIL.ImageOps.exif_transpose(PIL.Image.open(io.BytesIO(written)))
+    assert np.abs(np.asarray(picture) / 127.5 - 1 - shown.permute(1, 2, 0).numpy()).max() < 1e-5
+
+
+def tiff_of_one_page(orientation: int) -> bytes:
+    return written_by_tifffile(
+        smooth(3), photometric="rgb", extratags=[(274, 3, 1, orientation, True)]
+    )

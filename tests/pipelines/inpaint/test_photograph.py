@@ -9,11 +9,13 @@ import numpy as np
 import PIL.Image
 import PIL.ImageOps
 import pytest
+import tifffile
 import torch
 from torch import Tensor
 
 from pipelines.inpaint.masks import MaskSettings
 from pipelines.inpaint.photograph import FilledPhotograph, fill_photograph
+from pipelines.inpaint.verification import verified
 from predictor.classical_fill import ClassicalInpainter
 from predictor.errors import (
     OutputExists,
@@ -213,6 +215,27 @@ def test_a_format_and_a_quality_can_be_asked_for(tmp_path: Path) -> None:
     again = done(source, output=tmp_path / "c.jpg", saving=Saving(quality=50))
     assert again.keeps == "nothing"
     assert any("quality 50" in warning for warning in again.warnings)
+
+
+@pytest.mark.parametrize("photometric", ["minisblack", "miniswhite", "rgb"])
+@pytest.mark.parametrize("target", ["png", "tiff", "keep"])
+def test_a_tiff_of_16_bits_is_verified_in_every_format(
+    tmp_path: Path, photometric: str, target: Any
+) -> None:
+    pixels = scene(3 if photometric == "rgb" else 1, np.uint16).squeeze()
+    order = "<" if photometric == "miniswhite" else ">"  # Pillow knows no other
+    tifffile.imwrite(tmp_path / "a.tif", pixels, byteorder=order, photometric=photometric)
+    result = done(tmp_path / "a.tif", output=tmp_path / "a.out", saving=Saving(target))
+    assert result.keeps == "samples"
+    assert result.verification is not None
+    assert result.verification.changed_pixels == 0
+
+
+def test_a_negative_is_not_verified(tmp_path: Path) -> None:
+    for name in ("minisblack", "miniswhite"):
+        tifffile.imwrite(tmp_path / name, scene(1, np.uint16)[..., 0], photometric=name)
+    before, after = ((tmp_path / name).read_bytes() for name in ("minisblack", "miniswhite"))
+    assert verified(before, after, hole()).changed_pixels == HEIGHT * WIDTH - 480
 
 
 @pytest.mark.parametrize("target", ["jpeg", "webp"])
