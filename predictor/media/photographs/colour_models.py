@@ -105,12 +105,17 @@ class Rgb:
 class Palette:
     """One sample, the number of a colour of `colours`; a filled pixel gets the nearest colour.
 
-    `colours` is ``(n, 3)`` uint8. Those that `is_opaque` denies are for pixels that are not seen.
+    `colours` is ``(n, 3)`` uint8, and `opacity` ``(n,)`` uint8 how far each is seen.
     """
 
     colours: npt.NDArray[np.uint8]
-    is_opaque: npt.NDArray[np.bool_]
+    opacity: npt.NDArray[np.uint8]
     channels: int = 1
+
+    @property
+    def is_opaque(self) -> npt.NDArray[np.bool_]:
+        """Which colours are seen more than not; the others do not fill holes."""
+        return np.asarray(self.opacity >= 128)
 
     def rgb(self, stored: Stored) -> Floats:
         """Return the colours; a number without a colour is black."""

@@ -55,8 +55,8 @@ def open_converted(data: bytes, header: Header, name: str, saving: Saving) -> Ph
     if target in _EIGHT_BITS and canvas.bit_depth == 16:
         notes.append("16 bits a channel are written with 8")
         canvas, is_lossy = _with_eight_bits(canvas), True
-    if target in _EIGHT_BITS and isinstance(canvas.model, BlackAndWhite):
-        canvas = RasterCanvas(canvas.samples * 255, Grey(), orientation=canvas.orientation)
+    if target != "png" and isinstance(canvas.model, BlackAndWhite):
+        canvas = _as_grey(canvas)
     if target == "jpeg" and canvas.has_alpha:
         notes.append("JPEG has no transparency: white takes its place")
     if target == "tiff" and said.exif is not None:
@@ -71,17 +71,35 @@ def open_converted(data: bytes, header: Header, name: str, saving: Saving) -> Ph
 
 def _without_numbers(canvas: RasterCanvas) -> RasterCanvas:
     """Return a canvas whose colours and opacity are samples, not a palette or a key."""
-    samples: Stored = canvas.samples
-    model = canvas.model
+    if isinstance(canvas.model, Palette):
+        return _with_palette_looked_up(canvas, canvas.model)
     hidden = None if canvas.has_alpha else canvas.transparent()
-    if isinstance(model, Palette):
-        samples, model = levels(model.rgb(samples), np.empty(0, np.uint8)), Rgb()
-    if hidden is not None:
-        most = np.iinfo(samples.dtype).max
-        opacity = np.where(as_stored(hidden, canvas.orientation), 0, most).astype(samples.dtype)
-        samples = np.concatenate([samples, opacity[..., None]], axis=2)
-    has_alpha = canvas.has_alpha or hidden is not None
-    return RasterCanvas(samples, model, has_alpha, canvas.orientation)
+    if hidden is None:
+        return RasterCanvas(canvas.samples, canvas.model, canvas.has_alpha, canvas.orientation)
+    if isinstance(canvas.model, BlackAndWhite):
+        canvas = _as_grey(canvas)
+    most = np.iinfo(canvas.samples.dtype).max
+    opacity = np.where(as_stored(hidden, canvas.orientation), 0, most).astype(canvas.samples.dtype)
+    samples = np.concatenate([canvas.samples, opacity[..., None]], axis=2)
+    return RasterCanvas(samples, canvas.model, True, canvas.orientation)
+
+
+def _with_palette_looked_up(canvas: RasterCanvas, palette: Palette) -> RasterCanvas:
+    numbers = canvas.samples[..., :1]
+    samples: Stored = levels(palette.rgb(numbers), np.empty(0, np.uint8))
+    opacity = canvas.samples[..., 1:] if canvas.has_alpha else None
+    if opacity is None and (palette.opacity < 255).any():
+        table = np.full(np.iinfo(numbers.dtype).max + 1, 255, np.uint8)
+        table[: len(palette.opacity)] = palette.opacity
+        opacity = table[numbers]
+    if opacity is not None:
+        samples = np.concatenate([samples, opacity], axis=2)
+    return RasterCanvas(samples, Rgb(), opacity is not None, canvas.orientation)
+
+
+def _as_grey(canvas: RasterCanvas) -> RasterCanvas:
+    """Return black and white as grey of 8 bits."""
+    return RasterCanvas(canvas.samples * 255, Grey(), orientation=canvas.orientation)
 
 
 def _as_rgb(canvas: RasterCanvas, profile: bytes | None) -> tuple[RasterCanvas, bool]:
@@ -133,7 +151,7 @@ def _as_webp(canvas: RasterCanvas, said: About, quality: int | None) -> bytes:
 def _as_tiff(canvas: RasterCanvas, said: About, quality: int | None) -> bytes:
     height, width, count = canvas.samples.shape
     kinds = {Rgb: 2, Cmyk: 5}
-    samples = canvas.samples * 255 if isinstance(canvas.model, BlackAndWhite) else canvas.samples
+    samples = canvas.samples
     tags: dict[int, int | tuple[int, ...] | bytes | Fraction] = {
         258: (8 * samples.dtype.itemsize,) * count,
         259: ZIP,

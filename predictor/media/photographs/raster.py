@@ -128,10 +128,10 @@ def eight_bits(samples: Stored) -> npt.NDArray[np.uint8]:
 
 def _palette(picture: PIL.Image.Image, key: object) -> Palette:
     colours = np.array(picture.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
-    is_opaque = np.ones(len(colours), bool)
+    opacity = np.full(len(colours), 255, np.uint8)
     if isinstance(key, bytes):
-        opacity = np.frombuffer(key, np.uint8)[: len(colours)]
-        is_opaque[: len(opacity)] = opacity >= 128
+        said = np.frombuffer(key, np.uint8)[: len(colours)]
+        opacity[: len(said)] = said
     elif isinstance(key, int) and key < len(colours):
-        is_opaque[key] = False
-    return Palette(colours, is_opaque)
+        opacity[key] = 0
+    return Palette(colours, opacity)

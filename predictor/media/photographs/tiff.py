@@ -215,8 +215,9 @@ class TiffPage:
         }
         if kind == _PALETTE:
             table = np.array(self._all(320, ()), np.uint32).reshape(3, -1).T
-            colours = ((table + 128) // 257).clip(0, 255).astype(np.uint8)
-            models[_PALETTE] = Palette(colours, np.ones(len(colours), bool))
+            # Some write 256 times the level of 8 bits, some 257 times.
+            colours = (table // 256).clip(0, 255).astype(np.uint8)
+            models[_PALETTE] = Palette(colours, np.full(len(colours), 255, np.uint8))
         if kind not in models:
             raise UnusualTiff(f"colours of kind {kind}")
         model = models[kind]

@@ -193,6 +193,12 @@ class TestConversion:
         "grey jpeg": lambda: jpeg("L"),
         "png": lambda: png(smooth(3), orientation=6),
         "png with opacity": lambda: png(smooth(4)),
+        "png with a soft palette": lambda: by_pillow(
+            rgb().quantize(64), "PNG", transparency=bytes(range(0, 256, 4))
+        ),
+        "png with a hidden black": lambda: by_pillow(
+            PIL.Image.fromarray(smooth(1) > 100), "PNG", transparency=0
+        ),
         "png 16": lambda: png(smooth(1, np.uint16)),
         "gif": lambda: by_pillow(rgb().quantize(40), "GIF", transparency=3),
         "bmp": lambda: by_pillow(rgb(), "BMP"),
@@ -227,6 +233,12 @@ class TestConversion:
         assert differs[HOLE.rows, HOLE.columns].any()
         differs[HOLE.rows, HOLE.columns] = False
         assert not differs.any()
+
+    def test_the_opacity_of_a_palette_of_a_tiff_is_kept(self, tmp_path: Path) -> None:
+        picture = rgb().quantize(64).convert("PA")
+        picture.putalpha(PIL.Image.fromarray(smooth(1)))
+        written = opened(tmp_path, by_pillow(picture, "TIFF"), Saving("png")).encoded()
+        assert np.array_equal(PIL.Image.open(io.BytesIO(written)), picture.convert("RGBA"))
 
     def test_what_it_says_about_itself_is_taken_over(self, tmp_path: Path) -> None:
         data = jpeg(orientation=6)
