@@ -14,6 +14,7 @@ from pipelines.inpaint.masks import Mask
 from predictor.media.images import decoded_by_opencv
 from predictor.media.photographs.canvas import RasterCanvas
 from predictor.media.photographs.coefficients import BLOCK, Coefficients
+from predictor.media.photographs.formats import of_full_range
 from predictor.media.photographs.orientation import UPRIGHT, as_stored, displayed
 from predictor.media.photographs.raster import eight_bits, picture_of
 from predictor.media.photographs.segments import parsed_jpeg
@@ -100,6 +101,8 @@ def _with_16_bits(data: bytes, pixels: Pixels) -> Pixels:
     deep = decoded_by_opencv(data, flags)
     if deep is None or deep.dtype != np.uint16:
         return pixels
+    if data[:2] == b"P6":
+        deep = of_full_range(deep, data)
     return np.asarray(deep[..., [2, 1, 0, 3][: deep.shape[2]]])
 
 

@@ -21,7 +21,11 @@ from predictor.media.photographs.colour_models import (
     fractions,
     levels,
 )
-from predictor.media.photographs.formats import decoded_canvas, written_by_pillow
+from predictor.media.photographs.formats import (
+    decoded_canvas,
+    stored_depth,
+    written_by_pillow,
+)
 from predictor.media.photographs.header import Header
 from predictor.media.photographs.orientation import as_stored
 from predictor.media.photographs.photograph import Keeps, Photograph, Saving
@@ -47,6 +51,10 @@ def open_converted(data: bytes, header: Header, name: str, saving: Saving) -> Ph
     target, notes = saving.format, [f"written as {saving.format.upper()}"]
     is_lossy = target == "jpeg" or (target == "webp" and saving.quality is not None)
     canvas = _without_numbers(canvas)
+    bits = stored_depth(data, header)
+    if bits > canvas.bit_depth:
+        notes.append(f"{bits} bits a channel are written with {canvas.bit_depth}")
+        is_lossy = True
     if isinstance(canvas.model, Cmyk) and target in _NO_CMYK:
         canvas, by_profile = _as_rgb(canvas, said.profile)
         how = "by its profile" if by_profile else "without a profile of its inks"

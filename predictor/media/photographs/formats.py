@@ -2,26 +2,30 @@
 
 import contextlib
 import io
-from dataclasses import dataclass
+import struct
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import PIL.Image
 
 from predictor.errors import UnreadableImage
 from predictor.media.photographs.about import About, about
 from predictor.media.photographs.canvas import RasterCanvas
+from predictor.media.photographs.colour_models import Stored
 from predictor.media.photographs.header import Header, decoded
 from predictor.media.photographs.orientation import UPRIGHT
 from predictor.media.photographs.photograph import Photograph
 from predictor.media.photographs.raster import (
     deep_canvas,
-    deep_encoded,
     picture_of,
     raster_canvas,
 )
 from predictor.media.photographs.tiff import TiffFile, UnusualTiff
 
 _LOSSY_QUALITY = 90
+_JPEG_2000_START = b"\xff\x4f\xff\x51"
+"""Of a stream of it, whose first segment says sizes and depths: ISO 15444-1, A.4.1 and A.5.1."""
 
 
 @dataclass(frozen=True)
@@ -72,15 +76,19 @@ def open_other(data: bytes, header: Header, name: str, quality: int | None) -> P
         options["quality"] = quality or _LOSSY_QUALITY
         kind = header.format.upper()
         notes.append(f"{kind} is encoded again as a whole, with quality {options['quality']}")
-        if (bits := _depth(data)) > 8:
-            notes.append(f"{bits} bits a channel are written with 8")
+    bits = stored_depth(data, header)
+    if bits > canvas.bit_depth:
+        notes.append(f"{bits} bits a channel are written with {canvas.bit_depth}")
 
     def encoded() -> bytes:
         if canvas.bit_depth == 16 and header.format == "ppm":
-            return deep_encoded(canvas, ".ppm")
-        return written_by_pillow(picture_of(canvas), header.format.upper(), options)
+            return _deep_ppm(canvas.samples, _netpbm_most(data))
+        written = written_by_pillow(picture_of(canvas), header.format.upper(), options)
+        return (
+            _bmp_with_opacity(written) if header.format == "bmp" and canvas.has_alpha else written
+        )
 
-    keeps = "nothing" if writer.is_lossy else "samples"
+    keeps = "nothing" if writer.is_lossy or bits > canvas.bit_depth else "samples"
     return Photograph(header.format, (canvas,), keeps, encoded, tuple(notes), data)  # type: ignore[arg-type] # one of the literal's
 
 
@@ -97,7 +105,10 @@ def decoded_canvas(data: bytes, header: Header, name: str) -> tuple[RasterCanvas
     # Pillow and OpenCV turn a TIFF picture while they decode it, and no other.
     orientation = UPRIGHT if header.format == "tiff" else header.orientation
     if _is_deep_colour(data, header):
-        return deep_canvas(data, orientation, name), said
+        canvas = deep_canvas(data, orientation, name)
+        if header.format == "ppm":
+            canvas = replace(canvas, samples=of_full_range(canvas.samples, data))
+        return canvas, said
     return raster_canvas(header.picture, orientation, name), said
 
 
@@ -118,8 +129,39 @@ def _netpbm_most(data: bytes) -> int:
     return int(words[3]) if len(words) > 3 and words[3].isdigit() else 255
 
 
-def _depth(data: bytes) -> int:
-    """Return the bits of a channel that a HEIF or AVIF file says; 8 if it does not."""
+def of_full_range(samples: Stored, data: bytes) -> Stored:
+    """Return `samples` of the PPM file `data`, which end at the level that it says, in 16 bits."""
+    most = _netpbm_most(data)
+    return ((samples.clip(0, most).astype(np.uint32) * 65535 + most // 2) // most).astype(np.uint16)
+
+
+def _deep_ppm(samples: Stored, most: int) -> bytes:
+    height, width = samples.shape[:2]
+    stored = (samples.astype(np.uint32) * most + 32767) // 65535
+    return b"P6\n%d %d\n%d\n" % (width, height, most) + stored.astype(">u2").tobytes()
+
+
+def _bmp_with_opacity(data: bytes) -> bytes:
+    """Return a BMP of four bytes a pixel, as Pillow writes it, with a header that names opacity.
+
+    The header is that of version 4, which has a mask for each of red, green, blue and opacity.
+    """
+    size, resolution = data[18:30], data[34:54]
+    masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    header = struct.pack("<I", 108) + size + struct.pack("<I", 3) + resolution + masks + b"BGRs"
+    header = header.ljust(108, b"\0")
+    pixels, start = data[54:], 14 + len(header)
+    return b"BM" + struct.pack("<3I", start + len(pixels), 0, start) + header + pixels
+
+
+def stored_depth(data: bytes, header: Header) -> int:
+    """Return the bits of a channel that a JPEG 2000, HEIF or AVIF file says; 8 if it does not."""
+    if header.format == "jpeg2000":
+        place = data.find(_JPEG_2000_START) + 42  # of three bytes for each component
+        count = int.from_bytes(data[place - 2 : place], "big")
+        return max(((bits & 0x7F) + 1 for bits in data[place : place + 3 * count : 3]), default=8)
+    if header.format not in ("heif", "avif"):
+        return 8
     place = data.find(b"pixi")
     return data[place + 9] if 0 <= place < len(data) - 9 and data[place + 8] else 8
 

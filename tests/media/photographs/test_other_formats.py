@@ -49,6 +49,24 @@ def only_the_hole_differs(data: bytes, written: bytes, box: Any = HOLE) -> bool:
     return bool(has_hole and not differs.any())
 
 
+def rgb_16(channels: int) -> PIL.Image.Image:
+    return PIL.Image.fromarray(smooth(channels, np.uint16))
+
+
+def deep_ppm(samples: Any, most: int) -> bytes:
+    height, width = samples.shape[:2]
+    return f"P6\n# {most}\n{width} {height}\n{most}\n".encode() + samples.astype(">u2").tobytes()
+
+
+def bmp_with_opacity() -> bytes:
+    pixels = smooth(4)
+    height, width = pixels.shape[:2]
+    masks = struct.pack("<4I", 0xFF, 0xFF00, 0xFF0000, 0xFF000000)
+    head = struct.pack("<IiiHHIIiiII", 108, width, height, 1, 32, 3, pixels.size, 0, 0, 0, 0)
+    start = struct.pack("<3I", 122 + pixels.size, 0, 122)
+    return b"BM" + start + head + masks + b"BGRs" + b"\0" * 48 + pixels[::-1].tobytes()
+
+
 LOSSLESS = {
     "BMP": lambda: by_pillow(rgb(), "BMP", dpi=(100, 100)),
     "BMP with opacity": lambda: by_pillow(rgb(4), "BMP"),
@@ -57,6 +75,9 @@ LOSSLESS = {
     "PPM": lambda: by_pillow(rgb(), "PPM"),
     "PGM": lambda: by_pillow(rgb(1), "PPM"),
     "PPM 16": lambda: cv2.imencode(".ppm", smooth(3, np.uint16))[1].tobytes(),
+    "PPM 10": lambda: deep_ppm(smooth(3, np.uint16) >> 6, 1023),
+    "BMP of version 4": lambda: bmp_with_opacity(),
+    "JPEG 2000 grey 16": lambda: by_pillow(rgb_16(1), "JPEG2000"),
     "GIF": lambda: by_pillow(rgb().quantize(40), "GIF", comment=b"hello"),
     "JPEG 2000": lambda: by_pillow(rgb(), "JPEG2000"),
     "WebP": lambda: by_pillow(rgb(), "WEBP", lossless=True, icc_profile=PROFILE, xmp=XMP),
@@ -73,6 +94,25 @@ def test_known_samples_are_identical(tmp_path: Path, kind: str) -> None:
     assert PIL.Image.open(io.BytesIO(written)).format == PIL.Image.open(io.BytesIO(data)).format
     assert PIL.Image.open(io.BytesIO(written)).mode == PIL.Image.open(io.BytesIO(data)).mode
     assert only_the_hole_differs(data, written)
+
+
+def test_a_ppm_of_fewer_bits_keeps_its_range(tmp_path: Path) -> None:
+    samples = np.arange(HEIGHT * WIDTH * 3).reshape(HEIGHT, WIDTH, 3) % 1024
+    data = deep_ppm(samples, 1023)
+    photograph = opened(tmp_path, data)
+    assert abs(float(photograph.canvases[0].pixels().max()) - 1) < 1e-6
+    assert photograph.encoded() == data.replace(b"# 1023\n", b"")
+    assert (paint(photograph, (1, 1, 1)).count(b"\x03\xff")) >= 3 * HOLE.height * HOLE.width
+    converted = decoded(opened(tmp_path, data, Saving("png")).encoded())[..., ::-1]
+    assert np.array_equal(converted, np.rint(samples * (65535 / 1023)))
+
+
+def test_deep_jpeg_2000_in_colour_says_that_it_becomes_8_bits(tmp_path: Path) -> None:
+    data = cv2.imencode(".jp2", smooth(3, np.uint16))[1].tobytes()
+    for saving in (Saving(), Saving("png")):
+        photograph = opened(tmp_path, data, saving)
+        assert photograph.notes[-1] == "16 bits a channel are written with 8"
+        assert photograph.keeps == "nothing"
 
 
 def test_a_gif_keeps_its_palette_comment_and_transparency(tmp_path: Path) -> None:

@@ -231,6 +231,15 @@ def test_a_tiff_of_16_bits_is_verified_in_every_format(
     assert result.verification.changed_pixels == 0
 
 
+@pytest.mark.parametrize("target", ["png", "tiff", "keep"])
+def test_a_ppm_of_10_bits_is_verified_in_every_format(tmp_path: Path, target: Any) -> None:
+    samples = (scene(3, np.uint16) >> 6).astype(">u2")
+    (tmp_path / "a.ppm").write_bytes(b"P6 130 90 1023\n" + samples.tobytes())
+    result = done(tmp_path / "a.ppm", output=tmp_path / "a.out", saving=Saving(target))
+    assert result.verification is not None
+    assert result.verification.changed_pixels == 0
+
+
 def test_a_negative_is_not_verified(tmp_path: Path) -> None:
     for name in ("minisblack", "miniswhite"):
         tifffile.imwrite(tmp_path / name, scene(1, np.uint16)[..., 0], photometric=name)
