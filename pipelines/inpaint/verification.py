@@ -15,6 +15,7 @@ from predictor.media.images import decoded_by_opencv
 from predictor.media.photographs.canvas import RasterCanvas
 from predictor.media.photographs.coefficients import BLOCK, Coefficients
 from predictor.media.photographs.formats import of_full_range
+from predictor.media.photographs.header import pillow_without_limit
 from predictor.media.photographs.orientation import UPRIGHT, as_stored, displayed
 from predictor.media.photographs.raster import eight_bits, picture_of
 from predictor.media.photographs.segments import parsed_jpeg
@@ -76,7 +77,7 @@ def _displayed(data: bytes, orientation: int, as_rgba: bool = False) -> Pixels:
     page = _tiff_page(data)
     if page is not None:
         return _rgba(picture_of(page), page.samples) if as_rgba else page.samples
-    with PIL.Image.open(io.BytesIO(data)) as picture:
+    with pillow_without_limit(), PIL.Image.open(io.BytesIO(data)) as picture:
         # YCbCr, in a TIFF file, becomes RGB.
         pixels = np.array(picture.convert("RGB") if picture.mode == "YCbCr" else picture)
         if picture.format in ("PNG", "TIFF", "PPM") and pixels.ndim == 3:

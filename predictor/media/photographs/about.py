@@ -7,7 +7,15 @@ from typing import Any
 import PIL.Image
 
 from predictor.media.photographs.header import Header
-from predictor.media.photographs.orientation import TAG
+
+_EXIF_NAME = b"Exif\0\0"
+_DIRECTORIES = frozenset({34665, 34853})
+_DESCRIPTIVE = _DIRECTORIES | {269, 270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432,
+                               40091, 40092, 40093, 40094, 40095}  # fmt: skip
+"""Tags of a TIFF file that say something about its picture, EXIF and place among them.
+
+The others are about how it is stored: its orientation too, since it is upright when decoded.
+"""
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,15 @@ class About:
         }
         return {name: there[name] for name in wanted if there[name]}
 
+    def within(self, most_bytes: int) -> tuple["About", list[str]]:
+        """Return the same without EXIF, XMP or comment of more than that, and the names of those.
+
+        A colour profile may be longer: it is written in parts.
+        """
+        texts = {"exif": "EXIF", "xmp": "XMP", "comment": "the comment"}
+        long = [key for key in texts if len(_bytes(getattr(self, key)) or b"") > most_bytes]
+        return replace(self, **dict.fromkeys(long)), [texts[key] for key in long]
+
     def without_profile(self) -> "About":
         """Return the same without a colour profile."""
         return replace(self, profile=None)
@@ -50,13 +67,15 @@ def about(header: Header) -> About:
 
 def _exif(picture: PIL.Image.Image) -> bytes | None:
     stored = _bytes(picture.info.get("exif"))
-    if stored is not None or picture.format != "TIFF":
-        return stored
-    # A TIFF file's own tags are its EXIF. Its picture is upright when it is decoded.
+    if stored is not None:  # some formats leave out the name that JPEG needs
+        return stored if stored.startswith(_EXIF_NAME) else _EXIF_NAME + stored
+    if picture.format != "TIFF":
+        return None
     try:
-        tags = picture.getexif()
-        tags.pop(TAG, None)
-        return tags.tobytes() or None
+        stored_tags, tags = picture.getexif(), PIL.Image.Exif()
+        for tag in _DESCRIPTIVE.intersection(stored_tags):
+            tags[tag] = stored_tags.get_ifd(tag) if tag in _DIRECTORIES else stored_tags[tag]
+        return tags.tobytes() if tags else None
     except (ValueError, TypeError, struct.error, KeyError):
         return None
 

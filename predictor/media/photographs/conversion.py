@@ -9,6 +9,7 @@ import numpy as np
 import PIL.Image
 import PIL.ImageCms
 
+from predictor.errors import OutputNotWritten
 from predictor.media.photographs.about import About
 from predictor.media.photographs.canvas import RasterCanvas
 from predictor.media.photographs.colour_models import (
@@ -38,6 +39,9 @@ _LOSSLESS_EFFORT = 75
 _HORIZONTAL = 2
 _NO_CMYK = ("png", "webp")
 _EIGHT_BITS = ("jpeg", "webp")
+_LONGEST_SIDE_PX = {"jpeg": 65_500, "webp": 16_383}
+_MOST_SAID_BYTES = 65_500
+"""In a segment of JPEG: 65533 with the name of what it says."""
 
 
 def open_converted(data: bytes, header: Header, name: str, saving: Saving) -> Photograph:
@@ -45,10 +49,17 @@ def open_converted(data: bytes, header: Header, name: str, saving: Saving) -> Ph
 
     Known colours keep their values in PNG, TIFF and, without a quality, WebP, as far as the format
     has that depth; what it does not have is said in the notes. A palette becomes RGB, so that a
-    hole can be filled with any colour. Raises `UnreadableImage` for a damaged file.
+    hole can be filled with any colour. Raises `UnreadableImage` for a damaged file, and
+    `OutputNotWritten` for a picture too large for the format.
     """
-    canvas, said = decoded_canvas(data, header, name)
     target, notes = saving.format, [f"written as {saving.format.upper()}"]
+    height, width = header.size
+    if max(header.size) > _LONGEST_SIDE_PX.get(target, max(header.size)):
+        raise OutputNotWritten(
+            f"{name} is {width}x{height}, and {target.upper()} has sides of at most "
+            f"{_LONGEST_SIDE_PX[target]}; --format png or tiff has room"
+        )
+    canvas, said = decoded_canvas(data, header, name)
     is_lossy = target == "jpeg" or (target == "webp" and saving.quality is not None)
     canvas = _without_numbers(canvas)
     bits = stored_depth(data, header)
@@ -65,8 +76,11 @@ def open_converted(data: bytes, header: Header, name: str, saving: Saving) -> Ph
         canvas, is_lossy = _with_eight_bits(canvas), True
     if target != "png" and isinstance(canvas.model, BlackAndWhite):
         canvas = _as_grey(canvas)
-    if target == "jpeg" and canvas.has_alpha:
-        notes.append("JPEG has no transparency: white takes its place")
+    if target == "jpeg":
+        if canvas.has_alpha:
+            notes.append("JPEG has no transparency: white takes its place")
+        said, too_long = said.within(_MOST_SAID_BYTES)
+        notes += [f"{what} is left out: JPEG has room for 64 kB of it" for what in too_long]
     if target == "tiff" and said.exif is not None:
         notes.append("EXIF is left out")
     keeps: Keeps = "nothing" if is_lossy else "samples"

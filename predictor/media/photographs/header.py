@@ -1,8 +1,10 @@
 """What a file says it is, before its pixels are decoded: format, size, orientation, frames."""
 
+import contextlib
 import io
 import threading
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,26 +97,35 @@ def _frames(picture: PIL.Image.Image, path: Path) -> int:
 def decoded(picture: PIL.Image.Image, name: str) -> None:
     """Decode `picture`. Raises `UnreadableImage` if it is damaged or cut off."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with pillow_without_limit():  # which it also holds TIFF files to when it decodes them
             picture.load()
     except DAMAGED as error:
         raise UnreadableImage(f"{name} is not a whole picture: {error}") from error
 
 
-def _opened(data: bytes, path: Path) -> PIL.Image.Image:
-    # Pillow's own limit is one for the whole process, and names no remedy.
+@contextlib.contextmanager
+def pillow_without_limit() -> Iterator[None]:
+    """Let Pillow open and decode pictures of any size in this block, without warnings.
+
+    Its own limit is one for the whole process, and names no remedy.
+    """
     with _ONE_AT_A_TIME, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         limit, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None
         try:
-            return PIL.Image.open(io.BytesIO(data))
-        except PIL.UnidentifiedImageError as error:
-            raise UnreadableImage(f"{path} is not a picture that can be decoded") from error
-        except DAMAGED as error:
-            raise UnreadableImage(f"{path} is not a whole picture: {error}") from error
+            yield
         finally:
             PIL.Image.MAX_IMAGE_PIXELS = limit
+
+
+def _opened(data: bytes, path: Path) -> PIL.Image.Image:
+    try:
+        with pillow_without_limit():
+            return PIL.Image.open(io.BytesIO(data))
+    except PIL.UnidentifiedImageError as error:
+        raise UnreadableImage(f"{path} is not a picture that can be decoded") from error
+    except DAMAGED as error:
+        raise UnreadableImage(f"{path} is not a whole picture: {error}") from error
 
 
 def _require_decoder(data: bytes, path: Path) -> None:

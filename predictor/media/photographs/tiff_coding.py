@@ -13,6 +13,7 @@ import numpy as np
 import PIL.Image
 
 from predictor.media.photographs.colour_models import Stored
+from predictor.media.photographs.header import pillow_without_limit
 
 NONE, LZW, ZIP, OLD_ZIP, PACKBITS, LZMA, ZSTD = 1, 5, 8, 32946, 32773, 34925, 50000
 COMPRESSIONS = (NONE, LZW, ZIP, OLD_ZIP, PACKBITS, LZMA, ZSTD)
@@ -70,7 +71,8 @@ def encoded_strip(
     picture.save(
         stream, "TIFF", compression=_PILLOW_NAMES[compression], strip_size=len(content) + 1
     )
-    written: Any = PIL.Image.open(stream)
+    with pillow_without_limit():
+        written: Any = PIL.Image.open(stream)
     ((offset,), (length,)) = (written.tag_v2[tag] for tag in (273, 279))
     return stream.getvalue()[offset : offset + length]
 
@@ -85,9 +87,8 @@ def _decompressed(data: bytes, size: int, rows: int, compression: int) -> bytes:
             raise DamagedStrip(f"a strip cannot be decompressed ({error})") from error
     # Bytes are bytes: as a grey picture they go through the library whatever they mean.
     try:
-        with PIL.Image.open(
-            io.BytesIO(one_strip_file(data, (rows, size // rows), {259: compression}))
-        ) as picture:
+        file = one_strip_file(data, (rows, size // rows), {259: compression})
+        with pillow_without_limit(), PIL.Image.open(io.BytesIO(file)) as picture:
             return picture.tobytes()
     except (OSError, SyntaxError, ValueError) as error:
         raise DamagedStrip(f"a strip cannot be decompressed ({error})") from error

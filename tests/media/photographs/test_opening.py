@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from made_photographs import by_pillow, jpeg, png, smooth
+from made_photographs import HOLE, by_pillow, jpeg, paint, png, smooth
 
 from predictor.errors import UnreadableImage
 from predictor.media.photographs.opening import open_photograph
@@ -68,6 +68,19 @@ def test_the_limit_can_be_raised_above_pillows_own(tmp_path: Path) -> None:
     before = PIL.Image.MAX_IMAGE_PIXELS
     assert open_photograph(path, most_pixels=200_000_000).canvases[0].size == (14_000, 14_000)
     assert before == PIL.Image.MAX_IMAGE_PIXELS
+
+
+def test_strips_above_pillows_limit_are_read_and_coded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = by_pillow(PIL.Image.fromarray(smooth(3)), "TIFF", compression="tiff_lzw")
+    path = tmp_path / "a.tif"
+    path.write_bytes(data)
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 1000)
+    written = paint(open_photograph(path))
+    assert written != data
+    path.write_bytes(written)
+    assert open_photograph(path).canvases[0].pixels(HOLE).flatten(1).std(1).max() < 1e-6
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])

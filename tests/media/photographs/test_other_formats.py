@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import PIL.Image
 import PIL.ImageOps
+import PIL.TiffImagePlugin
 import pytest
 from made_photographs import (
     HEIGHT,
@@ -23,7 +24,7 @@ from made_photographs import (
     smooth,
 )
 
-from predictor.errors import UnreadableImage
+from predictor.errors import OutputNotWritten, UnreadableImage
 from predictor.media.photographs.opening import open_photograph
 from predictor.media.photographs.photograph import Photograph, Saving
 
@@ -305,6 +306,56 @@ class TestConversion:
             over.alpha_composite(PIL.Image.open(io.BytesIO(data)))
             error = np.abs(np.asarray(over.convert("RGB")).astype(int) - np.asarray(written))
             assert error.mean() < 4
+
+    def test_only_tags_that_say_something_leave_a_tiff(self, tmp_path: Path) -> None:
+        tags = PIL.TiffImagePlugin.ImageFileDirectory_v2()
+        tags[271], tags[270] = "Maker", "what is seen"
+        tags[34377], tags[37724] = b"8BIM" + b"\0" * 70_000, b"layers" * 20_000
+        tags.tagtype[34377], tags.tagtype[37724] = 1, 7
+        exif_tags = PIL.Image.Exif()
+        exif_tags.get_ifd(0x8769)[0x9003] = "2020:01:01 00:00:00"
+        tags[0x8769] = exif_tags.get_ifd(0x8769)
+        data = by_pillow(rgb(), "TIFF", tiffinfo=tags, icc_profile=PROFILE)
+        for target in ("jpeg", "webp", "png"):
+            photograph = opened(tmp_path, data, Saving(target))  # type: ignore[arg-type] # literals
+            assert not any("EXIF" in note for note in photograph.notes)
+            written = photograph.encoded()
+            assert b"layers" not in written
+            said = PIL.Image.open(io.BytesIO(written)).getexif()
+            assert set(said) == {270, 271, 0x8769}
+            assert (said[270], said[271]) == ("what is seen", "Maker")
+            assert said.get_ifd(0x8769)[0x9003] == "2020:01:01 00:00:00"
+
+    @pytest.mark.parametrize("source", ["WEBP", "AVIF", "PNG"])
+    def test_exif_reaches_jpeg_from_every_format(self, tmp_path: Path, source: str) -> None:
+        data = by_pillow(rgb(), source, exif=exif(6))
+        written = PIL.Image.open(
+            io.BytesIO(opened(tmp_path, data, Saving("jpeg")).encoded())
+        ).getexif()
+        assert written[0x010F] == "Maker"
+        assert written.get(0x0112) == PIL.Image.open(io.BytesIO(data)).getexif().get(0x0112)
+
+    def test_what_is_too_long_for_jpeg_is_left_out_with_a_note(self, tmp_path: Path) -> None:
+        long = PIL.Image.Exif()
+        long[0x9286], long[0x010E] = b"x" * 70_000, "short"
+        for option, name in (
+            ({"exif": long.tobytes()}, "EXIF"),
+            ({"xmp": b"<x:xmpmeta>" + b"x" * 65_510 + b"</x:xmpmeta>"}, "XMP"),
+        ):
+            data = by_pillow(rgb(), "WEBP", **{"exif": exif(6), "xmp": XMP} | option)
+            photograph = opened(tmp_path, data, Saving("jpeg"))
+            assert photograph.notes[-1] == f"{name} is left out: JPEG has room for 64 kB of it"
+            found = PIL.Image.open(io.BytesIO(photograph.encoded())).info
+            assert ("exif" in found, "xmp" in found) == (name != "EXIF", name != "XMP")
+
+    def test_a_side_that_the_format_does_not_have_is_refused_at_once(self, tmp_path: Path) -> None:
+        data = by_pillow(PIL.Image.new("L", (16_384, 2)), "PNG")
+        message = "16384x2, and WEBP has sides of at most 16383; --format png or tiff has room"
+        with pytest.raises(OutputNotWritten, match=message):
+            opened(tmp_path, data, Saving("webp"))
+        assert opened(tmp_path, data, Saving("jpeg")).encoded()
+        data = by_pillow(PIL.Image.new("L", (16_383, 2)), "PNG")
+        assert opened(tmp_path, data, Saving("webp")).encoded()
 
     def test_inks_become_srgb_by_their_profile(self, tmp_path: Path) -> None:
         photograph = opened(tmp_path, jpeg("CMYK"), Saving("png"))

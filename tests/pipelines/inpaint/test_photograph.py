@@ -240,6 +240,16 @@ def test_a_ppm_of_10_bits_is_verified_in_every_format(tmp_path: Path, target: An
     assert result.verification.changed_pixels == 0
 
 
+def test_pictures_above_pillows_limit_are_verified(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = saved(tmp_path / "a.png")
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 1000)
+    result = done(source, output=tmp_path / "a.tif", saving=Saving("tiff"))
+    assert result.verification is not None
+    assert result.verification.changed_pixels == 0
+
+
 def test_a_negative_is_not_verified(tmp_path: Path) -> None:
     for name in ("minisblack", "miniswhite"):
         tifffile.imwrite(tmp_path / name, scene(1, np.uint16)[..., 0], photometric=name)
