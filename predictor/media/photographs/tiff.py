@@ -38,6 +38,7 @@ _LONG = 4
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _INKS = 0, 1, 2, 3, 5
 _MULTIPLIED, _NOT_MULTIPLIED = 1, 2
 """Kinds of further samples that are opacity: colours are multiplied by it, or not."""
+_LAYERS = 37724
 _DNG_VERSION = 50706
 
 
@@ -47,11 +48,15 @@ class UnusualTiff(Exception):
 
 @dataclass(frozen=True)
 class _Entry:
-    """One tag: where its entry lies in the file, and its values."""
+    """One tag: where its entry lies in the file, and of what kind, how many and where its values.
+
+    They are unpacked only when they are asked for: some tags hold layers of hundreds of megabytes.
+    """
 
     place: int
     kind: int
-    values: tuple[int, ...]
+    count: int
+    values_place: int
 
 
 class TiffFile:
@@ -89,13 +94,20 @@ class TiffFile:
         layout, room = ("HHQ", 8) if self.is_big else ("HHI", 4)
         tag, kind, count = struct.unpack_from(f"{self.order}{layout}", self.data, place)
         if kind not in _TYPES:  # fractions, floats: nothing that is needed here
-            return tag, _Entry(place, kind, ())
+            return tag, _Entry(place, kind, 0, place)
         values = place + struct.calcsize(f"={layout}")
-        form = f"{self.order}{count}{_TYPES[kind]}"
-        if struct.calcsize(form) > room:
+        size = count * struct.calcsize(_TYPES[kind])
+        if size > room:
             word = "Q" if self.is_big else "I"
             (values,) = struct.unpack_from(f"{self.order}{word}", self.data, values)
-        return tag, _Entry(place, kind, struct.unpack_from(form, self.data, values))
+        if values + size > len(self.data):
+            raise UnreadableImage(f"{self.name} is not a whole picture: it was cut off")
+        return tag, _Entry(place, kind, count, values)
+
+    def values(self, entry: _Entry) -> tuple[int, ...]:
+        """Return the values of `entry`; none of fractions and floats."""
+        form = f"{self.order}{entry.count}{_TYPES.get(entry.kind, 'B')}"
+        return struct.unpack_from(form, self.data, entry.values_place)
 
 
 class TiffPage:
@@ -119,6 +131,11 @@ class TiffPage:
     def is_raw(self) -> bool:
         """Whether it is of a camera's raw file."""
         return _DNG_VERSION in self.entries
+
+    @property
+    def has_layers(self) -> bool:
+        """Whether it holds the layers that an editor made it from."""
+        return _LAYERS in self.entries
 
     @cached_property
     def dtype(self) -> np.dtype[np.generic]:
@@ -268,11 +285,11 @@ class TiffPage:
     def _length_tag(self) -> int:
         return 325 if 325 in self.entries else 279
 
-    @property
+    @cached_property
     def _offsets(self) -> tuple[int, ...]:
         return self._all(self._place_tag, ())
 
-    @property
+    @cached_property
     def _lengths(self) -> tuple[int, ...]:
         return self._all(self._length_tag, ())
 
@@ -281,7 +298,7 @@ class TiffPage:
         return values[0] if values else otherwise
 
     def _all(self, tag: int, otherwise: tuple[int, ...]) -> tuple[int, ...]:
-        return self.entries[tag].values if tag in self.entries else otherwise
+        return self.file.values(self.entries[tag]) if tag in self.entries else otherwise
 
     def _replace(self, target: bytearray, tag: int, values: Sequence[int]) -> None:
         """Write new values of a tag over the old ones; where they are too wide, at the end."""

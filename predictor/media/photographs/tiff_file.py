@@ -39,6 +39,8 @@ def open_tiff(data: bytes, header: Header, name: str) -> Photograph:
         )
     if len(full) < len(file.pages):
         notes.append("its smaller copies are kept and may still show what was there")
+    if any(page.has_layers for page in file.pages):
+        notes.append("its layers are kept and may still show what was there")
     try:
         canvases = [page.canvas() for page in chosen]
     except UnusualTiff as unusual:
@@ -46,7 +48,7 @@ def open_tiff(data: bytes, header: Header, name: str) -> Photograph:
             raise UnreadableImage(
                 f"{name} has several pages and {unusual}, which is not written here"
             ) from unusual
-        return _written_whole(data, header, name, str(unusual))
+        return _written_whole(data, header, name, str(unusual), notes)
 
     def encoded() -> bytes:
         target = bytearray(data)
@@ -57,11 +59,13 @@ def open_tiff(data: bytes, header: Header, name: str) -> Photograph:
     return Photograph("tiff", tuple(canvases), "samples", encoded, tuple(notes), data)
 
 
-def _written_whole(data: bytes, header: Header, name: str, reason: str) -> Photograph:
+def _written_whole(
+    data: bytes, header: Header, name: str, reason: str, notes: list[str]
+) -> Photograph:
     canvas, _ = decoded_canvas(data, header, name)
     picture: Any = header.picture
     compression = picture.info.get("compression", "raw")
-    notes = [f"written as a whole, since it has {reason}"]
+    notes = [*notes, f"written as a whole, since it has {reason}"]
     if compression not in _LOSSLESS:
         notes.append(f"its {compression} compression, which loses, becomes ZIP, which does not")
         compression = "tiff_adobe_deflate"

@@ -1,5 +1,6 @@
 import io
 import struct
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import cv2
 import numpy as np
 import PIL.Image
 import PIL.ImageOps
+import PIL.TiffImagePlugin
 import pytest
 import tifffile
 from made_photographs import (
@@ -25,6 +27,7 @@ from made_photographs import (
 from predictor.errors import UnreadableImage
 from predictor.media.photographs.opening import open_photograph
 from predictor.media.photographs.photograph import Photograph, Saving
+from predictor.media.photographs.tiff import TiffFile
 
 KINDS: dict[str, dict[str, Any]] = {
     "grey": {"channels": 1},
@@ -322,3 +325,32 @@ def tiff_of_one_page(orientation: int) -> bytes:
     return written_by_tifffile(
         smooth(3), photometric="rgb", extratags=[(274, 3, 1, orientation, True)]
     )
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "jpeg"])
+def test_layers_are_kept_with_a_note_and_not_unpacked(tmp_path: Path, compression: str) -> None:
+    layers = PIL.TiffImagePlugin.ImageFileDirectory_v2()
+    layers[37724] = b"Adobe Photoshop Document Data Block\0" + bytes(4_000_000)
+    layers.tagtype[37724] = 7
+    picture = PIL.Image.fromarray(smooth(3))
+    data = by_pillow(picture, "TIFF", compression=compression, tiffinfo=layers)
+    tracemalloc.start()
+    try:
+        TiffFile(data, "a.tif").pages[0].size  # noqa: B018 - its tags are read
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+    photograph = opened(tmp_path, data)
+    assert "its layers are kept and may still show what was there" in photograph.notes
+    assert layers[37724] in paint(photograph)
+    plain = opened(tmp_path, by_pillow(picture, "TIFF", compression=compression))
+    assert not any("layers" in note for note in plain.notes)
+
+
+def test_a_tag_whose_values_are_cut_off_is_refused(tmp_path: Path) -> None:
+    data = by_pillow(PIL.Image.fromarray(smooth(3)), "TIFF", tiffinfo={65000: "private " * 9})
+    entry = struct.pack("<HHI", 65000, 2, 73)
+    place = data.index(entry) + len(entry)
+    damaged = data[:place] + struct.pack("<I", len(data) - 72) + data[place + 4 :]
+    with pytest.raises(UnreadableImage, match=r"a\.tif is not a whole picture: it was cut off"):
+        TiffFile(damaged, "a.tif")
