@@ -82,7 +82,8 @@ def _displayed(data: bytes, orientation: int, as_rgba: bool = False) -> Pixels:
         pixels = np.array(picture.convert("RGB") if picture.mode == "YCbCr" else picture)
         if picture.format in ("PNG", "TIFF", "PPM") and pixels.ndim == 3:
             pixels = _with_16_bits(data, pixels)
-        pixels = _rgba(picture, pixels) if as_rgba else np.atleast_3d(pixels)
+        pixels = np.atleast_3d(pixels)
+        pixels = _rgba(picture, pixels) if as_rgba else pixels
         is_turned = picture.format == "TIFF"  # while it is decoded, by Pillow and by OpenCV
     return pixels if is_turned else displayed(pixels, orientation)
 
@@ -108,9 +109,16 @@ def _with_16_bits(data: bytes, pixels: Pixels) -> Pixels:
 
 
 def _rgba(picture: PIL.Image.Image, pixels: Pixels) -> Pixels:
-    if pixels.dtype == np.uint16 and picture.mode != "CMYK":  # which Pillow would clip or cut
-        picture = PIL.Image.fromarray(eight_bits(pixels.squeeze()))
-    return np.array(picture.convert("RGBA"))
+    if pixels.dtype != np.uint16 or picture.mode == "CMYK":
+        return np.array(picture.convert("RGBA"))
+    # Pillow would clip or cut these, and forget the grey that stands for transparency.
+    shown = eight_bits(pixels)
+    shown = shown[..., 0] if shown.shape[2] == 1 else shown
+    rgba = np.array(PIL.Image.fromarray(shown).convert("RGBA"))
+    key = picture.info.get("transparency")
+    if isinstance(key, int):
+        rgba[(pixels == key).all(axis=2), 3] = 0
+    return rgba
 
 
 def _blocks(source: bytes, written: bytes, is_hole: Mask) -> tuple[int, int] | None:

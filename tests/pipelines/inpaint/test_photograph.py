@@ -250,6 +250,15 @@ def test_pictures_above_pillows_limit_are_verified(
     assert result.verification.changed_pixels == 0
 
 
+def test_a_grey_of_16_bits_that_stands_for_transparency_is_verified(tmp_path: Path) -> None:
+    pixels = scene(1, np.uint16)[..., 0]
+    source = saved(tmp_path / "a.png", pixels, transparency=int(pixels[3, 5]))
+    result = done(source, output=tmp_path / "a.tif", saving=Saving("tiff"))
+    assert result.verification is not None
+    assert result.verification.changed_pixels == 0
+    assert tifffile.imread(result.output)[3, 5].tolist() == [pixels[3, 5], 0]
+
+
 def test_a_negative_is_not_verified(tmp_path: Path) -> None:
     for name in ("minisblack", "miniswhite"):
         tifffile.imwrite(tmp_path / name, scene(1, np.uint16)[..., 0], photometric=name)
