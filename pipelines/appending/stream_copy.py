@@ -12,7 +12,13 @@ from av.error import ArgumentError, FFmpegError, InvalidDataError
 from av.stream import Disposition, Stream
 
 from predictor.errors import OutputNotWritten
-from predictor.media.codecs import container_for, encoder_for, pixel_format_for, usual_codec
+from predictor.media.codecs import (
+    container_for,
+    encoder_for,
+    muxer_options,
+    pixel_format_for,
+    usual_codec,
+)
 from predictor.media.opening import opened, read_packets, video_stream
 
 if TYPE_CHECKING:
@@ -32,7 +38,8 @@ def created(destination: Path) -> OutputContainer:
 
     Raises `UnsupportedCodec` for a suffix that names none.
     """
-    return av.open(f"file:{destination}", "w", format=container_for(destination))
+    muxer, options = container_for(destination), muxer_options(destination)
+    return av.open(f"file:{destination}", "w", format=muxer, options=options)
 
 
 def is_same_container(source: InputContainer, output: OutputContainer) -> bool:

@@ -215,6 +215,16 @@ def container_for(path: Path) -> str:
     return CONTAINERS[suffix]
 
 
+def muxer_options(path: Path) -> dict[str, str]:
+    """Return what the muxer is told for the suffix of `path`; ``.partial`` is ignored.
+
+    Blu-ray discs and camcorders have MPEG-TS of a kind of its own, which alone holds their LPCM.
+    FFmpeg knows it by how the name ends, which an unfinished file's does not.
+    """
+    suffix = Path(str(path).removesuffix(".partial")).suffix.lower()
+    return {"mpegts_m2ts_mode": "1"} if suffix in (".m2ts", ".mts") else {}
+
+
 def usual_codec(container: str) -> str:
     """Return the codec that `container` is written with when its source names none."""
     return _USUAL_CODECS.get(container, "h264")

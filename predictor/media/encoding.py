@@ -28,6 +28,7 @@ from predictor.media.codecs import (
     container_for,
     encoder_for,
     joined_options,
+    muxer_options,
     pixel_format_for,
     readable_tags,
     usual_codec,
@@ -129,7 +130,7 @@ class VideoWriter:
         if not path.parent.is_dir():  # the library opens the file only with the first picture
             raise OutputNotWritten(f"{path} was not written: there is no folder {path.parent}")
         with self._refusals():
-            self.output = av.open(f"file:{path}", "w", format=muxer)
+            self.output = av.open(f"file:{path}", "w", format=muxer, options=muxer_options(path))
         try:
             self._stream = self._new_stream(encoder, like, muxer, options)
         except PredictorError:

@@ -29,6 +29,29 @@ def test_packets_times_and_contents_stay(tmp_path: Path, suffix: str) -> None:
         assert packets(output, kind) == packets(source, kind)
 
 
+@pytest.mark.parametrize("is_encoded", [False, True])
+def test_lpcm_of_blu_rays_stays_in_a_file_that_is_still_unfinished(
+    tmp_path: Path, is_encoded: bool
+) -> None:
+    """FFmpeg takes MPEG-TS for that of Blu-ray discs by the end of its name alone."""
+    source = make_clip(tmp_path / "in.m2ts", audio="pcm_bluray")
+    unfinished, output = tmp_path / "out.M2TS.partial", tmp_path / "out.m2ts"
+    if is_encoded:
+        info = probe(source)
+        with VideoWriter(unfinished, info, info.size) as writer:
+            with OtherStreams(source, writer.output) as others:
+                for number in range(5):
+                    writer.write(image(number), info.start_time + Fraction(number, 25))
+                others.write_due(None)
+            assert others.dropped == []
+    else:
+        assert copied(source, unfinished) == []
+    unfinished.rename(output)
+    with av.open(output) as container:
+        assert [stream.type for stream in container.streams] == ["video", "audio"]
+    assert packets(output, "audio") == packets(source, "audio")
+
+
 def test_the_average_rate_of_uneven_frames_stays(tmp_path: Path) -> None:
     """Matroska stores it; FFmpeg would guess the rate of its clock, 1000."""
     source, output = tmp_path / "in.mkv", tmp_path / "out.mkv"
