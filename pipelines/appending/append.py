@@ -12,10 +12,10 @@ from av.container import InputContainer, OutputContainer
 from av.error import ArgumentError, InvalidDataError
 from torch import Tensor
 
+from pipelines.appending.joins import AnyPacket
 from pipelines.appending.reencoding import Reencoding
 from pipelines.appending.seam import Seam, found_seam, frames_again, hdr_at, seam_fault
 from pipelines.appending.stream_copy import (
-    AnyPacket,
     StreamCopy,
     created,
     demuxed,

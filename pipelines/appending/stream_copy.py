@@ -4,13 +4,14 @@ import io
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Self
 
 import av
 from av.container import InputContainer, OutputContainer
 from av.error import ArgumentError, FFmpegError, InvalidDataError
 from av.stream import Disposition, Stream
 
+from pipelines.appending.joins import AnyPacket, ContinuedPackets
 from predictor.errors import OutputNotWritten
 from predictor.media.codecs import (
     container_for,
@@ -23,8 +24,6 @@ from predictor.media.opening import opened, read_packets, video_stream
 
 if TYPE_CHECKING:
     from av.container.core import Chapter  # described in the stubs only
-
-AnyPacket: TypeAlias = "av.Packet[Stream]"  # the class takes no parameter at run time
 
 _WITH_PICTURES = {"mp4", "mov"}
 """Containers that take a cover picture as a stream of its own."""
@@ -208,8 +207,8 @@ class OtherStreams:
     """All of a source but its video, copied beside pictures that are being encoded.
 
     Make it before the first picture is written to `output`; write what is due as the pictures go
-    on, and all after the last, before `output` is closed. The pictures' times must be the
-    source's. What begins at `until` s or later is dropped. A context manager.
+    on, and all after the last, before `output` is closed. The pictures' times must be those of
+    `VideoReader`. What begins at `until` s or later is dropped. A context manager.
     """
 
     def __init__(
@@ -220,7 +219,9 @@ class OtherStreams:
         replaced = video_stream(self._container, source)
         self._copy = StreamCopy(self._container, output, [replaced], until)
         streams = [self._container.streams[index] for index in self._copy.sources]
-        self._packets = demuxed(self._container, streams) if streams else iter(())
+        packets = demuxed(self._container, [replaced, *streams]) if streams else iter(())
+        self._continued = ContinuedPackets(packets, replaced)
+        self._packets = iter(self._continued)
         self._next = next(self._packets, None)
 
     def __enter__(self) -> Self:
@@ -232,7 +233,10 @@ class OtherStreams:
     @property
     def dropped(self) -> list[str]:
         """What is missing in the output, in words."""
-        return self._copy.dropped
+        overlapping = sorted(self._continued.overlapping)
+        return self._copy.dropped + [
+            f"{kind} where joined recordings overlap" for kind in overlapping
+        ]
 
     def write_due(self, time: Fraction | None) -> None:
         """Write the packets that come before `time` s, or all that remain.

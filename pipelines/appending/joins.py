@@ -1,0 +1,110 @@
+"""Recordings joined byte by byte, of which each begins its clock anew, as one timeline."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+import av
+
+AnyPacket: TypeAlias = "av.Packet[Any]"  # the class takes no parameter at run time
+
+_MOST_WAITING = 1000  # packets: some seconds of sound, more than streams lie apart in a file
+
+
+@dataclass
+class _Track:
+    """How far one stream is, in its own ticks; it has followed the pictures over `joins` joins."""
+
+    read: int | None = None
+    passed: int | None = None
+    joins: int = 0
+    move: Fraction = Fraction(0)
+
+
+class ContinuedPackets:
+    """The `packets` of a file but those of `video`, on the timeline that its reader makes.
+
+    Where pictures begin their clock anew, `VideoReader` lets them follow a step behind the last.
+    Packets of the other streams are moved with them, in place, so that sound stays with its
+    pictures; what would then lie before what was passed on is left out, and `overlapping` has its
+    kind. Where a stream begins anew without the pictures, it follows itself. `packets` are in the
+    order of the file, with decoding times. Iterate once.
+    """
+
+    def __init__(self, packets: Iterable[AnyPacket], video: av.VideoStream) -> None:
+        self.overlapping: set[str] = set()
+        self._packets = packets
+        self._video = video.index
+        self._step = 1 / Fraction(video.average_rate or video.guessed_rate or 25)
+        self._tracks: defaultdict[int, _Track] = defaultdict(_Track)
+        self._joins = 0
+        self._move = Fraction(0)
+        self._end: Fraction | None = None
+        self._awaits_key = False
+
+    def __iter__(self) -> Iterator[AnyPacket]:
+        waiting: list[AnyPacket] = []  # the pictures of their recording have not begun yet
+        for packet in self._packets:
+            index, dts = packet.stream.index, packet.dts or 0
+            track = self._tracks[index]
+            begins_anew = track.read is not None and dts < track.read
+            track.read = dts
+            if index == self._video:
+                joins = self._joins
+                self._follow(packet, begins_anew)
+                if self._joins == joins:
+                    continue
+            elif any(other.stream.index == index for other in waiting) or (
+                begins_anew and track.joins == self._joins
+            ):
+                waiting.append(packet)
+                if len(waiting) < _MOST_WAITING:
+                    continue
+            else:
+                yield from self._passed(packet, begins_anew)
+                continue
+            yield from self._released(waiting)
+            waiting = []
+        yield from self._released(waiting)
+
+    def _follow(self, packet: AnyPacket, begins_anew: bool) -> None:
+        """Take note of a picture; a join is where the next that decodes alone falls back."""
+        ticks = packet.pts if packet.pts is not None else packet.dts
+        time = (ticks or 0) * Fraction(packet.time_base or 0)
+        self._awaits_key = self._awaits_key or begins_anew
+        if self._awaits_key:
+            if not packet.is_keyframe:
+                return
+            self._awaits_key = False
+            if self._end is not None and time + self._move <= self._end:
+                self._move = self._end + self._step - time
+                self._joins += 1
+        time += self._move
+        self._end = time if self._end is None else max(self._end, time)
+
+    def _released(self, packets: list[AnyPacket]) -> Iterator[AnyPacket]:
+        begun: set[int] = set()
+        for packet in packets:
+            yield from self._passed(packet, packet.stream.index not in begun)
+            begun.add(packet.stream.index)
+
+    def _passed(self, packet: AnyPacket, begins_anew: bool) -> Iterator[AnyPacket]:
+        """Yield `packet`, moved with its recording, unless it overlaps the one before."""
+        track, clock = self._tracks[packet.stream.index], Fraction(packet.time_base or 1)
+        if begins_anew and track.joins < self._joins:
+            track.joins, track.move = self._joins, self._move
+        elif begins_anew and track.passed is not None:
+            follows = track.passed + max(1, packet.duration or 0)
+            track.move = (follows - (packet.dts or 0)) * clock
+        ticks = round(track.move / clock)
+        dts = (packet.dts or 0) + ticks
+        if track.move and track.passed is not None and dts <= track.passed:
+            self.overlapping.add(packet.stream.type)
+            return
+        track.passed = dts
+        packet.dts = dts
+        if packet.pts is not None:
+            packet.pts += ticks
+        yield packet
