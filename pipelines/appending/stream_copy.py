@@ -117,7 +117,8 @@ class StreamCopy:
     """The streams of `source` in `output`, with metadata, chapters, languages and fonts.
 
     Make it before anything is written to `output`; streams in `without` are left out. What begins
-    at `until` s or later is dropped. `dropped` says in words what the output does not have.
+    at `until` s or later is dropped. `dropped` says in words what the output does not have,
+    `keeps_ids` whether its streams have the numbers of the source's (MPEG-TS: the PIDs).
     """
 
     def __init__(
@@ -134,6 +135,7 @@ class StreamCopy:
         self._dropped: list[str] = []
         skipped = {stream.index for stream in without}
         self._is_same = is_same_container(source, output)
+        self.keeps_ids = self._is_same and output.format.name == "mpegts"
         has_chapters = bool(source.chapters())
         for stream in source.streams:
             if stream.index in skipped:
@@ -195,7 +197,7 @@ class StreamCopy:
             if not key.upper().startswith(_STALE_TAGS)
         )
         copy.disposition = stream.disposition
-        if muxer == "mpegts":
+        if self.keeps_ids:
             copy.id = stream.id
         if isinstance(copy, av.VideoStream) and isinstance(stream, av.VideoStream):
             copy.codec_context.framerate = stream.average_rate or Fraction(0)
@@ -218,6 +220,8 @@ class OtherStreams:
         self._container = opened(source)
         replaced = video_stream(self._container, source)
         self._copy = StreamCopy(self._container, output, [replaced], until)
+        if self._copy.keeps_ids:  # else the muxer may choose one that another stream keeps
+            output.streams.video[0].id = replaced.id
         streams = [self._container.streams[index] for index in self._copy.sources]
         packets = demuxed(self._container, [replaced, *streams]) if streams else iter(())
         self._continued = ContinuedPackets(packets, replaced)

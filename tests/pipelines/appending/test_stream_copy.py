@@ -29,6 +29,30 @@ def test_packets_times_and_contents_stay(tmp_path: Path, suffix: str) -> None:
         assert packets(output, kind) == packets(source, kind)
 
 
+def test_an_encoded_video_has_the_number_of_the_one_it_replaces(tmp_path: Path) -> None:
+    """The muxer would choose 0x100, which the sound of some recorders has."""
+    clip, source, output = (tmp_path / name for name in ("clip.ts", "in.ts", "out.ts"))
+    make_clip(clip, audio="aac")
+    numbers = {"audio": 0x100, "video": 0x101}
+    with av.open(clip) as container, created(source) as made:
+        copy = StreamCopy(container, made)
+        for stream in made.streams:
+            stream.id = numbers[stream.type]
+        for packet in demuxed(container, [container.streams[index] for index in copy.sources]):
+            copy.write(packet)
+    info = probe(source)
+    with (
+        VideoWriter(output, info, info.size) as writer,
+        OtherStreams(source, writer.output) as others,
+    ):
+        for number in range(5):
+            writer.write(image(number), info.start_time + Fraction(number, 25))
+        others.write_due(None)
+    with av.open(output) as container:
+        assert {stream.type: stream.id for stream in container.streams} == numbers
+    assert packets(output, "audio") == packets(source, "audio")
+
+
 @pytest.mark.parametrize("is_encoded", [False, True])
 def test_lpcm_of_blu_rays_stays_in_a_file_that_is_still_unfinished(
     tmp_path: Path, is_encoded: bool
