@@ -17,6 +17,7 @@ from pipelines.appending.reencoding import Reencoding
 from pipelines.appending.seam import Seam, found_seam, frames_again, hdr_at, seam_fault
 from pipelines.appending.stream_copy import (
     StreamCopy,
+    clock_start,
     created,
     demuxed,
     is_same_container,
@@ -46,6 +47,8 @@ class AppendReport:
     dropped: tuple[str, ...]
     truncated: str | None = None
     """What was wrong with a source that was decoded whole, in words."""
+    start: Fraction = Fraction(0)
+    """The time on the source's clock that is 0 in the output, in seconds."""
 
 
 def append_frames(
@@ -132,7 +135,8 @@ def _copied(
             seam = found_seam(info.path, begin - info.time_base)
         with created(destination) as output:
             _require_same_framing(container, output, info)
-            copy = StreamCopy(container, output, until=until)
+            start = clock_start(info, output)
+            copy = StreamCopy(container, output, until=until, start=start)
             if stream.index not in copy.sources:
                 raise NotCopyableError(f"{output.format.name} cannot store {info.codec}")
             video = copy.copy_of(stream)
@@ -143,10 +147,11 @@ def _copied(
             again = frames_again(info.path, seam, info.time_base)
             for tail_packet in _tail_packets(info, tail, again, predicted):
                 tail_packet.stream = video
-                tail_packet.dts = (tail_packet.pts or 0) - delay
+                tail_packet.pts = (tail_packet.pts or 0) - round(start / info.time_base)
+                tail_packet.dts = tail_packet.pts - delay
                 output.mux(tail_packet)
                 added += 1
-    fault = seam_fault(info.path, destination, seam, tail)
+    fault = seam_fault(info.path, destination, seam, tail, start)
     if fault is not None:
         predicted.put_back(_images(info, tail, skipped=len(seam.again)))
         raise NotCopyableError(f"a decode of the seam is not exact: {fault}")
@@ -156,13 +161,14 @@ def _copied(
         frames_kept=kept + len(seam.again),
         frames_added=added - len(seam.again),
         frames_encoded_again=len(seam.again),
-        dropped=(*copy.dropped, *_lost_hdr(info, destination, tail)),
+        dropped=(*copy.dropped, *_lost_hdr(info, destination, tail.begin - start)),
+        start=start,
     )
 
 
-def _lost_hdr(info: VideoInfo, destination: Path, tail: TailEncoder) -> Iterator[str]:
+def _lost_hdr(info: VideoInfo, destination: Path, begin: Fraction) -> Iterator[str]:
     """Yield what a player that begins with the tail does not learn, from it or from its header."""
-    if info.hdr is not None and hdr_at(destination, tail.begin) != info.hdr:
+    if info.hdr is not None and hdr_at(destination, begin) != info.hdr:
         yield f"{HDR_IN_WORDS} of the new frames"
 
 
@@ -277,4 +283,5 @@ def _encoded(
         frames_encoded_again=kept,
         dropped=video.dropped,
         truncated=truncated,
+        start=video.start,
     )

@@ -10,7 +10,7 @@ from typing import Self
 import av
 from torch import Tensor
 
-from pipelines.appending.stream_copy import OtherStreams
+from pipelines.appending.stream_copy import OtherStreams, clock_start
 from predictor.media.encoding import EncodingOptions, VideoWriter
 from predictor.media.hdr import HDR_IN_WORDS
 from predictor.media.info import VideoInfo
@@ -20,8 +20,9 @@ class Reencoding:
     """Writes `destination` like the source that `info` names; a context manager.
 
     Pictures are encoded as `options` say, by default as the source is, at a quality that looks
-    lossless; audio, subtitles, chapters and the like are copied, up to `until` s. `destination` is
-    to come from `atomic_output`. Raises as `VideoWriter` and `OtherStreams` do.
+    lossless; audio, subtitles, chapters and the like are copied, up to `until` s. All times are the
+    source's; in a container of another kind its time `start` becomes 0. `destination` is to come
+    from `atomic_output`. Raises as `VideoWriter` and `OtherStreams` do.
     """
 
     def __init__(
@@ -35,10 +36,11 @@ class Reencoding:
             self.writer = made.enter_context(
                 VideoWriter(destination, info, info.size, info.average_rate, options)
             )
+            self.start = clock_start(info, self.writer.output)
             self._others: OtherStreams | None = None
             if not info.path.is_dir():
                 self._others = made.enter_context(
-                    OtherStreams(info.path, self.writer.output, until)
+                    OtherStreams(info.path, self.writer.output, until, self.start)
                 )
             self._stack = made.pop_all()
 
@@ -74,4 +76,4 @@ class Reencoding:
         """Write a picture as `VideoWriter.write` does, and what comes before it."""
         if self._others is not None:
             self._others.write_due(time)
-        self.writer.write(image, time, duration, retouch)
+        self.writer.write(image, time - self.start, duration, retouch)

@@ -60,23 +60,26 @@ def found_seam(source: Path, cut: Fraction | None) -> Seam:
     raise NotCopyableError("no key frame lies before its end")
 
 
-def seam_fault(source: Path, output: Path, seam: Seam, tail: TailEncoder) -> str | None:
+def seam_fault(
+    source: Path, output: Path, seam: Seam, tail: TailEncoder, start: Fraction = Fraction(0)
+) -> str | None:
     """Return how a decode of `output` around the seam differs from what it should be, or None.
 
     It must be, picture by picture, the source's last group up to the seam, then the tail as it
-    decodes alone: equal samples, colour tags, times and count.
+    decodes alone: equal samples, colour tags, times (counted from `start` s) and count.
     """
-    begin = seam.group_pts * tail.time_base
+    begin = seam.group_pts * tail.time_base - start
     expected, found = _expected(source, seam, tail), _decoded_from(output, begin)
     try:
         for number, (ours, theirs) in enumerate(zip_longest(expected, found)):
             if ours is None or theirs is None:
                 return f"{'more' if ours is None else 'fewer'} frames decode ({number})"
             # Matroska and FLV round times to milliseconds.
-            if abs(ours[0] - theirs[0]) > max(_clock(ours[1]), _clock(theirs[1])) / 2:
-                return f"a frame at {float(ours[0]):.3f} s moved to {float(theirs[0]):.3f} s"
+            time = ours[0] - start
+            if abs(time - theirs[0]) > max(_clock(ours[1]), _clock(theirs[1])) / 2:
+                return f"a frame at {float(time):.3f} s moved to {float(theirs[0]):.3f} s"
             if not _is_equal(ours[1], theirs[1]):
-                return f"the frame at {float(ours[0]):.3f} s changed"
+                return f"the frame at {float(time):.3f} s changed"
     except FFmpegError as error:
         return f"a picture there does not decode ({error.strerror})"
     except ValueError as error:

@@ -1,6 +1,7 @@
 """Copy the streams of one container into another, packet by packet and unchanged."""
 
 import io
+import math
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +21,7 @@ from predictor.media.codecs import (
     pixel_format_for,
     usual_codec,
 )
+from predictor.media.info import VideoInfo
 from predictor.media.opening import opened, read_packets, video_stream
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 _WITH_PICTURES = {"mp4", "mov"}
 """Containers that take a cover picture as a stream of its own."""
+_WITH_EDIT_LISTS = {"mp4", "mov", "3gp"}
+"""Containers that hide what lies before 0; others have no such times."""
 _TRIAL_SIZE = (576, 720)  # every encoder takes it
 _STALE_TAGS = ("DURATION", "BPS", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES", "_STATISTICS_")
 """What matroska says about a stream's old content."""
@@ -44,6 +48,24 @@ def created(destination: Path) -> OutputContainer:
 def is_same_container(source: InputContainer, output: OutputContainer) -> bool:
     """Return whether both are of one kind, so that streams look the same in them."""
     return output.format.name in source.format.name.split(",")
+
+
+def clock_start(info: VideoInfo, output: OutputContainer) -> Fraction:
+    """Return the time on the clock of the source `info`, in s, that is to be 0 in `output`.
+
+    Broadcasts count from long before. In a container of another kind the first picture is at 0, or
+    later by whole pictures where sound comes earlier; in one of the same kind the clock stays.
+    """
+    if info.path.is_dir():
+        return Fraction(0)
+    with opened(info.path) as container:
+        if is_same_container(container, output):
+            return Fraction(0)
+        first = Fraction(container.start_time or 0, av.time_base)
+    pictures = max(Fraction(0), info.start_time - first) * info.average_rate
+    rounded = math.floor if output.format.name in _WITH_EDIT_LISTS else math.ceil
+    start = info.start_time - rounded(pictures) / info.average_rate
+    return max(Fraction(0), start // info.time_base * info.time_base)
 
 
 def is_picture(stream: Stream) -> bool:
@@ -117,8 +139,8 @@ class StreamCopy:
     """The streams of `source` in `output`, with metadata, chapters, languages and fonts.
 
     Make it before anything is written to `output`; streams in `without` are left out. What begins
-    at `until` s or later is dropped. `dropped` says in words what the output does not have,
-    `keeps_ids` whether its streams have the numbers of the source's (MPEG-TS: the PIDs).
+    at `until` s or later is dropped; the time `start` s becomes 0. `dropped` says in words what the
+    output does not have, `keeps_ids` whether its streams have the numbers of the source's (PIDs).
     """
 
     def __init__(
@@ -127,9 +149,11 @@ class StreamCopy:
         output: OutputContainer,
         without: Iterable[Stream] = (),
         until: Fraction | None = None,
+        start: Fraction = Fraction(0),
     ) -> None:
         self._output = output
         self._until = until
+        self._start = start
         self._copies: dict[int, Stream] = {}
         self._late: set[str] = set()
         self._dropped: list[str] = []
@@ -147,7 +171,7 @@ class StreamCopy:
             if copy is not None and self._is_same and isinstance(stream, av.VideoStream):
                 copy.codec_context.codec_tag = stream.codec_context.codec_tag
         output.metadata.update(source.metadata)
-        output.set_chapters(_chapters(source.chapters(), until))
+        output.set_chapters(_chapters(source.chapters(), until, start))
 
     @property
     def sources(self) -> list[int]:
@@ -157,8 +181,8 @@ class StreamCopy:
     @property
     def dropped(self) -> list[str]:
         """What is missing in the output, in words."""
-        late = [f"{kind} after {float(self._until or 0):.3f} s" for kind in sorted(self._late)]
-        return self._dropped + late
+        end_s = float((self._until or 0) - self._start)
+        return self._dropped + [f"{kind} after {end_s:.3f} s" for kind in sorted(self._late)]
 
     def copy_of(self, stream: Stream) -> Stream:
         """Return the output's stream for `stream` of the source."""
@@ -172,6 +196,11 @@ class StreamCopy:
         if ends_at is not None and begin is not None and packet_seconds(packet, begin) >= ends_at:
             self._late.add(copy.type)
             return
+        ticks = round(self._start / Fraction(packet.time_base or 1))
+        if packet.pts is not None:
+            packet.pts -= ticks
+        if packet.dts is not None:
+            packet.dts -= ticks
         packet.stream = copy
         self._output.mux(packet)
 
@@ -210,16 +239,21 @@ class OtherStreams:
 
     Make it before the first picture is written to `output`; write what is due as the pictures go
     on, and all after the last, before `output` is closed. The pictures' times must be those of
-    `VideoReader`. What begins at `until` s or later is dropped. A context manager.
+    `VideoReader`, before `start` s is taken from them as from all else. What begins at `until` s or
+    later is dropped. A context manager.
     """
 
     def __init__(
-        self, source: Path, output: OutputContainer, until: Fraction | None = None
+        self,
+        source: Path,
+        output: OutputContainer,
+        until: Fraction | None = None,
+        start: Fraction = Fraction(0),
     ) -> None:
         self._source = source
         self._container = opened(source)
         replaced = video_stream(self._container, source)
-        self._copy = StreamCopy(self._container, output, [replaced], until)
+        self._copy = StreamCopy(self._container, output, [replaced], until, start)
         if self._copy.keeps_ids:  # else the muxer may choose one that another stream keeps
             output.streams.video[0].id = replaced.id
         streams = [self._container.streams[index] for index in self._copy.sources]
@@ -261,16 +295,24 @@ class OtherStreams:
             self._next = next(self._packets, None)
 
 
-def _chapters(chapters: "list[Chapter]", until: Fraction | None) -> "list[Chapter]":
-    """Return the chapters that begin before `until` s, none of them ending later."""
+def _chapters(
+    chapters: "list[Chapter]", until: Fraction | None, start: Fraction
+) -> "list[Chapter]":
+    """Return the chapters that begin before `until` s, none of them ending later.
+
+    They are counted from `start` s.
+    """
     kept = []
     for chapter in chapters:
         time_base = chapter["time_base"]
-        if until is not None and time_base is not None:
-            if chapter["start"] * time_base >= until:
+        if time_base is not None:
+            if until is not None and chapter["start"] * time_base >= until:
                 continue
             chapter = chapter.copy()
-            chapter["end"] = min(chapter["end"], round(until / time_base))
+            if until is not None:
+                chapter["end"] = min(chapter["end"], round(until / time_base))
+            for edge in ("start", "end"):
+                chapter[edge] = max(0, chapter[edge] - round(start / time_base))
         kept.append(chapter)
     return kept
 

@@ -106,7 +106,7 @@ def appended(
             notes = depth_notes(reader.info, probe(partial).bit_depth) if deep else ()
             pictures.number_from(report.frames_kept)
     kept = "copied" if report.packet_copied else "encoded again"
-    result = ahead.result(request, reader, ahead.first_time)
+    result = ahead.result(request, reader, ahead.first_time - report.start)
     return replace(
         result,
         warnings=(*result.warnings, *notes),

@@ -122,6 +122,16 @@ def test_variable_rate_continues_with_its_median_step(tmp_path: Path) -> None:
     assert decoded(result.output)[1][-2:] == list(result.predicted_times)
 
 
+def test_predicted_times_are_those_of_an_output_whose_clock_begins_elsewhere(
+    tmp_path: Path,
+) -> None:
+    late = [10 + k / Fraction(25) for k in range(8)]
+    source = write_clip(tmp_path / "in.ts", pictures(8), Fraction(25), late)
+    result = predict_frames(source, 2, output=tmp_path / "out.mp4", model=rolling())
+    assert result.predicted_times == (Fraction(8, 25), Fraction(9, 25))
+    assert decoded(result.output)[1][-2:] == list(result.predicted_times)
+
+
 def test_next_predicts_every_frame_at_its_place(clip: Path, tmp_path: Path) -> None:
     model = rolling()
     result = predict_frames(
