@@ -31,6 +31,11 @@ _WITH_PICTURES = {"mp4", "mov"}
 """Containers that take a cover picture as a stream of its own."""
 _WITH_EDIT_LISTS = {"mp4", "mov", "3gp"}
 """Containers that hide what lies before 0; others have no such times."""
+_SOUND_OF_MPEGTS = {"aac", "aac_latm", "ac3", "dts", "eac3", "mp1", "mp2", "mp3", "opus"} | {
+    "s302m",
+    "truehd",
+}
+"""What MPEG-TS has names for; its muxer takes all else too, as data that no player knows."""
 _TRIAL_SIZE = (576, 720)  # every encoder takes it
 _STALE_TAGS = ("DURATION", "BPS", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES", "_STATISTICS_")
 """What matroska says about a stream's old content."""
@@ -130,6 +135,15 @@ def _can_store(muxer: str, stream: Stream) -> bool:
     return True
 
 
+def _is_nameless(stream: Stream, output: OutputContainer) -> bool:
+    """Return whether `output` would take the sound `stream` but not say what it is."""
+    context = stream.codec_context
+    if output.format.name != "mpegts" or stream.type != "audio" or context is None:
+        return False
+    named = _SOUND_OF_MPEGTS | ({"pcm_bluray"} if muxer_options(Path(output.name)) else set())
+    return context.codec.canonical_name not in named
+
+
 def packet_seconds(packet: AnyPacket, ticks: int) -> Fraction:
     """Return `ticks` of the clock of `packet` in seconds."""
     return ticks * Fraction(packet.time_base or 0)
@@ -212,7 +226,8 @@ class StreamCopy:
         if is_picture(stream) and muxer not in _WITH_PICTURES:
             self._dropped.append("cover picture")
             return None
-        if not self._is_same and stream.type != "video" and not _can_store(muxer, stream):
+        is_strange = not self._is_same and stream.type != "video" and not _can_store(muxer, stream)
+        if is_strange or _is_nameless(stream, self._output):
             self._dropped.append(f"{stream.type} ({_name(stream)}), which {muxer} cannot store")
             return None
         try:

@@ -53,6 +53,28 @@ def test_an_encoded_video_has_the_number_of_the_one_it_replaces(tmp_path: Path) 
     assert packets(output, "audio") == packets(source, "audio")
 
 
+@pytest.mark.parametrize(
+    ("name", "audio", "lost"),
+    [
+        ("out.ts", "pcm_bluray", ["audio (pcm_bluray), which mpegts cannot store"]),
+        ("out.m2ts", "pcm_s16le", ["audio (pcm_s16le), which mpegts cannot store"]),
+        ("out.ts", "flac", ["audio (flac), which mpegts cannot store"]),
+        ("out.ts", "libmp3lame", []),
+        ("out.ts", "libopus", []),
+        ("out.ts", "eac3", []),
+    ],
+)
+def test_sound_that_would_be_nameless_data_is_left_out_and_said(
+    tmp_path: Path, name: str, audio: str, lost: list[str]
+) -> None:
+    """The muxer of MPEG-TS takes any."""
+    source = make_clip(tmp_path / ("in.m2ts" if audio == "pcm_bluray" else "in.mkv"), audio=audio)
+    assert copied(source, tmp_path / name) == lost
+    with av.open(tmp_path / name) as container:
+        kinds = [stream.type for stream in container.streams]
+    assert kinds == (["video"] if lost else ["video", "audio"])
+
+
 @pytest.mark.parametrize("is_encoded", [False, True])
 def test_lpcm_of_blu_rays_stays_in_a_file_that_is_still_unfinished(
     tmp_path: Path, is_encoded: bool
