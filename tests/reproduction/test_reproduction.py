@@ -336,15 +336,6 @@ def test_a_model_card_takes_the_scores(data: Path, tmp_path: Path) -> None:
     assert "Measured on data that it was not trained on." in card
 
 
-def test_a_reproduction_that_was_stopped_while_it_planned_goes_on(
-    data: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "r"
-    (folder / "gan-mnist-seed-0").mkdir(parents=True)
-    (folder / "gan-mnist-seed-0/images-train.bin").write_bytes(b"half")
-    assert reproduce("gan-mnist", data, "-o", folder, *QUICK).exit_code == 0
-
-
 def test_what_cannot_be_done_is_named(data: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/letter.txt").write_text("dear")
