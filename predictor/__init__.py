@@ -79,7 +79,9 @@ def load(
     if hasattr(network, "latent_width"):
         from predictor.image_sampler import ImageSampler
 
-        return ImageSampler(network, chosen, use_bfloat16, metadata.short_side)
+        return ImageSampler(
+            network, chosen, use_bfloat16, metadata.short_side, metadata.class_names
+        )
     if metadata.task == "inpaint":
         from predictor.inpainter import Inpainter
 

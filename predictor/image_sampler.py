@@ -31,6 +31,7 @@ class ImageSampler:
         device: torch.device | str | None = None,
         use_bfloat16: bool = False,
         short_side: int | None = None,
+        class_names: Sequence[str] | None = None,
     ) -> None:
         self.device = moved(network, device)
         self.network: Any = network.eval()
@@ -38,6 +39,11 @@ class ImageSampler:
         self.short_side = short_side
         """What the shorter side of real pictures is resized to before their middle is cut out, to
         be compared with its own; None: as little as covers those."""
+        named = tuple(class_names or ())
+        self.has_names = bool(named)
+        """Whether its data named their classes."""
+        self.class_names = (*named, *map(str, range(len(named), self.classes or 0)))
+        """By label; numbers where the data had no names."""
 
     @property
     def latent_width(self) -> int:
@@ -63,6 +69,20 @@ class ImageSampler:
     def noise_width(self) -> int:
         """Numbers of a latent vector that are noise, the first ones; the rest are codes."""
         return self.latent_width if self.structure is None else self.structure.noise
+
+    def label_of(self, name: str) -> int:
+        """Return the label of the class `name`, or of that number where none is called so.
+
+        Raises `UnknownModel` for neither.
+        """
+        if self.classes is None:
+            raise UnknownModel("the model was trained without labels, it has no classes")
+        if name in self.class_names:
+            return self.class_names.index(name)
+        if name.isdecimal() and int(name) < self.classes:
+            return int(name)
+        shown = ", ".join(self.class_names[:10]) + (", …" if self.classes > 10 else "")
+        raise UnknownModel(f"there is no class {name}, the model has {shown}")
 
     def latents(self, seed: int, numbers: Iterable[int]) -> Tensor:
         """Return the latents ``(N, L)`` of the pictures of these `numbers`, on the CPU."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -64,6 +65,19 @@ class Shows(torch.nn.Module):
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         self.next += len(latents)
         return self.images[self.next - len(latents) : self.next]
+
+
+def test_classes_are_matched_by_their_names(tmp_path: Path) -> None:
+    """The model knows three, of which the data lack the middle one."""
+    for number, picture in enumerate(pictures(90, 1)):
+        if number % 3 != 1:
+            folder = tmp_path / ("cat", "", "dog")[number % 3]
+            folder.mkdir(exist_ok=True)
+            cv2.imwrite(str(folder / f"{number}.png"), picture)
+    shows = Shows(pictures(90, 2), classes=3)
+    sampler = ImageSampler(shows, class_names=["cat", "cow", "dog"])
+    scores = evaluated_images(sampler, tmp_path, samples=90).scores
+    assert scores.one_nearest_neighbour_error_percent == 0
 
 
 def test_a_generator_of_the_data_is_found_good(data: Path) -> None:

@@ -78,3 +78,12 @@ def test_classes_of_a_model_without() -> None:
         sampler.sampled(2, labels=[0, 1])
     with pytest.raises(TensorContractError, match=r"expected \(N, 7\)"):
         sampler.images(torch.zeros(2, 8))
+
+
+def test_classes_have_names_and_numbers() -> None:
+    network = DenseGenerator(DenseGeneratorConfig(classes=4))
+    sampler = ImageSampler(network, class_names=["cat", "2", "dog"])
+    assert sampler.class_names == ("cat", "2", "dog", "3")
+    assert [sampler.label_of(name) for name in ("dog", "2", "0", "3")] == [2, 1, 0, 3]
+    with pytest.raises(UnknownModel, match="no class cow, the model has cat, 2, dog, 3"):
+        sampler.label_of("cow")

@@ -1,6 +1,6 @@
 """How often a classifier, or several together, are wrong on labelled pictures, and how sure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from predictor.analysis.class_names import labels_of_model
 from predictor.analysis.classifiers import common_fit
 from predictor.analysis.intervals import number_json
 from predictor.analysis.pictures import MEASURED, fitted_pictures, image_batches
-from predictor.errors import UnusableData
 from predictor.image_classifier import ImageClassifier
 from predictor.metrics import Calibration, calibration
 
@@ -143,7 +143,7 @@ def evaluated_classification(
     found = fitted_pictures(path, fit, are_labelled=True, first_of=MEASURED)
     ((part, pictures),) = found.parts.items()
     assert pictures.labels is not None  # or it would have been refused
-    labels = torch.from_numpy(_known(path, pictures.labels, found.class_names, names))
+    labels = torch.from_numpy(labels_of_model(path, pictures.labels, found.class_names, names))
     batches = [
         torch.stack([each.probabilities(images) for each in classifiers])
         for images in image_batches(pictures.pixels)
@@ -170,29 +170,6 @@ def _cross_entropy(probabilities: Tensor) -> float:
     """Return the mean of -ln of probabilities, of those that float32 takes for 0 at most 87."""
     least = torch.finfo(torch.float32).tiny
     return float(-probabilities.double().clamp_min(least).log().mean())
-
-
-def _known(
-    path: Path,
-    labels: NDArray[np.int64],
-    data_names: Sequence[str] | None,
-    names: Sequence[str],
-) -> NDArray[np.int64]:
-    """Return the labels of the data as those of the model."""
-    if data_names is None:
-        data_names = [str(label) for label in range(int(labels.max()) + 1)]
-        are_names = all(data_names[label] in names for label in np.unique(labels))
-        if not are_names and len(data_names) <= len(names):  # then numbers mean the same
-            return labels
-    place = {name: label for label, name in enumerate(names)}
-    unknown = [data_names[label] for label in np.unique(labels) if data_names[label] not in place]
-    if unknown:
-        shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
-        raise UnusableData(
-            f"{path} has the class {unknown[0]!r}, which the model does not tell; it tells {shown}"
-        )
-    table = np.array([place.get(name, -1) for name in data_names], dtype=np.int64)
-    return table[labels]
 
 
 def _confusion(labels: Tensor, answers: Tensor, classes: int) -> NDArray[np.int64]:

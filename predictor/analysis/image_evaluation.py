@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from predictor.analysis.class_names import labels_of_model
 from predictor.analysis.feature_networks import FeatureNetwork
 from predictor.analysis.likelihood import CHOOSING, sampled_likelihood
 from predictor.analysis.network_scores import COMPARED, NetworkScores, network_scores
@@ -112,9 +113,10 @@ def evaluated_images(
     The part ``test`` is measured, else ``val``, else ``train``; ``train``, if there, is also what
     the samples may have been copied from. The width of the Parzen window is chosen on at most a
     thousand pictures of ``val``; where there are none beside the part measured, on a tenth of that
-    part, at most a thousand, which the likelihood leaves out. A model with classes needs labels. In
-    the features of each of `networks` test pictures and samples are compared again. Raises
-    `UnusableData`, also for fewer than `FEWEST_PICTURES` in the part measured.
+    part, at most a thousand, which the likelihood leaves out. A model with classes needs labels;
+    classes are matched by name. In the features of each of `networks` test pictures and samples are
+    compared again. Raises `UnusableData`, also for fewer than `FEWEST_PICTURES` in the part
+    measured.
     """
     collection = open_images(path)
     if sampler.classes is not None:
@@ -149,7 +151,10 @@ def evaluated_images(
     precision, recall = precision_and_recall(real, some)
     one_nn = None
     if test.labels is not None and labels is not None:
-        own = torch.from_numpy(test.labels)
+        names = collection.class_names
+        if not sampler.has_names and not set(names or ()) <= set(sampler.class_names):
+            names = None  # the model knows numbers only
+        own = torch.from_numpy(labels_of_model(path, test.labels, names, sampler.class_names))
         one_nn = 100 * nearest_class_error(test_images, own, drawn, torch.tensor(labels))
     memory_ratio, neighbours = None, None
     if TRAIN in parts:

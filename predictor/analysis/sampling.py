@@ -35,8 +35,6 @@ VIDEO_WIDTH_PX = 256
 
 _logger = logging.getLogger(__name__)
 
-_OWN_FILES = re.compile(r"(\d+/)?\d{6,}\.png")
-
 
 @dataclass(frozen=True)
 class SampleRequest:
@@ -49,6 +47,7 @@ class SampleRequest:
     count: int
     """Pictures, of each class where there are `classes`; in a series those passed through."""
     classes: tuple[int, ...] | None = None
+    """Labels."""
     seed: int = 0
     arithmetic: str = ""
     vary: tuple[str, ...] = ()
@@ -74,7 +73,7 @@ def write_samples(sampler: ImageSampler, request: SampleRequest) -> None:
     for line in filter(None, (sweep.beyond for sweep in sweeps)):
         _logger.warning("%s", line)
     if request.kind == "images":
-        require_free_folder(request.output, request.overwrite, _OWN_FILES)
+        require_free_folder(request.output, request.overwrite, _own_files(sampler))
         _write_images(sampler, request)
         return
     require_free(request.output, request.overwrite)
@@ -173,11 +172,17 @@ def _held(labels: Sequence[int] | None, steps: int) -> list[int] | None:
     return None if labels is None else [label for label in labels[:-1] for _ in range(steps)]
 
 
+def _own_files(sampler: ImageSampler) -> re.Pattern[str]:
+    """Return what the names of pictures match, also those below folders of classes."""
+    folders = "|".join(map(re.escape, sampler.class_names))
+    return re.compile(rf"(({folders})/)?\d{{6,}}\.png")
+
+
 def _write_images(sampler: ImageSampler, request: SampleRequest) -> None:
     """Write the pictures a batch at a time, so that any number takes the same memory."""
     with whole_folder(request.output) as partial:
         for label in (None,) if request.classes is None else request.classes:
-            folder = partial if label is None else partial / str(label)
+            folder = partial if label is None else partial / sampler.class_names[label]
             folder.mkdir(exist_ok=True)
             for start in range(0, request.count, BATCH):
                 numbers = range(start, min(start + BATCH, request.count))

@@ -38,7 +38,8 @@ def sample(
         ),
     ] = None,
     classes: Annotated[
-        str | None, typer.Option(metavar="0,1,…", help="Only of these classes.")
+        str | None,
+        typer.Option(metavar="CLASS,…", help="Only of these classes, by name or number."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other pictures.")] = 0,
     images: Annotated[
@@ -106,6 +107,8 @@ def sample(
         raise typer.BadParameter("name one output: -o OUT, or --walk VIDEO")
     from predictor.analysis.sampling import SampleRequest, write_samples
 
+    with log_on_stderr():
+        sampler = _sampler(model, device, precision)
     is_series = chosen in (["--walk"], ["--interpolate"], ["--vary"])
     target = walk or output
     assert target is not None
@@ -113,7 +116,7 @@ def sample(
         output=target,
         kind=chosen[0].removeprefix("--") if chosen else "sheet",
         count=count or (SERIES_COUNT if is_series else SHEET_COUNT),
-        classes=_parsed_classes(classes),
+        classes=None if classes is None else tuple(map(sampler.label_of, classes.split(","))),
         seed=seed,
         arithmetic=arithmetic or "",
         vary=tuple(vary or ()),
@@ -123,23 +126,12 @@ def sample(
         overwrite=overwrite,
     )
     with log_on_stderr():
-        write_samples(_sampler(model, device, precision), request)
+        write_samples(sampler, request)
     if as_json:
         facts = {"kind": request.kind, "count": request.count, "seed": seed}
         print_document(model, target, facts)
     else:
         typer.echo(target)
-
-
-def _parsed_classes(text: str | None) -> tuple[int, ...] | None:
-    if text is None:
-        return None
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError as error:
-        raise typer.BadParameter(
-            f"--classes {text!r}: expected numbers with commas between them, such as 0,1,7"
-        ) from error
 
 
 def _sampler(model: str, device: str, precision: str) -> Any:
