@@ -134,7 +134,7 @@ def save_network(
             context=context,
             multiple=described.multiple,
         ),
-        class_names=None if class_names is None else tuple(map(_as_text, class_names)),
+        class_names=None if class_names is None else tuple(class_names),
         short_side=short_side,
         provenance=provenance,
         tensors_sha256=_sha256(tensors),
@@ -229,11 +229,6 @@ def find_companion(model: Path, part: str) -> Path:
     if not path.is_file():
         raise UnknownModel(f"{model} was released without its {part}: there is no {path.name}")
     return path
-
-
-def _as_text(name: str) -> str:
-    """Return a name with a sign for each byte of a file name in it that is no text."""
-    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def _stored(name: str, tensor: Tensor) -> Tensor:
