@@ -37,7 +37,7 @@ app = typer.Typer(
     help="Predict the next frames of videos, fill holes in photographs, train the networks for it.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

@@ -31,9 +31,9 @@ def probe(
     validation_draws: Annotated[
         int, typer.Option(min=1, help="Draws of labels that choose C, and k.")
     ] = 10,
-    baselines: Annotated[
-        bool, typer.Option("--baselines/--no-baselines", help="Measure what stands beside it too.")
-    ] = True,
+    features_alone: Annotated[
+        bool, typer.Option("--no-baselines", help="Measure the features alone.")
+    ] = False,
     supervised_draws: Annotated[
         int, typer.Option(min=1, help="Draws that train the supervised network.")
     ] = 5,
@@ -64,7 +64,7 @@ def probe(
         supervised_draws=supervised_draws,
         trials=trials,
         seed=seed,
-        has_baselines=baselines,
+        has_baselines=not features_alone,
     )
     encoder, short_side = load_encoder(model)
     with progress_on_stderr("fits") as advance:

@@ -4,11 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.main
 
-from pipelines.cli import run
+from pipelines.cli import app, run
 
 SHOWN = """
 import os, sys
@@ -95,3 +98,25 @@ def test_a_current_folder_that_was_deleted_is_said(
     folder.rmdir()
     assert run(["frames", "a.mp4"]) == 1
     assert "the current folder was deleted" in capsys.readouterr().err
+
+
+def _commands(group: Any, *names: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, *names, name)
+        else:
+            yield (*names, name), command
+
+
+COMMANDS = dict(_commands(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize("names", COMMANDS, ids=" ".join)
+def test_the_help_of_every_command_spells_its_options_out_in_80_columns(
+    names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run([*names, "--help"]) == 0
+    shown = capsys.readouterr().out.split()
+    options = [name for parameter in COMMANDS[names].params for name in parameter.opts]
+    assert [name for name in options if name.startswith("-") and name not in shown] == []
