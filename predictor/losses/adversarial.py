@@ -1,6 +1,6 @@
-"""The losses of the adversarial game, of logits: D(x) = sigmoid(logits).
+"""Adversarial losses of a discriminator's logits, with D(x) = sigmoid(logit).
 
-Written with the logarithm of the sigmoid, they stay exact and finite for logits of any size.
+Computed by log-sigmoid, so they are exact and finite for logits of any size.
 """
 
 from torch import Tensor
@@ -14,7 +14,8 @@ def real_loss(
 ) -> Tensor:
     """Return ``-ln D``: the cross-entropy of logits ``(N, ...)`` with the label "real".
 
-    With `weights`, of the shape of the logits, the mean that weighs every logit so.
+    With `weights`, of the shape of the logits, it is their weighted mean and `reduction` is
+    ignored.
     """
     values = -functional.logsigmoid(at_least_float32(logits))
     return reduced(values, reduction) if weights is None else weighted_mean(values, weights)
@@ -33,25 +34,25 @@ def fake_loss(
 def discriminator_loss(
     real_logits: Tensor, fake_logits: Tensor, reduction: Reduction = "mean"
 ) -> Tensor:
-    """Return ``-ln D(real) - ln (1 - D(fake))``, 2 ln 2 where the discriminator knows nothing.
+    """Return ``-ln D(real) - ln (1 - D(fake))``: 2 ln 2 where all logits are 0.
 
-    The two are reduced apart: their batches may differ in size. Goodfellow et al. 2014, eq. 1, with
-    the sign turned; Mathieu et al. 2016, one such term a scale.
+    The two batches are reduced separately, so they may differ in size. Goodfellow et al. 2014, eq.
+    1, negated to be minimized; Mathieu et al. 2016, one such term per scale.
     """
     return real_loss(real_logits, reduction) + fake_loss(fake_logits, reduction)
 
 
 def non_saturating_generator_loss(fake_logits: Tensor, reduction: Reduction = "mean") -> Tensor:
-    """Return ``-ln D(fake)``, whose gradient stays strong while the discriminator is winning.
+    """Return ``-ln D(fake)``, whose gradient does not vanish while the discriminator is winning.
 
-    Goodfellow et al. 2014, section 3; Mathieu et al. 2016, one such term a scale.
+    Goodfellow et al. 2014, section 3; Mathieu et al. 2016, one such term per scale.
     """
     return real_loss(fake_logits, reduction)
 
 
 def minimax_generator_loss(fake_logits: Tensor, reduction: Reduction = "mean") -> Tensor:
-    """Return ``ln (1 - D(fake))``, the generator's side of the minimax game; it is negative.
+    """Return ``ln (1 - D(fake))``, the generator's term of the minimax game; it is negative.
 
-    Its gradient vanishes where the discriminator is sure. Goodfellow et al. 2014, algorithm 1.
+    Its gradient vanishes where the discriminator is confident. Goodfellow et al. 2014, algorithm 1.
     """
     return -fake_loss(fake_logits, reduction)

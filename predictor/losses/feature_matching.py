@@ -1,4 +1,4 @@
-"""Matching what a discriminator sees in real images and in generated ones."""
+"""Losses that match a discriminator's features of real and of generated images."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from predictor.errors import SettingsError, TensorContractError
+from predictor.errors import TensorContractError
 from predictor.gathering import gathered
+from predictor.losses.lp import absolute_power
 from predictor.losses.reduction import Reduction, accurate_pair, reduced
 
 
@@ -16,9 +17,10 @@ def paired_feature_loss(
 ) -> Tensor:
     """Return the mean absolute difference of activations, averaged over layers, as a scalar.
 
-    Each layer is ``(N, C, h, w)``, and `generated` and `real` are of the same examples; the real
-    ones are taken as constants. `weights` ``(N, 1, H, W)`` say how much each pixel counts, averaged
-    down to each layer's size; a layer's mean is over its weights. Wang et al. 2018, eq. 4.
+    Each layer is ``(N, C, h, w)``. `generated` and `real` are of the same examples, in contrast to
+    `feature_matching_loss`; no gradient flows through the real ones. `weights` ``(N, 1, H, W)`` of
+    the pixels are averaged down to the size of each layer, whose mean they weight. Wang et al.
+    2018, eq. 4.
 
     Raises `TensorContractError` if the layers differ in number or shape.
     """
@@ -41,19 +43,16 @@ def paired_feature_loss(
 def feature_matching_loss(
     generated: Tensor, real: Tensor, p: int = 2, reduction: Reduction = "mean"
 ) -> Tensor:
-    """Return how far the mean features of generated examples are from those of real ones.
+    """Return ``|mean of generated - mean of real| ** p``, reduced over the features, as a scalar.
 
-    Under data-parallel training the means are over the examples of all ranks. Both are ``(N, F)``,
-    of as many features but not of the same examples; the real ones are taken as constants.
-    ``"sum_per_example"`` sums ``|difference| ** p`` over the features: with ``p=2`` it is Salimans
-    et al. 2016, section 3.1. ``"mean"`` over the features is their code, which has ``p=2`` for
-    MNIST and ``p=1`` for CIFAR-10 and SVHN. Raises `SettingsError` unless `p` is 1 or 2,
-    `TensorContractError` if the numbers of features differ.
+    Both are ``(N, F)``, with batches of any size; under data-parallel training the means are over
+    the examples of all ranks. No gradient flows through the real ones. ``"sum_per_example"`` sums
+    over the features: with ``p=2`` it is Salimans et al. 2016, section 3.1. ``"mean"`` is their
+    code, with ``p=2`` for MNIST and ``p=1`` for CIFAR-10 and SVHN. Raises `SettingsError` unless
+    `p` is 1 or 2, `TensorContractError` if the numbers of features differ.
     """
-    if p not in (1, 2):
-        raise SettingsError(f"p is {p}, expected 1 or 2")
     ours, theirs = accurate_pair(
         gathered(generated).mean(dim=0), gathered(real.detach()).mean(dim=0)
     )
-    difference = (ours - theirs)[None]
-    return reduced(difference.abs() if p == 1 else difference.square(), reduction)
+    one_example = (ours - theirs)[None]  # so that a sum per example is one over the features
+    return reduced(absolute_power(one_example, p), reduction)

@@ -9,12 +9,11 @@ from predictor.losses.reduction import Reduction, accurate_pair, reduced
 def gradient_difference_loss(
     prediction: Tensor, target: Tensor, alpha: float = 1.0, reduction: Reduction = "mean"
 ) -> Tensor:
-    """Return how much the absolute image gradients of prediction and target differ, as a scalar.
+    """Return ``||∇target| - |∇prediction|| ** alpha`` over images ``(N, C, H, W)`` as a scalar.
 
-    With images ``(N, C, H, W)`` each difference of neighbours has one row or column fewer than the
-    image; the two directions are reduced apart and added, so ``"mean"`` is a mean over the elements
-    of each direction. Signs are lost: a mirrored edge costs nothing. Mathieu et al. 2016, GDL;
-    their criterion knows alpha = 1 and means.
+    Gradients are differences of neighbouring pixels, so each direction has one row or column fewer
+    than the image. The two directions are reduced separately and added. Signs are lost: a mirrored
+    edge costs nothing. Mathieu et al. 2016, GDL; their criterion has alpha 1 and means only.
 
     Raises `SettingsError` if `alpha` is under 1, `TensorContractError` if the shapes differ or an
     image is one pixel high or wide.
@@ -35,5 +34,5 @@ def gradient_difference_loss(
 
 
 def absolute_steps(images: Tensor, axis: int) -> Tensor:
-    """Return the absolute differences of neighbours along `axis`, one fewer than pixels."""
+    """Return the absolute differences of neighbouring pixels along `axis`."""
     return images.diff(dim=axis).abs()

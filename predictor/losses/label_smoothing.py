@@ -1,8 +1,8 @@
-"""Targets that are not certain, for what the discriminator is to say of real pictures.
+"""One-sided label smoothing: a target below 1 for what the discriminator says of real pictures.
 
-Salimans et al. 2016, section 3.4: with targets α for real and β for generated pictures the best
-discriminator is (α p_data + β p_model) / (p_data + p_model). Where p_data is small and β is not 0
-it rewards what the model makes already, so only the real side is smoothed: `fake_loss` stays.
+Salimans et al. 2016, section 3.4. With targets α for real and β for generated pictures the optimal
+discriminator is (α p_data + β p_model) / (p_data + p_model). With β > 0 it would reward samples
+where p_model is large and p_data is not, so β stays 0: generated pictures keep `fake_loss`.
 """
 
 import math
@@ -15,7 +15,7 @@ from predictor.losses.reduction import Reduction, at_least_float32, reduced
 
 
 def smoothed_loss(logits: Tensor, target: float = 0.9, reduction: Reduction = "mean") -> Tensor:
-    """Return ``-t ln D - (1 - t) ln (1 - D)``, least where D is the target t.
+    """Return ``-t ln D - (1 - t) ln (1 - D)``, smallest where D equals the target t.
 
     With ``target=1`` it is `real_loss`. Raises `SettingsError` for a target outside [0, 1].
     """
@@ -29,11 +29,11 @@ def smoothed_loss(logits: Tensor, target: float = 0.9, reduction: Reduction = "m
 def smoothed_divergence(
     logits: Tensor, target: float = 0.9, reduction: Reduction = "mean"
 ) -> Tensor:
-    """Return the Kullback-Leibler divergence of the target from D: `smoothed_loss`, least 0.
+    """Return ``KL(target ‖ D)``: `smoothed_loss` minus the target's entropy, so its minimum is 0.
 
-    Gradients are those of `smoothed_loss`. The code for ImageNet has the target ¾ for real
-    pictures, and for the generator half of it, which the discriminator says in equilibrium. The
-    entropy is taken off each element. Raises `SettingsError` for a target outside [0, 1].
+    The gradients are those of `smoothed_loss`. The code for ImageNet has the target ¾ for real
+    pictures, and half of that for the generator, which is what the discriminator says in
+    equilibrium. Raises `SettingsError` for a target outside [0, 1].
     """
     loss = smoothed_loss(logits, target, reduction)
     elements = 1 if reduction == "mean" else logits.numel() / len(logits)

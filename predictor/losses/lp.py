@@ -1,4 +1,4 @@
-"""The pixel losses."""
+"""Losses of the difference between predicted and true pixels."""
 
 from torch import Tensor
 
@@ -6,7 +6,19 @@ from predictor.errors import SettingsError
 from predictor.losses.reduction import Reduction, accurate_pair, reduced
 
 LOG_FLOOR = 3e-3
-"""Error, in a range of width 2, below which `log_lp_loss` stops asking for more: 56 dB."""
+"""Error, in pixels of a range of width 2, that `log_lp_loss` adds before the logarithm: 56 dB.
+
+Without it an example that is predicted almost exactly would have an unbounded gradient.
+"""
+
+
+def absolute_power(difference: Tensor, p: int) -> Tensor:
+    """Return ``|difference| ** p`` of every element; raises `SettingsError` unless p is 1 or 2."""
+    if p == 1:
+        return difference.abs()
+    if p == 2:
+        return difference.square()
+    raise SettingsError(f"p is {p}, expected 1 or 2")
 
 
 def lp_loss(
@@ -14,33 +26,25 @@ def lp_loss(
 ) -> Tensor:
     """Return ``|prediction - target| ** p`` over images ``(N, C, H, W)`` as a scalar.
 
-    The root is not taken. Raises `SettingsError` unless `p` is 1 or 2, `TensorContractError`
-    if the shapes differ. Mathieu et al. 2016, L_p: a sum over the pixels of an example; their
-    script takes the mean.
+    No p-th root is taken. Mathieu et al. 2016, L_p: a sum over the pixels of an example; their
+    script takes the mean. Raises `SettingsError` unless `p` is 1 or 2, `TensorContractError` if
+    the shapes differ.
     """
     prediction, target = accurate_pair(prediction, target)
-    difference = prediction - target
-    if p == 1:
-        return reduced(difference.abs(), reduction)
-    if p == 2:
-        return reduced(difference.square(), reduction)
-    raise SettingsError(f"p is {p}, expected 1 or 2")
+    return reduced(absolute_power(prediction - target, p), reduction)
 
 
 def log_lp_loss(
     prediction: Tensor, target: Tensor, p: int = 1, reduction: Reduction = "mean"
 ) -> Tensor:
-    """Return ``ln(mean |prediction - target| ** p + floor)`` of each example, averaged over them.
+    """Return ``ln(mean |prediction - target| ** p + LOG_FLOOR ** p)``, averaged over the examples.
 
-    Images are ``(N, C, H, W)`` in a range of width 2; `reduction` makes no difference, an example
-    counts once. Its gradient asks for the same share of every error: a still scene that could be
-    predicted at 45 dB counts as much as a fast one at 20 dB, as in a mean of PSNR, which for
-    ``p=2`` it is up to a factor. The floor is `LOG_FLOOR`. Raises `SettingsError` unless `p` is 1
-    or 2.
+    Images are ``(N, C, H, W)`` in a range of width 2. The logarithm makes the gradient relative to
+    the error of each example: halving a small error is worth as much as halving a large one, so a
+    still scene at 45 dB counts as much as a fast one at 20 dB. With ``p=2`` the loss is, but for
+    the floor, a constant minus a multiple of the mean PSNR. `reduction` is accepted so that this
+    can stand in for `lp_loss`, and ignored. Errors as in `lp_loss`.
     """
-    if p not in (1, 2):
-        raise SettingsError(f"p is {p}, expected 1 or 2")
     prediction, target = accurate_pair(prediction, target)
-    difference = prediction - target
-    powers = difference.abs() if p == 1 else difference.square()
+    powers = absolute_power(prediction - target, p)
     return (powers.flatten(1).mean(dim=1) + LOG_FLOOR**p).log().mean()

@@ -1,4 +1,4 @@
-"""Losses of images of which some pixels count more than others: the hole, and a band around it."""
+"""Pixel losses with a weight for every pixel, for a hole and the band of context around it."""
 
 import torch
 from torch import Tensor
@@ -6,16 +6,17 @@ from torch.nn import functional
 
 from predictor.errors import SettingsError, TensorContractError
 from predictor.losses.gradient_difference import absolute_steps
-from predictor.losses.lp import LOG_FLOOR
+from predictor.losses.lp import LOG_FLOOR, absolute_power
 from predictor.losses.reduction import Reduction, accurate_pair, reduced
 
 
 def overlap_weights(masks: Tensor, overlap_px: int | None, overlap_weight: float = 10.0) -> Tensor:
-    """Return how much each pixel ``(N, 1, H, W)`` counts: 1 in the hole, more in a band around it.
+    """Return weights ``(N, 1, H, W)``: 1 in the hole, `overlap_weight` in a band around it, else 0.
 
-    `masks` are 1 where a pixel is missing. Known pixels up to `overlap_px` from a missing one, also
-    diagonally, count `overlap_weight`, all of them where that is None; others count 0. Pathak et
-    al. 2016, section 4: a band of 7 pixels, ten times the weight; the released code has 4.
+    `masks` are 1 where a pixel is missing. The band is the known pixels within `overlap_px` rows
+    and columns of a missing one; with None it is all known pixels. Pathak et al. 2016, section 4: a
+    band of 7 pixels with ten times the weight; the released code has 4 pixels. Raises
+    `SettingsError` for a negative width.
     """
     if overlap_px is None:
         return masks + overlap_weight * (1 - masks)
@@ -39,28 +40,22 @@ def masked_lp_loss(
     for weights. Raises `SettingsError` unless `p` is 1 or 2, `TensorContractError` if the shapes do
     not fit.
     """
-    if p not in (1, 2):
-        raise SettingsError(f"p is {p}, expected 1 or 2")
     prediction, target = accurate_pair(prediction, target)
     _require_weights(weights, target)
-    difference = prediction - target
-    powers = difference.abs() if p == 1 else difference.square()
-    return reduced(weights * powers, reduction)
+    return reduced(weights * absolute_power(prediction - target, p), reduction)
 
 
 def masked_log_lp_loss(prediction: Tensor, target: Tensor, weights: Tensor, p: int = 2) -> Tensor:
     """Return ``ln(weighted mean of |prediction - target| ** p)``, averaged over the examples.
 
-    The mean of an example is over its own `weights` ``(N, 1, H, W)``, so that small holes count as
-    much as large ones and easy images as hard ones, as in a mean of PSNR. Floor and errors as those
-    of `log_lp_loss`; an example of no weight costs nothing.
+    Each example's mean is divided by the sum of its own `weights` ``(N, 1, H, W)``, so small holes
+    count as much as large ones, and the logarithm makes easy images count as much as hard ones, as
+    in `log_lp_loss`, whose floor this has too. An example whose weights are all 0 costs 0. Errors
+    as in `masked_lp_loss`.
     """
-    if p not in (1, 2):
-        raise SettingsError(f"p is {p}, expected 1 or 2")
     prediction, target = accurate_pair(prediction, target)
     _require_weights(weights, target)
-    difference = prediction - target
-    powers = difference.abs() if p == 1 else difference.square()
+    powers = absolute_power(prediction - target, p)
     total = weights.flatten(1).sum(1)
     means = (weights * powers).flatten(1).sum(1) / (target.shape[1] * total.clamp_min(1e-6))
     return torch.where(total > 0, (means + LOG_FLOOR**p).log(), 0).mean()
@@ -69,11 +64,11 @@ def masked_log_lp_loss(prediction: Tensor, target: Tensor, weights: Tensor, p: i
 def masked_gradient_difference_loss(
     prediction: Tensor, target: Tensor, weights: Tensor, reduction: Reduction = "mean"
 ) -> Tensor:
-    """Return the gradient difference loss with alpha 1, differences weighted by their pixels.
+    """Return the gradient difference loss with alpha 1 and a weight for every pair of neighbours.
 
-    A difference of two neighbours counts as the one of them with the larger of the `weights`
-    ``(N, 1, H, W)``: that across the rim of a hole counts as the hole, so a seam costs. Mathieu et
-    al. 2016, GDL. Raises `TensorContractError` if the shapes do not fit.
+    The weight of a pair is the larger of its two pixels' `weights` ``(N, 1, H, W)``: a step across
+    the rim of a hole counts as much as one inside, so a seam costs. Mathieu et al. 2016, GDL.
+    Raises `TensorContractError` if the shapes do not fit.
     """
     prediction, target = accurate_pair(prediction, target)
     _require_weights(weights, target)

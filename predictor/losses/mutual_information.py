@@ -1,9 +1,9 @@
-"""The variational bound of the mutual information between a code and the pictures made with it.
+"""A variational lower bound of the mutual information of a code and the pictures made with it.
 
-Chen et al. 2016, eq. 5: the entropy of the code plus the mean of ln Q(code | picture), in nats. It
-is what a reader Q knows of the code: the entropy where it is always sure and right, 0 where it says
-what it would without a picture, and below that where it is wrong. A system subtracts it, weighted,
-from both losses.
+Chen et al. 2016, eq. 5: H(code) + E ln Q(code | picture), in nats, where Q is a network that reads
+the code from the picture. It equals the entropy where Q is always certain and right, 0 where Q
+ignores the picture and says the code's prior, and is negative where Q does worse than that. A
+system subtracts it, weighted, from both losses.
 """
 
 import math
@@ -27,21 +27,21 @@ def categorical_information(logits: Tensor, categories: Tensor) -> Tensor:
 
 
 def uniform_information(numbers: Tensor, means: Tensor, log_variances: Tensor) -> Tensor:
-    """Return the bound for each of U codes from U(-1, 1), ``(U,)``.
+    """Return the bound for each of U codes drawn from U(-1, 1), ``(U,)``.
 
-    `numbers` ``(N, U)`` are those that the pictures were made with, Q's densities are normal, of
-    `means` and `log_variances` ``(N, U)``. The entropy of a code is ln 2. The bound has no upper
-    end: Q's deviation falls with its errors.
+    `numbers` ``(N, U)`` are the codes that the pictures were made with; Q's density is normal with
+    `means` and `log_variances` ``(N, U)``. The entropy of a code is ln 2. The bound is not bounded
+    above: as Q's errors fall, so may its variance.
     """
     return math.log(2) + _mean_log_density(numbers, means, log_variances)
 
 
 def information_scored_as_normal(numbers: Tensor, means: Tensor, log_variances: Tensor) -> Tensor:
-    """Return what the published code calls the bound for codes from U(-1, 1), ``(U,)``.
+    """Return what the published code computes as the bound for codes from U(-1, 1), ``(U,)``.
 
-    Differs: the codes' own density is taken to be N(0, 1), which puts -E ln N(c; 0, 1) for the
-    entropy ln 2. Only the value differs from `uniform_information`, by 0.393 on average; the
-    gradients are the same.
+    Differs: the entropy ln 2 is replaced by -E ln N(c; 0, 1), as if the codes were drawn from N(0,
+    1). Only the value differs from `uniform_information`, by 0.393 on average; the gradients are
+    the same.
     """
     numbers = at_least_float32(numbers)
     score = _HALF_LN_2_PI + 0.5 * numbers.square().mean(dim=0)

@@ -1,4 +1,4 @@
-"""How a loss of every element becomes one number."""
+"""Reductions of a loss per element to one number."""
 
 from typing import Literal, assert_never
 
@@ -13,7 +13,7 @@ Reduction = Literal["mean", "sum_per_example"]
 
 
 def reduced(values: Tensor, reduction: Reduction) -> Tensor:
-    """Return the scalar that `reduction` makes of `values` ``(N, ...)``, in float32 or better."""
+    """Return `values` ``(N, ...)`` reduced to a scalar, in float32 or better."""
     values = at_least_float32(values)
     match reduction:
         case "mean":
@@ -25,20 +25,23 @@ def reduced(values: Tensor, reduction: Reduction) -> Tensor:
 
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
-    """Return the mean of `values` in which each counts as `weights`, of one shape, says."""
+    """Return the mean of `values` weighted by `weights`, which have the same shape.
+
+    NaN where all weights are 0.
+    """
     return (values * weights).sum() / weights.sum()
 
 
 def accurate_pair(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Return both `at_least_float32`; raises `TensorContractError` unless they have one shape."""
+    """Return both `at_least_float32`; raises `TensorContractError` if their shapes differ."""
     if prediction.shape != target.shape:
         raise TensorContractError(
             f"prediction has shape {tuple(prediction.shape)}, target {tuple(target.shape)}: "
-            "a difference would repeat one of them"
+            "expected the same, for subtraction would broadcast one of them"
         )
     return at_least_float32(prediction), at_least_float32(target)
 
 
 def at_least_float32(tensor: Tensor) -> Tensor:
-    """Return `tensor`, half precision raised to float32; float64 stays."""
+    """Return `tensor` as float32 if it has less precision; float64 stays."""
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))

@@ -1,8 +1,8 @@
-"""Losses of a classifier of K classes whose class K + 1, "generated", has the logit 0.
+"""Losses of a classifier of K classes and a class "generated", whose logit is fixed at 0.
 
 Salimans et al. 2016, section 5. With Z the sum of the exponentials of the K logits, a picture is
-real with D(x) = Z / (Z + 1) = sigmoid(ln Z): `real_logits` are ln Z, and the losses of the
-adversarial game, `real_loss` and `fake_loss`, take them as those of any discriminator.
+real with probability D(x) = Z / (Z + 1) = sigmoid(ln Z). So `real_logits` returns ln Z, which
+`real_loss` and `fake_loss` take like the logits of any discriminator.
 """
 
 from torch import Tensor
@@ -18,9 +18,9 @@ def real_logits(logits: Tensor) -> Tensor:
 
 
 def labelled_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return ``-l_y + ln Z``, the mean over the examples: -ln p(y | x, real).
+    """Return -ln p(y | x, real) = ``-l_y + ln Z``, averaged over the examples.
 
-    `logits` are ``(N, K)``, `labels` int64 ``(N,)``. Raises `TensorContractError` for others.
+    `logits` are ``(N, K)``, `labels` int64 ``(N,)``. Raises `TensorContractError` for other shapes.
     """
     if logits.ndim != 2 or labels.shape != logits.shape[:1]:
         raise TensorContractError(

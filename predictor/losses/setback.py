@@ -1,4 +1,4 @@
-"""What a prediction loses against a simpler one."""
+"""A penalty on predictions that are worse than a simpler one."""
 
 from torch import Tensor
 
@@ -8,20 +8,22 @@ from predictor.losses.reduction import accurate_pair
 
 
 def setback_loss(prediction: Tensor, target: Tensor, simpler: Tensor) -> Tensor:
-    """Return ``max(0, ln(error / error of the simpler))`` of each example, averaged over them.
+    """Return ``max(0, ln(error / error of simpler))``, averaged over the examples.
 
     All three are images ``(N, C, H, W)`` in a range of width 2; the error of an example is its mean
-    squared difference to the target, raised by the floor that `log_lp_loss` has. An example that
-    is predicted better than by `simpler` costs nothing: 0.1 dB worse costs 0.023. No gradient
-    flows through `simpler`. Raises `TensorContractError` if the shapes differ.
+    squared difference to the target plus the floor of `log_lp_loss`. An example predicted better
+    than `simpler` costs 0; one that is 0.1 dB worse costs 0.023. No gradient flows through
+    `simpler`. Raises `TensorContractError` if the shapes differ.
     """
     prediction, target = accurate_pair(prediction, target)
     if simpler.shape != target.shape:
         raise TensorContractError(
             f"simpler has shape {tuple(simpler.shape)}, target {tuple(target.shape)}"
         )
-    level = _log_error(prediction, target) - _log_error(simpler.detach().to(target.dtype), target)
-    return level.clamp_min(0).mean()
+    log_ratio = _log_error(prediction, target) - _log_error(
+        simpler.detach().to(target.dtype), target
+    )
+    return log_ratio.clamp_min(0).mean()
 
 
 def _log_error(prediction: Tensor, target: Tensor) -> Tensor:

@@ -88,5 +88,5 @@ def test_what_cannot_work_is_refused():
         gradient_difference_loss(images, images, 0.5)
     with pytest.raises(TensorContractError, match="1x4"):
         gradient_difference_loss(images[..., :1], images[..., :1])
-    with pytest.raises(TensorContractError, match="would repeat one of them"):
+    with pytest.raises(TensorContractError, match="would broadcast one of them"):
         gradient_difference_loss(images, images[:, :1])

@@ -40,5 +40,5 @@ def test_other_norms_are_refused(p: int):
 
 
 def test_a_target_that_would_be_broadcast_is_refused():
-    with pytest.raises(TensorContractError, match="would repeat one of them"):
+    with pytest.raises(TensorContractError, match="would broadcast one of them"):
         lp_loss(torch.zeros(4, 3, 2, 2), torch.zeros(1, 3, 2, 2))
