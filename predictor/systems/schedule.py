@@ -1,23 +1,18 @@
-"""Factors on a learning rate at an iteration, counted from 0."""
+"""Schedules: a factor on a learning rate, a momentum or a decay at an iteration, from 0 on."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 Schedule = Callable[[int], float]
 
 
-def constant() -> Schedule:
-    """Return the factor 1 at every iteration."""
-    return lambda iteration: 1.0
-
-
 def linear(iterations: int, start: float = 1.0, end: float = 0.0) -> Schedule:
-    """Return a line from `start` at iteration 0 to `end` at `iterations`, level after it."""
+    """Return a line from `start` at iteration 0 to `end` at `iterations`, constant after that."""
     return lambda iteration: start + (end - start) * _share(iteration, iterations)
 
 
 def cosine(iterations: int, end: float = 0.0) -> Schedule:
-    """Return half a cosine from 1 at iteration 0 to `end` at `iterations`, level after it.
+    """Return half a cosine from 1 at iteration 0 to `end` at `iterations`, constant after that.
 
     Loshchilov and Hutter 2017, eq. 5, without restarts.
     """
@@ -26,20 +21,15 @@ def cosine(iterations: int, end: float = 0.0) -> Schedule:
     )
 
 
-def steps(boundaries: Sequence[int], factor: float) -> Schedule:
-    """Return `factor` to the power of how many `boundaries` lie at or before the iteration."""
-    return lambda iteration: factor ** sum(boundary <= iteration for boundary in boundaries)
-
-
 def exponential(divisor: float, every: int = 1, least: float = 0.0) -> Schedule:
-    """Return 1, divided by `divisor` after every so many iterations, never below `least`."""
+    """Return 1, divided by `divisor` every `every` iterations, never below `least`."""
     return lambda iteration: max(least, divisor ** -(iteration // every))
 
 
 def ramp(start: float, end: float, between: tuple[int, int], every: int = 1) -> Schedule:
-    """Return `start` until the first of two epochs and `end` from the second, a line between.
+    """Return `start` up to the first epoch of `between`, `end` from the second, a line in between.
 
-    An epoch is `every` iterations, over which the value stays.
+    An epoch is `every` iterations; the value is constant within an epoch.
     """
     first, last = between
 
@@ -51,21 +41,22 @@ def ramp(start: float, end: float, between: tuple[int, int], every: int = 1) -> 
 
 
 def delayed(schedule: Schedule, iterations: int) -> Schedule:
-    """Return `schedule` that begins only after so many iterations, at its start until then."""
+    """Return `schedule` shifted to begin after `iterations`; until then it has its first value."""
     return lambda iteration: schedule(max(0, iteration - iterations))
 
 
 def unbiased(decay: float) -> Schedule:
-    """Return the decay of an exponential average in which its first value has no share.
+    """Return the decay at which an exponential average is corrected for its initial value.
 
-    After n iterations it is the average that begins at 0, over ``1 - decay ** n``, which is the
-    share that was averaged (Kingma and Ba 2015, section 3, of their moments).
+    The average of n iterations is then the one that starts at 0, divided by ``1 - decay ** n``, as
+    Adam corrects its moments (Kingma and Ba 2015, section 3). The first decay is 0: whatever the
+    average held before is forgotten.
     """
     return lambda iteration: 1 - (1 - decay) / (1 - decay ** (iteration + 1))
 
 
 def warmed_up(schedule: Schedule, iterations: int) -> Schedule:
-    """Return `schedule` times a rise to 1 over the first `iterations`; the first step is not 0."""
+    """Return `schedule` times a linear rise to 1 over `iterations`; the first factor is not 0."""
     return lambda iteration: schedule(iteration) * min(1.0, (iteration + 1) / max(1, iterations))
 
 

@@ -1,4 +1,4 @@
-"""Adam whose epsilon stands under the root."""
+"""Adam with its epsilon under the square root."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -11,7 +11,8 @@ from torch.optim import Adam
 class AdamUnderRoot(Adam):
     """Adam that divides by √(second moment + epsilon), not by √(second moment) + epsilon.
 
-    Where gradients are of the order of √epsilon or smaller its steps are up to √2 times as long.
+    The same epsilon counts for far more here: with 1e-8, steps are shorter wherever gradients are
+    of the order of √epsilon = 1e-4 or smaller, where those of `Adam` keep their full length.
     Salimans et al. 2016 (code: ``nn.py``, `adam_updates`). `how` is what `Adam` takes beside its
     epsilon.
     """
@@ -31,13 +32,14 @@ class AdamUnderRoot(Adam):
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """Update the parameters that have a gradient.
 
-        The mean of g² + epsilon, with its bias corrected, is that of g² and epsilon more: so
-        epsilon goes into the second moment with every gradient.
+        Adding epsilon to every g² before it is averaged adds exactly epsilon to the bias-corrected
+        average. So it is enough to put it into the second moment and to leave `Adam` with none.
         """
         for group in self.param_groups:
             decay = group["betas"][1]
             for parameter in group["params"]:
                 if parameter.grad is not None:
                     moment = self.state[parameter]["exp_avg_sq"]
-                    moment.add_(self.epsilon * (1 - decay) / decay)  # the step multiplies by decay
+                    # The step multiplies the moment by decay before it adds (1 - decay) g².
+                    moment.add_(self.epsilon * (1 - decay) / decay)
         return super().step(closure)

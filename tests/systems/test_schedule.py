@@ -3,12 +3,10 @@
 import pytest
 
 from predictor.systems.schedule import (
-    constant,
     cosine,
     exponential,
     linear,
     ramp,
-    steps,
     unbiased,
     warmed_up,
 )
@@ -21,11 +19,6 @@ def test_linear_and_cosine_at_their_quarters() -> None:
     assert [half(i) for i in (0, 50, 100, 200)] == pytest.approx([1, 0.5, 0, 0])
     assert half(25) == pytest.approx(0.5 + 8**-0.5)  # (1 + cos 45 deg) / 2
     assert cosine(100, end=0.1)(50) == pytest.approx(0.55)
-
-
-def test_steps_count_the_boundary_itself() -> None:
-    factor = steps([10, 20], 0.5)
-    assert [factor(i) for i in (0, 9, 10, 19, 20, 99)] == [1, 1, 0.5, 0.5, 0.25, 0.25]
 
 
 def test_exponential_divides_down_to_the_floor() -> None:
@@ -45,9 +38,9 @@ def test_ramp_stays_within_an_epoch() -> None:
 
 
 def test_warm_up_multiplies_and_starts_above_zero() -> None:
-    factor = warmed_up(steps([3], 0.5), 4)
+    factor = warmed_up(exponential(2.0, every=3), 4)
     assert [factor(i) for i in range(5)] == [0.25, 0.5, 0.75, 0.5, 0.5]
-    assert warmed_up(constant(), 0)(0) == 1
+    assert warmed_up(linear(10), 0)(0) == 1
 
 
 def test_an_unbiased_average_is_the_mean_of_what_came_weighted_by_age() -> None:
