@@ -17,6 +17,7 @@ from predictor.data import ImageSettings
 from predictor.draws import drawn_rows
 from predictor.media.images import write_png
 from predictor.networks.classification import Classification
+from predictor.systems.pair import with_network_defaults
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings
 
@@ -46,23 +47,8 @@ class ClassifierSettings(RunSettings):
         """Give the network the shape and the classes of the data, where it has none."""
         if not isinstance(values, dict):
             return values
-        given = values.get("images", {})
-        given = given.model_dump() if isinstance(given, ImageSettings) else given
-        usual = cls.model_fields["images"].default.model_dump()
-        images = {**usual, **given} if isinstance(given, dict) else usual
-        if not isinstance(images["size"], list | tuple):
-            return values  # which the settings of pictures refuse by name
-        network = values.get("network", cls.model_fields["network"].default)
-        if isinstance(network, NetworkSettings):
-            network = network.model_dump()
-        if not isinstance(network, dict):
-            return values
-        decided = {
-            "network": "classifier",
-            "shape": [images["channels"], *images["size"]],
-            "classes": values.get("classes", cls.model_fields["classes"].default),
-        }
-        return {**values, "network": {**decided, **network}}
+        classes = values.get("classes", cls.model_fields["classes"].default)
+        return with_network_defaults(cls, values, {"network": {"classes": classes}})
 
     @model_validator(mode="after")
     def _fits(self) -> "ClassifierSettings":

@@ -17,33 +17,19 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
 from predictor.analysis.duplicates import first_of_each
-from predictor.analysis.features import FeatureExtractor
 from predictor.data import ImageDataset, ImageSettings, split_images
 from predictor.errors import UnusableData
-from predictor.image_sampler import BATCH, ImageSampler
-from predictor.latents import drawn_latents
 from predictor.losses import fake_loss, non_saturating_generator_loss
-from predictor.metrics import frechet_distance
-from predictor.networks.dcgan import (
-    DcganDiscriminator,
-    DcganDiscriminatorConfig,
-    usual_maps,
-)
+from predictor.networks.dcgan import usual_maps
 from predictor.systems.entry import TrainingData
-from predictor.systems.image_reports import (
-    VALIDATION_SEED,
-    VARIANCE_SHARE,
-    variance_share,
-    write_preview,
-)
+from predictor.systems.image_reports import frechet_validation, write_preview
+from predictor.systems.pair import DISCRIMINATOR, GENERATOR, every_other, latents_for
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings
 from predictor.systems.techniques import histories, loss_of_real, with_history
 from predictor.whole_files import write_whole
 
 _logger = logging.getLogger(__name__)
-
-GENERATOR, DISCRIMINATOR = "generator", "discriminator"
 
 _ADAM = OptimizerSettings(
     kind="adam",
@@ -143,7 +129,7 @@ def build(settings: DcganSettings) -> System:
         network=DISCRIMINATOR,
         loss=with_history(functools.partial(_discriminator_loss, real), DISCRIMINATOR, pull),
         optimizer=settings.discriminator_optimizer.optimizer(settings.iterations),
-        when=functools.partial(_is_turn, 1) if is_odd_even else None,
+        when=functools.partial(every_other, 1) if is_odd_even else None,
     )
     generator = Phase(
         name=GENERATOR,
@@ -151,7 +137,7 @@ def build(settings: DcganSettings) -> System:
         loss=with_history(functools.partial(_generator_loss, settings), GENERATOR, pull),
         optimizer=settings.generator_optimizer.optimizer(settings.iterations),
         draws_from=DISCRIMINATOR,
-        when=functools.partial(_is_turn, 0) if is_odd_even else None,
+        when=functools.partial(every_other, 0) if is_odd_even else None,
     )
     return System(
         networks={**players, **histories(players, pull)},
@@ -160,9 +146,9 @@ def build(settings: DcganSettings) -> System:
         companions=(DISCRIMINATOR,),
         averages={GENERATOR: settings.average_decay} if settings.average_decay else {},
         update="together" if settings.schedule == "simultaneous" else "in_turn",
-        validate=validate,
+        validate=_validated,
         best_by=("frechet_distance", "min"),
-        preview=preview,
+        preview=_preview,
     )
 
 
@@ -215,28 +201,20 @@ def _without_duplicates(
     return ImageDataset(examples.packed, kept, settings.images, settings.seed)
 
 
-def _is_turn(remainder: int, iteration: int, losses: object) -> bool:
-    return iteration % 2 == remainder
-
-
-def _latents(networks: Networks, batch: Batch) -> Tensor:
-    generator: Any = networks[GENERATOR]
-    images = batch["image"]
-    shape = (len(images), generator.latent_width)
-    return drawn_latents(generator.distribution, shape, images.device)
-
-
 def _discriminator_loss(
     real: Callable[[Tensor], Tensor], networks: Networks, batch: Batch, earlier: Batch
 ) -> PhaseLoss:
-    """Return -ln D(x) - ln (1 - D(G(z))); real and made images are normalized apart."""
-    discriminator = networks[DISCRIMINATOR]
-    latents = _latents(networks, batch)
+    """Return -ln D(x) - ln (1 - D(G(z))).
+
+    Real and generated images are separate batches for batch normalization, as in the Torch code.
+    """
+    discriminator, images = networks[DISCRIMINATOR], batch["image"]
+    latents = latents_for(networks[GENERATOR], len(images), images.device)
     with torch.no_grad():
         made = networks[GENERATOR](latents)
     return PhaseLoss(
         {
-            "real": real(discriminator(batch["image"]).logits),
+            "real": real(discriminator(images).logits),
             "fake": fake_loss(discriminator(made).logits),
         },
         outputs={"latents": latents},
@@ -246,51 +224,18 @@ def _discriminator_loss(
 def _generator_loss(
     settings: DcganSettings, networks: Networks, batch: Batch, earlier: Batch
 ) -> PhaseLoss:
-    """Return -ln D(G(z)), where the schedule is simultaneous on the discriminator's latents."""
+    """Return -ln D(G(z)), on latents of its own unless the schedule is simultaneous."""
     latents = earlier.get("latents") if settings.schedule == "simultaneous" else None
     if latents is None:
-        latents = _latents(networks, batch)
+        images = batch["image"]
+        latents = latents_for(networks[GENERATOR], len(images), images.device)
     logits = networks[DISCRIMINATOR](networks[GENERATOR](latents)).logits
     return PhaseLoss({"adversarial": non_saturating_generator_loss(logits)})
 
 
-@torch.no_grad()
-def validate(networks: Networks, batches: Iterable[Batch]) -> dict[str, float]:
-    """Return how far as many made images are from the real ones, and how much they vary.
-
-    ``frechet_distance`` is of the features that a narrow discriminator with random weights has, the
-    same in every run: it ranks the states of one run and means nothing between data sets.
-    ``made_variance_share``: see `variance_share`.
-    """
-    real = [batch["image"].float() for batch in batches]
-    count = sum(map(len, real))
-    if count < 2:
-        return {}
-    device = real[0].device
-    made = ImageSampler(networks[GENERATOR], device).sampled(count, VALIDATION_SEED)
-    extractor = _random_features(real[0])
-    extractor.measure(real[:1])
-    sides = [
-        torch.cat([extractor.means(images) for images in side])
-        for side in (real, torch.split(made, BATCH))
-    ]
-    return {
-        "frechet_distance": frechet_distance(*sides),
-        VARIANCE_SHARE: variance_share(networks[GENERATOR], torch.cat(real)),
-    }
+def _validated(networks: Networks, batches: Iterable[Batch]) -> dict[str, float]:
+    return frechet_validation(networks[GENERATOR], batches)
 
 
-def _random_features(images: Tensor) -> FeatureExtractor:
-    channels, height, width = images.shape[1:]
-    size = (height, width)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        network = DcganDiscriminator(
-            DcganDiscriminatorConfig(size=size, channels=channels, maps=usual_maps(size, 32))
-        )
-    return FeatureExtractor(network, images.device)
-
-
-def preview(networks: Networks, batch: Batch, folder: Path) -> None:
-    """Write ``samples.png``: a hundred images of the same latents each time."""
+def _preview(networks: Networks, batch: Batch, folder: Path) -> None:
     write_preview(networks[GENERATOR], batch["image"].device, folder)

@@ -5,7 +5,7 @@ generator that its section 3 advises; what the published code does otherwise is 
 """
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -14,7 +14,6 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from predictor.data import ImageSettings, split_images
-from predictor.latents import drawn_latents
 from predictor.losses import (
     fake_loss,
     minimax_generator_loss,
@@ -29,8 +28,10 @@ from predictor.systems.image_reports import (
 from predictor.systems.pair import (
     DISCRIMINATOR,
     GENERATOR,
+    every_other,
+    latents_for,
     require_shape_and_units,
-    told_of_data,
+    with_network_defaults,
 )
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings
@@ -96,7 +97,7 @@ class GanSettings(RunSettings):
         if not isinstance(values, dict):
             return values
         known = {"classes": values.get("classes", cls.model_fields["classes"].default)}
-        return told_of_data(cls, values, {GENERATOR: known, DISCRIMINATOR: known})
+        return with_network_defaults(cls, values, {GENERATOR: known, DISCRIMINATOR: known})
 
     @model_validator(mode="after")
     def _fits(self) -> "GanSettings":
@@ -138,7 +139,7 @@ def build(settings: GanSettings) -> System:
                 loss=with_history(discriminator_loss, DISCRIMINATOR, pull),
                 optimizer=settings.discriminator_optimizer.optimizer(settings.iterations),
                 repeats=settings.discriminator_steps,
-                when=functools.partial(_is_turn, 1) if is_odd_even else None,
+                when=functools.partial(every_other, 1) if is_odd_even else None,
             ),
             Phase(
                 name=GENERATOR,
@@ -146,7 +147,7 @@ def build(settings: GanSettings) -> System:
                 loss=with_history(generator_loss, GENERATOR, pull),
                 optimizer=settings.generator_optimizer.optimizer(settings.iterations),
                 draws_from=DISCRIMINATOR if is_simultaneous else None,
-                when=functools.partial(_is_turn, 0) if is_odd_even else None,
+                when=functools.partial(every_other, 0) if is_odd_even else None,
             ),
         ),
         release=GENERATOR,
@@ -182,23 +183,14 @@ def open_data(settings: Any, path: Path, run: Path | None = None) -> TrainingDat
     )
 
 
-def _is_turn(remainder: int, iteration: int, losses: Mapping[str, float]) -> bool:
-    return iteration % 2 == remainder
-
-
 def _prepare(networks: Networks, examples: TrainingDataset) -> None:
-    """Tell both networks the mean and deviation of every pixel of the training pictures."""
+    """Give both networks the mean and deviation of every pixel of the training pictures."""
     mean, deviation = pixel_statistics(
         examples[(0, number)]["image"] for number in range(len(examples))
     )
     for name in (GENERATOR, DISCRIMINATOR):
         prepared: Any = networks[name]
         prepared.prepare(mean, deviation)
-
-
-def _latents(networks: Networks, count: int, like: Tensor) -> Tensor:
-    generator: Any = networks[GENERATOR]
-    return drawn_latents(generator.distribution, (count, generator.latent_width), like.device)
 
 
 def _discriminator_loss(
@@ -208,11 +200,11 @@ def _discriminator_loss(
     batch: Batch,
     earlier: Batch,
 ) -> PhaseLoss:
-    """Goodfellow et al. 2014, eq. 1, with the sign turned: -ln D(x) - ln(1 - D(G(z)))."""
+    """Goodfellow et al. 2014, eq. 1, negated to be minimized: -ln D(x) - ln(1 - D(G(z)))."""
     generator: Any = networks[GENERATOR]
     images, labels = batch["image"], batch["label"] if settings.labelled else None
     count = len(images) if settings.shown == "whole" else len(images) // 2
-    latents = _latents(networks, count, images)
+    latents = latents_for(generator, count, images.device)
     real_labels = None if labels is None else labels[:count]
     fake_labels = None if labels is None else labels[-count:]
     fake = generator(latents, fake_labels).detach()
@@ -235,7 +227,8 @@ def _generator_loss(
     labels = batch["label"] if settings.labelled else None
     latents = earlier.get("latents")
     if latents is None:
-        latents = _latents(networks, len(batch["image"]), batch["image"])
+        images = batch["image"]
+        latents = latents_for(networks[GENERATOR], len(images), images.device)
     labels = None if labels is None else labels[-len(latents) :]
     fake = networks[GENERATOR](latents, labels)
     loss = _GENERATOR_LOSSES[settings.generator_loss]

@@ -1,4 +1,4 @@
-"""What every system of small pictures shows and measures during a run."""
+"""Validation scores and previews that the systems of small pictures share."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,17 +6,23 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from predictor.analysis.features import FeatureExtractor
 from predictor.analysis.sheets import sheet
-from predictor.image_sampler import ImageSampler
+from predictor.image_sampler import BATCH, ImageSampler
 from predictor.media.images import write_png
-from predictor.metrics import SIGMAS, parzen_log_likelihood
+from predictor.metrics import SIGMAS, frechet_distance, parzen_log_likelihood
+from predictor.networks.dcgan import (
+    DcganDiscriminator,
+    DcganDiscriminatorConfig,
+    usual_maps,
+)
 from predictor.systems.phases import Batch
 
 PREVIEW_SEED = 0
-"""Of the latents that previews always show, so that a person can watch them change."""
+"""Seed of the latents in every preview: the same ones, so that a person can watch them change."""
 
 VARIANCE_SHARE = "made_variance_share"
-"""How systems call `variance_share` among what they validate; the loop warns by it."""
+"""Name of `variance_share` among validation scores; the training loop warns when it is small."""
 
 VALIDATION_SEED = 1
 PREVIEW_COUNT = 100
@@ -24,7 +30,7 @@ COLUMNS = 10
 
 
 def write_preview(generator: nn.Module, device: torch.device, folder: Path) -> None:
-    """Write ``samples.png``: a hundred pictures, always of the same latents, a class a column."""
+    """Write ``samples.png``: a hundred pictures of the same latents each time, a column a class."""
     sampler = ImageSampler(generator, device)
     count = PREVIEW_COUNT
     columns = sampler.classes if sampler.classes and sampler.classes <= 20 else COLUMNS
@@ -34,13 +40,14 @@ def write_preview(generator: nn.Module, device: torch.device, folder: Path) -> N
 def parzen_validation(
     generator: nn.Module, batches: Iterable[Batch], samples: int, points: int
 ) -> dict[str, float]:
-    """Return the Parzen log-likelihood of held-out pictures, and the share of repeated samples.
+    """Return the Parzen log-likelihood of held-out pictures, and two signs of repetition.
 
-    ``parzen_nats`` is the mean over the first `points` of them for the width, ``parzen_sigma``,
-    that suits them best: a number to choose checkpoints by, not to report. Pixels are in the units
-    of the network, in [0, 1] for one that works in [-1, 1]. ``closest_pair`` is the smallest
-    distance of two among a hundred samples over the mean one: it falls to 0 when the generator
-    repeats itself. ``made_variance_share``: see `variance_share`.
+    ``parzen_nats`` is the mean over the first `points` pictures under the window of the best width,
+    ``parzen_sigma``. Since the width is chosen on the same pictures, it may select a checkpoint but
+    must not be reported. Pixels are in the units of the network, in [0, 1] for one that works in
+    [-1, 1]. ``closest_pair`` is the smallest distance between two of a hundred samples, divided by
+    the mean distance: it falls to 0 when the generator repeats itself. ``made_variance_share``: see
+    `variance_share`.
     """
     held_out = first_images(batches, points)["image"]
     share = variance_share(generator, held_out)
@@ -62,22 +69,62 @@ def parzen_validation(
     }
 
 
-def variance_share(generator: nn.Module, real: Tensor) -> float:
-    """Return how much a hundred samples vary, over real pictures ``(N, C, H, W)`` in [-1, 1].
+@torch.no_grad()
+def frechet_validation(generator: nn.Module, batches: Iterable[Batch]) -> dict[str, float]:
+    """Return the Fréchet distance of samples from as many real pictures, and their variance.
 
-    Near 0 all samples are one picture; of a generator with classes, all of any class.
+    ``frechet_distance`` is of the features of a narrow discriminator with random weights, the same
+    ones in every run: it ranks the checkpoints of a run and means nothing across data sets.
+    ``made_variance_share``: see `variance_share`. Nothing is returned for fewer than two pictures.
+    """
+    real = [batch["image"].float() for batch in batches]
+    count = sum(map(len, real))
+    if count < 2:
+        return {}
+    device = real[0].device
+    made = ImageSampler(generator, device).sampled(count, VALIDATION_SEED)
+    extractor = _random_features(real[0])
+    extractor.measure(real[:1])
+    real_features, made_features = (
+        torch.cat([extractor.means(images) for images in side])
+        for side in (real, torch.split(made, BATCH))
+    )
+    return {
+        "frechet_distance": frechet_distance(real_features, made_features),
+        VARIANCE_SHARE: variance_share(generator, torch.cat(real)),
+    }
+
+
+def _random_features(images: Tensor) -> FeatureExtractor:
+    """Return an extractor for such `images` whose random weights are always the same."""
+    channels, height, width = images.shape[1:]
+    size = (height, width)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = DcganDiscriminator(
+            DcganDiscriminatorConfig(size=size, channels=channels, maps=usual_maps(size, 32))
+        )
+    return FeatureExtractor(network, images.device)
+
+
+def variance_share(generator: nn.Module, real: Tensor) -> float:
+    """Return the pixel variance of a hundred samples as a share of that of real pictures.
+
+    `real` is ``(N, C, H, W)`` in [-1, 1]. Near 0 all samples look alike. For a generator with
+    classes it is the mean of the variances within each class, so that it also falls to 0 where each
+    class has collapsed to one picture.
     """
     sampler = ImageSampler(generator, real.device)
     made = sampler.sampled(PREVIEW_COUNT, PREVIEW_SEED)
-    kinds = [made]
+    groups = [made]
     if sampler.classes is not None:
         labels = torch.tensor(sampler.labels(range(PREVIEW_COUNT)))
-        kinds = [made[labels == label] for label in range(sampler.classes)]
-    apart = [kind.var(dim=0).sum() for kind in kinds if len(kind) > 1]
-    if not apart or len(real) < 2:
+        groups = [made[labels == label] for label in range(sampler.classes)]
+    variances = [group.var(dim=0).sum() for group in groups if len(group) > 1]
+    if not variances or len(real) < 2:
         return 1.0
-    usual = real.float().cpu().var(dim=0).sum().clamp_min(1e-12)
-    return float(torch.stack(apart).mean() / usual)
+    expected = real.float().cpu().var(dim=0).sum().clamp_min(1e-12)
+    return float(torch.stack(variances).mean() / expected)
 
 
 def first_images(batches: Iterable[Batch], count: int) -> dict[str, Tensor]:
@@ -92,7 +139,7 @@ def first_images(batches: Iterable[Batch], count: int) -> dict[str, Tensor]:
 
 
 def best_parzen(points: Tensor, samples: Tensor) -> tuple[float, float]:
-    """Return the highest mean log-likelihood of `points` over the usual widths, and its width."""
+    """Return the highest mean log-likelihood of `points` over `SIGMAS`, and its width."""
     found = parzen_log_likelihood(points, samples).mean(dim=1)
     best = int(found.argmax())
     return float(found[best]), SIGMAS[best]

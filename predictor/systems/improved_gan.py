@@ -28,7 +28,6 @@ from predictor.data import (
 from predictor.data.image_packing import packed_images
 from predictor.data.image_parts import TRAIN
 from predictor.errors import UnusableData
-from predictor.latents import drawn_latents
 from predictor.losses import (
     fake_loss,
     feature_matching_loss,
@@ -43,8 +42,9 @@ from predictor.systems.image_reports import write_preview
 from predictor.systems.pair import (
     DISCRIMINATOR,
     GENERATOR,
+    latents_for,
     require_shape_and_units,
-    told_of_data,
+    with_network_defaults,
 )
 from predictor.systems.phases import Batch, LossFunction, Networks, Phase, PhaseLoss, System
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings
@@ -124,7 +124,7 @@ class ImprovedGanSettings(RunSettings):
         if not isinstance(values, dict):
             return values
         known = {"classes": values.get("classes", cls.model_fields["classes"].default)}
-        return told_of_data(cls, values, {GENERATOR: {}, DISCRIMINATOR: known})
+        return with_network_defaults(cls, values, {GENERATOR: {}, DISCRIMINATOR: known})
 
     @model_validator(mode="after")
     def _fits(self) -> "ImprovedGanSettings":
@@ -245,9 +245,8 @@ def _prepare(networks: Networks, examples: TrainingDataset) -> None:
 
 
 def _generated(networks: Networks, count: int, device: torch.device) -> Tensor:
-    generator: Any = networks[GENERATOR]
-    shape = (count, generator.latent_width)
-    return generator(drawn_latents(generator.distribution, shape, device))
+    generator = networks[GENERATOR]
+    return generator(latents_for(generator, count, device))
 
 
 def _discriminator_loss(

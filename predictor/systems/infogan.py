@@ -33,19 +33,19 @@ from predictor.metrics import assigned_class_error
 from predictor.networks.infogan import CodePosterior
 from predictor.networks.normalization import held_statistics
 from predictor.structured_latents import StructuredLatents
-from predictor.systems.dcgan import validate
 from predictor.systems.entry import TrainingData
 from predictor.systems.image_reports import (
     PREVIEW_SEED,
     VALIDATION_SEED,
     first_images,
+    frechet_validation,
     write_preview,
 )
 from predictor.systems.pair import (
     DISCRIMINATOR,
     GENERATOR,
     require_shape_and_units,
-    told_of_data,
+    with_network_defaults,
 )
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings
@@ -107,7 +107,7 @@ class InfoganSettings(RunSettings):
         if not isinstance(values, dict):
             return values
         known = {"latents": values.get("latents", cls.model_fields["latents"].default)}
-        return told_of_data(cls, values, {GENERATOR: known, DISCRIMINATOR: known})
+        return with_network_defaults(cls, values, {GENERATOR: known, DISCRIMINATOR: known})
 
     @model_validator(mode="after")
     def _fits(self) -> "InfoganSettings":
@@ -228,12 +228,12 @@ def _information_terms(
 def _validated(
     settings: InfoganSettings, networks: Networks, batches: Iterable[Batch]
 ) -> dict[str, float]:
-    """Return how good samples are, what Q knows of their codes, and how well c1 classifies.
+    """Return the scores of samples, the information of their codes, and the error of c1.
 
-    Pictures as `predictor.systems.dcgan.validate` measures them: they choose the best checkpoint,
-    for codes can be read from noise long before there are digits. ``information_nats`` is the sum
-    over all codes, ``categorical_information_nats`` and ``uniform_information_nats`` those of a
-    group. ``c1_error_percent``, of labelled pictures, is the error of the first categorical code as
+    The samples are measured by `frechet_validation`, which selects the best checkpoint: codes can
+    be read from noise long before there are digits. ``information_nats`` is the sum over all codes,
+    ``categorical_information_nats`` and ``uniform_information_nats`` those of each group.
+    ``c1_error_percent``, where pictures have labels, is the error of the first categorical code as
     a classifier, see `assigned_class_error`.
     """
     held_out = first_images(batches, settings.validation_images)
@@ -242,8 +242,9 @@ def _validated(
     sampler = ImageSampler(networks[GENERATOR], device)
     found = reader.information(sampler, settings.validation_samples, VALIDATION_SEED)
     groups = group_information(settings.latents, found)
+    pictures = [{"image": part} for part in torch.split(held_out["image"], BATCH)]
     scores = {
-        **validate(networks, [{"image": part} for part in torch.split(held_out["image"], BATCH)]),
+        **frechet_validation(networks[GENERATOR], pictures),
         "information_nats": sum(groups.values()),
         **{f"{group}_information_nats": value for group, value in groups.items()},
         **{f"information_{name}_nats": value for name, value in found.items()},

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from predictor.data import ImageSettings
 from predictor.errors import SettingsError
-from predictor.latents import drawn_latents
 from predictor.losses import fake_loss, non_saturating_generator_loss, real_loss
 from predictor.networks.laplacian import (
     LaplacianDiscriminator,
@@ -30,6 +29,7 @@ from predictor.pyramid import laplacian_pyramid
 from predictor.systems.entry import TrainingDataset
 from predictor.systems.image_reports import pixel_statistics
 from predictor.systems.lapgan_reports import Levels, level_preview, measured_levels
+from predictor.systems.pair import latents_for
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings, Table
 
@@ -256,11 +256,9 @@ class _Level:
         if number > 0:
             self.coarse, self.real = details[number - 1]
 
-    def generated(self, rows: slice, latents: Tensor | None = None) -> Tensor:
+    def generated(self, rows: slice) -> Tensor:
         """Return what the generator makes for these rows of the batch."""
-        if latents is None:
-            shape = (len(self.real[rows]), self.generator.latent_width)
-            latents = drawn_latents(self.generator.distribution, shape, self.real.device)
+        latents = latents_for(self.generator, len(self.real[rows]), self.real.device)
         made: Tensor = self.generator(latents, *self._condition(rows))
         return made
 

@@ -1,11 +1,14 @@
-"""What the settings of every generator and discriminator of small pictures have in common."""
+"""What systems of one generator and one discriminator of small pictures have in common."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+import torch
 from pydantic import BaseModel
+from torch import Tensor, nn
 
 from predictor.data import ImageSettings
+from predictor.latents import drawn_latents
 from predictor.systems.settings import NetworkSettings
 
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"
@@ -16,47 +19,60 @@ class PairSettings(Protocol):
 
     @property
     def images(self) -> ImageSettings:
-        """What the pictures become."""
+        """Size and channels of the pictures."""
 
     @property
     def generator(self) -> NetworkSettings:
-        """What makes them."""
+        """The network that makes them."""
 
     @property
     def discriminator(self) -> NetworkSettings:
-        """What judges them."""
+        """The network that judges them."""
 
 
-def told_of_data(kind: type[BaseModel], values: Any, known: Mapping[str, Mapping[str, Any]]) -> Any:
-    """Return the `values` of settings of a `kind`, each network told what follows from the others.
+def latents_for(generator: nn.Module, count: int, device: torch.device) -> Tensor:
+    """Return `count` latents ``(count, latent_width)`` from the generator's own distribution."""
+    described: Any = generator
+    return drawn_latents(described.distribution, (count, described.latent_width), device)
 
-    That is the shape of the pictures and what is `known` beside it, by network; what the table of a
-    network says itself stays, and what it does not say is put below by `RunSettings`. Values that
-    are no settings are returned as they are, for pydantic to refuse.
+
+def every_other(remainder: int, iteration: int, losses: Mapping[str, float]) -> bool:
+    """Return whether a phase is due that runs in even (0) or odd (1) iterations only."""
+    return iteration % 2 == remainder
+
+
+def with_network_defaults(
+    kind: type[BaseModel], values: Any, known: Mapping[str, Mapping[str, Any]]
+) -> Any:
+    """Return the raw `values` for settings of a `kind` with what the networks take from the data.
+
+    Each network in `known` gets the shape of the pictures and the options listed there, unless its
+    own table sets them. Call it in a validator that runs before `RunSettings` fills the rest of the
+    tables. Values that are not settings are returned unchanged, for pydantic to refuse.
     """
     if not isinstance(values, dict):
         return values
-    usual = kind.model_fields["images"].default
-    images = {**_table(usual), **_table(values.get("images", {}))}
+    default = kind.model_fields["images"].default
+    images = {**_table(default), **_table(values.get("images", {}))}
     if not _is_size(images["size"]):
         return values
     shape = [images["channels"], *images["size"]]
     tables = {}
-    for name, told in known.items():
+    for name, options in known.items():
         given = values.get(name, {})
         if isinstance(given, dict | BaseModel):
-            tables[name] = {"shape": shape, **told, **_table(given)}
+            tables[name] = {"shape": shape, **options, **_table(given)}
     return {**values, **tables}
 
 
 def require_shape_and_units(settings: PairSettings) -> None:
-    """Raise `ValueError` unless both networks are of the pictures' shape and of the same units."""
-    painted, judged = settings.generator.config(), settings.discriminator.config()
-    if painted.units != judged.units:
+    """Raise `ValueError` unless both networks have the pictures' shape and the same units."""
+    generator, discriminator = settings.generator.config(), settings.discriminator.config()
+    if generator.units != discriminator.units:
         raise ValueError(
-            f"generator.units is {painted.units!r}, discriminator.units {judged.units!r}"
+            f"generator.units is {generator.units!r}, discriminator.units {discriminator.units!r}"
         )
-    for name, config in ((GENERATOR, painted), (DISCRIMINATOR, judged)):
+    for name, config in ((GENERATOR, generator), (DISCRIMINATOR, discriminator)):
         if config.shape != settings.images.shape:
             raise ValueError(
                 f"{name}.shape is {config.shape}, images.channels and images.size say "

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from predictor.errors import SettingsError, UnusableData
 from predictor.networks.pixel_units import PixelUnits
-from predictor.systems.dcgan import DcganSettings, build, open_data, preview, validate
+from predictor.systems.dcgan import DcganSettings, build, open_data
+from predictor.systems.image_reports import frechet_validation
 from predictor.systems.phases import System
 from predictor.training.hardware import hardware_for
 from predictor.training.iteration import run_iteration
@@ -205,13 +206,13 @@ def test_validation_knows_good_samples_from_bad_ones() -> None:
         "dark": pictures(1) / 2 - 0.5,
         "one": pictures(1)[:1].expand(40, -1, -1, -1),
     }.items():
-        scores[name] = validate({"generator": Drawn(images)}, batches)
+        scores[name] = frechet_validation(Drawn(images), batches)
     distances = {name: found["frechet_distance"] for name, found in scores.items()}
     assert distances["same"] == pytest.approx(0, abs=1e-3)
     assert distances["same"] < distances["other"] < min(distances["dark"], distances["one"])
     assert scores["other"]["made_variance_share"] == pytest.approx(1, abs=0.1)
     assert scores["one"]["made_variance_share"] == 0
-    assert validate({"generator": Drawn(pictures(0))}, []) == {}
+    assert frechet_validation(Drawn(pictures(0)), []) == {}
 
 
 def test_previews_show_the_same_latents_each_time(tmp_path: Path) -> None:
@@ -220,7 +221,7 @@ def test_previews_show_the_same_latents_each_time(tmp_path: Path) -> None:
     sheets = []
     for seed in range(2):
         torch.manual_seed(seed)
-        preview(networks, batch(), tmp_path)
+        system.preview(networks, batch(), tmp_path)
         sheets.append(cv2.imread(str(tmp_path / "samples.png")))
     assert sheets[0].shape == (10 * 10 + 2, 10 * 10 + 2, 3)
     assert np.array_equal(*sheets)
