@@ -9,7 +9,6 @@ import functools
 import logging
 import math
 from collections.abc import Callable, Iterable
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -18,7 +17,6 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from predictor.analysis.frames_summary import LOSS_DB
 from predictor.data import (
     ClipDataset,
     ClipSettings,
@@ -30,8 +28,6 @@ from predictor.data import (
     with_packed_frames,
 )
 from predictor.errors import SettingsError
-from predictor.flow import constant_velocity
-from predictor.frame_predictor import FramePredictor
 from predictor.losses import (
     Reduction,
     fake_loss,
@@ -42,20 +38,16 @@ from predictor.losses import (
     real_loss,
     setback_loss,
 )
-from predictor.media.encoding import VideoWriter
-from predictor.media.folder import folder_info
-from predictor.media.images import write_png
-from predictor.metrics import psnr, ssim
 from predictor.networks import NETWORKS
 from predictor.pyramid import pooled_at_factors
 from predictor.systems.entry import TrainingData
+from predictor.systems.frames_reports import frames_preview, frames_validation
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings, Table
-from predictor.tensors import IMAGE_RANGE, PSNR_CAP_DB, rescaled, shown_difference
+from predictor.tensors import IMAGE_RANGE, rescaled
 
 _logger = logging.getLogger(__name__)
 
-PREVIEW_RATE_HZ = Fraction(5)
 PIXEL_LOSSES = {"lp": lp_loss, "log_lp": log_lp_loss}
 
 
@@ -63,23 +55,23 @@ class FrameLossSettings(Table):
     """The terms of the generator's loss; a weight of 0 leaves the term out."""
 
     pixel_loss: Literal["lp", "log_lp"] = "lp"
-    """``log_lp`` asks for the same share of every clip's error, as a mean of PSNR does."""
+    """``log_lp`` is relative to each clip's own error, as a mean of PSNR is; see `log_lp_loss`."""
     lp: float = Field(1.0, ge=0)
     """Weight of the pixel loss."""
     p: Literal[1, 2] = 1
     gradient_difference: float = Field(1.0, ge=0)
     gradient_difference_alpha: float = Field(1.0, ge=1)
     setback: float = Field(0.0, ge=0)
-    """Weight of what an example loses against repeating its last frame; see `setback_loss`."""
+    """Weight of the penalty for being worse than a repeat of the last frame; see `setback_loss`."""
     adversarial: float = Field(0.05, ge=0)
     """0 trains no discriminators."""
     reduction: Reduction = "mean"
     scale_weights: tuple[float, ...] | None = None
     """Weight of the pixel and gradient terms at each scale, coarsest first; None is 1 each."""
     mismatched_pairs: bool = False
-    """Show the discriminators frames behind another clip's context too, and count the real pairs
-    twice (official script, advExt = full). Differs: there the second real pair is a fresh one; the
-    expected gradient is the same."""
+    """Also show the discriminators real frames after the context of another clip, as fakes, and
+    count the real pairs twice (official script, advExt = full). Differs: there the second real pair
+    is a fresh one; the expected gradient is the same."""
 
 
 class FramesSettings(RunSettings):
@@ -108,10 +100,10 @@ class FramesSettings(RunSettings):
     validation_windows: int = Field(2, ge=1)
     """Windows of each held-out video."""
     validation_videos: int | None = Field(None, ge=1)
-    """Held-out videos looked at during the run; None is all."""
+    """Held-out videos that validation uses during the run; None is all."""
     packed_frames_gb: float = Field(0.0, ge=0)
-    """Decoded frames kept in the run's folder, at most so many 10^9 bytes, for runs that wait for
-    decoding."""
+    """Keep decoded frames in the run's folder, up to this many 10^9 bytes: for runs that decoding
+    slows down."""
 
     @model_validator(mode="before")
     @classmethod
@@ -120,7 +112,7 @@ class FramesSettings(RunSettings):
         clips, generator = values.get("clips", {}), values.get("generator")
         if not isinstance(generator, dict) or "context_frames" in clips:
             return values
-        with contextlib.suppress(ValueError):  # which the field will say again
+        with contextlib.suppress(ValueError):  # the field's own validator reports it
             context = NetworkSettings.model_validate(generator).config().context
             return {**values, "clips": {**clips, "context_frames": context}}
         return values
@@ -150,7 +142,7 @@ class FramesSettings(RunSettings):
 def build(settings: FramesSettings) -> System:
     """Return the generator, its discriminators and the two phases that train them.
 
-    Raises `SettingsError` where losses or discriminators are for another number of scales.
+    Raises `SettingsError` where the losses or the discriminators do not fit the generator's scales.
     """
     generator = settings.generator.build()
     _require_scales(settings, generator)
@@ -180,9 +172,9 @@ def build(settings: FramesSettings) -> System:
         phases=tuple(phases),
         release="generator",
         averages={"generator": settings.average_decay} if settings.average_decay else {},
-        validate=validate,
+        validate=frames_validation,
         best_by=("psnr_1_db", "max"),
-        preview=preview,
+        preview=frames_preview,
     )
 
 
@@ -227,6 +219,7 @@ def open_data(settings: FramesSettings, path: Path, run: Path | None = None) -> 
 
 
 def _read_in_part(index: VideoIndex) -> list[str]:
+    """Return a line for each video that could be decoded only up to some frame."""
     return [
         f"{video.name}: all after its first {video.frame_count} frames: {video.truncated}"
         for video in index.videos
@@ -235,9 +228,12 @@ def _read_in_part(index: VideoIndex) -> list[str]:
 
 
 def _evidence(generator: NetworkSettings) -> Callable[[Tensor], dict[str, Tensor]] | None:
-    """Return what the generator's class finds in a clip ahead, if it does."""
-    found = getattr(NETWORKS[generator.network][1], "evidence", None)
-    return None if found is None else functools.partial(found, generator.config())
+    """Return what computes further inputs of the generator from a clip; None if it has none.
+
+    It runs in the processes that load the clips: flow estimation would hold up the training.
+    """
+    evidence = getattr(NETWORKS[generator.network][1], "evidence", None)
+    return None if evidence is None else functools.partial(evidence, generator.config())
 
 
 def _log_progress(what: str, done: int, count: int, name: str) -> None:
@@ -248,40 +244,43 @@ def _log_progress(what: str, done: int, count: int, name: str) -> None:
 def _generator_loss(
     weights: FrameLossSettings, networks: Networks, batch: Batch, earlier: Batch
 ) -> PhaseLoss:
-    """Mathieu et al. 2016, section 3.2: λp Lp + λgdl GDL + λadv adversarial, over all scales."""
+    """Mathieu et al. 2016, section 3.2: λp Lp + λgdl GDL + λadv adversarial, over all scales.
+
+    Several target frames are predicted one from the other; the loss is their mean.
+    """
     generator: Any = networks["generator"]
-    context, targets = _split(generator, batch["clip"])
+    context, targets = _context_and_targets(generator, batch["clip"])
     discriminators: Any = networks.get("discriminators")
-    sums: dict[str, list[Tensor]] = {}
-    known = {name: tensor for name, tensor in batch.items() if name != "clip"}
+    terms: dict[str, list[Tensor]] = {}
+    evidence = _evidence_in(batch)
     for target in targets.unbind(1):
-        predictions = generator(context, **known)
-        known = {}
+        predictions = generator(context, **evidence)
+        evidence = {}  # it belongs to the true context, which the next prediction does not see
         truths = pooled_at_factors(target, generator.factors)
-        shares = weights.scale_weights or (1.0,) * len(truths)
-        for prediction, truth, share in zip(predictions, truths, shares, strict=True):
+        scale_weights = weights.scale_weights or (1.0,) * len(truths)
+        for prediction, truth, scale in zip(predictions, truths, scale_weights, strict=True):
             if weights.lp:
                 pixel_loss = PIXEL_LOSSES[weights.pixel_loss]
                 term = pixel_loss(prediction, truth, weights.p, weights.reduction)
-                sums.setdefault(weights.pixel_loss, []).append(weights.lp * share * term)
+                terms.setdefault(weights.pixel_loss, []).append(weights.lp * scale * term)
             if weights.gradient_difference:
                 term = gradient_difference_loss(
                     prediction, truth, weights.gradient_difference_alpha, weights.reduction
                 )
-                sums.setdefault("gradient_difference", []).append(
-                    weights.gradient_difference * share * term
+                terms.setdefault("gradient_difference", []).append(
+                    weights.gradient_difference * scale * term
                 )
         if weights.setback:
             term = setback_loss(predictions[-1], target, context[:, -1])
-            sums.setdefault("setback", []).append(weights.setback * term)
+            terms.setdefault("setback", []).append(weights.setback * term)
         if weights.adversarial:
             seen = context[:, -discriminators.context :]
             for logits in discriminators(seen, predictions):
                 term = non_saturating_generator_loss(logits, "mean")
-                sums.setdefault("adversarial", []).append(weights.adversarial * term)
+                terms.setdefault("adversarial", []).append(weights.adversarial * term)
         context = torch.cat([context[:, 1:], predictions[-1][:, None]], dim=1)
     count = targets.shape[1]
-    return PhaseLoss({name: torch.stack(terms).sum() / count for name, terms in sums.items()})
+    return PhaseLoss({name: torch.stack(parts).sum() / count for name, parts in terms.items()})
 
 
 def _discriminators_loss(
@@ -290,10 +289,9 @@ def _discriminators_loss(
     """Mathieu et al. 2016, section 3.2: real frames against predicted ones at every scale."""
     generator: Any = networks["generator"]
     discriminators: Any = networks["discriminators"]
-    context, targets = _split(generator, batch["clip"])
+    context, targets = _context_and_targets(generator, batch["clip"])
     with torch.no_grad():
-        known = {name: tensor for name, tensor in batch.items() if name != "clip"}
-        predictions = [p.detach() for p in generator(context, **known)]
+        predictions = generator(context, **_evidence_in(batch))
     truths = pooled_at_factors(targets[:, 0], generator.factors)
     context = context[:, -discriminators.context :]
     real = discriminators(context, truths)
@@ -304,80 +302,21 @@ def _discriminators_loss(
     }
     if weights.mismatched_pairs:
         terms["real"] = 2 * terms["real"]
-        others = discriminators(context, [truth.roll(1, dims=0) for truth in truths])
-        terms["mismatched"] = _summed(fake_loss(logits) for logits in others)
+        mismatched = discriminators(context, [truth.roll(1, dims=0) for truth in truths])
+        terms["mismatched"] = _summed(fake_loss(logits) for logits in mismatched)
     return PhaseLoss(terms)
 
 
-def _split(generator: Any, clip: Tensor) -> tuple[Tensor, Tensor]:
-    """Return context and targets in the range that the generator works in."""
+def _evidence_in(batch: Batch) -> dict[str, Tensor]:
+    """Return what a batch holds for the generator beside its clip; see `_evidence`."""
+    return {name: tensor for name, tensor in batch.items() if name != "clip"}
+
+
+def _context_and_targets(generator: Any, clip: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the frames given and those to predict, in the pixel range of the generator."""
     clip = rescaled(clip, IMAGE_RANGE, generator.pixel_range)
     return clip[:, : generator.context], clip[:, generator.context :]
 
 
 def _summed(terms: Iterable[Tensor]) -> Tensor:
     return torch.stack([*terms]).sum()
-
-
-@torch.no_grad()
-def validate(networks: Networks, windows: Iterable[Batch]) -> dict[str, float]:
-    """Return PSNR and SSIM of the first and the last frame predicted, and the gain over DIS.
-
-    Windows are 12 frames of context and the frames after them; PSNR is capped at 60 dB. A window
-    counts as worse than repeating the last frame from 0.1 dB on.
-    """
-    predictor = FramePredictor(networks["generator"])
-    rows: list[dict[str, float]] = []
-    for window in windows:
-        clip = window["clip"]
-        context = clip[:, : predictor.context_frames]
-        targets = clip[:, predictor.context_frames :]
-        count = targets.shape[1]
-        predicted = predictor.predict(context, count)
-        classical = constant_velocity(context, count)
-        row = {}
-        for ahead in (1, count):
-            truth, ours = targets[:, ahead - 1], predicted[:, ahead - 1]
-            decibels = float(_psnr(ours, truth))
-            row[f"psnr_{ahead}_db"] = decibels
-            row[f"gain_{ahead}_db"] = decibels - float(_psnr(classical[:, ahead - 1], truth))
-            repeated = float(_psnr(context[:, -1], truth))
-            row[f"worse_than_repeat_{ahead}_share"] = float(decibels < repeated - LOSS_DB)
-            row[f"ssim_{ahead}"] = float(ssim(ours, truth, IMAGE_RANGE).mean())
-        rows.append(row)
-    return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]} if rows else {}
-
-
-@torch.no_grad()
-def preview(networks: Networks, batch: Batch, folder: Path) -> None:
-    """Write ``frames.png`` and ``frames.mp4``, what a person looks at while a run goes on.
-
-    The picture has one row an example, at most four: last frame, truth, first prediction, their
-    difference. The clip shows the first example slowly, truth on the left and on the
-    right the same context with the frames predicted from it.
-    """
-    from torchvision.utils import make_grid  # seconds to import, and only runs look at previews
-
-    predictor = FramePredictor(networks["generator"])
-    clip = batch["clip"][:4].float()
-    targets = max(1, clip.shape[1] - predictor.context_frames)
-    context, truth = clip[:, :-targets], clip[:, -targets:]
-    predicted = predictor.predict(context, targets)
-    difference = shown_difference(predicted[:, 0], truth[:, 0])
-    rows = torch.stack([context[:, -1], truth[:, 0], predicted[:, 0], difference], dim=1)
-    sheet = make_grid(rows.flatten(0, 1).cpu(), nrow=4, pad_value=1.0)
-    write_png(folder / "frames.png", sheet)
-
-    beside = torch.cat([context, predicted], dim=1)
-    pairs = torch.cat([clip[0], beside[0]], dim=-1).cpu()
-    with VideoWriter(
-        folder / "frames.mp4",
-        like=folder_info(folder, PREVIEW_RATE_HZ),
-        size=(pairs.shape[-2], pairs.shape[-1]),
-    ) as writer:
-        for number, pair in enumerate(pairs):
-            writer.write(pair, number / PREVIEW_RATE_HZ)
-
-
-def _psnr(prediction: Tensor, truth: Tensor) -> Tensor:
-    return psnr(prediction, truth, IMAGE_RANGE, cap_db=PSNR_CAP_DB).mean()

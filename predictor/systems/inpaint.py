@@ -6,7 +6,6 @@ settings: the paper's networks and the default one are trained by the same phase
 
 import functools
 import logging
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -16,7 +15,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
-from predictor.classical_fill import METHODS, opencv_fill
 from predictor.data import (
     HeldOutPhotos,
     MaskKind,
@@ -27,7 +25,6 @@ from predictor.data import (
     index_photos,
     split_by_file,
 )
-from predictor.inpainter import Inpainter
 from predictor.losses import (
     Reduction,
     fake_loss,
@@ -38,12 +35,11 @@ from predictor.losses import (
     paired_feature_loss,
     real_loss,
 )
-from predictor.media.images import write_png
-from predictor.metrics import percent_error, psnr
 from predictor.systems.entry import TrainingData
+from predictor.systems.inpaint_reports import inpaint_preview, inpaint_validation
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings, Table
-from predictor.tensors import IMAGE_RANGE, PSNR_CAP_DB, rescaled
+from predictor.tensors import IMAGE_RANGE, rescaled
 
 _logger = logging.getLogger(__name__)
 
@@ -56,20 +52,21 @@ class InpaintLossSettings(Table):
     reconstruction: float = Field(0.999, ge=0)
     """Weight of the masked reconstruction."""
     pixel_loss: Literal["lp", "log_lp"] = "lp"
-    """``log_lp`` asks for the same share of every image's error, as a mean of PSNR does."""
+    """``log_lp`` is relative to each image's own error, as a mean of PSNR is; see
+    `masked_log_lp_loss`."""
     p: Literal[1, 2] = 2
     overlap_px: Annotated[int, Field(ge=0)] | Literal["all"] = 7
-    """Known pixels around the hole that are reconstructed too, or all that are painted."""
+    """Width of the band of known pixels around the hole that is reconstructed too, or ``"all"``."""
     overlap_weight: float = Field(10.0, ge=0)
-    """How much more than the hole they count."""
+    """Weight of those known pixels, where a missing one has 1."""
     mean_over: Literal["hole", "painted"] = "hole"
-    """What the mean of ``lp`` is over: the missing pixels, or all that the network paints."""
+    """What the sum of ``lp`` is divided by: the missing pixels, or all that are painted."""
     reduction: Reduction = "mean"
     gradient_difference: float = Field(0.0, ge=0)
     adversarial: float = Field(0.001, ge=0)
     feature_matching: float = Field(0.0, ge=0)
-    """Weight of matching the discriminator's activations; with `adversarial` 0 it is trained for
-    this alone, with both 0 there is none."""
+    """Weight of matching the discriminator's activations. With `adversarial` 0 the discriminator is
+    trained for this term alone; with both 0 there is none."""
     judged: Literal["composite", "painted"] = "composite"
     """What the discriminator sees: the image with its holes filled, or all that was painted."""
 
@@ -106,8 +103,8 @@ class InpaintSettings(RunSettings):
     shared_batches: bool = True
     """Train the generator on the photographs the discriminator has just seen, not on its own."""
     stale_discriminator: bool = False
-    """Let the generator be judged by the discriminator as it was before its own update (official
-    code, which reuses its output)."""
+    """Compute the generator's loss with the discriminator as it was before this iteration's update
+    (official code, which reuses its output)."""
     discriminator_from: int = Field(0, ge=0)
     """Iteration from which the discriminator is trained and its terms count."""
     shared_masks: bool = False
@@ -117,9 +114,9 @@ class InpaintSettings(RunSettings):
     validation_share: float = Field(0.1, gt=0, lt=1)
     """Share of the photographs held out, where the data has no ``val`` folder."""
     validation_photos: int | None = Field(None, ge=1)
-    """Held-out photographs looked at during the run; None is all."""
+    """Held-out photographs that validation uses during the run; None is all."""
     validation_masks: tuple[MaskKind, ...] = Field(("centre", "strokes"), min_length=1)
-    """Kinds of mask that each is measured with."""
+    """Kinds of mask; every held-out photograph is measured with each."""
     validation_area: tuple[float, float] = (0.1, 0.3)
     """Share of the image that those masks cover; ``centre`` keeps its size."""
 
@@ -146,9 +143,9 @@ class InpaintSettings(RunSettings):
         if side is not None and painted is not None and painted < side:
             self._require_centre(side, painter.hole_px)
         if self.stale_discriminator and not self.shared_batches:
-            raise ValueError("stale_discriminator reuses the batch: it needs shared_batches")
+            raise ValueError("stale_discriminator needs shared_batches: set shared_batches=true")
         if self.discriminator_from and not self.shared_batches:
-            raise ValueError("discriminator_from tells the generator by shared batches: set those")
+            raise ValueError("discriminator_from needs shared_batches: set shared_batches=true")
         return self
 
     def _require_centre(self, side: int, hole_px: int) -> None:
@@ -192,9 +189,9 @@ def build(settings: InpaintSettings) -> System:
         release="generator",
         averages={"generator": settings.average_decay} if settings.average_decay else {},
         update="together" if settings.stale_discriminator else "in_turn",
-        validate=validate,
+        validate=inpaint_validation,
         best_by=("psnr_db", "max"),
-        preview=preview,
+        preview=inpaint_preview,
     )
 
 
@@ -243,8 +240,8 @@ def _has_begun(start: int, iteration: int, losses: object) -> bool:
     return iteration >= start
 
 
-class _Shown:
-    """A batch as both phases use it, in the range that the generator works in."""
+class _Examples:
+    """A batch as both phases use it, in the pixel range of the generator."""
 
     def __init__(self, settings: InpaintSettings, networks: Networks, batch: Batch) -> None:
         generator: Any = networks["generator"]
@@ -256,52 +253,54 @@ class _Shown:
         self._judge: Any = networks.get(DISCRIMINATOR)
 
     def judgement(self, images: Tensor) -> Any:
-        """Return what the discriminator says of `images`, the truth or a prediction of it."""
+        """Return the discriminator's answer for `images`, the true ones or predictions of them."""
         if self._composites:
             images = torch.where(self.masks > 0, images, self.images)
         return self._judge(images[self.region], self.images, self.masks)
 
-    def judged(self, logits: Tensor) -> Tensor | None:
-        """Return which logits are of places that see some of a hole: the others are always real.
+    def logit_weights(self, logits: Tensor) -> Tensor | None:
+        """Return weights for the logits of patches: 1 where a patch holds some of a hole, else 0.
 
-        They are 1 and the others 0; None where all are.
+        A patch without missing pixels is real in both cases and would only teach the discriminator
+        to contradict itself. None for a discriminator with one logit per image.
         """
         if logits.shape[-2:] == (1, 1):
             return None
-        sees = functional.adaptive_max_pool2d(self.masks[self.region], logits.shape[-2:])
-        return (sees > 0).to(sees.dtype)
+        missing = functional.adaptive_max_pool2d(self.masks[self.region], logits.shape[-2:])
+        return (missing > 0).to(missing.dtype)
 
 
 def _generator_loss(
     settings: InpaintSettings, networks: Networks, batch: Batch, earlier: Batch
 ) -> PhaseLoss:
-    """Pathak et al. 2016, section 3: λrec reconstruction + λadv adversarial; and what came since.
+    """Pathak et al. 2016, section 3: λrec reconstruction + λadv adversarial, and optional terms.
 
-    Every stage of the generator is reconstructed, only the last is judged.
+    The pixel terms are means over all stages of the generator; the discriminator sees the last.
     """
-    losses, shown = settings.losses, _Shown(settings, networks, batch)
-    stages = networks["generator"](shown.images, shown.masks)
-    reach = None if losses.overlap_px == "all" else losses.overlap_px
-    weights = overlap_weights(shown.masks, reach, losses.overlap_weight)[shown.region]
-    hole, truth = shown.masks[shown.region], shown.images[shown.region]
-    painted = [stage[shown.region] for stage in stages]
+    losses, examples = settings.losses, _Examples(settings, networks, batch)
+    stages = networks["generator"](examples.images, examples.masks)
+    overlap_px = None if losses.overlap_px == "all" else losses.overlap_px
+    weights = overlap_weights(examples.masks, overlap_px, losses.overlap_weight)[examples.region]
+    hole, truth = examples.masks[examples.region], examples.images[examples.region]
+    painted = [stage[examples.region] for stage in stages]
     terms: dict[str, Tensor] = {}
     if losses.reconstruction:
-        found = [_reconstruction(losses, stage, truth, weights, hole) for stage in painted]
-        terms[losses.pixel_loss] = losses.reconstruction * torch.stack(found).mean()
+        parts = [_reconstruction(losses, stage, truth, weights, hole) for stage in painted]
+        terms[losses.pixel_loss] = losses.reconstruction * torch.stack(parts).mean()
     if losses.gradient_difference:
-        found = [masked_gradient_difference_loss(s, truth, hole / hole.mean()) for s in painted]
-        terms["gradient_difference"] = losses.gradient_difference * torch.stack(found).mean()
+        parts = [masked_gradient_difference_loss(s, truth, hole / hole.mean()) for s in painted]
+        terms["gradient_difference"] = losses.gradient_difference * torch.stack(parts).mean()
     if not losses.is_judged or (settings.discriminator_from and "is_trained" not in earlier):
         return PhaseLoss(terms)
-    judgement = shown.judgement(stages[-1])
+    judgement = examples.judgement(stages[-1])
     if losses.adversarial:
         logits = judgement.logits
-        wants_real = real_loss(logits, weights=shown.judged(logits))  # non-saturating
-        terms["adversarial"] = losses.adversarial * wants_real
+        # Non-saturating: -ln D of the painted image.
+        loss = real_loss(logits, weights=examples.logit_weights(logits))
+        terms["adversarial"] = losses.adversarial * loss
     if losses.feature_matching:
         with torch.no_grad():
-            real = shown.judgement(shown.images).features
+            real = examples.judgement(examples.images).features
         terms["feature_matching"] = losses.feature_matching * paired_feature_loss(
             judgement.features, real, hole
         )
@@ -321,68 +320,19 @@ def _reconstruction(
 def _discriminator_loss(
     settings: InpaintSettings, networks: Networks, batch: Batch, earlier: Batch
 ) -> PhaseLoss:
-    """Pathak et al. 2016, eq. 2: the truth against what the generator paints, each by itself."""
-    shown = _Shown(settings, networks, batch)
+    """Pathak et al. 2016, eq. 2: the truth against what the generator paints.
+
+    The two are separate batches for batch normalization.
+    """
+    examples = _Examples(settings, networks, batch)
     with torch.no_grad():
-        painted = networks["generator"](shown.images, shown.masks)[-1]
-    real = shown.judgement(shown.images).logits
-    fake = shown.judgement(painted).logits
+        painted = networks["generator"](examples.images, examples.masks)[-1]
+    real = examples.judgement(examples.images).logits
+    fake = examples.judgement(painted).logits
     return PhaseLoss(
         {
-            "real": real_loss(real, weights=shown.judged(real)),
-            "fake": fake_loss(fake, weights=shown.judged(fake)),
+            "real": real_loss(real, weights=examples.logit_weights(real)),
+            "fake": fake_loss(fake, weights=examples.logit_weights(fake)),
         },
         outputs={"is_trained": torch.ones(())},
     )
-
-
-@torch.no_grad()
-def validate(networks: Networks, batches: Iterable[Batch]) -> dict[str, float]:
-    """Return L1, L2 and PSNR of the holes, and the gain over the better of OpenCV's two fills.
-
-    Means over the images of each kind of mask, then over the kinds; ``psnr_centre_db`` and
-    ``gain_centre_db`` are those of one kind.
-    """
-    inpainter = Inpainter(networks["generator"])
-    rows: dict[str, list[dict[str, float]]] = {}
-    for batch in batches:
-        images, masks = batch["image"], batch["mask"]
-        fills = {"ours": inpainter.fill(images, masks)}
-        fills |= {method: opencv_fill(images, masks, method) for method in METHODS}
-        numbers = {
-            name: psnr(fill, images, IMAGE_RANGE, masks, PSNR_CAP_DB).tolist()
-            for name, fill in fills.items()
-        }
-        for p in (1, 2):
-            error = percent_error(fills["ours"], images, IMAGE_RANGE, p, masks)
-            numbers[f"l{p}_percent"] = error.tolist()
-        for number, kind in enumerate(batch["kind"]):
-            row = {name: values[number] for name, values in numbers.items()}
-            rows.setdefault(kind, []).append(row)
-    means = {
-        kind: {name: sum(row[name] for row in found) / len(found) for name in found[0]}
-        for kind, found in rows.items()
-    }
-    result: dict[str, float] = {}
-    for kind, mean in means.items():
-        mean["psnr_db"] = mean["ours"]
-        mean["gain_db"] = mean["ours"] - max(mean[method] for method in METHODS)
-        result[f"psnr_{kind}_db"] = mean["psnr_db"]
-        result[f"gain_{kind}_db"] = mean["gain_db"]
-    for name in ("psnr_db", "gain_db", "l1_percent", "l2_percent"):
-        if means:
-            result[name] = sum(mean[name] for mean in means.values()) / len(means)
-    return result
-
-
-@torch.no_grad()
-def preview(networks: Networks, batch: Batch, folder: Path) -> None:
-    """Write ``inpaint.png``: one row an image, at most eight: masked, filled, truth."""
-    from torchvision.utils import make_grid  # seconds to import, and only runs look at previews
-
-    images, masks = batch["image"][:8].float(), batch["mask"][:8]
-    filled = Inpainter(networks["generator"]).fill(images, masks)
-    masked = images.where(masks == 0, 1.0)
-    rows = torch.stack([masked, filled, images], dim=1)
-    sheet = make_grid(rows.flatten(0, 1).cpu(), nrow=3, pad_value=1.0)
-    write_png(folder / "inpaint.png", sheet)

@@ -16,7 +16,8 @@ from predictor.media.images import read_image, write_png
 from predictor.media.video import open_video
 from predictor.pyramid import pooled_at_factors
 from predictor.recipes import load_recipe
-from predictor.systems.frames import FramesSettings, build, open_data, preview, validate
+from predictor.systems.frames import FramesSettings, build, open_data
+from predictor.systems.frames_reports import frames_preview, frames_validation
 from predictor.systems.phases import System
 from predictor.training.settings import changed_settings, validated_settings
 
@@ -213,13 +214,13 @@ def test_recipes_of_the_paper_build(name: str) -> None:
 def test_validation_names_gain_over_the_classical_extrapolation() -> None:
     system = system_of(adversarial=0.0)
     window = torch.rand(1, 14, 3, 40, 48) * 2 - 1
-    scores = validate(system.networks, [{"clip": window}])
+    scores = frames_validation(system.networks, [{"clip": window}])
     measures = ("psnr_{}_db", "gain_{}_db", "worse_than_repeat_{}_share", "ssim_{}")
     assert set(scores) == {measure.format(ahead) for measure in measures for ahead in (1, 2)}
     perfect = torch.zeros(1, 14, 3, 40, 48)
     for weight in system.networks["generator"].parameters():
         torch.nn.init.zeros_(weight)
-    scores = validate(system.networks, [{"clip": perfect}])
+    scores = frames_validation(system.networks, [{"clip": perfect}])
     assert scores["psnr_1_db"] == 60.0
     assert scores["worse_than_repeat_1_share"] == 0.0
 
@@ -231,8 +232,8 @@ def test_validation_counts_windows_that_repeating_predicts_better() -> None:
     still = torch.full((1, 14, 3, 40, 48), 0.5)
     grey = still.clone()
     grey[:, 12:] = 0.0
-    assert validate(system.networks, [{"clip": still}])["worse_than_repeat_1_share"] == 1.0
-    scores = validate(system.networks, [{"clip": still}, {"clip": grey}])
+    assert frames_validation(system.networks, [{"clip": still}])["worse_than_repeat_1_share"] == 1.0
+    scores = frames_validation(system.networks, [{"clip": still}, {"clip": grey}])
     assert scores["worse_than_repeat_1_share"] == 0.5
 
 
@@ -275,7 +276,7 @@ def test_motion_found_by_the_loader_gives_the_same_loss() -> None:
 
 def test_preview_shows_last_frame_truth_prediction_and_difference(tmp_path: Path) -> None:
     system = system_of(adversarial=0.0)
-    preview(system.networks, {"clip": clips()}, tmp_path)
+    frames_preview(system.networks, {"clip": clips()}, tmp_path)
     picture = read_image(tmp_path / "frames.png")
     # two rows of four pictures of 16 pixels with two pixels between and around them
     assert picture.shape == (3, 2 * 18 + 2, 4 * 18 + 2)
@@ -288,7 +289,7 @@ def test_preview_clip_shows_truth_beside_prediction(tmp_path: Path) -> None:
     for weight in system.networks["generator"].parameters():
         torch.nn.init.zeros_(weight)  # predicts grey
     clip = torch.ones(1, 14, 3, 32, 32)
-    preview(system.networks, {"clip": clip}, tmp_path)
+    frames_preview(system.networks, {"clip": clip}, tmp_path)
     with open_video(tmp_path / "frames.mp4") as reader:
         images = [frame.image for frame in reader]
     assert len(images) == 14

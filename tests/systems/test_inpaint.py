@@ -22,7 +22,8 @@ from predictor.losses import (
 from predictor.media.images import read_image
 from predictor.metrics import psnr
 from predictor.recipes import load_recipe
-from predictor.systems.inpaint import InpaintSettings, build, open_data, preview, validate
+from predictor.systems.inpaint import InpaintSettings, build, open_data
+from predictor.systems.inpaint_reports import inpaint_preview, inpaint_validation
 from predictor.systems.phases import PhaseLoss, System
 from predictor.training.settings import merged, validated_settings
 
@@ -244,7 +245,7 @@ def test_one_mask_serves_the_batch_where_the_code_has_it_so() -> None:
         ({"masks": {"centre_share": 0.5}}, r"hole_px=16"),
         ({"masks": {"kinds": {"boxes": 1}}}, "expected centre"),
         ({"validation_masks": ["strokes"]}, "expected centre"),
-        ({"discriminator_from": 5, "shared_batches": False}, "shared batches"),
+        ({"discriminator_from": 5, "shared_batches": False}, "shared_batches"),
     ],
 )
 def test_settings_that_cannot_work(changes: dict[str, Any], message: str) -> None:
@@ -314,7 +315,7 @@ def test_masks_of_the_user_s_own_are_in_no_other_kind_of_validation(
 def test_validation_is_measured_in_the_hole_against_the_better_classical_fill() -> None:
     system = system_of(settings_of(DEFAULT))
     batch: dict[str, Any] = {**example(2, 64, 32), "kind": ["centre", "strokes"]}
-    numbers = validate(system.networks, [batch])
+    numbers = inpaint_validation(system.networks, [batch])
     images, masks = batch["image"], batch["mask"]
     filled = Inpainter(system.networks["generator"]).fill(images, masks)
     where = masks.expand_as(images) > 0
@@ -337,7 +338,7 @@ def test_validation_is_measured_in_the_hole_against_the_better_classical_fill() 
 def test_the_preview_shows_masked_filled_and_truth(tmp_path: Path) -> None:
     system = system_of(settings_of(DEFAULT))
     batch = example(3)
-    preview(system.networks, batch, tmp_path)
+    inpaint_preview(system.networks, batch, tmp_path)
     sheet = read_image(tmp_path / "inpaint.png")
     assert sheet.shape == (3, 3 * 34 + 2, 3 * 34 + 2)
     tiles = [sheet[:, 2:34, 2 + 34 * n : 34 + 34 * n] for n in range(3)]
