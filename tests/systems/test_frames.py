@@ -172,6 +172,7 @@ def test_table_in_settings_changes_only_what_it_names() -> None:
         ({"clips": {"crop": [192, 250]}}, "multiples of 8"),
         ({"discriminators": {"network": "multiscale-discriminators"}}, "patch_size is"),
         ({"loses": {}}, "did you mean 'losses'"),
+        ({"losses": {"mismatched_pairs": True}, "batch_size": 1}, "expected 2 or more"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(values: dict[str, Any], message: str) -> None:
