@@ -19,7 +19,7 @@ from predictor.losses import (
     minimax_generator_loss,
     non_saturating_generator_loss,
 )
-from predictor.systems.entry import TrainingData, TrainingDataset
+from predictor.systems.entry import TrainingData
 from predictor.systems.image_reports import (
     parzen_validation,
     pixel_statistics,
@@ -33,7 +33,7 @@ from predictor.systems.pair import (
     require_shape_and_units,
     with_network_defaults,
 )
-from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
+from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System, TrainingDataset
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings
 from predictor.systems.techniques import histories, loss_of_real, with_history
 

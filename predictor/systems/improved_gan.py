@@ -37,7 +37,7 @@ from predictor.losses import (
     real_logits,
 )
 from predictor.systems import schedule
-from predictor.systems.entry import TrainingData, TrainingDataset
+from predictor.systems.entry import TrainingData
 from predictor.systems.image_reports import write_preview
 from predictor.systems.pair import (
     DISCRIMINATOR,
@@ -46,7 +46,15 @@ from predictor.systems.pair import (
     require_shape_and_units,
     with_network_defaults,
 )
-from predictor.systems.phases import Batch, LossFunction, Networks, Phase, PhaseLoss, System
+from predictor.systems.phases import (
+    Batch,
+    LossFunction,
+    Networks,
+    Phase,
+    PhaseLoss,
+    System,
+    TrainingDataset,
+)
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings
 from predictor.systems.techniques import histories, loss_of_real, with_history
 

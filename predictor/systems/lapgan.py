@@ -26,11 +26,10 @@ from predictor.networks.laplacian import (
 )
 from predictor.networks.pixel_units import PixelUnits, Units
 from predictor.pyramid import laplacian_pyramid
-from predictor.systems.entry import TrainingDataset
 from predictor.systems.image_reports import pixel_statistics
 from predictor.systems.lapgan_reports import Levels, level_preview, measured_levels
 from predictor.systems.pair import latents_for
-from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
+from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System, TrainingDataset
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings, Table
 
 PIXELS = "pixels"

@@ -3,12 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
 
 from torch import Tensor, nn
-
-if TYPE_CHECKING:
-    from predictor.systems.entry import TrainingDataset
 
 Batch = Mapping[str, Tensor]
 """One minibatch by field name; the first axis of every tensor counts the examples."""
@@ -16,31 +13,50 @@ Batch = Mapping[str, Tensor]
 Networks = Mapping[str, nn.Module]
 
 
+class TrainingDataset(Protocol):
+    """Examples each of which is a function of its key and the run's seed.
+
+    A dataset whose attribute ``is_shuffled`` is true is visited from the first example to the last
+    in every epoch, because it shuffles by itself. One with a method ``__getitems__`` returns a
+    whole batch for a list of keys, which is faster.
+    """
+
+    def __len__(self) -> int:
+        """Return the number of examples in an epoch."""
+
+    def __getitem__(self, key: tuple[int, int]) -> dict[str, Tensor]:
+        """Return example `index` of `epoch` for the key ``(epoch, index)``, without a batch axis.
+
+        Called in several processes in any order, so random draws must come from a generator that is
+        seeded by the run's seed and the key. The object is pickled once for each process.
+        """
+
+
 @dataclass(frozen=True)
 class PhaseLoss:
-    """What one evaluation of a phase's loss returns."""
+    """The value of a phase's loss."""
 
     terms: Mapping[str, Tensor]
     """Scalar terms by name, already weighted; the loss is their sum and the log shows each.
 
-    Of a discriminator, what it errs on real examples and on made ones is called ``real`` and
-    ``fake``: the loop warns where both are gone.
+    A discriminator's terms on real and on generated examples are named ``real`` and ``fake``, so
+    that the loop can warn when both vanish.
     """
 
     outputs: Mapping[str, Tensor] = field(default_factory=dict)
-    """What a later phase that draws from this one may reuse; the loop detaches them."""
+    """Tensors for later phases that draw from this one; the loop detaches them."""
 
 
 class LossFunction(Protocol):
     """The loss of a phase.
 
-    What it draws for examples comes from `predictor.draws`, `drawn_latents` included, and is that
-    of the whole batch under data-parallel training too; what layers draw, such as dropout, from the
-    global state, which the loop seeds for each rank.
+    Random numbers that belong to examples, such as latents, must be drawn by `predictor.draws`
+    (`drawn_latents` does), so that data-parallel ranks together draw what one process would. Layers
+    such as dropout draw from the global state, which the loop seeds for each rank.
     """
 
     def __call__(self, networks: Networks, batch: Batch, earlier: Batch) -> PhaseLoss:
-        """Return the loss on `batch`; `earlier` holds outputs of the phase drawn from, or none."""
+        """Return the loss on `batch`; `earlier` has the outputs of the phase that it draws from."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +82,13 @@ class Optimizer:
 
 @dataclass(frozen=True)
 class Phase:
-    """Update exactly one network by one loss with one optimizer, each time on a batch of its own.
+    """An update of exactly one network by one loss with one optimizer.
 
-    A phase of no network only measures: its terms are there for the conditions of those after it.
-    `draws_from` names an earlier phase whose batch and detached outputs are used instead of a new
-    batch, if that phase ran in the same iteration. `when` decides from the iteration and the last
-    values of the loss terms (keys ``"<phase>/<term>"``) whether the phase runs at all.
+    A phase runs `repeats` times in an iteration, each time on a new batch. `draws_from` names an
+    earlier phase whose batch and outputs it uses instead, if that phase ran in this iteration. A
+    phase without a network only measures its loss, for the conditions of later phases. `when`
+    decides from the iteration (0-based) and the latest loss terms (``"<phase>/<term>"``) whether
+    the phase runs; without it, it always does.
     """
 
     name: str
@@ -87,33 +104,34 @@ class Phase:
 class System:
     """Named networks, the phases of one iteration, and what can be done with the result.
 
-    State that the losses own, such as a reference batch or a historical average, is the buffers of
-    a network that no phase updates: it moves to the device and into checkpoints with the others.
-
-    `averages` gives the decay per iteration of the exponential average that a network keeps: one
-    number, or what it is at an iteration (0-based).
-    `update` is ``"in_turn"`` (each phase sees the networks that the phases before it left) or
-    ``"together"`` (all gradients are taken before any network changes).
-    `validate` returns named numbers, units in the names, for networks in evaluation mode (the
-    averages where kept); `best_by` names the one that chooses the best checkpoint and whether
-    ``"max"`` or ``"min"`` is best, None takes the last. `preview` writes pictures into a folder.
-    `release` names the network that people run, `companions` those that are released beside it,
-    each in a file of its own; where those are put together of several, also of other runs of the
-    system, `assemble` does that and names them, the one that people run first. `prepare` sets what
-    depends on the training data, such as a bias or a mean, once before the first iteration.
+    State that the losses own, such as a reference batch or a historical average, is kept as buffers
+    of a network that no phase updates: so it moves to the device and into checkpoints.
     """
 
     networks: Mapping[str, nn.Module]
     phases: tuple[Phase, ...]
     release: str
+    """The network that people run."""
     validate: Callable[[Networks, Iterable[Batch]], dict[str, float]]
+    """Returns numbers by name, units in the names. Networks are in evaluation mode, and the
+    averages where such are kept."""
     best_by: tuple[str, Literal["max", "min"]] | None
+    """Which of those numbers selects the best checkpoint, and which end is best; None: the last."""
     preview: Callable[[Networks, Batch, Path], None]
+    """Writes pictures into a folder."""
     averages: Mapping[str, float | Callable[[int], float]] = field(default_factory=dict)
+    """Networks that keep an exponential average of their weights, with the decay per iteration, or
+    a function of the iteration (0-based)."""
     update: Literal["in_turn", "together"] = "in_turn"
+    """``in_turn``: each phase sees the networks as the phases before it left them. ``together``:
+    all gradients are taken before any network changes."""
     companions: tuple[str, ...] = ()
+    """Networks released beside `release`, each in a file of its own."""
     assemble: Callable[[Networks], Mapping[str, nn.Module]] | None = None
-    prepare: "Callable[[Networks, TrainingDataset], None] | None" = None
+    """Makes the released networks out of the trained ones, also of several runs, and names them;
+    the first is the one that people run. None: they are released as they are."""
+    prepare: Callable[[Networks, TrainingDataset], None] | None = None
+    """Sets what depends on the training data, such as a bias or a mean, before iteration 0."""
 
     def __post_init__(self) -> None:
         names = [phase.name for phase in self.phases]
@@ -123,7 +141,9 @@ class System:
             raise ValueError("phases that update together cannot repeat")
         for phase in self.phases:
             if (phase.network is None) != (phase.optimizer is None):
-                raise ValueError(f"{phase.name!r}: a network and an optimizer, or none of them")
+                raise ValueError(
+                    f"phase {phase.name!r} has one of network and optimizer, expected both or none"
+                )
         updated = [phase.network for phase in self.phases if phase.network is not None]
         if len(set(updated)) != len(updated):
             raise ValueError(f"two phases update one network: {updated}")
@@ -133,5 +153,7 @@ class System:
         seen: set[str] = set()
         for phase in self.phases:
             if phase.draws_from is not None and phase.draws_from not in seen:
-                raise ValueError(f"{phase.name!r} draws from {phase.draws_from!r}, not before it")
+                raise ValueError(
+                    f"phase {phase.name!r} draws from {phase.draws_from!r}, which is not before it"
+                )
             seen.add(phase.name)

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from predictor.errors import DamagedCheckpoint, SettingsError
-from predictor.systems.entry import TrainingDataset
-from predictor.systems.phases import System
+from predictor.systems.phases import System, TrainingDataset
 from predictor.training.checkpoint import Checkpoint, checkpoints_newest_first, restore_newest
 from predictor.training.hardware import Hardware
 from predictor.training.order import derived_seed

@@ -9,8 +9,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from predictor.errors import PredictorError, SettingsError, UnusableData
-from predictor.systems.entry import TrainingDataset
-from predictor.systems.phases import Batch
+from predictor.systems.phases import Batch, TrainingDataset
 from predictor.systems.settings import RunSettings
 from predictor.training.distributed import Ranks
 from predictor.training.hardware import Hardware

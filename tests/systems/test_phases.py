@@ -32,7 +32,11 @@ def system(*phases: Phase, **values: Any) -> System:
         ([phase("x", "a"), phase("x", "b")], {}, "two phases have one name"),
         ([phase("x", "c")], {}, "no network 'c'"),
         ([phase("x", "a")], {"averages": {"c": 0.9}}, "no network 'c'"),
-        ([phase("x", "a", draws_from="y"), phase("y", "b")], {}, "'x' draws from 'y', not before"),
+        (
+            [phase("x", "a", draws_from="y"), phase("y", "b")],
+            {},
+            "'x' draws from 'y', which is not before",
+        ),
         ([phase("x", "a", repeats=2)], {"update": "together"}, "together cannot repeat"),
     ],
 )
@@ -51,5 +55,5 @@ def test_release_must_exist() -> None:
 def test_a_phase_of_no_network_has_no_optimizer() -> None:
     measure = replace(phase("x", "a"), network=None, optimizer=None)
     assert system(measure, phase("y", "a")).phases[0].network is None
-    with pytest.raises(ValueError, match="'x': a network and an optimizer, or none of them"):
+    with pytest.raises(ValueError, match="phase 'x' has one of network and optimizer"):
         system(replace(measure, network="a"))

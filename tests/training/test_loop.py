@@ -23,8 +23,8 @@ from predictor.errors import (
     SettingsError,
     UnusableData,
 )
-from predictor.systems.entry import SystemEntry, TrainingData, TrainingDataset
-from predictor.systems.phases import Networks, System
+from predictor.systems.entry import SystemEntry, TrainingData
+from predictor.systems.phases import Networks, System, TrainingDataset
 from predictor.training.checkpoint import (
     BEST,
     checkpoint_path,
