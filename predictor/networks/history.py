@@ -5,10 +5,10 @@ from torch import Tensor, nn
 
 
 class ParameterHistory(nn.Module):
-    """Keeps the mean of all parameters of a network over the times they were noted.
+    """Keeps the mean over time of all parameters of a network, as buffers.
 
-    It is a network that no phase updates, so that the means are saved with the run. Salimans et al.
-    2016, section 3.3, as an online average.
+    In a system it is a network that no phase updates, so that the means are saved with the run.
+    Salimans et al. 2016, section 3.3, as an online average.
     """
 
     count: Tensor
@@ -23,8 +23,8 @@ class ParameterHistory(nn.Module):
             self._names.append(name)
 
     @torch.no_grad()
-    def noted(self, network: nn.Module) -> list[Tensor]:
-        """Take the present parameters in and return the means, those of now among them."""
+    def updated_means(self, network: nn.Module) -> list[Tensor]:
+        """Include the present parameters of `network` and return the means, in their order."""
         self.count += 1
         means = [self.get_buffer(name) for name in self._names]
         for mean, parameter in zip(means, network.parameters(), strict=True):

@@ -1,4 +1,4 @@
-"""The settings that every run has, and the tables that systems put into theirs."""
+"""The settings that every run has, and the tables of networks and optimizers in them."""
 
 from typing import Any, ClassVar, Literal
 
@@ -18,16 +18,16 @@ from predictor.systems.phases import Optimizer
 
 
 class RunSettings(BaseModel):
-    """What a run of any system is told, unknown keys refused.
+    """Settings of a run of any system; unknown keys are refused.
 
-    The field `seed` and everything that is not in `changeable` decides the weights that come out;
-    the rest decides how fast they come, and what is kept and shown on the way.
+    Those in `changeable` decide how fast a run is and what it keeps and shows on the way; all
+    others, `seed` among them, decide the weights that come out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     places: ClassVar[frozenset[str]] = frozenset()
-    """Paths of data beside those of the run, changeable too; a run remembers where they moved."""
+    """Settings that are paths of more data. They may change; a run remembers the new path."""
 
     changeable: ClassVar[frozenset[str]] = frozenset(
         {
@@ -45,12 +45,12 @@ class RunSettings(BaseModel):
             "workers",
         }
     )
-    """Settings that a resumed run may be given anew, nested ones by their dotted names; any other
-    would make it a different run."""
+    """Settings that may change when a run is resumed, nested ones by their dotted names; to change
+    any other would make it a different run."""
 
     iterations: int = 10_000
     batch_size: int = 8
-    """Examples an iteration's phase sees, over all ranks together."""
+    """Examples in a batch, over all ranks together."""
     seed: int = 0
 
     checkpoint_every: int = 500
@@ -69,15 +69,15 @@ class RunSettings(BaseModel):
     compile: bool = False
     """Compile the networks with `torch.compile`; needs a C++ compiler."""
     replay: bool = True
-    """Record an iteration on a GPU and replay it (a CUDA graph), where the system allows: several
-    times as fast for small networks, for up to twice the memory, without the gradient norms of
-    single terms in the log. Not with `compile`."""
+    """Record an iteration on a GPU as a CUDA graph and replay it, where the system allows: several
+    times as fast for small networks, but up to twice the memory, and no gradient norms of single
+    terms in the log. Ignored with `compile`."""
     workers: int | None = None
     """Processes that load data; None is one on a CPU and up to eight beside a GPU."""
     threads: int | None = None
     """CPU threads of the main process; None leaves PyTorch's choice."""
 
-    # Not constraints of the fields: a subclass that only changes a default would lose them.
+    # Validators, not constraints of the fields: a subclass that changes a default loses those.
     @field_validator(
         "iterations",
         "batch_size",
@@ -104,7 +104,7 @@ class RunSettings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _tables_change_only_what_they_name(cls, values: Any) -> Any:
-        """Put the defaults of a nested table under the keys that are given for it."""
+        """Complete each nested table with its defaults, so that a part of it can be given."""
         if not isinstance(values, dict):
             return values
         filled = dict(values)
@@ -116,13 +116,13 @@ class RunSettings(BaseModel):
 
 
 class Table(BaseModel):
-    """Settings that stand together under one name, unknown keys refused."""
+    """A nested table of settings; unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
 class NetworkSettings(BaseModel):
-    """A row of `NETWORKS` and the fields of its config that are not the defaults."""
+    """A network by its name in `NETWORKS`, with options that are the fields of its config."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -155,10 +155,11 @@ class NetworkSettings(BaseModel):
 
 
 class OptimizerSettings(Table):
-    """One phase's optimizer; its learning rate falls from the first to the last iteration.
+    """The optimizer of a phase, and the schedules of its learning rate and momentum.
 
-    With ``decay="exponential"`` it is divided by `divisor` after every `divide_every` iterations
-    until it is `final_learning_rate`, however long the run.
+    By default the learning rate falls from `learning_rate` at the first iteration to
+    `final_learning_rate` at the last. With ``decay="exponential"`` it is divided by `divisor` every
+    `divide_every` iterations down to `final_learning_rate`, however long the run.
     """
 
     kind: Literal["adam", "adamw", "sgd"] = "adamw"
@@ -170,27 +171,28 @@ class OptimizerSettings(Table):
     """Iterations."""
     warmup_iterations: int = Field(0, ge=0)
     constant_share: float = Field(0.0, ge=0, lt=1)
-    """Share of the iterations before a linear or cosine fall begins."""
+    """Share of the iterations before a linear or cosine decay begins."""
     momentum: float = Field(0.0, ge=0, lt=1)
     final_momentum: float | None = Field(None, ge=0, lt=1)
-    """Where the momentum of sgd goes; None: it stays."""
+    """What the momentum of sgd rises or falls to; None: it is constant."""
     momentum_epochs: tuple[int, int] = (0, 1)
-    """From which epoch to which, of `epoch_iterations` each; it stays within an epoch."""
+    """First and last epoch of that change, linear in between and constant within an epoch."""
     epoch_iterations: int = Field(1, ge=1)
+    """Iterations in one of those epochs."""
     dampened: bool = False
-    """Weigh the gradient by 1 - momentum where it enters the velocity of sgd, so that momentum does
-    not lengthen the steps: what optim.sgd of Torch does unless it is told otherwise."""
+    """Multiply the gradient by 1 - momentum before sgd adds it to the velocity, so that momentum
+    does not lengthen the steps: the default of optim.sgd in Lua Torch."""
     betas: tuple[float, float] = (0.9, 0.999)
     epsilon: float = Field(1e-8, gt=0)
-    """Added to the root of the second moment of adam and adamw."""
+    """Added to the square root of the second moment in adam and adamw."""
     epsilon_under_root: bool = False
-    """Add epsilon to the second moment of adam itself, under the root."""
+    """Add epsilon to the second moment of adam instead, under the root."""
     weight_decay: float = Field(0.0, ge=0)
     gradient_norm_limit: float | None = Field(None, ge=0)
-    """Norm that a phase's gradients are scaled down to; 0 or None leaves them as they are."""
+    """Scale the gradients of a phase down to this norm if theirs is larger; 0 or None: never."""
 
     @model_validator(mode="after")
-    def _root_is_of_adam(self) -> "OptimizerSettings":
+    def _epsilon_fits_the_kind(self) -> "OptimizerSettings":
         if self.epsilon_under_root and self.kind != "adam":
             raise ValueError(f"epsilon_under_root is for adam, kind is {self.kind}")
         return self
@@ -205,17 +207,17 @@ class OptimizerSettings(Table):
         return self
 
     def optimizer(self, iterations: int) -> Optimizer:
-        """Return it for a run of that many iterations."""
+        """Return the optimizer for a run of `iterations`."""
         end = self.final_learning_rate / self.learning_rate
-        level = round(self.constant_share * iterations)
+        constant = round(self.constant_share * iterations)
         if self.decay == "cosine":
-            factor = schedule.cosine(iterations - level, end)
+            factor = schedule.cosine(iterations - constant, end)
         elif self.decay == "exponential":
             factor = schedule.exponential(self.divisor, self.divide_every, end)
         else:
-            factor = schedule.linear(iterations - level, end=end)
-        if level and self.decay != "exponential":
-            factor = schedule.delayed(factor, level)
+            factor = schedule.linear(iterations - constant, end=end)
+        if constant and self.decay != "exponential":
+            factor = schedule.delayed(factor, constant)
         if self.warmup_iterations:
             factor = schedule.warmed_up(factor, self.warmup_iterations)
         return Optimizer(
@@ -233,16 +235,17 @@ class OptimizerSettings(Table):
         )
 
     def scaled(self, share: float) -> "OptimizerSettings":
-        """Return it for a run of that `share` of the iterations: rates and momenta go as far.
+        """Return these settings for a run of `share` times the iterations, 0 < share <= 1.
 
-        Where an interval would be shorter than an iteration, what happens after it grows instead.
+        Learning rate and momentum pass through the same values, `share` times as fast. Intervals
+        are whole iterations: where one is rounded, the change at its end is adjusted to it.
         """
-        divided, epoch = self.divide_every * share, self.epoch_iterations * share
-        divide_every, epoch_iterations = max(1, round(divided)), max(1, round(epoch))
-        first, last = (round(end * epoch / epoch_iterations) for end in self.momentum_epochs)
+        exact_interval, exact_epoch = self.divide_every * share, self.epoch_iterations * share
+        divide_every, epoch_iterations = max(1, round(exact_interval)), max(1, round(exact_epoch))
+        first, last = (round(end * exact_epoch / epoch_iterations) for end in self.momentum_epochs)
         changes = {
             "divide_every": divide_every,
-            "divisor": self.divisor ** (divide_every / divided),
+            "divisor": self.divisor ** (divide_every / exact_interval),
             "epoch_iterations": epoch_iterations,
             "momentum_epochs": (first, last),
             "warmup_iterations": round(self.warmup_iterations * share),

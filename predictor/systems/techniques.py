@@ -1,4 +1,4 @@
-"""Techniques that go with any pair of players: each makes of a loss, or of networks, a new one.
+"""Techniques for any pair of networks: one-sided label smoothing and historical averaging.
 
 Salimans et al. 2016, sections 3.3 and 3.4.
 """
@@ -14,7 +14,7 @@ from predictor.systems.phases import Batch, LossFunction, Networks, PhaseLoss
 
 
 def loss_of_real(target: float) -> Callable[[Tensor], Tensor]:
-    """Return what a discriminator's logits of real pictures cost if it is to say `target`.
+    """Return the discriminator's loss of real pictures, whose label is `target`.
 
     Below 1 it is one-sided label smoothing.
     """
@@ -22,16 +22,19 @@ def loss_of_real(target: float) -> Callable[[Tensor], Tensor]:
 
 
 def histories(players: Mapping[str, nn.Module], weight: float) -> dict[str, nn.Module]:
-    """Return a history for each of `players`, which `with_history` finds; none without a weight."""
+    """Return the networks that hold the parameter means of `players`; none if `weight` is 0.
+
+    They belong in `System.networks`, where `with_history` looks them up.
+    """
     if not weight:
         return {}
     return {_history(name): ParameterHistory(network) for name, network in players.items()}
 
 
 def with_history(loss: LossFunction, name: str, weight: float) -> LossFunction:
-    """Return `loss`, and weighted how far the network `name` is from where it has been.
+    """Return `loss` plus the historical averaging loss of the network `name`, times `weight`.
 
-    The term is called ``historical_averaging``. Without a weight `loss` is returned as it is.
+    The term is called ``historical_averaging``. If `weight` is 0, `loss` is returned unchanged.
     """
     return functools.partial(_with_history, loss, name, weight) if weight else loss
 
@@ -41,9 +44,9 @@ def _with_history(
 ) -> PhaseLoss:
     network, history = networks[name], networks[_history(name)]
     assert isinstance(history, ParameterHistory)
-    pull = historical_averaging_loss(network.parameters(), history.noted(network))
-    found = loss(networks, batch, earlier)
-    return PhaseLoss({**found.terms, "historical_averaging": weight * pull}, found.outputs)
+    distance = historical_averaging_loss(network.parameters(), history.updated_means(network))
+    plain = loss(networks, batch, earlier)
+    return PhaseLoss({**plain.terms, "historical_averaging": weight * distance}, plain.outputs)
 
 
 def _history(name: str) -> str:

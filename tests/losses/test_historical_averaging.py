@@ -33,7 +33,7 @@ def test_the_history_is_the_mean_over_time() -> None:
     for number, value in enumerate(seen, start=1):
         with torch.no_grad():
             network.weight.fill_(value)
-        (mean,) = history.noted(network)
+        (mean,) = history.updated_means(network)
         assert mean.item() == pytest.approx(sum(seen[:number]) / number)
     assert not list(history.parameters())
     assert sorted(history.state_dict()) == ["count", "mean_0"]
