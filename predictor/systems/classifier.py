@@ -1,6 +1,6 @@
-"""A classifier of labelled pictures, in whose features generators are measured.
+"""A classifier of labelled pictures, by whose features generators are evaluated.
 
-One network, one phase: cross-entropy on pictures that are moved by a few pixels.
+One network and one phase: cross-entropy on pictures that are shifted at random by a few pixels.
 """
 
 from collections.abc import Iterable
@@ -23,6 +23,7 @@ from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSe
 
 CLASSIFIER = "classifier"
 SHOWN = 64
+"""Pictures in a preview."""
 
 
 class ClassifierSettings(RunSettings):
@@ -38,13 +39,13 @@ class ClassifierSettings(RunSettings):
         kind="adamw", learning_rate=3e-3, final_learning_rate=1e-5, weight_decay=1e-2
     )
     shift_px: int = Field(2, ge=0)
-    """Every picture is moved by up to so many pixels each way; its border is repeated."""
+    """Largest random shift of a picture, each way; its border is repeated."""
     images: ImageSettings = ImageSettings(size=(28, 28), channels=1)
 
     @model_validator(mode="before")
     @classmethod
     def _network_fits_the_data(cls, values: Any) -> Any:
-        """Give the network the shape and the classes of the data, where it has none."""
+        """Give the network the shape and classes of the data, where it does not set its own."""
         if not isinstance(values, dict):
             return values
         classes = values.get("classes", cls.model_fields["classes"].default)
@@ -65,7 +66,7 @@ def build(settings: ClassifierSettings) -> System:
     """Return the network and the phase that trains it."""
 
     def loss(networks: Networks, batch: Batch, earlier: Batch) -> PhaseLoss:
-        images = moved(batch["image"], settings.shift_px)
+        images = randomly_shifted(batch["image"], settings.shift_px)
         logits = networks[CLASSIFIER](images).logits.float()
         return PhaseLoss({"cross_entropy": functional.cross_entropy(logits, batch["label"])})
 
@@ -86,10 +87,10 @@ def build(settings: ClassifierSettings) -> System:
     )
 
 
-def moved(images: Tensor, reach_px: int) -> Tensor:
-    """Return pictures ``(N, C, H, W)``, each moved by up to `reach_px` down and to the right.
+def randomly_shifted(images: Tensor, reach_px: int) -> Tensor:
+    """Return pictures ``(N, C, H, W)``, each shifted by up to `reach_px` in any direction.
 
-    What comes in at a border is the border.
+    The border is repeated into the gap.
     """
     if not reach_px:
         return images
@@ -127,7 +128,7 @@ def _validated(networks: Networks, batches: Iterable[Batch]) -> dict[str, float]
 
 
 def _preview(networks: Networks, batch: Batch, folder: Path) -> None:
-    """Write ``hardest.png``: the pictures of the batch whose class is least likely found."""
+    """Write ``hardest.png``: the pictures of the batch with the highest loss."""
     losses = functional.cross_entropy(_logits(networks, batch), batch["label"], reduction="none")
     hardest = batch["image"][losses.argsort(descending=True)[:SHOWN]]
     write_png(folder / "hardest.png", sheet(hardest.cpu(), 8))

@@ -1,4 +1,4 @@
-"""DCGAN: convolutional networks that are trained against each other on pictures of one size.
+"""DCGAN: a convolutional generator and discriminator of pictures of one size.
 
 Radford, Metz, Chintala 2015. The schedule of the updates is a setting; the class-conditional pair
 of the released code is trained by the system ``conditional-gan``.
@@ -43,8 +43,8 @@ _ADAM = OptimizerSettings(
 class DcganSettings(RunSettings):
     """A run of the system ``dcgan``; the defaults are the paper's for 64 x 64 (section 4).
 
-    What `generator` and `discriminator` do not say of size, channels and maps follows from
-    `images`.
+    Size, channels and maps of `generator` and `discriminator` follow from `images` unless they are
+    set.
     """
 
     iterations: int = 50_000
@@ -55,27 +55,26 @@ class DcganSettings(RunSettings):
     discriminator_optimizer: OptimizerSettings = _ADAM
     schedule: Literal["alternating", "simultaneous", "odd_even"] = "alternating"
     """``alternating``: discriminator, then generator, each on latents of its own. ``simultaneous``:
-    both gradients from the same latents, then both updates: the generator is judged by the
-    discriminator as it was (Torch). ``odd_even``: even iterations train the generator, odd ones the
-    discriminator (released code)."""
+    both gradients from the same latents, then both updates, so that the generator's loss uses the
+    discriminator before its update (Torch). ``odd_even``: even iterations train the generator, odd
+    ones the discriminator (released code)."""
     real_target: float = Field(1.0, gt=0, le=1)
-    """What the discriminator is to say of real pictures: below 1 for one-sided label smoothing
-    (Salimans et al. 2016)."""
+    """Label of real pictures; below 1 it is one-sided label smoothing (Salimans et al. 2016)."""
     historical_averaging: float = Field(0.0, ge=0)
-    """Weight of the squared distance of both networks to the mean of where they have been (ibid.).
+    """Weight of the squared distance of each network's parameters to their mean over time (ibid.).
     """
     average_decay: float = Field(0.0, ge=0, lt=1)
-    """Decay an iteration of the generator's exponential average; 0 keeps none, as published."""
+    """Decay per iteration of the generator's exponential average; 0 keeps none, as published."""
     images: ImageSettings = ImageSettings(size=(64, 64))
     remove_duplicates: bool = False
-    """Train on one of each group of near duplicates (the paper, for bedrooms)."""
+    """Keep only the first of each group of near duplicates (the paper, for bedrooms)."""
     validation_images: int = Field(2000, ge=2)
-    """Held-out pictures looked at during the run, at most."""
+    """Held-out pictures that validation uses, at most."""
 
     @model_validator(mode="before")
     @classmethod
     def _networks_follow_the_images(cls, values: Any) -> Any:
-        """Put the size of the images, and maps that suit it, where the networks do not say one."""
+        """Give both networks the size of the images and fitting maps, unless they set their own."""
         if not isinstance(values, dict):
             return values
         given = values.get("images", {})
@@ -84,16 +83,16 @@ class DcganSettings(RunSettings):
             images = ImageSettings.model_validate(
                 {**cls.model_fields["images"].default.model_dump(), **given}
             )
-        except (ValueError, TypeError):  # which the field will say again
+        except (ValueError, TypeError):  # the field's own validator reports it
             return values
-        filled = dict(values)
+        completed = dict(values)
         for name in (GENERATOR, DISCRIMINATOR):
-            usual = cls.model_fields[name].default
-            network = values.get(name, usual)
+            default = cls.model_fields[name].default
+            network = values.get(name, default)
             network = network.model_dump() if isinstance(network, NetworkSettings) else network
             if isinstance(network, dict):
-                filled[name] = _filled({**usual.model_dump(), **network}, images, name)
-        return filled
+                completed[name] = _completed({**default.model_dump(), **network}, images, name)
+        return completed
 
     @model_validator(mode="after")
     def _fits(self) -> "DcganSettings":
@@ -106,13 +105,13 @@ class DcganSettings(RunSettings):
         return self
 
 
-def _filled(network: dict[str, Any], images: ImageSettings, name: str) -> dict[str, Any]:
-    filled = {"size": images.size, "channels": images.channels, **network}
-    is_plain = network["network"] in ("dcgan", "dcgan-discriminator")
-    if is_plain and not {"maps", "strides"} & network.keys():
+def _completed(network: dict[str, Any], images: ImageSettings, name: str) -> dict[str, Any]:
+    completed = {"size": images.size, "channels": images.channels, **network}
+    is_dcgan = network["network"] in ("dcgan", "dcgan-discriminator")
+    if is_dcgan and not {"maps", "strides"} & network.keys():
         maps = usual_maps(images.size)
-        filled["maps"] = maps[::-1] if name == GENERATOR else maps
-    return filled
+        completed["maps"] = maps[::-1] if name == GENERATOR else maps
+    return completed
 
 
 def build(settings: DcganSettings) -> System:
@@ -155,7 +154,7 @@ def build(settings: DcganSettings) -> System:
 def open_data(settings: DcganSettings, path: Path, run: Path | None = None) -> TrainingData:
     """Return the pictures at `path`, in any format that `predictor.data.open_images` reads.
 
-    The decoded pictures are kept in the folder `run`. Labels are not looked at.
+    The decoded pictures are cached in the folder `run`. Labels are ignored.
     """
     found = split_images(
         path,
@@ -183,7 +182,7 @@ def open_data(settings: DcganSettings, path: Path, run: Path | None = None) -> T
 def _without_duplicates(
     examples: ImageDataset, settings: DcganSettings, stamp: str, run: Path | None
 ) -> ImageDataset:
-    """Return the examples without near duplicates; which those are is kept in the folder `run`."""
+    """Return the examples without near duplicates; the rows kept are cached in the folder `run`."""
     file = None if run is None else run / "unique-rows.json"
     kept: list[int] | None = None
     if file is not None and file.exists():

@@ -1,7 +1,7 @@
-"""Generative adversarial networks: a generator of pictures and a discriminator of them.
+"""Generative adversarial networks: a generator of pictures and a discriminator.
 
-Goodfellow et al. 2014. By default as the paper's algorithm 1 has it, with the loss for the
-generator that its section 3 advises; what the published code does otherwise is a recipe.
+Goodfellow et al. 2014. The defaults are the paper's algorithm 1 with the generator's loss that its
+section 3 advises; where the published code differs, recipes have its settings.
 """
 
 import functools
@@ -57,23 +57,22 @@ class GanSettings(RunSettings):
     discriminator: NetworkSettings = NetworkSettings(network="dense-discriminator")
     generator_loss: Literal["non_saturating", "minimax"] = "non_saturating"
     discriminator_weight: float = Field(1.0, gt=0)
-    """Factor on both terms of the discriminator's loss (½ in the code)."""
+    """Weight of both terms of the discriminator's loss (½ in the code)."""
     real_target: float = Field(1.0, gt=0, le=1)
-    """What the discriminator is to say of real pictures: below 1 for one-sided label smoothing
-    (Salimans et al. 2016)."""
+    """Label of real pictures; below 1 it is one-sided label smoothing (Salimans et al. 2016)."""
     historical_averaging: float = Field(0.0, ge=0)
-    """Weight of the squared distance of both networks to the mean of where they have been (ibid.).
+    """Weight of the squared distance of each network's parameters to their mean over time (ibid.).
     """
     discriminator_steps: int = Field(1, ge=1)
-    """Updates of the discriminator an iteration, k of algorithm 1, each on fresh pictures."""
+    """Updates of the discriminator per iteration, k of algorithm 1, each on new pictures."""
     schedule: Literal["alternating", "simultaneous", "odd_even"] = "alternating"
     """``alternating``: discriminator, then generator, each on latents of its own. ``simultaneous``:
     both gradients from the same pictures and latents, then both updates (the code of Goodfellow et
     al.). ``odd_even``: even iterations train the generator, odd ones the discriminator (the code of
     Radford et al.)."""
     shown: Literal["whole", "halves"] = "whole"
-    """What the discriminator sees of a batch: all of it and as many samples, or half of it and
-    samples for the other half (the code of Denton et al.)."""
+    """What the discriminator sees of a batch of N: ``whole``, N pictures and N samples, or
+    ``halves``, N/2 of each (the code of Denton et al.)."""
     generator_optimizer: OptimizerSettings = OptimizerSettings(
         kind="sgd", learning_rate=0.1, final_learning_rate=0.1, momentum=0.5, decay="linear"
     )
@@ -81,19 +80,19 @@ class GanSettings(RunSettings):
         kind="sgd", learning_rate=0.1, final_learning_rate=0.1, momentum=0.5, decay="linear"
     )
     average_decay: float = Field(0.0, ge=0, lt=1)
-    """Decay an iteration of the generator's exponential average; 0 keeps none."""
+    """Decay per iteration of the generator's exponential average; 0 keeps none."""
     images: ImageSettings = ImageSettings(size=(28, 28), channels=1)
     classes: int | None = Field(None, ge=1)
-    """Classes that the labels of the data are of; only where labels are used."""
+    """Number of classes in the data; only where labels are used."""
     validation_samples: int = Field(2000, ge=2)
-    """Samples under whose Parzen window the held-out pictures are measured in the run."""
+    """Samples of the Parzen window by which validation measures held-out pictures."""
     validation_images: int = Field(500, ge=1)
-    """Held-out pictures measured."""
+    """Held-out pictures that are measured."""
 
     @model_validator(mode="before")
     @classmethod
     def _networks_fit_the_data(cls, values: Any) -> Any:
-        """Give both networks the shape and the classes of the data, where they have none."""
+        """Give both networks the shape and classes of the data, where they do not set their own."""
         if not isinstance(values, dict):
             return values
         known = {"classes": values.get("classes", cls.model_fields["classes"].default)}
@@ -102,13 +101,22 @@ class GanSettings(RunSettings):
     @model_validator(mode="after")
     def _fits(self) -> "GanSettings":
         if self.labelled and self.classes is None:
-            raise ValueError("classes must be given: the labels enter both networks")
+            raise ValueError(
+                "classes is not set, expected the number of classes: labels enter both networks"
+            )
         if not self.labelled and self.classes is not None:
-            raise ValueError("classes are of the system conditional-gan; this one takes no labels")
+            raise ValueError(
+                "classes is set, but gan takes no labels: train conditional-gan instead"
+            )
         if self.schedule != "alternating" and self.discriminator_steps != 1:
-            raise ValueError(f"schedule={self.schedule} has one discriminator step an iteration")
+            raise ValueError(
+                f"discriminator_steps is {self.discriminator_steps}, expected 1 with "
+                f"schedule={self.schedule}"
+            )
         if self.shown == "halves" and self.batch_size % 2:
-            raise ValueError(f"batch_size={self.batch_size} has no halves (shown=halves)")
+            raise ValueError(
+                f"batch_size is {self.batch_size}, expected an even one for shown=halves"
+            )
         require_shape_and_units(self)
         for name, network in ((GENERATOR, self.generator), (DISCRIMINATOR, self.discriminator)):
             classes = network.config().classes
@@ -164,8 +172,8 @@ def build(settings: GanSettings) -> System:
 def open_data(settings: Any, path: Path, run: Path | None = None) -> TrainingData:
     """Return the pictures at `path`, in any format that `predictor.data.open_images` reads.
 
-    `settings` are those of a system of small pictures: `images`, `classes`, `batch_size`. The
-    decoded pictures are kept in the folder `run`.
+    `settings` are those of any system of small pictures with `images`, `classes`, `batch_size`. The
+    decoded pictures are cached in the folder `run`.
     """
     split = split_images(
         path,

@@ -1,8 +1,8 @@
-"""Semi-supervised adversarial networks: the discriminator tells classes, few labels are shown.
+"""Semi-supervised learning with a GAN: the discriminator is a classifier trained on few labels.
 
-Salimans et al. 2016, section 5. The discriminator sees pictures with a label, without one, and
-generated ones, which are a class more; the generator learns by what the discriminator sees in
-pictures without a label, never by labels. What the discriminator has become in the end, averaged,
+Salimans et al. 2016, section 5. The discriminator tells K classes of real pictures, some of them
+labelled, from generated ones, which are a class of their own. The generator is trained by feature
+matching on unlabelled pictures and never sees a label. The average of the discriminator's weights
 is the classifier.
 """
 
@@ -59,7 +59,7 @@ from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSe
 from predictor.systems.techniques import histories, loss_of_real, with_history
 
 FIRST_IMAGES = 500
-"""Real pictures that the first scales and biases are taken from (code)."""
+"""Real pictures for the data-dependent initialization of scales and biases (code)."""
 
 _ADAM = OptimizerSettings(
     kind="adam",
@@ -75,7 +75,7 @@ _ADAM = OptimizerSettings(
 class ImprovedGanSettings(RunSettings):
     """A run of the system ``improved-gan``; the defaults are those of the code for MNIST.
 
-    Shape and classes of the networks follow from `images` and `classes` where they are not given.
+    Shape and classes of the networks follow from `images` and `classes` unless they are set.
     """
 
     places: ClassVar[frozenset[str]] = frozenset({"unlabelled"})
@@ -83,7 +83,7 @@ class ImprovedGanSettings(RunSettings):
 
     iterations: int = 180_000
     batch_size: int = 100
-    """Pictures with a label, without one and generated ones: as many of each."""
+    """Labelled, unlabelled and generated pictures in a batch: this many of each."""
     checkpoint_every: int = 600
     validate_every: int = 3000
     preview_every: int = 6000
@@ -91,38 +91,37 @@ class ImprovedGanSettings(RunSettings):
     discriminator: NetworkSettings = NetworkSettings(network="dense-classifier")
     classes: int = Field(10, ge=2)
     labels: int | None = Field(None, ge=1)
-    """Pictures that show their label, as many of each class; None: all that have one."""
+    """Labelled pictures to train on, equally many of each class; None: all that have a label."""
     labels_seed: int | None = Field(None, ge=0)
-    """Decides which; None: `seed` does."""
+    """Seed for the choice of those pictures; None: `seed`."""
     unlabelled: str | None = None
-    """More pictures, at this path, whose labels, if any, are not looked at."""
+    """Path of more pictures to train on without labels; those they may have are ignored."""
     held_out_pictures: bool = False
-    """Train on the held-out pictures too, as pictures without a label. Their labels still measure
-    how well the others are told; papers do so, whose data are 60,000 pictures and few labels."""
+    """Also train on the held-out pictures, without their labels. Validation then measures
+    transductive accuracy. The papers do this for MNIST: 60,000 unlabelled pictures."""
     best_by: Literal["held_out", "last"] = "held_out"
-    """Which weights are released: those that tell the held-out labels best, or the last, which
-    needs no labels but those shown."""
+    """Which weights are released: those with the lowest error on held-out labels, or the last ones,
+    which use no labels beyond those trained on."""
     unlabelled_weight: float = Field(0.5, ge=0)
-    """Factor on both terms that need no labels: ½ in the code, 1 in the paper (eq. 8)."""
+    """Weight of the unsupervised loss: ½ in the code, 1 in the paper (eq. 8)."""
     generator_loss: Literal[
         "feature_matching", "absolute_feature_matching", "minimax", "non_saturating"
     ] = "feature_matching"
-    """What the generator is asked for: mean features as those of real pictures, compared by their
-    squares (MNIST) or absolute differences (CIFAR-10, SVHN), or to be taken for real (``minimax``
-    in the code for minibatch discrimination)."""
+    """Feature matching by squared (MNIST) or absolute differences (CIFAR-10, SVHN), or an
+    adversarial loss (``minimax`` in the code for minibatch discrimination)."""
     generator_steps: int = Field(1, ge=1)
-    """Updates of the generator an iteration; 3 in the code for minibatch discrimination."""
+    """Updates of the generator per iteration; 3 in the code for minibatch discrimination."""
     real_target: float = Field(1.0, gt=0, le=1)
-    """What the discriminator is to say of real pictures: below 1 for one-sided label smoothing."""
+    """Label of real pictures; below 1 it is one-sided label smoothing."""
     historical_averaging: float = Field(0.0, ge=0)
-    """Weight of the squared distance of both networks to the mean of where they have been."""
+    """Weight of the squared distance of each network's parameters to their mean over time."""
     begins_by_data: bool = True
-    """Take the first scales and biases of normalized weights from real pictures."""
+    """Initialize scales and biases of weight-normalized layers from real pictures."""
     generator_optimizer: OptimizerSettings = _ADAM
     discriminator_optimizer: OptimizerSettings = _ADAM
     average_decay: float = Field(0.9999, ge=0, lt=1)
-    """Decay an iteration of the discriminator's average, in which the first weights have no share;
-    0 keeps none."""
+    """Decay per iteration of the discriminator's exponential average, 0 keeps none. Differs: the
+    average is corrected for its start, see `schedule.unbiased`; in the code it starts at 0."""
     images: ImageSettings = ImageSettings(size=(28, 28), channels=1)
 
     @model_validator(mode="before")
@@ -184,10 +183,10 @@ def build(settings: ImprovedGanSettings) -> System:
 
 
 def open_data(settings: ImprovedGanSettings, path: Path, run: Path | None = None) -> TrainingData:
-    """Return the pictures at `path`, some with their label, and those without one.
+    """Return labelled and unlabelled pictures at `path`, and those held out for validation.
 
-    Labels are drawn from the pictures that are not held out. The decoded pictures are kept in the
-    folder `run`. Raises `UnusableData` for fewer labels than asked for, and where there are none.
+    The labelled ones are drawn from the pictures that are not held out. The decoded pictures are
+    cached in the folder `run`. Raises `UnusableData` for fewer labels than asked for or none.
     """
     split = split_images(path, settings.images, settings.seed, run, classes=settings.classes)
     packed, rows, held_out = split.train.packed, split.train.rows, split.held_out
@@ -233,7 +232,7 @@ def open_data(settings: ImprovedGanSettings, path: Path, run: Path | None = None
 def _pictures(
     path: Path, settings: ImprovedGanSettings, run: Path | None
 ) -> tuple[ImageDataset, list[str]]:
-    """Return all pictures at `path` and what could not be read there."""
+    """Return all pictures at `path` and the files that could not be read, one line each."""
     collection = open_images(path)
     folder = None if run is None else run / "unlabelled"
     fit = settings.images.fit(is_training=True)
@@ -243,7 +242,7 @@ def _pictures(
 
 
 def _prepare(networks: Networks, examples: TrainingDataset) -> None:
-    """Begin scales and biases by what the layers see: in real pictures, and in latents."""
+    """Initialize scales and biases from the activations of real pictures and of samples."""
     count = min(FIRST_IMAGES, len(examples))
     images = torch.stack([examples[(0, number)]["image"] for number in range(count)])
     discriminator: Any = networks[DISCRIMINATOR]
@@ -266,7 +265,7 @@ def _discriminator_loss(
 ) -> PhaseLoss:
     """Return -ln p(y | x, real) and, weighted, -ln D(x) - ln(1 - D(G(z))).
 
-    Those of no weight are left out: a loss of 0 would look as if there were nothing left to tell.
+    Terms of weight 0 are left out: logged as 0 they would look like a discriminator that has won.
     """
     discriminator: Any = networks[DISCRIMINATOR]
     images = batch["image"]
@@ -296,7 +295,7 @@ def _feature_matching(p: int, networks: Networks, batch: Batch, earlier: Batch) 
 def _adversarial(
     loss: Callable[[Tensor], Tensor], networks: Networks, batch: Batch, earlier: Batch
 ) -> PhaseLoss:
-    """Return a loss of how real the discriminator takes generated pictures to be."""
+    """Return an adversarial `loss` of generated pictures, with D(x) = Z / (Z + 1)."""
     real = batch["matched_image"]
     logits = networks[DISCRIMINATOR](_generated(networks, len(real), real.device)).logits
     return PhaseLoss({"adversarial": loss(real_logits(logits))})
@@ -311,7 +310,7 @@ _GENERATOR_LOSSES: dict[str, LossFunction] = {
 
 
 def _validated(networks: Networks, batches: Iterable[Batch]) -> dict[str, float]:
-    """Return how many held-out pictures are told wrong, and what share that is."""
+    """Return the number and the percentage of held-out pictures that are classified wrongly."""
     discriminator: Any = networks[DISCRIMINATOR]
     wrong, count = 0, 0
     for batch in batches:

@@ -1,8 +1,8 @@
-"""InfoGAN: codes in the latents whose meaning the networks find, and a head that reads them.
+"""InfoGAN: latent codes that come to control what varies in pictures, and a head Q to read them.
 
-Chen et al. 2016. The mutual information of codes and pictures, as the head Q bounds it, is added
-to what both networks maximize: trunk, judge and Q are one network and are updated by the
-discriminator's optimizer, the generator by its own.
+Chen et al. 2016. Both networks also maximize a lower bound of the mutual information of codes and
+pictures, which Q gives. Trunk, discriminator and Q are one network with one optimizer; the
+generator has its own.
 """
 
 import functools
@@ -71,8 +71,8 @@ def _adam(learning_rate: float) -> OptimizerSettings:
 class InfoganSettings(RunSettings):
     """A run of the system ``infogan``; the defaults are the paper's for MNIST (section 7.2).
 
-    What `generator` and `discriminator` do not say of shape and latents follows from `images` and
-    `latents`.
+    Shape and latents of `generator` and `discriminator` follow from `images` and `latents` unless
+    they are set.
     """
 
     iterations: int = 5000
@@ -83,27 +83,27 @@ class InfoganSettings(RunSettings):
     generator: NetworkSettings = NetworkSettings(network="infogan")
     discriminator: NetworkSettings = NetworkSettings(network="infogan-discriminator")
     categorical_weight: float = Field(1.0, ge=0)
-    """Of the information of all categorical codes, in both losses; 0 with the other one makes it an
-    ordinary adversarial network."""
+    """Weight, in both losses, of the information of all categorical codes. With both weights 0 this
+    is an ordinary GAN."""
     uniform_weight: float = Field(0.1, ge=0)
-    """Of that of all uniform codes (1 in the released code)."""
+    """Weight of the information of all uniform codes (1 in the released code)."""
     scored_as: Literal["uniform", "normal"] = "uniform"
-    """Whose entropy the uniform codes have: their own, or that of N(0, 1), as in the released code,
-    which moves the logged terms and nothing else."""
+    """Distribution whose entropy enters the information of uniform codes: their own, or N(0, 1) as
+    in the released code. It shifts the logged terms by a constant; gradients are the same."""
     generator_optimizer: OptimizerSettings = _adam(1e-3)
     discriminator_optimizer: OptimizerSettings = _adam(2e-4)
     average_decay: float = Field(0.0, ge=0, lt=1)
-    """Decay an iteration of the generator's exponential average; 0 keeps none, as published."""
+    """Decay per iteration of the generator's exponential average; 0 keeps none, as published."""
     images: ImageSettings = ImageSettings(size=(28, 28), channels=1)
     validation_images: int = Field(2000, ge=1)
-    """Held-out pictures whose codes are read during the run, at most."""
+    """Held-out pictures that validation uses, at most."""
     validation_samples: int = Field(2000, ge=2)
-    """Samples whose codes are read."""
+    """Samples whose codes validation reads."""
 
     @model_validator(mode="before")
     @classmethod
     def _networks_follow_images_and_latents(cls, values: Any) -> Any:
-        """Put the shape of the pictures and the latents where the networks do not say them."""
+        """Give both networks the shape of the pictures and the latents, unless they set them."""
         if not isinstance(values, dict):
             return values
         known = {"latents": values.get("latents", cls.model_fields["latents"].default)}
@@ -120,7 +120,7 @@ class InfoganSettings(RunSettings):
 
 
 def build(settings: InfoganSettings) -> System:
-    """Return both networks and their phases; information is taken from the loss of each."""
+    """Return both networks and the phases that train them."""
     return System(
         networks={
             GENERATOR: settings.generator.build(),
@@ -153,7 +153,7 @@ def build(settings: InfoganSettings) -> System:
 def open_data(settings: InfoganSettings, path: Path, run: Path | None = None) -> TrainingData:
     """Return the pictures at `path`, in any format that `predictor.data.open_images` reads.
 
-    The decoded pictures are kept in the folder `run`. Labels are only validated by.
+    The decoded pictures are cached in the folder `run`. Labels are used for validation only.
     """
     split = split_images(path, settings.images, settings.seed, run, batch_size=settings.batch_size)
     count = min(settings.validation_images, len(split.held_out))
@@ -167,20 +167,20 @@ def open_data(settings: InfoganSettings, path: Path, run: Path | None = None) ->
 def _discriminator_loss(
     settings: InfoganSettings, networks: Networks, batch: Batch, earlier: Batch
 ) -> PhaseLoss:
-    """Return -ln D(x) - ln (1 - D(G(z, c))) - λ L.
+    """Return -ln D(x) - ln (1 - D(G(z, c))) - λ L_I(G, Q).
 
-    Real and made pictures are normalized apart, and the statistics that stay are those of the real
-    ones, whose codes are read later: the judge drives the two so far apart that a mean of both
-    fits neither.
+    Real and generated pictures are separate batches for batch normalization, and only the real ones
+    move its running statistics. Training drives the two so far apart that running statistics of
+    both would fit neither, and codes are later read from real pictures.
     """
-    judge = networks[DISCRIMINATOR]
-    units: Any = judge.units
+    discriminator = networks[DISCRIMINATOR]
+    units: Any = discriminator.units
     latents = settings.latents.drawn(len(batch["image"]), batch["image"].device)
     with torch.no_grad():
         made = networks[GENERATOR](latents)
-    real = judge(units.encoded(batch["image"]))
-    with held_statistics(judge):
-        fake = judge(made)
+    real = discriminator(units.encoded(batch["image"]))
+    with held_statistics(discriminator):
+        fake = discriminator(made)
     return PhaseLoss(
         {
             "real": real_loss(real.logits),
@@ -193,11 +193,11 @@ def _discriminator_loss(
 def _generator_loss(
     settings: InfoganSettings, networks: Networks, batch: Batch, earlier: Batch
 ) -> PhaseLoss:
-    """Return -ln D(G(z, c)) - λ L, on latents of its own."""
+    """Return -ln D(G(z, c)) - λ L_I(G, Q), on latents of its own."""
     latents = settings.latents.drawn(len(batch["image"]), batch["image"].device)
-    judge = networks[DISCRIMINATOR]
-    with held_statistics(judge):
-        fake = judge(networks[GENERATOR](latents))
+    discriminator = networks[DISCRIMINATOR]
+    with held_statistics(discriminator):
+        fake = discriminator(networks[GENERATOR](latents))
     return PhaseLoss(
         {
             "adversarial": non_saturating_generator_loss(fake.logits),
@@ -207,21 +207,23 @@ def _generator_loss(
 
 
 def _information_terms(
-    settings: InfoganSettings, latents: Tensor, read: CodePosterior
+    settings: InfoganSettings, latents: Tensor, posterior: CodePosterior
 ) -> dict[str, Tensor]:
-    """Return what the information of each group of codes takes away from a loss."""
-    told = settings.latents.codes(latents)
+    """Return the terms -λ L_I of each group of codes in `latents`, as Q reads them."""
+    codes = settings.latents.codes(latents)
     terms: dict[str, Tensor] = {}
-    if settings.categorical_weight and told.categories:
-        found = [
+    if settings.categorical_weight and codes.categories:
+        categorical = [
             categorical_information(logits, categories)
-            for logits, categories in zip(read.logits, told.categories, strict=True)
+            for logits, categories in zip(posterior.logits, codes.categories, strict=True)
         ]
-        terms["categorical_information"] = -settings.categorical_weight * torch.stack(found).sum()
+        terms["categorical_information"] = (
+            -settings.categorical_weight * torch.stack(categorical).sum()
+        )
     if settings.uniform_weight and settings.latents.uniform:
         bound = _UNIFORM_INFORMATION[settings.scored_as]
-        found_uniform = bound(told.numbers, read.means, read.log_variances)
-        terms["uniform_information"] = -settings.uniform_weight * found_uniform.sum()
+        uniform = bound(codes.numbers, posterior.means, posterior.log_variances)
+        terms["uniform_information"] = -settings.uniform_weight * uniform.sum()
     return terms
 
 
@@ -257,7 +259,7 @@ def _validated(
 
 
 def _preview(networks: Networks, batch: Batch, folder: Path) -> None:
-    """Write ``samples.png``, and a sheet of each code varied, ``c1.png`` and on."""
+    """Write ``samples.png``, and for each code a sheet in which it varies: ``c1.png`` and on."""
     device = batch["image"].device
     write_preview(networks[GENERATOR], device, folder)
     sampler = ImageSampler(networks[GENERATOR], device)

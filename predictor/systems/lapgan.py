@@ -1,12 +1,13 @@
-"""A pyramid of adversarial networks: a small picture, then the detail of each size after it.
+"""LAPGAN: a pyramid of GANs; the coarsest makes a small picture, each finer one adds its detail.
 
-Denton et al. 2015. Every level has a generator and a discriminator and is trained by itself, on
-real pictures' coarse looks; sampling chains them. All levels train in one run, or each in its own
-(`level`), which `predictor export --with` puts together.
+Denton et al. 2015. Every level has a generator and a discriminator of its own and is trained
+independently, conditioned on coarse versions of real pictures; only sampling chains the levels.
+All levels train in one run, or each in a run of its own (`level`), and `predictor export --with`
+puts those together.
 """
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System, 
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings, Table
 
 PIXELS = "pixels"
-"""The network that no phase updates: mean and deviation of every pixel."""
+"""The network that no phase updates: it holds the mean and deviation of every pixel."""
 
 _DESCENT = OptimizerSettings(
     kind="sgd",
@@ -48,24 +49,27 @@ _DESCENT = OptimizerSettings(
     epoch_iterations=781,
     dampened=True,
 )
-"""Of the paper: .0008 more momentum an epoch, 50,000 pictures over half a batch. The form of the
-momentum, of which it says nothing, is that of the code."""
+"""The paper's: momentum rises by .0008 per epoch of 50,000 pictures, half a batch an iteration. The
+paper does not say that momentum is dampened; the code does."""
 
 
 class GateSettings(Table):
-    """Which network an iteration trains, by the errors of the discriminator (code for LSUN)."""
+    """The rule that keeps the two networks of a level balanced (code for LSUN).
+
+    It decides from the discriminator's errors which of them an iteration trains.
+    """
 
     margin: float = Field(0.3, ge=0)
-    """The discriminator alone is trained where it errs by that much more on samples."""
+    """Train the discriminator alone if its error on samples exceeds that on real ones by this."""
     real_limit: float = Field(0.7, ge=0)
-    """It is trained too where it errs more than that on real pictures."""
+    """Train the discriminator as well if its error on real pictures exceeds this."""
 
     def trains_discriminator(self, fake_error: float, real_error: float) -> bool:
-        """Return whether the errors, in nats, call for training the discriminator."""
+        """Return whether the discriminator is trained, by its mean errors in nats."""
         return fake_error > real_error + self.margin or real_error > self.real_limit
 
     def trains_generator(self, fake_error: float, real_error: float) -> bool:
-        """Return whether the errors, in nats, call for training the generator."""
+        """Return whether the generator is trained, by the discriminator's mean errors in nats."""
         return fake_error <= real_error + self.margin
 
 
@@ -77,17 +81,17 @@ class LapganSettings(RunSettings):
     validate_every: int = 2500
     preview_every: int = 2500
     sizes: tuple[int, ...] = Field((8, 14, 28), min_length=1)
-    """Side of the pictures of each level in pixels, rising."""
+    """Side in pixels of the pictures of each level, from the coarsest."""
     level: int | None = None
     """Train only the level of this size; None trains all."""
     classes: int | None = Field(None, ge=1)
-    """Classes whose label enters all networks; None for no labels."""
+    """Number of classes, whose labels enter all networks; None for no labels."""
     images: ImageSettings = ImageSettings(size=(28, 28), short_side=32, crop="random")
     units: Units = "standardized"
-    """What pictures are in before they are taken apart."""
+    """Units of the pixels from which the pyramid is made."""
     blurred: bool = False
-    """Take pictures apart by blurring and halving (paper), where every size is twice the one
-    before; else by antialiased resizing (code)."""
+    """Make the pyramid by blurring and halving (paper), for sizes that double; otherwise by
+    antialiased resizing (code)."""
     coarsest_generator: NetworkSettings = NetworkSettings(
         network="dense-generator",
         distribution="uniform",
@@ -106,30 +110,34 @@ class LapganSettings(RunSettings):
     generator_optimizer: OptimizerSettings = _DESCENT
     discriminator_optimizer: OptimizerSettings = _DESCENT
     gate: GateSettings | None = None
-    """Train by the errors on the batch which network needs it; None trains both every time."""
+    """Decides by the errors on the batch which network is trained; None: both, every time."""
     validation_samples: int = Field(2000, ge=2)
-    """Samples under whose Parzen window held-out pictures are measured in the run."""
+    """Samples of the Parzen window by which validation measures held-out pictures."""
     validation_images: int = Field(500, ge=1)
-    """Held-out pictures measured so."""
+    """Held-out pictures that are measured by it."""
     nearest_images: int = Field(20, ge=1)
-    """Held-out pictures whose details are measured (200 in the code)."""
+    """Held-out pictures for whose coarse versions details are generated (200 in the code)."""
     nearest_samples: int = Field(16, ge=2)
-    """Details generated for each of them (the batch size in the code)."""
+    """Details generated for each of those (the batch size in the code)."""
 
     @model_validator(mode="after")
     def _fits(self) -> "LapganSettings":
         if list(self.sizes) != sorted(set(self.sizes)):
-            raise ValueError(f"sizes are {self.sizes}, expected rising ones")
+            raise ValueError(f"sizes are {self.sizes}, expected them to increase")
         if self.images.size != (self.sizes[-1], self.sizes[-1]):
             raise ValueError(
                 f"images.size is {self.images.size}, the finest of sizes is {self.sizes[-1]}"
             )
         if self.level is not None and self.level not in self.sizes:
-            raise ValueError(f"level={self.level}: sizes are {self.sizes}")
+            raise ValueError(f"level is {self.level}, expected one of sizes {self.sizes}")
         if self.blurred and any(2 * small != large for small, large in pairwise(self.sizes)):
-            raise ValueError(f"sizes are {self.sizes}, expected doubling ones where blurred")
+            raise ValueError(
+                f"sizes are {self.sizes}, expected each twice the one before (blurred)"
+            )
         if self.batch_size % 2:
-            raise ValueError(f"batch_size={self.batch_size} has no halves: one real, one generated")
+            raise ValueError(
+                f"batch_size is {self.batch_size}, expected an even one: half real, half generated"
+            )
         self.generator_config()
         self.discriminator_config()
         return self
@@ -162,11 +170,13 @@ class LapganSettings(RunSettings):
         return [(self.images.channels, size, size) for size in self.sizes]
 
     def _config(self, chosen: NetworkSettings, shape: tuple[int, int, int], **more: Any) -> Any:
-        decided = {"shape": shape, "classes": self.classes, **more}
-        for name in decided:
+        derived = {"shape": shape, "classes": self.classes, **more}
+        for name in derived:
             if name in (chosen.model_extra or {}):
-                raise ValueError(f"{chosen.network}.{name} is decided by sizes, images and classes")
-        return NetworkSettings(**{**chosen.model_dump(), **decided}).config()
+                raise ValueError(
+                    f"{chosen.network}.{name} is set, but follows from sizes, images and classes"
+                )
+        return NetworkSettings(**{**chosen.model_dump(), **derived}).config()
 
 
 def build(settings: LapganSettings) -> System:
@@ -180,8 +190,8 @@ def build(settings: LapganSettings) -> System:
     for number, size in enumerate(settings.sizes):
         if size not in settings.levels:
             continue
-        networks[f"generator-{size}"] = _level(generators, number)
-        networks[f"discriminator-{size}"] = _level(discriminators, number)
+        networks[f"generator-{size}"] = _network_of_level(generators, number)
+        networks[f"discriminator-{size}"] = _network_of_level(discriminators, number)
         phases += _phases(settings, number, size)
     finest = settings.levels[-1]
     is_one_detail = settings.level is not None and settings.level != settings.sizes[0]
@@ -198,9 +208,9 @@ def build(settings: LapganSettings) -> System:
     )
 
 
-def _level(levels: Any, number: int) -> nn.Module:
-    found: nn.Module = levels.coarsest if number == 0 else levels.finer[number - 1]
-    return found
+def _network_of_level(pyramid: Any, number: int) -> nn.Module:
+    level: nn.Module = pyramid.coarsest if number == 0 else pyramid.finer[number - 1]
+    return level
 
 
 def _phases(settings: LapganSettings, number: int, size: int) -> list[Phase]:
@@ -211,14 +221,14 @@ def _phases(settings: LapganSettings, number: int, size: int) -> list[Phase]:
         loss=functools.partial(_discriminator_loss, settings, number),
         optimizer=settings.discriminator_optimizer.optimizer(settings.iterations),
         draws_from=measure if gate else None,
-        when=functools.partial(_is_gated, gate.trains_discriminator, measure) if gate else None,
+        when=functools.partial(_passes_gate, gate.trains_discriminator, measure) if gate else None,
     )
     generator = Phase(
         name=f"generator-{size}",
         network=f"generator-{size}",
         loss=functools.partial(_generator_loss, settings, number),
         optimizer=settings.generator_optimizer.optimizer(settings.iterations),
-        when=functools.partial(_is_gated, gate.trains_generator, measure) if gate else None,
+        when=functools.partial(_passes_gate, gate.trains_generator, measure) if gate else None,
     )
     if gate is None:
         return [discriminator, generator]
@@ -226,17 +236,25 @@ def _phases(settings: LapganSettings, number: int, size: int) -> list[Phase]:
     return [Phase(measure, None, measured, None), discriminator, generator]
 
 
-def _is_gated(rule: Any, measure: str, iteration: int, losses: Mapping[str, float]) -> bool:
-    """Apply a rule of the gate to the errors that its phase has just measured.
+def _passes_gate(
+    rule: Callable[[float, float], bool],
+    measure: str,
+    iteration: int,
+    losses: Mapping[str, float],
+) -> bool:
+    """Apply a rule of the gate to the errors that the phase `measure` has just found.
 
-    Those are means over half a batch each; the terms are weighted by that half.
+    Its terms are mean errors times ½, the share of each half of the batch.
     """
-    decided: bool = rule(2 * losses[f"{measure}/fake"], 2 * losses[f"{measure}/real"])
-    return decided
+    return rule(2 * losses[f"{measure}/fake"], 2 * losses[f"{measure}/real"])
 
 
-class _Level:
-    """A batch at one level: what is real there, and how it is generated and judged."""
+class _LevelBatch:
+    """A batch as one level of the pyramid sees it, and that level's two networks.
+
+    `real` is the picture at the coarsest level and the detail at a finer one, where `coarse` is the
+    upsampled picture of the level before.
+    """
 
     def __init__(
         self, settings: LapganSettings, number: int, networks: Networks, batch: Batch
@@ -249,22 +267,22 @@ class _Level:
         )
         self.labels = batch["label"] if settings.classes is not None else None
         self.generator: Any = networks[f"generator-{size}"]
-        self.judge: Any = networks[f"discriminator-{size}"]
+        self.discriminator: Any = networks[f"discriminator-{size}"]
         self.coarse: Tensor | None = None
         self.real = coarsest
         if number > 0:
             self.coarse, self.real = details[number - 1]
 
     def generated(self, rows: slice) -> Tensor:
-        """Return what the generator makes for these rows of the batch."""
+        """Return pictures or details that are generated for these rows of the batch."""
         latents = latents_for(self.generator, len(self.real[rows]), self.real.device)
-        made: Tensor = self.generator(latents, *self._condition(rows))
-        return made
+        generated: Tensor = self.generator(latents, *self._condition(rows))
+        return generated
 
     def logits(self, pictures: Tensor, rows: slice) -> Tensor:
-        """Return what the discriminator says of pictures or details for these rows."""
-        found: Tensor = self.judge(pictures, *self._condition(rows))
-        return found
+        """Return the discriminator's logits of pictures or details for these rows of the batch."""
+        logits: Tensor = self.discriminator(pictures, *self._condition(rows))
+        return logits
 
     def _condition(self, rows: slice) -> list[Tensor | None]:
         labels = None if self.labels is None else self.labels[rows]
@@ -275,7 +293,7 @@ def _discriminator_loss(
     settings: LapganSettings, number: int, networks: Networks, batch: Batch, earlier: Batch
 ) -> PhaseLoss:
     """Denton et al. 2015, algorithm 1: half of a batch is real, half is generated."""
-    level = _Level(settings, number, networks, batch)
+    level = _LevelBatch(settings, number, networks, batch)
     half = len(batch["image"]) // 2
     first, second = slice(0, half), slice(half, None)
     fake = earlier.get("fake")
@@ -293,8 +311,8 @@ def _discriminator_loss(
 def _generator_loss(
     settings: LapganSettings, number: int, networks: Networks, batch: Batch, earlier: Batch
 ) -> PhaseLoss:
-    """Denton et al. 2015, algorithm 1: -ln D of the whole batch, generated anew."""
-    level, rows = _Level(settings, number, networks, batch), slice(None)
+    """Denton et al. 2015, algorithm 1: -ln D of samples for the whole batch."""
+    level, rows = _LevelBatch(settings, number, networks, batch), slice(None)
     logits = level.logits(level.generated(rows), rows)
     return PhaseLoss({"adversarial": non_saturating_generator_loss(logits)})
 
@@ -319,11 +337,11 @@ def _assembled(settings: LapganSettings, networks: Networks) -> dict[str, nn.Mod
             name = f"{kind}-{size}"
             if name not in networks:
                 raise SettingsError(
-                    f"level {size} of {settings.sizes} is in none of the runs: --with RUN names "
-                    "the one that trained it"
+                    f"level {size} of {settings.sizes} is in none of the runs: name the run that "
+                    "trained it with --with RUN"
                 )
             try:
-                _level(whole, number).load_state_dict(networks[name].state_dict())
+                _network_of_level(whole, number).load_state_dict(networks[name].state_dict())
             except RuntimeError as error:
                 raise SettingsError(
                     f"level {size} was trained with other settings than these: {error}"
@@ -358,7 +376,10 @@ def _levels(settings: LapganSettings) -> Levels:
 
 
 def _chain(settings: LapganSettings, networks: Networks) -> nn.Module | None:
-    """Return all generators as one, where the run trains all; random state is untouched."""
+    """Return all generators as one network, or None if the run does not train all of them.
+
+    Random state is untouched.
+    """
     if settings.levels != settings.sizes:
         return None
     device = next(networks[f"generator-{settings.sizes[0]}"].parameters()).device

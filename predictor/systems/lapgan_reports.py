@@ -1,4 +1,4 @@
-"""What a run of ``lapgan`` measures and shows: each level by itself, and the chain of all."""
+"""Validation scores and previews of a run of ``lapgan``: of each level, and of all chained."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -28,29 +28,30 @@ PREVIEW_ROWS = 8
 
 @dataclass(frozen=True)
 class Levels:
-    """What a run trains of a pyramid, and how many pictures it is measured on."""
+    """The levels of a pyramid that a run trains, and the sizes of their validation."""
 
     sizes: tuple[int, ...]
     trained: tuple[int, ...]
     has_labels: bool
     is_blurred: bool
     samples: int
-    """Under whose Parzen window pictures are measured."""
+    """Samples of the Parzen window."""
     images: int
+    """Held-out pictures that are measured by it."""
     detail_images: int
-    """Whose details are measured."""
+    """Held-out pictures for whose coarse versions details are generated."""
     detail_samples: int
-    """Generated for each of them."""
+    """Details generated for each of those."""
 
     @property
     def is_whole(self) -> bool:
-        """Whether all levels are there."""
+        """Whether all levels are trained."""
         return self.trained == self.sizes
 
-    def taken_apart(
+    def pyramid(
         self, networks: Networks, images: Tensor
     ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-        """Return the pyramid of pictures in [-1, 1], in the units of the networks."""
+        """Return `laplacian_pyramid` of pictures in [-1, 1], in the units of the networks."""
         pixels: Any = networks["pixels"]
         sizes = [(size, size) for size in self.sizes]
         return laplacian_pyramid(pixels.encoded(images), sizes, self.is_blurred)
@@ -59,16 +60,16 @@ class Levels:
 def measured_levels(
     levels: Levels, networks: Networks, whole: nn.Module | None, batches: Iterable[Batch]
 ) -> dict[str, float]:
-    """Return what is measured of held-out pictures, in the units of the networks.
+    """Return scores of held-out pictures, in the units of the networks.
 
-    ``nearest_l2_SIZE``: of the details generated for a real coarse look the distance of the nearest
-    to the true one, which chooses the checkpoints in the code of Denton et al. 2015.
-    ``parzen_nats``: under samples of the chain `whole`, or of the coarsest level where only that is
-    trained. ``multiscale_parzen_nats``: the sum over the levels of the log-likelihood of a level
-    under its samples for the true coarse look, where all are there.
+    ``nearest_l2_SIZE``: the distance of a true detail to the nearest of those generated for the
+    same coarse picture; it selects checkpoints in the code of Denton et al. 2015. ``parzen_nats``:
+    the log-likelihood under samples of the chain `whole`, or of the coarsest level if the run
+    trains that alone. ``multiscale_parzen_nats``, if all levels are trained: the sum over the
+    levels of the log-likelihood given the true coarse picture.
     """
     batch = first_images(batches, levels.images)
-    coarsest, details = levels.taken_apart(networks, batch["image"])
+    coarsest, details = levels.pyramid(networks, batch["image"])
     numbers: dict[str, float] = {}
     if whole is not None:
         numbers |= parzen_validation(whole, [batch], levels.samples, levels.images)
@@ -81,27 +82,27 @@ def measured_levels(
             drawn = range(levels.samples)
             latents = sampler.latents(VALIDATION_SEED, drawn)
             samples = sampler.values(latents, sampler.labels(drawn))
-            found, sigma = best_parzen(coarsest.cpu(), samples)
+            nats, sigma = best_parzen(coarsest.cpu(), samples)
             if whole is None:
-                numbers |= {"parzen_nats": found, "parzen_sigma": sigma}
+                numbers |= {"parzen_nats": nats, "parzen_sigma": sigma}
         else:
-            look, detail = (part[: levels.detail_images] for part in details[number - 1])
+            coarse, detail = (part[: levels.detail_images] for part in details[number - 1])
             labels = batch["label"][: levels.detail_images] if levels.has_labels else None
-            made = _details(networks[f"generator-{size}"], look, labels, levels.detail_samples)
-            nearest, found = detail_scores(detail, made)
+            made = _details(networks[f"generator-{size}"], coarse, labels, levels.detail_samples)
+            nearest, nats = detail_scores(detail, made)
             numbers[f"nearest_l2_{size}"] = nearest
-        likelihood += found
+        likelihood += nats
     if levels.is_whole:
         numbers["multiscale_parzen_nats"] = likelihood
     return numbers
 
 
 def detail_scores(detail: Tensor, made: Tensor) -> tuple[float, float]:
-    """Return how near the generated details come to the true one, and its log-likelihood.
+    """Return the mean distance to the nearest generated detail, and the mean log-likelihood.
 
-    `detail` is ``(N, C, H, W)``, `made` ``(N, M, C, H, W)``. The first number is the mean over N of
-    the smallest L2 distance among M; the second the mean Parzen log-likelihood in nats, for the
-    width that suits it best.
+    `detail` is ``(N, C, H, W)``, `made` ``(N, M, C, H, W)``. The distance is the smallest L2
+    distance among M, averaged over N; the likelihood is that under a Parzen window on the M details
+    in nats, for the width that gives the highest mean.
     """
     distances = (made - detail[:, None]).flatten(2).norm(dim=2)
     nearest = float(distances.amin(dim=1).mean())
@@ -113,7 +114,7 @@ def detail_scores(detail: Tensor, made: Tensor) -> tuple[float, float]:
 
 
 def _details(generator: Any, coarse: Tensor, labels: Tensor | None, count: int) -> Tensor:
-    """Return `count` details ``(N, count, C, H, W)`` for each coarse look."""
+    """Return `count` details ``(N, count, C, H, W)`` for each coarse picture."""
     made = generated_details(generator, coarse, labels, count, VALIDATION_SEED)
     return torch.stack(list(made))
 
@@ -123,11 +124,12 @@ def level_preview(
 ) -> None:
     """Write ``samples.png`` of the chain, and for each finer level ``level-SIZE.png``.
 
-    A row of that is a held-out picture, its coarse look, and the look with three details added.
+    Each row of the latter is a held-out picture, its coarse version, and three pictures that
+    generated details make of that.
     """
     images = batch["image"][:PREVIEW_ROWS]
     labels = batch["label"][:PREVIEW_ROWS] if levels.has_labels else None
-    _, details = levels.taken_apart(networks, images)
+    _, details = levels.pyramid(networks, images)
     if whole is not None:
         write_preview(whole, images.device, folder)
     for number, size in enumerate(levels.sizes):
@@ -137,15 +139,15 @@ def level_preview(
             if whole is None:
                 write_preview(networks[f"generator-{size}"], images.device, folder)
             continue
-        look, detail = details[number - 1]
-        made = look[:, None] + _details(networks[f"generator-{size}"], look, labels, 3)
-        rows = torch.cat(((look + detail)[:, None], look[:, None], made), dim=1)
+        coarse, detail = details[number - 1]
+        made = coarse[:, None] + _details(networks[f"generator-{size}"], coarse, labels, 3)
+        rows = torch.cat(((coarse + detail)[:, None], coarse[:, None], made), dim=1)
         shown = _shown(networks, rows.flatten(0, 1))
         write_png(folder / f"level-{size}.png", sheet(shown, rows.shape[1]))
 
 
 def _shown(networks: Networks, values: Tensor) -> Tensor:
-    """Return pictures of a level in [-1, 1]; what differs by pixel is resized to its size."""
+    """Return pictures of a level in [-1, 1]; statistics of pixels are resized to its size."""
     pixels: Any = networks["pixels"]
     size = (values.shape[-2], values.shape[-1])
     if pixels.units != "standardized" or pixels.mean.shape[-2:] == size:

@@ -11,7 +11,7 @@ import torch
 from predictor.draws import shared_draws
 from predictor.errors import SettingsError
 from predictor.systems import SYSTEMS
-from predictor.systems.classifier import ClassifierSettings, build, moved
+from predictor.systems.classifier import ClassifierSettings, build, randomly_shifted
 from predictor.training.loop import train
 from predictor.training.result import trained_networks
 from predictor.training.settings import validated_settings
@@ -53,13 +53,13 @@ def test_four_kinds_of_stripes_are_told_apart(tmp_path: Path) -> None:
 def test_pictures_are_moved_and_their_border_repeated() -> None:
     images = torch.arange(25.0).reshape(1, 1, 5, 5).expand(200, 2, 5, 5)
     with shared_draws(0):
-        found = moved(images, 1)
+        found = randomly_shifted(images, 1)
     assert found.shape == images.shape
     padded = torch.nn.functional.pad(images[:1], (1, 1, 1, 1), mode="replicate")
     windows = [padded[0, :, y : y + 5, x : x + 5] for y in range(3) for x in range(3)]
     seen = [next(k for k, window in enumerate(windows) if torch.equal(window, f)) for f in found]
     assert set(seen) == set(range(9))
-    assert moved(images, 0) is images
+    assert randomly_shifted(images, 0) is images
 
 
 def test_loss_and_validation_of_a_network_that_knows_nothing() -> None:

@@ -251,10 +251,18 @@ def test_validation_is_the_likelihood_under_its_own_samples() -> None:
 @pytest.mark.parametrize(
     ("kind", "values", "said"),
     [
-        (GanSettings, {"classes": 10}, "are of the system conditional-gan"),
-        (ConditionalGanSettings, {"classes": None}, "classes must be given"),
-        (GanSettings, {"schedule": "odd_even", "discriminator_steps": 2}, "one discriminator step"),
-        (GanSettings, {"shown": "halves", "batch_size": 5}, "batch_size=5 has no halves"),
+        (GanSettings, {"classes": 10}, "train conditional-gan instead"),
+        (ConditionalGanSettings, {"classes": None}, "expected the number of classes"),
+        (
+            GanSettings,
+            {"schedule": "odd_even", "discriminator_steps": 2},
+            "discriminator_steps is 2, expected 1",
+        ),
+        (
+            GanSettings,
+            {"shown": "halves", "batch_size": 5},
+            "batch_size is 5, expected an even one",
+        ),
         (
             GanSettings,
             {"generator": {"network": "dense-generator", "units": "signed"}},

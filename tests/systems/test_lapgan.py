@@ -281,12 +281,12 @@ def test_runs_of_another_kind_are_not_put_together(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"sizes": [6, 4, 12]}, "expected rising ones"),
+        ({"sizes": [6, 4, 12]}, "expected them to increase"),
         ({"sizes": [4, 6]}, "the finest of sizes is 6"),
-        ({"level": 5}, r"level=5: sizes are \(4, 6, 12\)"),
-        ({"blurred": True}, "doubling ones where blurred"),
-        ({"batch_size": 3}, "no halves"),
-        ({"finer_generator": {"classes": 2}}, "detail-generator.classes is decided by"),
+        ({"level": 5}, r"level is 5, expected one of sizes \(4, 6, 12\)"),
+        ({"blurred": True}, "expected each twice the one before"),
+        ({"batch_size": 3}, "expected an even one"),
+        ({"finer_generator": {"classes": 2}}, "detail-generator.classes is set, but follows from"),
         ({"finer_discriminator": {"kernel": 5}}, "too small for two kernels"),
     ],
 )
