@@ -13,9 +13,9 @@ def average_of(network: nn.Module) -> nn.Module:
 
 @torch.no_grad()
 def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """Move every weight of `average` the share ``1 - decay`` towards `network`; copy buffers.
+    """Move every parameter of `average` by ``1 - decay`` of the way to `network`; copy buffers.
 
-    After n updates towards a constant p, starting at a, a weight is ``p + decay^n (a - p)``.
+    After n updates towards a constant p, starting at a, a parameter is ``p + decay^n (a - p)``.
     """
     torch._foreach_lerp_([*average.parameters()], [*network.parameters()], 1 - decay)
     if kept := [*average.buffers()]:

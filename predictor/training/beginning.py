@@ -1,4 +1,4 @@
-"""What a run begins with: fresh weights, those of a model, or its newest checkpoint."""
+"""The state that a run starts from: fresh weights, those of a model, or a checkpoint."""
 
 import logging
 from collections.abc import Mapping
@@ -27,8 +27,8 @@ def built_state(
 ) -> TrainingState:
     """Return the state before the first iteration.
 
-    The weights depend on the seed alone, and on `examples` where the system prepares its networks
-    for them. Raises `SettingsError` for `initial_weights` of another network.
+    The weights depend on the seed alone, and on `examples` if the system prepares its networks with
+    them. Raises `SettingsError` for `initial_weights` of another network.
     """
     torch.manual_seed(derived_seed(run.settings.seed, "build"))
     system = run.entry.build(run.settings)
@@ -42,7 +42,7 @@ def built_state(
 def restored_draws(run: Run, state: TrainingState, facts: Mapping[str, Any]) -> int:
     """Restore the newest whole checkpoint into `state`; return how many batches had been drawn.
 
-    What differs between the `facts` of then and of now is named in a warning. Raises
+    A warning names each of the `facts` that was another when the checkpoint was written. Raises
     `DamagedCheckpoint`, and `SettingsError` for a checkpoint of another run.
     """
     if not checkpoints_newest_first(run.checkpoints):

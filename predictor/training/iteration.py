@@ -24,11 +24,12 @@ def run_iteration(
 ) -> dict[str, Tensor | float]:
     """Advance `state` by one iteration and return the scalars it measured.
 
-    The result depends on `state`, `seed`, the iteration's number and the batches of `draw`, and on
-    nothing that happened before. Names are ``loss/<phase>/<term>``, ``gradient_norm/<phase>`` and
-    ``learning_rate/<phase>``; with `is_detailed` also ``gradient_norm/<phase>/<term>``, each at the
-    price of a backward pass, where networks are not compiled. Raises `DivergenceError`, on a GPU
-    only when the state is next asked.
+    The result is a function of `state`, `seed`, the iteration's number and the batches of `draw`,
+    whatever the random state was before. Names are ``loss/<phase>/<term>``,
+    ``gradient_norm/<phase>`` and ``learning_rate/<phase>``; with `is_detailed` also
+    ``gradient_norm/<phase>/<term>``, which costs a backward pass for each term and is left out for
+    compiled networks. Raises `DivergenceError`; on a GPU not until `TrainingState.require_finite`
+    is next called.
     """
     ranks = ranks or Ranks()
     rates = begin_iteration(state, seed, ranks)
@@ -38,7 +39,7 @@ def run_iteration(
 
 
 def begin_iteration(state: TrainingState, seed: int, ranks: Ranks) -> dict[str, float]:
-    """Seed what layers draw, set what follows a schedule, and return the learning rates."""
+    """Seed the global random state, apply the schedules, and return the learning rates."""
     torch.manual_seed(derived_seed(seed, "iteration", ranks.rank, state.iteration))
     state.clock.fill_(state.iteration)
     rates = {}
@@ -50,7 +51,7 @@ def begin_iteration(state: TrainingState, seed: int, ranks: Ranks) -> dict[str, 
 
 
 def seed_of_draws(state: TrainingState, seed: int) -> int:
-    """Return what the draws of `predictor.draws` in the present iteration are seeded with."""
+    """Return the seed of `predictor.draws` in the present iteration."""
     return derived_seed(seed, "draws", state.iteration)
 
 
@@ -61,9 +62,9 @@ def run_phases(
     ranks: Ranks,
     is_detailed: bool = False,
 ) -> dict[str, Tensor]:
-    """Run what an iteration computes and return what it measured, all of it on the device.
+    """Run the phases that are due and return what they measured, as tensors on the device.
 
-    Where no phase asks whether it is due, this calls for nothing but work of the device.
+    Unless a phase has a condition, nothing here waits for the device, so that a GPU can record it.
     """
     iteration = _Iteration(state, draw, hardware, ranks, is_detailed)
     iteration.run_phases()
@@ -73,7 +74,7 @@ def run_phases(
 def end_iteration(
     state: TrainingState, measured: Mapping[str, Tensor], rates: Mapping[str, float], ranks: Ranks
 ) -> dict[str, Tensor | float]:
-    """Move the averages and the count on; return `measured` with the rates of what it updated."""
+    """Update averages and counter; return `measured` and the learning rates of updated phases."""
     ranks.average([*_moving_buffers(state)] if ranks.size > 1 else [])
     state.update_averages()
     state.iteration += 1
@@ -103,7 +104,7 @@ class _Iteration:
         """The batch and the detached outputs of each phase that has run."""
 
     def run_phases(self) -> None:
-        """Run the phases that are due, each updated in its turn or all at the end."""
+        """Run the phases that are due; networks are updated after each phase or all at the end."""
         system = self.state.system
         if system.update == "together":
             due = [phase for phase in system.phases if self._is_due(phase)]
@@ -126,14 +127,14 @@ class _Iteration:
         return phase.when(self.state.iteration, losses)
 
     def _take_gradients(self, phase: Phase) -> None:
-        """Leave the phase's gradients, averaged over the ranks, on its network's parameters."""
+        """Set the gradients of the phase's network, averaged over the ranks and clipped."""
         state = self.state
         terms = self._terms(phase)
         if phase.optimizer is None:  # it only measures
             self._note_losses(phase, self._averaged(terms, []))
             return
         parameters = list(state.trained_by(phase).values())
-        # A compiled network frees what a second backward pass would need.
+        # A compiled network frees the graph in its first backward pass.
         if self.is_detailed and len(terms) > 1 and not self.hardware.compile:
             for name, term in terms.items():
                 norm = _norm_of(term, parameters, self.ranks)
@@ -154,11 +155,11 @@ class _Iteration:
             state.require_finite()
 
     def _terms(self, phase: Phase) -> Mapping[str, Tensor]:
-        """Return the terms of the phase's loss on its batch, which is its own or shared."""
+        """Return the terms of the phase's loss, on a new batch or the one that it draws from."""
         earlier: Mapping[str, Tensor] = {}
         if phase.draws_from in self.drawn:
             batch, earlier = self.drawn[phase.draws_from]
-        else:  # a batch of its own, also where the phase that it draws from was not due
+        else:  # also where the phase that it draws from was not due
             batch = self.draw()
         self.state.require_gradients(phase.network)
         with self.hardware.autocast(), torch.set_grad_enabled(phase.network is not None):
@@ -168,7 +169,7 @@ class _Iteration:
         return result.terms
 
     def _averaged(self, terms: Mapping[str, Tensor], gradients: list[Tensor]) -> dict[str, Tensor]:
-        """Return the values of `terms`, averaged over the ranks; `gradients` are in place."""
+        """Return the values of `terms` averaged over the ranks; average `gradients` in place."""
         losses = {name: term.detach().clone() for name, term in terms.items()}
         self.ranks.average([*gradients, *losses.values()])
         return losses
@@ -187,7 +188,7 @@ class _Iteration:
 
 
 def _follow_schedules(chosen: Optimizer, optimizer: torch.optim.Optimizer, number: int) -> float:
-    """Give `optimizer` the learning rate, which is returned, and momentum of an iteration."""
+    """Set learning rate and momentum of `optimizer` for iteration `number`; return the rate."""
     factor = chosen.learning_rate_factor
     rate = chosen.learning_rate * (factor(number) if factor else 1.0)
     for group in optimizer.param_groups:

@@ -62,13 +62,13 @@ def train(
 ) -> Path:
     """Train from fresh weights in the new run folder `folder` and return the last checkpoint.
 
-    `initial_weights` is the state of a network like the one that the system releases, which
-    `begun_from` names for the card of what comes of the run. `until` stops
-    after that many iterations, as if interrupted. Raises `OutputExists` for a folder with a run,
+    `initial_weights` are the weights to start the released network of the system from, and
+    `begun_from` is the name of the model that they are of, for the model card. `until` stops after
+    that many iterations, as if interrupted. Raises `OutputExists` for a folder with a run,
     `Interrupted` on a signal, after saving; and `DivergenceError`, `OutOfDeviceMemory`.
     """
     run = Run(folder, system_name, entry, settings, data.absolute(), begun_from)
-    return _run(run, until, is_new=True, told=run, initial_weights=initial_weights)
+    return _run(run, until, is_new=True, record_run=run, initial_weights=initial_weights)
 
 
 def resume(
@@ -81,24 +81,24 @@ def resume(
 ) -> Path:
     """Continue the run in `folder` from its newest whole checkpoint; return its last checkpoint.
 
-    On the same machine, versions, device, number of ranks and threads a CPU run continues bit for
-    bit; what differs is named in a warning. `changes` may touch only `RunSettings.changeable`;
-    `data` is where the same data lie now, which the run remembers, as it does `RunSettings.places`.
-    Raises what `train` raises, and `UnknownRun`, `DamagedCheckpoint` or `SettingsError`.
+    A CPU run continues bit for bit if machine, versions, device, number of ranks and threads are
+    the same; a warning names those that differ. `changes` may set only `RunSettings.changeable`,
+    for this call alone. A new path of the same data, by `data` or `RunSettings.places`, is
+    remembered. Raises what `train` raises, and `UnknownRun`, `DamagedCheckpoint`, `SettingsError`.
     """
-    run, told = opened_run(folder, systems), None
+    run, record_run = opened_run(folder, systems), None
     if data is not None:
-        told = run = replace(run, data=data.absolute())
+        record_run = run = replace(run, data=data.absolute())
     if changes:
         if moved := moved_places(type(run.settings), changes):
-            told = run = replace(run, settings=changed_settings(run.settings, moved))
+            record_run = run = replace(run, settings=changed_settings(run.settings, moved))
         run = replace(run, settings=changed_settings(run.settings, merged(changes, moved)))
     if not run.data.exists():
         raise UnusableData(
-            f"{run.data} is not there any more, which {folder} trains on; where it lies now says: "
+            f"{run.data}, which {folder} trains on, is not there any more; say where it is now: "
             f"{resume_command(folder)} --data DATA"
         )
-    return _run(run, until, is_new=False, told=told)
+    return _run(run, until, is_new=False, record_run=record_run)
 
 
 def _run(
@@ -106,16 +106,16 @@ def _run(
     until: int | None,
     *,
     is_new: bool,
-    told: Run | None,
+    record_run: Run | None,
     initial_weights: Mapping[str, Tensor] | None = None,
 ) -> Path:
-    """Carry `run` on; `told` is what its folder is told anew."""
+    """Train `run` on to its end; `record_run` is what to write into ``run.json``, if anything."""
     hardware = hardware_for(run.settings)
-    again = "the same command" if is_new else resume_command(run.folder)
+    restart = "the same command" if is_new else resume_command(run.folder)
     with (
         in_use(hardware),
         joined_ranks(hardware.device) as ranks,
-        raised_signals(f"stopped the run before its next iteration; continue with: {again}"),
+        raised_signals(f"stopped the run before its next iteration; continue with: {restart}"),
         sole_writer(run.folder) if ranks.is_main else contextlib.nullcontext(),
     ):
         if is_new:
@@ -137,7 +137,7 @@ def _run(
                 facts["classes"] = list(data.class_names)
             drawn = 0 if is_new else restored_draws(run, state, facts)
             is_newest_best = state.best is not None and state.best.iteration == state.iteration
-            if ranks.is_main and is_newest_best:  # a kill may have come before it was kept
+            if ranks.is_main and is_newest_best:  # a kill may have come between the two writes
                 keep_as_best(checkpoint_path(run.checkpoints, state.iteration))
             _logger.info(
                 "%s on %d examples an epoch of %s; %s, %s; a report every %d iterations",
@@ -153,7 +153,7 @@ def _run(
                 contextlib.closing(stream),
                 noted_signals() as request,
             ):
-                loop = _Loop(run, told, hardware, ranks, request, data, state, facts)
+                loop = _Loop(run, record_run, hardware, ranks, request, data, state, facts)
                 return loop.advance(stream, until)
 
 
@@ -163,7 +163,7 @@ class _Loop:
     def __init__(
         self,
         run: Run,
-        told: Run | None,
+        record_run: Run | None,
         hardware: Hardware,
         ranks: Ranks,
         request: StopRequest,
@@ -171,8 +171,9 @@ class _Loop:
         state: TrainingState,
         facts: Mapping[str, Any],
     ) -> None:
-        self.run, self.told, self.hardware, self.ranks = run, told, hardware, ranks
-        self.request, self.data, self.state, self.facts = request, data, state, facts
+        self.run, self.record_run = run, record_run
+        self.hardware, self.ranks, self.request = hardware, ranks, request
+        self.data, self.state, self.facts = data, state, facts
         self.means = Means()
         self.watch = Watch()
         self.reported = state.iteration
@@ -185,8 +186,9 @@ class _Loop:
         saved = checkpoint_path(self.run.checkpoints, state.iteration)
         if state.iteration == 0:
             self.save(stream)
-        if self.told is not None and self.ranks.is_main:  # now that its first weights are kept
-            write_run_file(self.told)
+        if self.record_run is not None and self.ranks.is_main:
+            # Only now: without its first checkpoint a run begun from a model could not be resumed.
+            write_run_file(self.record_run)
         if state.iteration and state.iteration >= end:
             _logger.info("nothing to do: %d iterations done, %d asked for", state.iteration, end)
         run_next = iteration_runner(state, stream.draw, settings.seed, self.hardware, self.ranks)
@@ -260,9 +262,9 @@ class _Loop:
         _logger.info("%s", progress_line(self.state.iteration, total, numbers))
 
     def validate(self, log: RunLog | None) -> bool:
-        """Write the validation of the networks that would be released; return whether it is best.
+        """Log the scores of the networks that would be released; return whether they are the best.
 
-        Only the main process does it; the others wait at their next exchange.
+        Only the main process validates; the others wait for it at their next collective call.
         """
         if log is None:
             return False
@@ -319,7 +321,10 @@ class _Loop:
 
 
 def _require_free(run: Run) -> None:
-    """Raise `OutputExists` where a new run would lose one; a first checkpoint alone is none."""
+    """Raise `OutputExists` for a folder with a run.
+
+    A lone checkpoint of iteration 0 is no run: a kill left it before the run file was written.
+    """
     folder = run.folder
     if (folder / RUN_FILE).exists():
         raise OutputExists(f"{folder} holds a run; continue it with: {resume_command(folder)}")

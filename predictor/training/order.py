@@ -1,4 +1,4 @@
-"""The order of the data: which examples make up the k-th batch drawn, for any k at once."""
+"""The order of the data: which examples the k-th batch holds, for any k without those before."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -24,12 +24,12 @@ def epoch_order(seed: int, epoch: int, examples: int) -> list[int]:
 
 
 class OrderedBatches(Sampler[list[Key]]):
-    """Batches of keys without end, from the batch numbered `first_draw` on.
+    """An endless sequence of batches of keys, from the batch numbered `first_draw` on.
 
-    Epochs follow each other without a gap: a batch may end one and begin the next, so none is
-    short and every example appears once an epoch. Of each batch this is the slice of `rank` among
-    `ranks`, which together hold the same examples for any number of ranks. Data that are shuffled
-    already (`is_shuffled`) are visited from the first example to the last.
+    A batch may hold the end of one epoch and the start of the next, so all batches are full and
+    every example appears once per epoch. Each rank gets its slice of a batch, whose examples do not
+    depend on the number of ranks. With `is_shuffled`, for data sets that shuffle by themselves,
+    every epoch goes from the first example to the last.
     """
 
     def __init__(

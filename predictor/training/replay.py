@@ -1,8 +1,8 @@
-"""Iterations recorded once on a GPU and replayed: small networks compute faster than they are told.
+"""Iterations recorded once on a GPU as a CUDA graph, and replayed.
 
-A replay is one call for all that an iteration computes (a CUDA graph), so what is left is the
-device's own time. It computes what the recorded iteration did, from batches, random numbers,
-learning rates and weights that are put where those of the recorded one were.
+With small networks, launching the kernels of an iteration one by one takes longer than computing
+them; a replay launches all with one call. It runs the recorded kernels on the recorded addresses,
+so batches, random state, learning rates and weights are updated in place before it.
 """
 
 import functools
@@ -28,10 +28,10 @@ from predictor.training.iteration import (
 from predictor.training.state import TrainingState
 
 WARM_UP = 2
-"""Iterations before the first is recorded: what is allocated and chosen once is so in them."""
+"""Iterations that run before one is recorded, for what is allocated and chosen on first use."""
 
 UNTIL_REPLAYED = WARM_UP + 2
-"""Iterations after which all are replayed: one more runs as it is, one is recorded."""
+"""Iterations after which all are replayed: after the warm-up one runs normally, one is recorded."""
 
 _logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class IterationRunner(Protocol):
 
 
 class Recording(Protocol):
-    """What an iteration computes, recorded."""
+    """The computation of an iteration, recorded."""
 
     @property
     def measured(self) -> Mapping[str, Tensor]:
@@ -57,7 +57,7 @@ class Recording(Protocol):
         """Where it leaves `TrainingState.losses`."""
 
     def replay(self, seed: int) -> None:
-        """Compute it again, drawing from `seed` what belongs to examples."""
+        """Compute it again; `predictor.draws` is seeded with `seed`."""
 
 
 Record = Callable[[TrainingState, Hardware, Sequence[Batch]], Recording]
@@ -71,9 +71,9 @@ def iteration_runner(
     hardware: Hardware,
     ranks: Ranks | None = None,
 ) -> IterationRunner:
-    """Return what runs the iterations of `state`: replayed where the device and the system allow.
+    """Return what runs the iterations of `state`, replayed where that is possible.
 
-    They do on one GPU, where no phase asks after a loss whether it is due.
+    It is on one GPU, for a system whose phases have no conditions.
     """
     ranks = ranks or Ranks()
     is_fixed = all(phase.when is None for phase in state.system.phases)
@@ -83,11 +83,11 @@ def iteration_runner(
 
 
 class ReplayedIterations:
-    """The iterations of a state, replayed where they are alike.
+    """Runs the iterations of a state by replaying a recorded one.
 
-    One whose batches have other shapes than the recorded ones runs as it is. Momentum is part of a
-    recording: where it changes, a new one is made. A system that cannot be recorded is run as it
-    is. A replay has no gradient norms of single terms, which each take a backward pass.
+    An iteration whose batches have other shapes than the recorded ones runs normally, and so do all
+    of a system that cannot be recorded. Momentum is a constant of a recording: when it changes, a
+    new one is made. A replay does not measure gradient norms of single terms.
     """
 
     def __init__(
@@ -102,16 +102,16 @@ class ReplayedIterations:
         self._record: Record = record or CudaRecording
         self._recording: Recording | None = None
         self._batches: list[dict[str, Tensor]] = []
-        """What a replay reads, each iteration's batches copied into it."""
+        """The batches that a replay reads; those of each iteration are copied into them."""
         self._momenta: list[tuple[float, float]] | None = None
-        """Of the recording."""
+        """Momentum and dampening of the recording, by optimizer."""
         self._plain_left: float = WARM_UP
-        """Iterations that run as they are before one is recorded."""
+        """Iterations that still run normally before one is recorded."""
         self._drawn = 0
-        """Batches of one iteration."""
+        """Number of batches that an iteration draws."""
 
     def __call__(self, *, is_detailed: bool = False) -> Measured:
-        """Run the next iteration and return the scalars that it measured; replayed, no more."""
+        """Run the next iteration and return the scalars that it measured."""
         if self._plain_left:
             self._plain_left = max(0, self._plain_left - 1)
             return self._run_plainly(is_detailed=is_detailed)
@@ -132,7 +132,7 @@ class ReplayedIterations:
         return end_iteration(self._state, self._recording.measured, rates, Ranks())
 
     def _run_plainly(self, drawn: Sequence[Batch] = (), *, is_detailed: bool = False) -> Measured:
-        """Run the iteration on the batches `drawn` for it, or on new ones."""
+        """Run an iteration without replaying, on batches already `drawn` for it and new ones."""
         given, taken = list(drawn), []
 
         def draw() -> Batch:
@@ -146,7 +146,7 @@ class ReplayedIterations:
         return measured
 
     def _recorded(self, batches: Sequence[Batch]) -> Recording | None:
-        """Return an iteration recorded on copies of `batches`; None where it cannot be."""
+        """Return an iteration recorded on copies of `batches`; None if it cannot be recorded."""
         self._batches = [
             {name: value.clone() for name, value in batch.items()} for batch in batches
         ]
@@ -158,14 +158,15 @@ class ReplayedIterations:
             return None
 
     def _takes(self, batches: Sequence[Batch]) -> bool:
-        """Return whether the recorded iteration computes with batches of such shapes."""
+        """Return whether `batches` have the shapes of the recorded ones."""
         return [_shapes(batch) for batch in batches] == [_shapes(batch) for batch in self._batches]
 
 
 class CudaRecording:
-    """An iteration recorded as a CUDA graph on the batches given, which are read by each replay.
+    """An iteration recorded as a CUDA graph; each replay reads `batches` again.
 
-    Raises `RuntimeError` for one that asks the device for a result or draws on the processor.
+    Raises `RuntimeError` for an iteration that waits for a result of the device or draws random
+    numbers on the CPU.
     """
 
     def __init__(self, state: TrainingState, hardware: Hardware, batches: Sequence[Batch]) -> None:
@@ -175,7 +176,7 @@ class CudaRecording:
         source = iter(batches)
         try:
             with (
-                # Other threads meanwhile pin memory for batches to come.
+                # "thread_local", because other threads pin memory for later batches meanwhile.
                 torch.cuda.graph(self._graph, capture_error_mode="thread_local"),
                 shared_draws(0, generators={hardware.device: self._draws}),
             ):
@@ -186,13 +187,13 @@ class CudaRecording:
         self.losses = dict(state.losses)
 
     def replay(self, seed: int) -> None:
-        """Compute the iteration on what the batches hold now."""
+        """Compute the iteration on the present content of the batches."""
         self._draws.manual_seed(seed)
         self._graph.replay()
 
 
 def _forget_recording(device: torch.device) -> None:
-    """Let the device's random numbers come from its generator again, after a recording failed."""
+    """Detach the device's default generator from a recording that failed, so it can draw again."""
     usual = torch.cuda.default_generators[device.index or 0]
     usual.graphsafe_set_state(Generator(device).graphsafe_get_state())
 

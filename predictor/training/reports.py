@@ -1,8 +1,7 @@
-"""What a run tells while it goes: ``log.jsonl``, TensorBoard curves and the log of the command."""
+"""Reports of a run: ``log.jsonl``, TensorBoard curves and progress lines."""
 
 import contextlib
 import json
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,12 @@ from predictor.whole_files import write_whole
 
 LOG_FILE = "log.jsonl"
 
-_logger = logging.getLogger(__name__)
-
 
 class RunLog:
     """The reports of a run, in its folder.
 
-    The first line of ``log.jsonl`` holds the settings, seed and version, every other one a report;
-    opened at an iteration that the log has passed, it forgets the reports after that iteration.
+    The first line of ``log.jsonl`` holds the settings, seed and version, every other one a report.
+    Opening it at an iteration deletes the reports of later ones, which a resumed run repeats.
     """
 
     def __init__(self, folder: Path, header: Mapping[str, Any], iteration: int) -> None:
@@ -48,20 +45,20 @@ class RunLog:
 
 
 class Means:
-    """Running means of named scalars, summed where they are and read once."""
+    """Means of named scalars, summed on their device and read from it only when asked for."""
 
     def __init__(self) -> None:
         self._sums: dict[str, Tensor | float] = {}
         self._counts: dict[str, int] = {}
 
     def add(self, measured: Mapping[str, Tensor | float]) -> None:
-        """Take in one iteration's scalars."""
+        """Add one iteration's scalars."""
         for name, value in measured.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
             self._counts[name] = self._counts.get(name, 0) + 1
 
     def read(self) -> dict[str, float]:
-        """Return the means since the last call and start again; waits for the device."""
+        """Return the means since the last call and reset them; waits for the device."""
         means = {name: float(total) / self._counts[name] for name, total in self._sums.items()}
         self._sums.clear()
         self._counts.clear()
@@ -88,6 +85,6 @@ def reports_in(folder: Path) -> list[dict[str, Any]]:
         return []
     found = []
     for line in path.read_text().splitlines():
-        with contextlib.suppress(ValueError):  # the line that a kill cut short
+        with contextlib.suppress(ValueError):  # a line that a kill cut short
             found.append(json.loads(line))
     return found

@@ -1,4 +1,4 @@
-"""What a run leaves for others: the networks that it releases, as its best checkpoint has them."""
+"""The networks that a run releases, with the weights of its best checkpoint."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,20 +27,20 @@ def trained_networks(
 ) -> tuple[dict[str, nn.Module], Run, dict[str, Any]]:
     """Return the networks that the run in `folder` releases, the run, and the checkpoint's record.
 
-    The first is the one that people run, the others are its companions, by name. Each is the
-    average of the weights where one is kept, in evaluation mode on the CPU, from the best
-    checkpoint by validation; from the newest where none was validated or ``best=False``. The record
-    holds ``iteration``, ``best``, ``training_time_s`` and ``facts``. Random state is untouched.
-    `beside` are other runs of the system that trained what this one did not, where that is put
-    together. Raises `UnknownRun` for what is not a run, `DamagedCheckpoint`, and `SettingsError`
+    Networks are by name, the one that people run first, then its companions; on the CPU, in
+    evaluation mode, averaged where the system keeps an average. They are from the best checkpoint
+    by validation, or from the newest if there is none or with ``best=False``. The record holds
+    ``iteration``, ``best``, ``training_time_s`` and ``facts``. `beside` are further runs of a
+    system that is trained in several, which are assembled into one model. Random state is
+    untouched. Raises `UnknownRun` for what is not a run, `DamagedCheckpoint`, and `SettingsError`
     for runs that do not belong together.
     """
     run, system, record = _restored(folder, systems, best)
     if system.assemble is None:
         if beside:
             raise SettingsError(
-                f"{folder} is of the system {run.system_name!r}, which one run trains whole; "
-                f"{beside[0]} cannot be put to it"
+                f"{folder} is of the system {run.system_name!r}, which is trained in one run: "
+                f"{beside[0]} cannot be added to it"
             )
         names = (system.release, *system.companions)
         return {name: system.networks[name] for name in names}, run, record
@@ -60,7 +60,7 @@ def trained_networks(
 def _restored(
     folder: Path, systems: Mapping[str, SystemEntry], best: bool
 ) -> tuple[Run, System, dict[str, Any]]:
-    """Return a run and its system with the weights of a checkpoint, averages where kept."""
+    """Return a run, its system with the weights of a checkpoint, and the record of that."""
     run = opened_run(folder, systems)
     path = run.checkpoints / BEST
     if not best or not path.exists():

@@ -1,4 +1,4 @@
-"""What a run folder is told once, in ``run.json``: its system, settings and data."""
+"""The run file ``run.json`` in a run folder: the system, settings and data of the run."""
 
 import json
 import shlex
@@ -18,7 +18,7 @@ CHECKPOINTS = "checkpoints"
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder and what it was told."""
+    """A run folder and what its run file says."""
 
     folder: Path
     system_name: str
@@ -26,7 +26,7 @@ class Run:
     settings: RunSettings
     data: Path
     begun_from: str | None = None
-    """The released network whose weights it began with, as it was named."""
+    """Name or path, as the user gave it, of the model whose weights the run started from."""
 
     @property
     def checkpoints(self) -> Path:
@@ -35,11 +35,16 @@ class Run:
 
 
 def opened_run(folder: Path, systems: Mapping[str, SystemEntry]) -> Run:
-    """Return the run in `folder`; raises `SettingsError` if there is none that fits `systems`."""
+    """Return the run in `folder`.
+
+    Raises `UnknownRun` if there is none, `SettingsError` for a run file that is damaged or names a
+    system that is not in `systems`.
+    """
     path = folder / RUN_FILE
     try:
-        told = json.loads(path.read_text())
-        system_name, values, data = told["system"], told["settings"], Path(told["data"])
+        content = json.loads(path.read_text())
+        system_name, values = content["system"], content["settings"]
+        data, begun_from = Path(content["data"]), content.get("begun_from")
     except FileNotFoundError as error:
         raise UnknownRun(f"{folder} is not a run: it has no {RUN_FILE}") from error
     except (ValueError, KeyError, TypeError) as error:
@@ -48,7 +53,7 @@ def opened_run(folder: Path, systems: Mapping[str, SystemEntry]) -> Run:
         raise SettingsError(f"{path}: no system {system_name!r}; known are {', '.join(systems)}")
     entry = systems[system_name]
     settings = validated_settings(entry.settings, values)
-    return Run(folder, system_name, entry, settings, data, told.get("begun_from"))
+    return Run(folder, system_name, entry, settings, data, begun_from)
 
 
 def resume_command(folder: Path) -> str:
@@ -58,10 +63,10 @@ def resume_command(folder: Path) -> str:
 
 def write_run_file(run: Run) -> None:
     """Write ``run.json`` into the folder of `run`."""
-    told = {
+    content = {
         "system": run.system_name,
         "settings": run.settings.model_dump(mode="json"),
         "data": str(run.data),
         "begun_from": run.begun_from,
     }
-    write_whole(run.folder / RUN_FILE, (json.dumps(told, indent=2) + "\n").encode())
+    write_whole(run.folder / RUN_FILE, (json.dumps(content, indent=2) + "\n").encode())

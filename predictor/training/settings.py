@@ -1,4 +1,4 @@
-"""Settings from what a user wrote: dotted overrides, checked against the model of the system."""
+"""Settings from what a user wrote: parsed, validated, and compared between two runs."""
 
 import difflib
 import tomllib
@@ -11,15 +11,13 @@ from pydantic import BaseModel, ValidationError
 from predictor.errors import SettingsError
 from predictor.systems.settings import RunSettings
 
-__all__ = ["RunSettings", "changed_settings", "parsed_overrides", "validated_settings"]
-
 Settings = TypeVar("Settings", bound=RunSettings)
 
 
 def parsed_overrides(overrides: Iterable[str]) -> dict[str, Any]:
     """Return ``["a.b=1", "c=fp32"]`` as ``{"a": {"b": 1}, "c": "fp32"}``.
 
-    Values are TOML; what is not TOML is taken as a string. Raises `SettingsError` for what has no
+    Values are TOML; one that is not valid TOML is a string. Raises `SettingsError` for what has no
     ``=`` or sets one key twice.
     """
     values: dict[str, Any] = {}
@@ -50,7 +48,7 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 
 
 def validated_settings(kind: type[Settings], values: Mapping[str, Any]) -> Settings:
-    """Return the settings `kind` with `values`, or raise `SettingsError` for the first bad one."""
+    """Return settings of the class `kind`; raises `SettingsError` for the first bad value."""
     try:
         return kind.model_validate(values)
     except ValidationError as error:
@@ -58,9 +56,9 @@ def validated_settings(kind: type[Settings], values: Mapping[str, Any]) -> Setti
 
 
 def changed_settings(settings: Settings, changes: Mapping[str, Any]) -> Settings:
-    """Return `settings` with `changes`, which may touch only what leaves the result alone.
+    """Return `settings` with `changes`, which may touch only those in `changeable`.
 
-    Raises `SettingsError` that names the first setting that decides the result, with both values.
+    Raises `SettingsError` for any other, and for values that are not valid.
     """
     changed = validated_settings(type(settings), merged(settings.model_dump(), changes))
     require_same_run(settings, changed)
@@ -68,7 +66,7 @@ def changed_settings(settings: Settings, changes: Mapping[str, Any]) -> Settings
 
 
 def moved_places(kind: type[RunSettings], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of `changes` says where data lie now, as absolute paths."""
+    """Return the part of `changes` that sets `kind.places`, with absolute paths."""
     moved: dict[str, Any] = {}
     for name in kind.places:
         *parents, last = name.split(".")
@@ -84,7 +82,7 @@ def moved_places(kind: type[RunSettings], changes: Mapping[str, Any]) -> dict[st
 
 
 def require_same_run(before: RunSettings, after: RunSettings) -> None:
-    """Raise `SettingsError` if a setting that decides the result differs."""
+    """Raise `SettingsError` if a setting differs that is not in `changeable`."""
     for name, (old, new) in _differences(before.model_dump(), after.model_dump()).items():
         if not {name, name.split(".")[0]} & before.changeable:
             raise SettingsError(

@@ -1,4 +1,4 @@
-"""Everything that an iteration changes, by name, so that it can be saved and restored."""
+"""The state of a run: everything that an iteration changes, by name, to save and restore it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from predictor.training.averages import average_of, update_average
 from predictor.training.hardware import Hardware
 
 NEVER = 2**62
-"""The iteration at which a phase that is well has diverged."""
+"""Stands for "no divergence so far" where the iteration of the first one is kept."""
 
 
 @dataclass(frozen=True)
 class Best:
-    """The best validation so far, the number that `System.best_by` names."""
+    """The best value so far of the number that `System.best_by` names, and its iteration."""
 
     value: float
     iteration: int
@@ -29,7 +29,7 @@ class Best:
 class TrainingState:
     """The networks of a system on their device, with optimizers, averages and counters.
 
-    Random numbers are no part of it: an iteration seeds them from its own number.
+    Random state is not part of it, since every iteration is seeded by its number.
     """
 
     def __init__(self, system: System, hardware: Hardware) -> None:
@@ -58,11 +58,12 @@ class TrainingState:
             for phase in system.phases
             if phase.optimizer is not None
         }
+        # The iteration in which each phase first had a loss or gradient that is not finite.
         self.first_divergence = {
             phase.name: torch.tensor(NEVER, device=hardware.device) for phase in system.phases
         }
         self.clock = torch.zeros((), dtype=torch.int64, device=hardware.device)
-        """`iteration`, for what is computed on the device."""
+        """`iteration` as a tensor on the device, for computations there."""
         self.enter_training()
 
     def trained_by(self, phase: Phase) -> dict[str, nn.Parameter]:
@@ -70,16 +71,16 @@ class TrainingState:
         return {} if phase.network is None else self.trainable[phase.network]
 
     def enter_training(self) -> None:
-        """Put the networks that phases update into training mode and the others out of it."""
+        """Put networks that phases update into training mode, the others into evaluation mode."""
         updated = {phase.network for phase in self.system.phases}
         for name, network in self.system.networks.items():
             network.train(name in updated)
 
     def require_gradients(self, updated: str | None) -> None:
-        """Let the network `updated`, and no other, collect gradients.
+        """Let the parameters of the network `updated`, and no others, require gradients.
 
-        Buffers are not frozen: those of batch normalization move with every pass in training mode,
-        whichever phase makes it, as in the published code of these systems.
+        Buffers are not frozen: running statistics of batch normalization move with every forward
+        pass in training mode, whichever phase makes it, as in the published code of these systems.
         """
         for name, parameters in self.trainable.items():
             for parameter in parameters.values():
@@ -92,7 +93,7 @@ class TrainingState:
             update_average(self.averages[name], self.system.networks[name], now)
 
     def for_evaluation(self) -> Networks:
-        """Return the networks in evaluation mode, the average instead where one is kept.
+        """Return the networks in evaluation mode, averages in place of networks that keep one.
 
         Call `enter_training` before the next iteration.
         """
@@ -103,7 +104,7 @@ class TrainingState:
     def require_finite(self) -> None:
         """Raise `DivergenceError` if a loss or a gradient was not finite in any iteration so far.
 
-        Reads from the device, so it waits for what is still being computed there.
+        Reads from the device, so it waits until all computation there is done.
         """
         for phase, first in self.first_divergence.items():
             iteration = int(first)
@@ -200,7 +201,7 @@ class TrainingState:
 def _optimizer(
     chosen: Optimizer, parameters: list[nn.Parameter], device: torch.device
 ) -> torch.optim.Optimizer:
-    """Return the optimizer; on a GPU all that a step reads lies there, so it can be recorded."""
+    """Return the optimizer; on a GPU rate and state are tensors there, so it can be recorded."""
     is_cuda = device.type == "cuda"
     rate = torch.tensor(chosen.learning_rate, device=device) if is_cuda else chosen.learning_rate
     if chosen.kind == "sgd":

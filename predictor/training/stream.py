@@ -1,4 +1,4 @@
-"""The batches of a run, loaded ahead by other processes and counted as they are drawn."""
+"""The batches of a run, loaded ahead by other processes and counted."""
 
 import multiprocessing
 import time
@@ -18,10 +18,10 @@ from predictor.training.order import OrderedBatches, derived_seed
 
 
 class BatchStream:
-    """The batches from number `drawn` on, on the device; `drawn` counts those handed out.
+    """The batches of a run from number `drawn` on, on the device; `drawn` counts on.
 
-    The examples in them depend on the settings' seed and on the number alone, so neither how many
-    processes load them nor how often the run was resumed can be seen in them.
+    The content of a batch is a function of the seed and the number of the batch, whatever the
+    number of loading processes and however often the run was resumed.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class BatchStream:
     def draw(self) -> Batch:
         """Return the next batch on the device.
 
-        Raises what reading an example raises, also where another process read it.
+        Raises what reading an example raises, also if another process read it.
         """
         start = time.perf_counter()
         try:
@@ -67,7 +67,7 @@ class BatchStream:
         return on_device(batch, self._device)
 
     def close(self) -> None:
-        """End the processes that load ahead, also while a traceback still holds on to them."""
+        """End the loading processes, even while a traceback keeps a reference to them."""
         end = getattr(self._batches, "_shutdown_workers", None)
         if end is not None:
             end()
@@ -75,7 +75,7 @@ class BatchStream:
 
 
 def _as_it_was_raised(error: PredictorError) -> PredictorError:
-    """Return `error` without the traceback that a loading process puts into its message."""
+    """Return `error` without the traceback that PyTorch adds to its message in a worker."""
     message = str(error)
     if not message.startswith("Caught "):
         return error
@@ -84,9 +84,9 @@ def _as_it_was_raised(error: PredictorError) -> PredictorError:
 
 
 def on_device(batch: Batch, device: torch.device) -> Batch:
-    """Return `batch` with its tensors on `device`; pinned ones are copied while the host goes on.
+    """Return `batch` with its tensors on `device`, pinned ones copied asynchronously.
 
-    What is not a tensor, such as the names of files in a validation batch, stays as it is.
+    Other values, such as the file names in a validation batch, stay as they are.
     """
     return {
         name: value.to(device, non_blocking=True) if isinstance(value, torch.Tensor) else value
@@ -99,7 +99,7 @@ def _loader(
 ) -> "DataLoader[dict[str, torch.Tensor]]":
     context = None
     if hardware.workers:
-        # Not fork: a child of a process with running threads may wait for ever for their locks.
+        # Not fork: the child of a process with threads may wait forever for locks that they hold.
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([__name__])
     return DataLoader(
@@ -116,11 +116,11 @@ def _loader(
 
 
 def _as_batch(examples: Any) -> Any:
-    """Return examples stacked, or as they are where the data set made a batch of them itself."""
+    """Return examples stacked, or unchanged if the data set has already made a batch of them."""
     return examples if isinstance(examples, dict) else default_collate(examples)
 
 
 def _begin_worker(worker: int) -> None:
-    """Make a loading process leave signals to its parent, and OpenCV use one core of it too."""
+    """Set up a loading process: signals are for its parent, and OpenCV uses one thread."""
     leave_signals_to_the_parent()
     cv2.setNumThreads(1)

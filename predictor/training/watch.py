@@ -1,4 +1,4 @@
-"""What a person who watched an adversarial run would say, once each."""
+"""Warnings about adversarial training that has gone wrong, each given once."""
 
 import logging
 from collections.abc import Mapping
@@ -6,29 +6,30 @@ from collections.abc import Mapping
 from predictor.systems.image_reports import VARIANCE_SHARE
 
 WON_LOSS = 0.01
-"""Of the terms ``real`` and ``fake`` of a discriminator together, in nats: 2 ln 2 where it knows
-nothing."""
+"""Sum of a discriminator's terms ``real`` and ``fake``, in nats, below which it has won; 2 ln 2 is
+chance."""
 WON_ITERATIONS = 500
+"""Iterations for which it must have stayed below."""
 ALIKE_SHARE = 0.05
-"""Share of the variance of real pixels below which samples are nearly one picture."""
+"""Variance of samples, as a share of that of real pictures, below which they have collapsed."""
 ALIKE_FROM = 500
-"""Iterations before which that is not said: a fresh generator's samples are all alike."""
+"""Iteration from which that is reported: samples of an untrained generator are all alike."""
 
 _logger = logging.getLogger(__name__)
 
 
 class Watch:
-    """Looks at the reports of a run and warns through the log.
+    """Inspects the reports of a run and logs warnings.
 
-    A discriminator is a phase with the loss terms ``real`` and ``fake``.
+    A phase with the loss terms ``real`` and ``fake`` is taken for a discriminator.
     """
 
     def __init__(self) -> None:
         self._won_since: dict[str, int] = {}
-        self._is_said: set[str] = set()
+        self._given: set[str] = set()
 
     def look_at_losses(self, numbers: Mapping[str, float], iteration: int, since: int) -> None:
-        """Take in the mean losses ``loss/<phase>/<term>`` of the iterations from `since` on."""
+        """Inspect the mean losses ``loss/<phase>/<term>`` of the iterations from `since` on."""
         for name, value in numbers.items():
             if not (name.startswith("loss/") and name.endswith("/real")):
                 continue
@@ -39,7 +40,7 @@ class Watch:
             if value + fake >= WON_LOSS:
                 self._won_since.pop(phase, None)
             elif iteration - self._won_since.setdefault(phase, since) >= WON_ITERATIONS:
-                self._say(
+                self._warn_once(
                     f"won/{phase}",
                     f"the loss of {phase} has been below {WON_LOSS:g} for "
                     f"{iteration - self._won_since[phase]} iterations: it tells every sample from "
@@ -49,17 +50,17 @@ class Watch:
                 )
 
     def look_at_validation(self, numbers: Mapping[str, float], iteration: int) -> None:
-        """Take in what the system measured of held-out pictures and samples."""
+        """Inspect the validation scores of the system."""
         share = numbers.get(VARIANCE_SHARE)
         if share is not None and share < ALIKE_SHARE and iteration >= ALIKE_FROM:
-            self._say(
+            self._warn_once(
                 "alike",
                 f"the samples are nearly one picture: their pixels vary {share:.3f} times as much "
                 "as real ones. If the previews stay so, start again with lower learning rates, a "
                 "larger batch_size or another seed",
             )
 
-    def _say(self, what: str, message: str) -> None:
-        if what not in self._is_said:
-            self._is_said.add(what)
+    def _warn_once(self, key: str, message: str) -> None:
+        if key not in self._given:
+            self._given.add(key)
             _logger.warning("%s", message)

@@ -274,7 +274,7 @@ def test_runs_of_another_kind_are_not_put_together(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="is of the system 'gan'"):
         export_run(tmp_path / "a", tmp_path / "mine", renamed, beside=[tmp_path / "c"])
     whole = {"lapgan": replace(SYSTEMS["lapgan"], build=lambda s: replace(build(s), assemble=None))}
-    with pytest.raises(SettingsError, match="which one run trains whole"):
+    with pytest.raises(SettingsError, match="which is trained in one run"):
         export_run(tmp_path / "a", tmp_path / "mine", whole, beside=beside)
 
 

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from predictor.draws import drawn_rows, shared_draws
 from predictor.networks.noise import GaussianNoise
 from predictor.systems.phases import Batch, Networks, Optimizer, Phase, PhaseLoss, System
+from predictor.systems.settings import RunSettings
 from predictor.training.distributed import Ranks
 from predictor.training.hardware import Hardware, hardware_for
 from predictor.training.iteration import run_iteration, run_phases
 from predictor.training.replay import WARM_UP, ReplayedIterations, iteration_runner
-from predictor.training.settings import RunSettings
 from predictor.training.state import TrainingState
 
 CPU = Hardware(torch.device("cpu"), "fp32", False, False, True, 0, 1)
