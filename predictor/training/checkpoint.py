@@ -1,8 +1,8 @@
-"""Checkpoints: one safetensors file each, that appears whole, is never unpickled, and is checked.
+"""Checkpoints: one safetensors file each, written atomically, verified, and never unpickled.
 
 The tensors are named ``networks/<network>/<key>``, ``averages/<network>/<key>`` and
-``optimizers/<phase>/<slot>/<parameter>``; all else is one JSON string in the header. State that a
-system owns (a reference batch) is the buffers of a network that no phase updates.
+``optimizers/<phase>/<slot>/<parameter>``; everything else is one JSON string in the header. State
+that a system owns, such as a reference batch, is saved as buffers of a network.
 """
 
 import json
@@ -30,7 +30,7 @@ _logger = logging.getLogger(__name__)
 
 
 class Checkpoint(NamedTuple):
-    """What a file held, and which file it was."""
+    """The content of a file, and its path."""
 
     path: Path
     tensors: dict[str, Tensor]
@@ -43,7 +43,7 @@ def checkpoint_path(folder: Path, iteration: int) -> Path:
 
 
 def checkpoints_newest_first(folder: Path) -> list[Path]:
-    """Return the numbered checkpoints in `folder`; the best one is a second name of one of them."""
+    """Return the numbered checkpoints in `folder`; `BEST` is a second name of one of them."""
     return sorted(
         folder.glob("iteration-*.safetensors"),
         key=lambda path: int(path.stem.removeprefix("iteration-")),
@@ -52,7 +52,7 @@ def checkpoints_newest_first(folder: Path) -> list[Path]:
 
 
 def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
-    """Write `path` in one step: a kill or a full disk leaves the file that was there before.
+    """Write `path` atomically: a kill or a full disk leaves what was there before.
 
     Raises `OutputNotWritten`.
     """
@@ -65,7 +65,7 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], record: Mapping[
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Return what `path` holds; raises `DamagedCheckpoint` if it is not what was written."""
+    """Return the content of `path`; raises `DamagedCheckpoint` if it is not what was written."""
     try:
         with safe_open(path, "pt") as file:
             record = json.loads((file.metadata() or {})[METADATA_KEY])
@@ -82,9 +82,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def restore_newest(folder: Path, restore: Callable[[Checkpoint], None]) -> Checkpoint:
-    """Hand the newest checkpoint that is whole and fits to `restore`, and return it.
+    """Pass the newest checkpoint that is whole and fits to `restore`, and return it.
 
-    Each damaged one is named in a warning. Raises `DamagedCheckpoint` if none is left.
+    `restore` raises `DamagedCheckpoint` for one that does not fit. A warning names each checkpoint
+    that is passed over. Raises `DamagedCheckpoint` if none is left.
     """
     paths = checkpoints_newest_first(folder)
     for path in paths:
@@ -100,7 +101,7 @@ def restore_newest(folder: Path, restore: Callable[[Checkpoint], None]) -> Check
 
 
 def keep_newest(folder: Path, count: int) -> None:
-    """Delete all but the newest `count` numbered checkpoints and what a kill left half-written."""
+    """Delete all but the newest `count` numbered checkpoints, and unfinished files of a kill."""
     for path in checkpoints_newest_first(folder)[count:]:
         path.unlink()
     for path in folder.glob(f"*{PARTIAL}"):
@@ -108,7 +109,7 @@ def keep_newest(folder: Path, count: int) -> None:
 
 
 def keep_as_best(path: Path) -> None:
-    """Give the checkpoint `path` the second name under which it stays; a copy where links fail."""
+    """Link or copy the checkpoint `path` to `BEST`, which `keep_newest` does not delete."""
     with whole_file(path.with_name(BEST)) as partial:
         partial.unlink()
         try:

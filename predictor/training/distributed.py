@@ -47,7 +47,7 @@ class Ranks:
 
     @contextlib.contextmanager
     def main_first(self) -> Iterator[None]:
-        """Run the block on rank 0, then on the others, which find the caches that it left."""
+        """Run the block on rank 0, then on the others, which find the caches that it wrote."""
         if self.size > 1 and not self.is_main:
             distributed.barrier()
         yield

@@ -1,4 +1,4 @@
-"""What a run would need, found by running a few of its iterations and keeping nothing."""
+"""An estimate of the time and memory of a run, measured on a few iterations that are discarded."""
 
 import contextlib
 import time
@@ -17,8 +17,9 @@ from predictor.training.run import Run
 from predictor.training.stream import BatchStream
 
 TIMED_ITERATIONS = 3
+"""Iterations that are timed, at least."""
 TIMED_S = 1.0
-"""Fast iterations are timed for so long, since single ones vary."""
+"""Fast iterations are timed for this long, because single ones vary."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,10 @@ def estimated(
     data_path: Path,
     cache: Path | None = None,
 ) -> Estimate:
-    """Return the size of the run, measured on the data over a few iterations.
+    """Return the size of the run, measured over a few iterations on the data.
 
-    Writes nothing but, where a folder `cache` is given, the decoded data. The first iteration,
-    which also waits for the loading processes to start, is not timed.
+    Writes nothing except the decoded data, if a folder `cache` is given. The first iteration is not
+    timed: it waits for the loading processes to start.
     """
     run = Run(data_path, system_name, entry, settings, data_path)
     hardware = hardware_for(settings)

@@ -1,4 +1,4 @@
-"""What a run computes on and how fast it may: resolved from its settings and from the machine."""
+"""The hardware of a run and how it is used, resolved from the settings and the machine."""
 
 import contextlib
 import platform
@@ -34,15 +34,15 @@ class Hardware:
 
     @property
     def is_cuda(self) -> bool:
-        """Whether the device is a GPU, whose results arrive later than the calls return."""
+        """Whether the device is a CUDA GPU, which computes asynchronously."""
         return self.device.type == "cuda"
 
     def autocast(self) -> torch.autocast:
-        """Return the context in which losses are computed: bfloat16 where that is the precision."""
+        """Return the context in which losses are computed, bfloat16 if that is the precision."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
 
     def facts(self) -> dict[str, str | int | bool]:
-        """Return what the bits of a result depend on beside the settings."""
+        """Return what a result depends on bit for bit, beside the settings."""
         name = torch.cuda.get_device_name(self.device) if self.is_cuda else _cpu_name()
         chosen = asdict(self)
         return {
@@ -55,7 +55,7 @@ class Hardware:
 
 
 def hardware_for(settings: RunSettings) -> Hardware:
-    """Return the hardware that `settings` mean on this machine.
+    """Return the hardware that `settings` ask for on this machine.
 
     Under ``torchrun`` ``"auto"`` and ``"cuda"`` are the GPU of this process. Raises
     `SettingsError` for a device that is not there.
@@ -80,7 +80,7 @@ def hardware_for(settings: RunSettings) -> Hardware:
 
 @contextlib.contextmanager
 def in_use(hardware: Hardware) -> Iterator[None]:
-    """Apply the process-wide part of `hardware` inside the block and undo it after."""
+    """Apply the process-wide options of `hardware` inside the block and restore them after it."""
     threads, benchmark = torch.get_num_threads(), torch.backends.cudnn.benchmark
     torch.set_num_threads(hardware.threads)
     if hardware.is_cuda:
@@ -95,9 +95,9 @@ def in_use(hardware: Hardware) -> Iterator[None]:
 
 @contextlib.contextmanager
 def remedies(settings: RunSettings, hardware: Hardware) -> Iterator[None]:
-    """Turn what the machine refuses inside the block into an error that says what to do.
+    """Turn errors of the machine inside the block into ones that say what to do.
 
-    A failed allocation becomes `OutOfDeviceMemory`, a compiler that is missing or fails
+    A failed allocation becomes `OutOfDeviceMemory`; a compiler that is missing or fails becomes
     `SettingsError`.
     """
     try:
@@ -117,18 +117,22 @@ def remedies(settings: RunSettings, hardware: Hardware) -> Iterator[None]:
 
 
 def _is_of_compiler(error: RuntimeError) -> bool:
-    from torch._dynamo.exc import TorchDynamoException  # slow, and loaded already by who compiles
+    from torch._dynamo.exc import (
+        TorchDynamoException,
+    )  # slow to import, and already loaded when compiling
 
     return isinstance(error, TorchDynamoException)
 
 
 def peak_memory_mib(hardware: Hardware) -> float:
-    """Return the most memory used so far: the GPU's allocator's, or the process's on a CPU."""
+    """Return the peak memory so far: that allocated on the GPU, or on a CPU that of the process."""
     if hardware.is_cuda:
         return torch.cuda.max_memory_allocated(hardware.device) / 2**20
     import resource
 
-    unit = 1 if sys.platform == "darwin" else 2**10  # bytes there, KiB elsewhere
+    unit = (
+        1 if sys.platform == "darwin" else 2**10
+    )  # ru_maxrss is in bytes on macOS, in KiB elsewhere
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 

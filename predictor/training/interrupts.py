@@ -1,4 +1,4 @@
-"""Signals that ask a run to stop: noted when they come, obeyed when the state can be saved."""
+"""Signals that ask a run to stop: recorded at once, obeyed when the state can be saved."""
 
 import contextlib
 import logging
@@ -13,17 +13,17 @@ _logger = logging.getLogger(__name__)
 
 
 class StopRequest:
-    """The signal that has asked this process to stop, 0 while none has."""
+    """The signal that has asked this process to stop; 0 for none."""
 
     signal_number = 0
 
     def note(self, signal_number: int, frame: FrameType | None) -> None:
-        """Remember the first signal and say so; a second SIGINT stops at once, without saving."""
+        """Remember the first signal and log it; a second SIGINT stops at once, without saving."""
         if self.signal_number and signal_number == signal.SIGINT:
             raise KeyboardInterrupt
         if not self.signal_number:
             self.signal_number = signal_number
-            # A handler that interrupts the writing of another line may not write itself.
+            # Logging raises if the signal interrupted the writing of another line.
             with contextlib.suppress(RuntimeError):
                 _logger.info(
                     "%s: the run stops and is saved after this iteration; Ctrl-C now stops it at "
@@ -34,9 +34,9 @@ class StopRequest:
 
 @contextlib.contextmanager
 def noted_signals() -> Iterator[StopRequest]:
-    """Note SIGINT and SIGTERM inside the block instead of dying of them.
+    """Record SIGINT and SIGTERM inside the block instead of dying of them.
 
-    Python lets only the main thread do this; in another one the request never comes.
+    Python allows this in the main thread only; in another thread the block changes nothing.
     """
     request = StopRequest()
     with _handled_by(request.note):
@@ -45,10 +45,10 @@ def noted_signals() -> Iterator[StopRequest]:
 
 @contextlib.contextmanager
 def raised_signals(message: str) -> Iterator[None]:
-    """Raise `Interrupted` on SIGINT and SIGTERM inside the block: the signal's name and `message`.
+    """Raise `Interrupted` on SIGINT and SIGTERM inside the block: signal name and `message`.
 
-    For work that keeps on an exception what it has found out so far. In another thread than the
-    main one nothing is changed.
+    For work that saves its progress when an exception passes through. Outside the main thread the
+    block changes nothing.
     """
 
     def raise_it(signal_number: int, frame: FrameType | None) -> None:
@@ -74,6 +74,6 @@ def _handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[No
 
 
 def leave_signals_to_the_parent() -> None:
-    """Ignore SIGINT and SIGTERM in a loading process; its parent ends it once it has saved."""
+    """Ignore SIGINT and SIGTERM in a loading process: its parent ends it after saving."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

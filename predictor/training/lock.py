@@ -10,9 +10,9 @@ from predictor.file_lock import hold
 
 @contextlib.contextmanager
 def sole_writer(folder: Path) -> Iterator[None]:
-    """Hold the lock of `folder` inside the block; the system frees it however the process ends.
+    """Hold the lock of `folder` inside the block; the operating system frees it at any exit.
 
-    The folder is made, and deleted if the block fails before anything is in it. Raises
+    The folder is created, and deleted again if the block fails before writing into it. Raises
     `OutputNotWritten` if another process holds the lock or the folder cannot be made.
     """
     is_new = not folder.exists()
@@ -24,7 +24,7 @@ def sole_writer(folder: Path) -> Iterator[None]:
         raise OutputNotWritten(f"{folder}: not written: {error.strerror}") from error
     with file:
         refusal = f"another process is training in {folder}"
-        hold(file, refusal, advice="start no second process there")
+        hold(file, refusal, advice="do not start a second process there")
         try:
             yield
         except BaseException:

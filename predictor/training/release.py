@@ -1,5 +1,6 @@
-"""What a run leaves for everybody: weights files that say where they came from, and their card."""
+"""Export of a run: weights files with their provenance, and the model card."""
 
+import functools
 import json
 import shlex
 import subprocess
@@ -29,7 +30,7 @@ from predictor.whole_files import require_free, write_whole
 CARD = "README.md"
 NOT_STATED = "not stated"
 _VALIDATED = "validation_"
-"""What stands before the name of a score from the run itself."""
+"""Prefix of scores from the validation of the run itself."""
 
 
 def export_run(
@@ -45,14 +46,14 @@ def export_run(
     beside: Sequence[Path] = (),
     overwrite: bool = False,
 ) -> Path:
-    """Write the released networks of the run in `folder` and their card into `output`.
+    """Write the released networks of the run in `folder` and their card into the folder `output`.
 
-    The file of the network that people run is named after the folder `output`; its path is
-    returned. Those released with it have their names in theirs. `beside` are the runs of the other
-    levels where each was trained by itself. `data` says what it was trained on and under which
-    terms; `evaluation` is the document of ``predictor evaluate --json`` that the scores are taken
-    from, without it they are the best validation of the run. Raises
-    `OutputExists`, `OutputNotWritten`, and `SettingsError` for what is no run or no evaluation.
+    The file of the network that people run is named after the folder, and its path is returned; its
+    companions add their own names to that. `data` describes the training data and their terms.
+    Scores are taken from `evaluation`, the document of ``predictor evaluate --json``, or else from
+    the validation of the exported checkpoint. `beside` are the runs of the other levels of a system
+    that was trained level by level. Raises `OutputExists`, `OutputNotWritten`, and `SettingsError`
+    for what is not a run or not an evaluation.
     """
     file, card = output / f"{output.resolve().name}{SUFFIX}", output / CARD
     for path in (file, card):
@@ -60,11 +61,9 @@ def export_run(
     scores, horizon = _evaluated(evaluation) if evaluation is not None else ({}, None)
     networks, run, record = trained_networks(folder, systems, best=best, beside=beside)
     (network, *_), (_, *companions) = networks.values(), networks
-    companion_files = [companion_file(file, part) for part in companions]
-    for path in companion_files:
+    companion_files = {part: companion_file(file, part) for part in companions}
+    for path in companion_files.values():
         require_free(path, overwrite)
-    if not scores:
-        scores = _validated(run, record["iteration"])
     facts = record["facts"]
     provenance = Provenance(
         data=data or f"{_as_text(run.data.name)}; terms {NOT_STATED}",
@@ -77,39 +76,43 @@ def export_run(
         iterations=record["iteration"],
         training_time_s=round(record["training_time_s"], 3),
         hardware=f"{facts['device']}, {facts['threads']} threads, {facts['precision']}",
-        scores=scores,
+        scores=scores or _validated(run, record["iteration"]),
         measured_horizon=horizon,
     )
+    save = functools.partial(_saved, run, facts.get("classes"), provenance, overwrite)
+    for part, path in companion_files.items():
+        save(path, networks[part], part)
+    metadata = save(file, network, None)
+    write_whole(card, model_card(file, metadata, run, [*companion_files.values()]).encode())
+    return file
+
+
+def _saved(
+    run: Run,
+    class_names: Sequence[str] | None,
+    provenance: Provenance,
+    overwrite: bool,
+    path: Path,
+    network: nn.Module,
+    part: str | None,
+) -> Metadata:
+    """Write one network of `run`; `part` is its name, None for the one that people run."""
     images = getattr(run.settings, "images", None)
-    short_side = images.short_side if isinstance(images, ImageSettings) else None
-    for part, path in zip(companions, companion_files, strict=True):
-        save_network(
-            path,
-            registered_name(networks[part]),
-            networks[part],
-            provenance,
-            task=run.system_name,
-            part=part,
-            class_names=facts.get("classes"),
-            short_side=short_side,
-            overwrite=overwrite,
-        )
-    metadata = save_network(
-        file,
+    return save_network(
+        path,
         registered_name(network),
         network,
         provenance,
         task=run.system_name,
-        class_names=facts.get("classes"),
-        short_side=short_side,
+        part=part,
+        class_names=class_names,
+        short_side=images.short_side if isinstance(images, ImageSettings) else None,
         overwrite=overwrite,
     )
-    write_whole(card, model_card(file, metadata, run, companion_files).encode())
-    return file
 
 
 def registered_name(network: nn.Module) -> str:
-    """Return the row of `NETWORKS` that `network` is of; raises `SettingsError` if of none."""
+    """Return the name of `network` in `NETWORKS`; raises `SettingsError` if it is not there."""
     for name, (_, module) in NETWORKS.items():
         if type(network) is module:
             return name
@@ -117,9 +120,9 @@ def registered_name(network: nn.Module) -> str:
 
 
 def training_command(run: Run) -> str:
-    """Return the command that starts a run like this one, every changed setting in it.
+    """Return the command that starts a run like this one, with every setting that is not a default.
 
-    Of folders it has the names alone: where they lie is nobody's business.
+    Paths are reduced to their last part, because the command is published.
     """
     values = run.settings.model_dump(mode="json")
     defaults = type(run.settings)().model_dump(mode="json")
@@ -134,7 +137,7 @@ def training_command(run: Run) -> str:
 
 
 def _as_text(words: str) -> str:
-    """Return `words` with a sign for each byte of a file name in them that is no text."""
+    """Return `words` with bytes of file names that are not UTF-8 replaced by a sign."""
     return words.encode(errors="surrogateescape").decode(errors="replace")
 
 
@@ -145,7 +148,7 @@ _USAGE = {
     "inpaint": 'predictor.load("{name}").fill(images, masks)',
     "infogan": "predictor sample {name} --vary c1 -o codes.png",
 }
-"""How a model is used, by its task; any other is sampled."""
+"""How a model is used, by its task; models of other tasks are sampled."""
 
 _SAMPLED = "predictor sample {name} -o samples.png"
 
@@ -153,7 +156,7 @@ _SAMPLED = "predictor sample {name} -o samples.png"
 def model_card(file: Path, metadata: Metadata, run: Run, beside: Sequence[Path] = ()) -> str:
     """Return the card as Markdown; what only a person can write is marked ``To be written``.
 
-    `beside` are the files of the networks that are released with the one in `file`.
+    `beside` are the files of the companions of the network in `file`.
     """
     origin, contract = metadata.provenance, metadata.contract
     hours, seconds = divmod(round(origin.training_time_s), 3600)
@@ -221,7 +224,7 @@ To be written: what it does badly, seen in the report of `predictor evaluate`.
 
 
 def _evaluated(path: Path) -> tuple[dict[str, float], int | None]:
-    """Return the scores in the document of an evaluation, and how many frames ahead it looked."""
+    """Return the scores in the document of an evaluation, and its horizon in frames."""
     scores: dict[str, float | None] = {}
     try:
         found = json.loads(path.read_text())["results"][0]
@@ -248,7 +251,7 @@ def _evaluated(path: Path) -> tuple[dict[str, float], int | None]:
 
 
 def _validated(run: Run, iteration: int) -> dict[str, float]:
-    """Return what the run's log says of the validation after `iteration`, if there was one."""
+    """Return the validation scores after `iteration` from the run's log, if there are any."""
     prefix = "validation/"
     reports = [report for report in reports_in(run.folder) if report.get("iteration") == iteration]
     return {
@@ -271,7 +274,7 @@ def _changes(
 
 
 def _commit() -> str:
-    """Return the commit of the checkout that this package is in, or the version installed."""
+    """Return the commit of the checkout that this package is in, or the installed version."""
     try:
         done = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
