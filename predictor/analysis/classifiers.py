@@ -16,7 +16,7 @@ from predictor.data.image_packing import Fit, fit_of_shape, packed_images
 from predictor.devices import chosen_device, uses_bfloat16
 from predictor.errors import UnknownModel
 from predictor.image_classifier import ImageClassifier, averaged_probabilities
-from predictor.networks.classification import Classifier
+from predictor.networks.classification import ClassifierNetwork
 from predictor.weights import companion_file, find_model, load_network
 
 COLUMNS = ("file", "class", "probability")
@@ -59,9 +59,9 @@ def load_classifier(
     """
     path = find_model(name_or_file)
     network, metadata = load_network(path)
-    if not isinstance(network, Classifier) and companion_file(path, DISCRIMINATOR).is_file():
+    if not isinstance(network, ClassifierNetwork) and companion_file(path, DISCRIMINATOR).is_file():
         network, metadata = load_network(companion_file(path, DISCRIMINATOR))
-    if not isinstance(network, Classifier):
+    if not isinstance(network, ClassifierNetwork):
         raise UnknownModel(
             f"the model {os.fspath(name_or_file)} tells no classes: {type(network).__name__} is "
             "neither a classifier nor the discriminator of a semi-supervised model (predictor "

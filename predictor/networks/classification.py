@@ -1,4 +1,4 @@
-"""What the discriminators that tell classes return, and their last layers."""
+"""The interface and the common parts of networks that classify pictures."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
@@ -16,22 +16,25 @@ from predictor.networks.weight_normalization import begin_from_data
 from predictor.tensors import IMAGE_RANGE
 
 MinibatchLayer = Literal["none", "paper", "code"]
-"""What stands before the last layer: nothing, or minibatch discrimination of either kind."""
+"""The layer before the last: none, or minibatch discrimination as in the paper or the code."""
 
 
 class Classification(NamedTuple):
-    """A classifier's answer, and what it saw on the way."""
+    """The logits and the features of a classifier."""
 
     logits: Tensor
-    """``(N, K)``; the logit of "generated", a class more, is 0 and not among them."""
+    """``(N, K)``, of the real classes; the logit of the class "generated" is fixed at 0."""
 
     features: Tensor
-    """``(N, F)``, of its last hidden layer, for feature matching."""
+    """``(N, F)``, the last hidden layer, for feature matching."""
 
 
 @runtime_checkable
-class Classifier(Protocol):
-    """A network that tells which of K classes an image is of, in two steps."""
+class ClassifierNetwork(Protocol):
+    """A network that classifies images into K classes, in two steps.
+
+    A protocol of what the command line needs; the module `Classifier` is one such network.
+    """
 
     classes: int
 
@@ -40,14 +43,14 @@ class Classifier(Protocol):
         """``(C, H, W)`` of the images that it takes."""
 
     def features(self, images: Tensor) -> Tensor:
-        """Return what it sees in images ``(N, C, H, W)`` in its units, each by itself."""
+        """Return features ``(N, F)`` of images ``(N, C, H, W)`` in its units, each by itself."""
 
     def head(self, features: Tensor) -> Tensor:
-        """Return logits ``(N, K)`` of features ``(N, F)`` of one batch."""
+        """Return logits ``(N, K)`` of the features ``(N, F)`` of one batch."""
 
 
 class ClassifyingConfig(Protocol):
-    """What a discriminator that tells classes is made of."""
+    """The options that configs of discriminators that classify have in common."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -55,17 +58,17 @@ class ClassifyingConfig(Protocol):
 
     @property
     def classes(self) -> int:
-        """Classes told apart; that of generated pictures is one more."""
+        """Number of real classes; generated pictures are one more."""
 
     @property
     def units(self) -> Units:
-        """What the pictures are in."""
+        """Units of the pictures."""
 
 
 class ClassifyingDiscriminator(nn.Module):
-    """What the discriminators that tell classes have in common; their layers are their own.
+    """Base of discriminators that classify; subclasses add `seen` and `last`.
 
-    `last` makes logits of `features`.
+    `last` maps features to logits.
     """
 
     multiple = 1
@@ -86,7 +89,7 @@ class ClassifyingDiscriminator(nn.Module):
         return self.config.shape
 
     def prepare(self, images: Tensor) -> None:
-        """Set the first scales and biases by real `images` ``(N, C, H, W)`` in its units."""
+        """Initialize scales and biases from real `images` ``(N, C, H, W)`` in its units."""
         begin_from_data(self, lambda: self(images))
 
     def features(self, images: Tensor) -> Tensor:
@@ -106,9 +109,10 @@ class ClassifyingDiscriminator(nn.Module):
         return self.last(features)
 
     def apart(self, batches: Sequence[Tensor]) -> list[Classification]:
-        """Return the classification of each of several batches, in one pass up to the features.
+        """Return the classification of each of several batches.
 
-        From there on, where a layer may look at a whole batch, each goes by itself.
+        They share one forward pass up to the features. From there on each is a batch of its own,
+        because minibatch discrimination compares the examples of a batch.
         """
         together = self.features(torch.cat(list(batches)))
         parts = torch.split(together, [len(batch) for batch in batches])
@@ -123,7 +127,7 @@ class ClassifyingDiscriminator(nn.Module):
 def minibatch_layer(
     kind: MinibatchLayer, features: int, kernels: int, width: int
 ) -> tuple[nn.Module, int]:
-    """Return the layer of that `kind`, and how many numbers it makes of so many `features`."""
+    """Return the layer of that `kind`, and the width of its output for inputs of `features`."""
     if kind == "none":
         return nn.Identity(), features
     made = MinibatchDiscrimination if kind == "paper" else NormalizedMinibatchDiscrimination

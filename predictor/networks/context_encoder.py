@@ -1,8 +1,9 @@
 """The inpainting networks of Pathak et al. 2016 as their released code has them.
 
-An encoder of strided convolutions ends in one wide bottleneck; a decoder of transposed ones paints
-from it the middle of the image or all of it. One more or fewer stage makes the variants for images
-of 128 and 64 pixels. Names of the code: ``nBottleneck``, ``noiseGen``, ``conditionAdv``.
+An encoder of strided convolutions ends in a bottleneck of one position; from it a decoder of
+transposed convolutions paints the middle of the image or all of it. The number of stages sets the
+size of images, 128 or 64 pixels. Options are compared with those of the code: ``nBottleneck``,
+``noiseGen``, ``conditionAdv``.
 """
 
 from dataclasses import dataclass
@@ -34,15 +35,15 @@ class ContextEncoderConfig:
     """Channels of the decoder's hidden layers: the first is 4 x 4, each doubles the side."""
 
     noise: int = 0
-    """Normal random numbers that join the bottleneck (``noiseGen``: 100)."""
+    """Normal random numbers that are concatenated to the bottleneck (``noiseGen``: 100)."""
 
     fill_colour: Colour = MEAN_COLOUR
-    """RGB in [-1, 1] that holes are filled with; the released weights want (117, 104, 123) of 255.
-    """
+    """RGB in [-1, 1] that holes are filled with before encoding. Weights that the authors released
+    were trained with (117, 104, 123) of 255."""
 
     hole_px: int = 50
-    """Side of the widest hole: 64 less 7 on each side (the code: 4), which the prediction overlaps.
-    """
+    """Side of the hole: 64 minus 7 on each side, by which the prediction overlaps the context (4 in
+    the code)."""
 
     has_zero_biases: bool = False
     """Keep the biases of all convolutions at 0 (the code resets them before every step)."""
@@ -81,9 +82,9 @@ class ContextEncoderConfig:
 
 
 class ContextEncoder(nn.Module):
-    """Paints the middle of an image, or all of it, from what is known of it.
+    """Paints the middle of an image, or all of it, from the known pixels.
 
-    Weights begin as N(0, 0.02), gains of the batch normalization as N(1, 0.02), biases as 0.
+    Weights are initialized by N(0, 0.02), gains of batch normalization by N(1, 0.02), biases by 0.
     """
 
     def __init__(self, config: ContextEncoderConfig) -> None:
@@ -120,7 +121,7 @@ class ContextEncoder(nn.Module):
         return (_COLOURS, self.fixed_side_px, self.fixed_side_px)
 
     def activations(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Return what the convolutions of the encoder see in whole images ``(N, 3, side, side)``.
+        """Return the activations of the encoder's convolutions on images ``(N, 3, side, side)``.
 
         Images are in [-1, 1]; each result is ``(N, C, h, w)``, after the nonlinearity. Raises
         `TensorContractError` for another size.
@@ -165,13 +166,13 @@ class ContextEncoder(nn.Module):
 
 @dataclass(frozen=True)
 class ContextDiscriminatorConfig:
-    """Widths of the discriminator; defaults judge the 64 x 64 pixels of the centre-hole net."""
+    """Widths of the discriminator; the defaults are for the 64 x 64 pixels of a centre hole."""
 
     maps: tuple[int, ...] = (64, 128, 256, 512)
     """Channels of the convolutions, each of which halves what is judged."""
 
     is_conditional: bool = False
-    """Show it the context of twice the side as well (``conditionAdv``)."""
+    """Whether it also sees the context, of twice the side (``conditionAdv``)."""
 
     has_zero_biases: bool = False
     """Keep the biases of all convolutions at 0 (the code resets them before every step)."""
@@ -192,7 +193,7 @@ class ContextDiscriminatorConfig:
 
 
 class ContextDiscriminator(nn.Module):
-    """Judges painted pixels as a whole, with one logit an image."""
+    """One logit for the painted pixels of an image."""
 
     def __init__(self, config: ContextDiscriminatorConfig) -> None:
         super().__init__()
@@ -201,7 +202,7 @@ class ContextDiscriminator(nn.Module):
         first = config.maps[0]
         self.context = self.candidate = None
         if config.is_conditional:
-            # The judged pixels are framed by zeros so that both sides have one scale.
+            # Padding frames the candidate by zeros, to give its maps the size of the context's.
             self.context = nn.Conv2d(_COLOURS, first, 5, stride=2, padding=2)
             frame = 2 + config.side_px // 2
             self.candidate = nn.Conv2d(_COLOURS, first, 5, stride=2, padding=frame)

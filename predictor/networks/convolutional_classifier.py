@@ -1,4 +1,4 @@
-"""A discriminator of nine convolutions that tells classes.
+"""A classifying discriminator of nine convolutions.
 
 Salimans et al. 2016, for CIFAR-10 and SVHN (code: ``train_cifar_feature_matching.py``,
 ``train_svhn_feature_matching.py`` and the two for minibatch discrimination).
@@ -24,7 +24,7 @@ from predictor.networks.weight_normalization import (
 
 LEAK = 0.2
 _SMALLEST = 12
-"""Pixels a side that the layers need: halved twice, then a convolution without a rim."""
+"""Smallest side in pixels: it is halved twice, then a convolution is not padded."""
 
 
 @dataclass(frozen=True)
@@ -35,39 +35,41 @@ class ConvolutionalClassifierConfig:
     """``(C, H, W)`` of a picture."""
 
     classes: int = 10
-    """Classes told apart; that of generated pictures is one more."""
+    """Number of real classes; generated pictures are one more."""
 
     maps: tuple[int, int] = (96, 192)
     """Channels of the first three convolutions and of the others; (64, 128) for SVHN."""
 
     input_dropout: float = 0.2
-    """Share of the pictures' numbers left out; 0 with minibatch discrimination."""
+    """Dropout rate of the pixels; 0 with minibatch discrimination."""
 
     input_noise: float = 0.0
-    """Deviation of the noise on the pictures; 0.2 with minibatch discrimination."""
+    """Deviation of noise added to the pictures; 0.2 with minibatch discrimination."""
 
     dropout: float = 0.5
-    """Share of the numbers left out after the third and the sixth convolution."""
+    """Dropout rate after the third and the sixth convolution."""
 
     weight_deviation: float = 0.05
-    """Of the first weights, whose length does not matter."""
+    """Deviation of the initial weights, whose length does not matter."""
 
     last_deviation: float = 0.1
-    """Of the first logits, on real pictures."""
+    """Deviation of the logits of real pictures after initialization."""
 
     minibatch: MinibatchLayer = "none"
     minibatch_kernels: int = 100
     minibatch_width: int = 5
-    """Numbers that a kernel compares."""
+    """Dimensions in which a kernel compares examples."""
 
     units: Units = "signed"
-    """What the pictures are in."""
+    """Units of the pictures."""
 
     def __post_init__(self) -> None:
         least = min(*self.maps, self.minibatch_kernels, self.minibatch_width, self.shape[0])
         if least < 1 or self.classes < 2:
             raise SettingsError(
-                f"maps {self.maps}, classes {self.classes}: expected at least 1 map and 2 classes"
+                f"maps {self.maps}, classes {self.classes}, shape {self.shape}, minibatch_kernels "
+                f"{self.minibatch_kernels}, minibatch_width {self.minibatch_width}: expected 2 or "
+                "more classes, 1 or more of each other"
             )
         if min(self.shape[1:]) < _SMALLEST:
             raise SettingsError(
@@ -80,7 +82,7 @@ class ConvolutionalClassifierConfig:
 
 
 class ConvolutionalClassifier(ClassifyingDiscriminator):
-    """Tells classes; noise and dropout are on in training, in the generator's phase too.
+    """A classifier with noise and dropout in training mode, in the generator's phase too.
 
     The features are the means of the last maps. The scale of the weights is trained in the last
     layer only.

@@ -1,9 +1,9 @@
 """The networks of Radford, Metz and Chintala 2015: strided convolutions and batch normalization.
 
-The generator's first grid is made by a fully connected layer, each further layer doubles it; the
-discriminator is its mirror and ends in one logit. Normalization is everywhere but at the
-generator's output and the discriminator's input. One config makes the paper's networks, those of
-its released code (Theano) and those of the port to Torch: `predictor.networks.dcgan_variants`.
+A fully connected layer makes the generator's first grid, and each further layer doubles it. The
+discriminator mirrors that and ends in one logit. All layers but the generator's output and the
+discriminator's input are normalized. `predictor.networks.dcgan_variants` has the configs of the
+paper's networks, of its released code (Theano) and of the port to Torch.
 """
 
 import math
@@ -21,7 +21,7 @@ from predictor.networks.pixel_units import PixelUnits
 from predictor.tensors import IMAGE_RANGE, require_images
 
 LEAK = 0.2
-_LARGEST_LAST = 7  # pixels a side of the smallest grid, if it can be
+_LARGEST_LAST = 7  # pixels a side of the smallest grid, unless an odd side ends the halving
 
 Size = tuple[int, int]
 
@@ -37,21 +37,21 @@ class DcganGeneratorConfig:
     """3 for colour, 1 for grey."""
 
     latent: int = 100
-    """Numbers that an image is made from."""
+    """Width of the latent vector."""
 
     distribution: Distribution = "uniform"
-    """From -1 to 1 (paper), or of deviation 1 (Torch; released networks for SVHN)."""
+    """Of the latents: ``uniform`` (paper) or ``normal`` (Torch; released networks for SVHN)."""
 
     maps: tuple[int, ...] = (1024, 512, 256, 128)
     """Channels of the hidden layers, from the smallest grid on."""
 
     strides: tuple[int, ...] | None = None
-    """How much larger each transposed convolution makes the grid, 1 or 2; None is 2 each."""
+    """Stride of each transposed convolution, 1 or 2; None: all 2."""
 
     kernel: Literal[3, 4, 5] = 5
 
     is_normalized_per_unit: bool = False
-    """Give every place of the first grid a gain and a bias of its own (released code)."""
+    """Normalize each unit of the first grid by itself, not each channel (released code)."""
 
     normalization_epsilon: float = 1e-5
     """Added to variances; 1e-8 in the released code."""
@@ -71,10 +71,10 @@ class DcganGeneratorConfig:
 
 
 class DcganGenerator(nn.Module):
-    """Makes images out of random numbers.
+    """Generates images from latents.
 
-    Weights begin as N(0, 0.02), gains as N(1, 0.02), biases of the normalization as 0; there are no
-    others.
+    Weights are initialized by N(0, 0.02), gains by N(1, 0.02), the biases of the normalization by
+    0; there are no other biases.
     """
 
     def __init__(self, config: DcganGeneratorConfig) -> None:
@@ -112,7 +112,7 @@ class DcganGenerator(nn.Module):
     def forward(self, latents: Tensor, labels: None = None) -> Tensor:
         """Return images ``(N, channels, H, W)`` in [-1, 1] made from `latents` ``(N, latent)``.
 
-        Raises `TensorContractError` for latents of another length, and for labels: it knows none.
+        Raises `TensorContractError` for latents of another width, and for labels.
         """
         _require_latents(latents, self.latent_width)
         if labels is not None:
@@ -140,7 +140,7 @@ class DcganDiscriminatorConfig:
     """Channels of the convolutions."""
 
     strides: tuple[int, ...] | None = None
-    """How much smaller each convolution makes the grid, 1 or 2; None is 2 each."""
+    """Stride of each convolution, 1 or 2; None: all 2."""
 
     kernel: Literal[3, 4, 5] = 5
 
@@ -152,7 +152,7 @@ class DcganDiscriminatorConfig:
 
     minibatch_kernels: int = 100
     minibatch_width: int = 5
-    """Numbers that a kernel compares."""
+    """Dimensions in which a kernel compares examples."""
 
     pixel_range: ClassVar[tuple[float, float]] = IMAGE_RANGE
 
@@ -168,7 +168,7 @@ class DcganDiscriminatorConfig:
 
 
 class DcganDiscriminator(nn.Module):
-    """Judges an image as a whole, with one logit; weights begin as the generator's."""
+    """One logit for an image; initialized like the generator."""
 
     def __init__(self, config: DcganDiscriminatorConfig) -> None:
         super().__init__()
@@ -202,10 +202,10 @@ class DcganDiscriminator(nn.Module):
         return (self.config.channels, *self.config.size)
 
     def activations(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Return what every convolution sees in images ``(N, channels, H, W)`` in [-1, 1].
+        """Return the activations of every convolution on images ``(N, channels, H, W)``.
 
-        Each is ``(N, C, h, w)``, after the nonlinearity. Raises `TensorContractError` for images of
-        another size or number of channels.
+        Images are in [-1, 1]; each result is ``(N, C, h, w)``, after the nonlinearity. Raises
+        `TensorContractError` for images of another size or number of channels.
         """
         _require_size(images, self.config.size, self.config.channels)
         found = []
@@ -222,7 +222,7 @@ class DcganDiscriminator(nn.Module):
 
 
 def usual_maps(size: Size, first: int = 128) -> tuple[int, ...]:
-    """Return the channels of a discriminator for images of `size`; turned round the generator's.
+    """Return the channels of a discriminator for images of `size`; reversed, of a generator.
 
     Sides are halved while both are even and above 7, the channels doubled up to eight times
     `first`: the paper's four layers for 64 x 64, three for 32 x 32, five for 128 x 128.
@@ -236,7 +236,7 @@ def usual_maps(size: Size, first: int = 128) -> tuple[int, ...]:
 
 
 def _initialize(network: nn.Module) -> None:
-    """Draw the first weights of `network`: N(0, 0.02), gains N(1, 0.02)."""
+    """Initialize weights by N(0, 0.02) and gains by N(1, 0.02)."""
     initialize(network.modules(), "normal", 0.02)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
@@ -293,7 +293,7 @@ def _require_possible(config: DcganGeneratorConfig | DcganDiscriminatorConfig) -
     if len(strides) != len(config.maps) or not set(strides) <= {1, 2}:
         raise SettingsError(f"strides is {strides}, expected 1 or 2 for each of {config.maps}")
     if config.kernel == 4 and 1 in strides:
-        raise SettingsError("a kernel of 4 with a stride of 1 changes the size: expected 3 or 5")
+        raise SettingsError("kernel is 4, which changes the size at stride 1: expected 3 or 5")
     factor = math.prod(strides)
     if min(config.size) < 1 or any(side % factor for side in config.size):
         height, width = config.size

@@ -1,4 +1,4 @@
-"""The published pairs of networks that `predictor.networks.dcgan` can build."""
+"""The published configs of `predictor.networks.dcgan`."""
 
 from predictor.networks.dcgan import DcganDiscriminatorConfig, DcganGeneratorConfig
 

@@ -1,4 +1,4 @@
-"""A discriminator of fully connected layers that tells classes, with noise before every layer.
+"""A classifying discriminator of fully connected layers, with noise before every layer.
 
 Salimans et al. 2016, for MNIST (code: ``train_mnist_feature_matching.py``).
 """
@@ -29,30 +29,30 @@ class DenseClassifierConfig:
     """``(C, H, W)`` of a picture."""
 
     classes: int = 10
-    """Classes told apart; that of generated pictures is one more."""
+    """Number of real classes; generated pictures are one more."""
 
     hidden: tuple[int, ...] = (1000, 500, 250, 250, 250)
-    """Rectified units of the hidden layers; the last are the features that are matched."""
+    """ReLU units of the hidden layers; the last are the features for feature matching."""
 
     input_noise: float = 0.3
-    """Deviation of the noise on the pictures, in their units."""
+    """Deviation of noise added to the pictures, in their units."""
 
     noise: float = 0.5
-    """Deviation of the noise before every other layer."""
+    """Deviation of noise added before every other layer."""
 
     weights: Literal["normalized", "plain"] = "normalized"
-    """Normalized and begun by data, or as they are (for comparison)."""
+    """Weight normalization with initialization from data, or plain layers for comparison."""
 
     weight_deviation: float = 0.1
-    """Of the first weights; of normalized ones the length does not matter."""
+    """Deviation of the initial weights; of normalized ones the length does not matter."""
 
     minibatch: MinibatchLayer = "none"
     minibatch_kernels: int = 100
     minibatch_width: int = 5
-    """Numbers that a kernel compares."""
+    """Dimensions in which a kernel compares examples."""
 
     units: Units = "unit"
-    """What the pictures are in."""
+    """Units of the pictures."""
 
     def __post_init__(self) -> None:
         if not self.hidden or min(*self.hidden, *self.shape) < 1 or self.classes < 2:
@@ -69,7 +69,7 @@ class DenseClassifierConfig:
 
 
 class DenseClassifier(ClassifyingDiscriminator):
-    """Tells classes; noise is on in training, in the generator's phase too.
+    """A classifier with noise in training mode, in the generator's phase too.
 
     The scale of the weights is trained in the last layer only.
     """

@@ -1,4 +1,4 @@
-"""Discriminators of maxout or rectified units, with convolutions before them or none.
+"""Discriminators of fully connected maxout or ReLU layers, optionally after convolutions.
 
 Goodfellow et al. 2014 (code: ``mnist.yaml``, ``cifar10_fully_connected.yaml``,
 ``cifar10_convolutional.yaml``) and the baselines of Denton et al. 2015 (code: ``train_cifar.lua``,
@@ -25,7 +25,7 @@ class PooledConvolution:
     kernel: int
     padding: int
     pool: int
-    """Side of a pooling window, in pixels; a window that reaches over the edge counts too."""
+    """Side of a pooling window in pixels; windows may reach over the edge."""
     stride: int = 2
     pieces: int = 2
 
@@ -35,7 +35,7 @@ CIFAR_CONVOLUTIONS = (
     PooledConvolution(32, 8, 3, 4),
     PooledConvolution(192, 5, 3, 2),
 )
-"""``cifar10_convolutional.yaml``."""
+"""The convolutions of ``cifar10_convolutional.yaml``."""
 
 
 @dataclass(frozen=True)
@@ -46,29 +46,29 @@ class DenseDiscriminatorConfig:
     """``(C, H, W)`` of a picture."""
 
     classes: int | None = None
-    """Classes whose one-hot label stands behind the pixels; None for no labels."""
+    """Classes whose one-hot label is concatenated to the pixels; None for no labels."""
 
     convolutions: tuple[PooledConvolution, ...] = ()
-    """Before the hidden layers."""
+    """Convolutions before the hidden layers."""
 
     hidden: tuple[int, ...] = (240, 240)
     """Units of the hidden layers."""
 
     pieces: int = 5
-    """Of every maxout unit; 1 is a rectified unit instead."""
+    """Pieces of every maxout unit; 1 makes it a ReLU unit instead."""
 
     input_dropout: float = 0.2
-    """Share of the inputs of the first layer that are left out."""
+    """Dropout rate of the inputs of the first layer."""
 
     dropout: float = 0.5
-    """Share of the inputs of every other layer that are left out."""
+    """Dropout rate of the inputs of every other layer."""
 
     units: Units = "unit"
-    """What the pictures are in."""
+    """Units of the pictures."""
 
     initialization: Initialization = "uniform"
     scale: float = 0.005
-    """Of the first weights."""
+    """Scale of the initial weights, see `Initialization`."""
 
     def __post_init__(self) -> None:
         if not self.hidden or min(*self.hidden, self.pieces, *self.shape) < 1 or self.classes == 0:
@@ -80,12 +80,12 @@ class DenseDiscriminatorConfig:
             raise SettingsError("input_dropout and dropout must be at least 0 and below 1")
         if self.classes is not None and self.convolutions:
             raise SettingsError(
-                "labels stand behind pixels: with classes there are no convolutions"
+                "classes and convolutions are set, expected one of them: labels join the pixels"
             )
         self.features()
 
     def features(self) -> int:
-        """Return how many numbers reach the first hidden layer, labels left out."""
+        """Return the number of inputs of the first hidden layer, not counting labels."""
         channels, *sides = self.shape
         for layer in self.convolutions:
             channels = layer.channels
@@ -97,7 +97,7 @@ class DenseDiscriminatorConfig:
 
 
 class DenseDiscriminator(InUnits, nn.Module):
-    """Judges whole pictures; dropout is on in training, in the generator's phase too."""
+    """One logit for a picture; dropout is on in training mode, in the generator's phase too."""
 
     multiple = 1
     pixel_range = IMAGE_RANGE

@@ -1,4 +1,4 @@
-"""Generators whose layers are fully connected, with a transposed convolution at the end or none.
+"""Generators of fully connected layers, optionally with a transposed convolution at the end.
 
 Goodfellow et al. 2014 (code: ``mnist.yaml``, ``cifar10_fully_connected.yaml``,
 ``cifar10_convolutional.yaml``) and the baselines of Denton et al. 2015 (code: ``train_cifar.lua``,
@@ -22,7 +22,7 @@ from predictor.tensors import IMAGE_RANGE
 Activation = Literal["relu", "sigmoid"]
 
 _MARGIN = 1e-7
-"""Pixel means are kept that far from 0 and 1, whose logits are infinite (pylearn2)."""
+"""Pixel means are clipped to this distance from 0 and 1, whose logits are infinite (pylearn2)."""
 
 
 @dataclass(frozen=True)
@@ -36,20 +36,20 @@ class DenseGeneratorConfig:
     """Width of the latent vector."""
 
     distribution: Distribution = "unit_uniform"
-    """Of the latents."""
+    """Distribution of the latents."""
 
     classes: int | None = None
-    """Classes whose one-hot label stands behind the latent; None for no labels."""
+    """Classes whose one-hot label is concatenated to the latent; None for no labels."""
 
     hidden: tuple[int, ...] = (1200, 1200)
     """Units of the hidden layers."""
 
     activations: tuple[Activation, ...] = ("relu", "relu")
-    """After each hidden layer."""
+    """Activation of each hidden layer."""
 
     maps: int | None = None
-    """Channels into which the last hidden layer is laid out before the transposed convolution; None
-    is a last layer that is fully connected too (80 for the convolutional CIFAR-10)."""
+    """Channels into which the last hidden layer is reshaped before a transposed convolution (80 for
+    the convolutional CIFAR-10); None: the last layer is fully connected too."""
 
     kernel: int = 5
     """Of the transposed convolution, in pixels."""
@@ -58,23 +58,23 @@ class DenseGeneratorConfig:
     """Of the transposed convolution, in pixels."""
 
     units: Units = "unit"
-    """What the pictures are in; it decides the last activation."""
+    """Units of the pictures, which determine the last activation."""
 
     initialization: Initialization = "uniform"
     scale: float = 0.05
-    """Of the first weights."""
+    """Scale of the initial weights, see `Initialization`."""
 
     last_scale: float | None = None
-    """Of those of the last layer, where they differ (0.5 for the dense CIFAR-10)."""
+    """Scale of those of the last layer (0.5 for the dense CIFAR-10); None: `scale`."""
 
     bias_from_data: bool = True
-    """Begin the last bias at the logit of every pixel's mean in the data; ``unit`` only."""
+    """Initialize the last bias by the logit of every pixel's mean in the data; ``unit`` only."""
 
     def __post_init__(self) -> None:
         if not self.hidden or len(self.hidden) != len(self.activations):
             raise SettingsError(
                 f"hidden {self.hidden} and activations {self.activations}: expected one activation "
-                "a layer, and a layer"
+                "for each layer, and at least one layer"
             )
         if min(self.latent, *self.hidden, *self.shape) < 1 or self.classes == 0:
             raise SettingsError("latent, hidden, shape and classes must be at least 1")
@@ -82,7 +82,7 @@ class DenseGeneratorConfig:
             self.grid()
 
     def grid(self) -> tuple[int, int]:
-        """Return the height and width that the last hidden layer is laid out to."""
+        """Return the height and width to which the last hidden layer is reshaped."""
         _, height, width = self.shape
         sides = [(side - self.kernel) / self.stride + 1 for side in (height, width)]
         rows, columns = (math.floor(side) for side in sides)
@@ -97,7 +97,7 @@ class DenseGeneratorConfig:
 
 
 class DenseGenerator(InUnits, nn.Module):
-    """Pictures from latents: hidden layers, then a layer of pixels."""
+    """Generates pictures from latents by hidden layers and a layer of pixels."""
 
     multiple = 1
     pixel_range = IMAGE_RANGE
@@ -133,7 +133,7 @@ class DenseGenerator(InUnits, nn.Module):
             nn.init.uniform_(self.pixel_bias, -(inputs**-0.5), inputs**-0.5)
 
     def prepare(self, mean: Tensor, deviation: Tensor) -> None:
-        """As `InUnits`; the last bias begins at the mean where the config says so."""
+        """As `InUnits`; also initialize the last bias by the mean if the config says so."""
         super().prepare(mean, deviation)
         if self.config.units != "unit" or not self.config.bias_from_data:
             return

@@ -1,10 +1,10 @@
-"""The network of Pathak et al. 2016 that learns features: AlexNet's encoder and a light decoder.
+"""The feature-learning network of Pathak et al. 2016: AlexNet's encoder and a light decoder.
 
-Between them every feature map is spread over its own 6 x 6 places by a fully connected layer that
-maps do not share: one for all maps would have 84,934,656 weights, this has 331,776.
+Between the two is a channel-wise fully connected layer: each of the 256 feature maps of 6 x 6 has
+one of its own. That has 331,776 weights, where one layer for all maps would have 84,934,656.
 
-The paper's definition of the network was not released. The encoder is AlexNet up to its last
-pooling as published; the decoder's widths and kernels are from memory of figure 9b.
+The authors did not release a definition of the network. The encoder is AlexNet up to its last
+pooling; the widths and kernels of the decoder could not be checked against figure 9b.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _CHANNELS = 256
 
 
 class ChannelwiseLinear(nn.Module):
-    """Fully connected layers from all places of a map ``(side, side)`` to all places of the same.
+    """A fully connected layer for each map ``(side, side)``, from all its positions to all.
 
     Pathak et al. 2016, section 3.1: m n^4 weights for m maps of n x n.
     """
@@ -45,7 +45,7 @@ class ChannelwiseLinear(nn.Module):
 
 @dataclass(frozen=True)
 class FeatureEncoderConfig:
-    """What may be chosen of the network; its shape is AlexNet's."""
+    """Options of the network, whose encoder is that of AlexNet."""
 
     decoder_maps: tuple[int, ...] = (128, 64, 64, 32)
     """Channels of the decoder's hidden layers, each of which nearly doubles the side."""
@@ -54,7 +54,7 @@ class FeatureEncoderConfig:
     """RGB in [-1, 1] that holes are filled with."""
 
     hole_px: int = 113
-    """Width of the widest hole."""
+    """Side of the widest hole."""
 
     side_px: ClassVar[int] = SIDE_PX
     painted_px: ClassVar[int] = SIDE_PX
@@ -68,9 +68,9 @@ class FeatureEncoderConfig:
 
 
 class FeatureEncoder(nn.Module):
-    """Paints images of 227 x 227 pixels with missing parts; `features` are what it is trained for.
+    """Fills holes in images of 227 x 227 pixels, to learn `features`.
 
-    Differs: weights begin as He et al. 2015 have it; the paper says no more than "random".
+    Differs: weights are initialized as by He et al. 2015; the paper only says "random".
     """
 
     def __init__(self, config: FeatureEncoderConfig) -> None:
@@ -104,18 +104,18 @@ class FeatureEncoder(nn.Module):
         for maps in config.decoder_maps:
             layers += [nn.ConvTranspose2d(channels, maps, 5, stride=2, padding=2), nn.ReLU()]
             channels = maps
-        layers.append(nn.ConvTranspose2d(channels, 3, 5, stride=2, padding=2))
-        self.decoder = nn.Sequential(*layers)
+        last = nn.ConvTranspose2d(channels, 3, 5, stride=2, padding=2)
+        self.decoder = nn.Sequential(*layers, last)
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
                 assert module.bias is not None
                 nn.init.zeros_(module.bias)
-        # The first picture is the mean colour, not noise.
-        nn.init.normal_(layers[-1].weight, 0.0, 1e-3)  # type: ignore[arg-type] # a layer just made
+        # Near 0, so that before training it paints the mean colour.
+        nn.init.normal_(last.weight, 0.0, 1e-3)
 
     def region(self, height: int, width: int) -> tuple[slice, slice]:
-        """Return the rows and columns that are painted: all."""
+        """Return the rows and columns that are painted, which are all."""
         return slice(0, height), slice(0, width)
 
     @property
@@ -124,22 +124,22 @@ class FeatureEncoder(nn.Module):
         return (3, SIDE_PX, SIDE_PX)
 
     def activations(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Return `features` alone: AlexNet's last pooling."""
+        """Return the `features` as the only activations."""
         return (self.features(images),)
 
     def features(self, images: Tensor) -> Tensor:
         """Return AlexNet's last pooling ``(N, 256, 6, 6)`` of images ``(N, 3, 227, 227)``.
 
-        Images are in [-1, 1]; the fill colour counts as zero.
+        Images are in [-1, 1]; the fill colour is subtracted from them.
         """
         require_images(images)
         if tuple(images.shape[-2:]) != (SIDE_PX, SIDE_PX):
             raise TensorContractError(
                 f"images are {images.shape[-1]}x{images.shape[-2]}, expected {SIDE_PX}x{SIDE_PX}"
             )
-        return self.encoder(images - self._zero(images))
+        return self.encoder(images - self._fill(images))
 
-    def _zero(self, images: Tensor) -> Tensor:
+    def _fill(self, images: Tensor) -> Tensor:
         return constants(images, self.config.fill_colour).view(1, 3, 1, 1)
 
     def forward(self, images: Tensor, masks: Tensor) -> list[Tensor]:
@@ -152,4 +152,4 @@ class FeatureEncoder(nn.Module):
         code = self.spread(self.features(coloured(images, masks, self.config.fill_colour)))
         painted = self.decoder(code).to(images.dtype)
         painted = functional.interpolate(painted, images.shape[-2:], mode="bilinear")
-        return [painted + self._zero(images)]
+        return [painted + self._fill(images)]

@@ -1,7 +1,7 @@
-"""The networks of Chen et al. 2016: a generator of structured latents, a judge that reads codes.
+"""The networks of Chen et al. 2016: a generator of structured latents, a discriminator with Q.
 
-Appendix C: the discriminator and the reader of the codes, Q, are two heads on one trunk. One config
-makes the networks for MNIST, SVHN, CelebA, faces and chairs: `predictor.networks.infogan_variants`.
+Appendix C: the discriminator and Q, which reads the codes, are two heads on one trunk.
+`predictor.networks.infogan_variants` has the configs for MNIST, SVHN, CelebA, faces and chairs.
 """
 
 import math
@@ -24,20 +24,20 @@ _PIXEL_RANGES = {"unit": (0.0, 1.0), "signed": IMAGE_RANGE}
 
 
 class CodePosterior(NamedTuple):
-    """What Q says of the codes that pictures were made with."""
+    """Q's distribution of the codes given a picture."""
 
     logits: tuple[Tensor, ...]
-    """``(N, K)``, of each categorical code."""
+    """Of each categorical code, ``(N, K)``."""
 
     means: Tensor
-    """``(N, U)``, of the uniform codes, each normal."""
+    """Of the uniform codes, ``(N, U)``; their density is normal."""
 
     log_variances: Tensor
     """``(N, U)``."""
 
 
 class CodedJudgement(NamedTuple):
-    """Both heads' answers."""
+    """The outputs of both heads."""
 
     logits: Tensor
     """``(N, 1)``, high where a picture looks real."""
@@ -61,13 +61,13 @@ class InfoganGeneratorConfig:
     """Channels, from the first grid on, before each transposed convolution."""
 
     strides: tuple[int, ...] | None = None
-    """How much larger each transposed convolution makes the grid, 1 or 2; None is 2 each."""
+    """Stride of each transposed convolution, 1 or 2; None: all 2."""
 
     plain: int = 0
-    """How many of the inner transposed convolutions, the last ones, have no normalization."""
+    """Number of hidden transposed convolutions, counted from the last, without normalization."""
 
     units: Literal["unit", "signed"] = "unit"
-    """What the pictures are in: [0, 1] after a sigmoid, or [-1, 1] after a tanh."""
+    """Units of the pictures: [0, 1] by a sigmoid, or [-1, 1] by a tanh."""
 
     def __post_init__(self) -> None:
         _require_possible(self.shape, self.maps, self.strides)
@@ -78,9 +78,10 @@ class InfoganGeneratorConfig:
 
 
 class InfoganGenerator(nn.Module):
-    """Pictures from structured latents: dense layers, then transposed convolutions of kernel 4.
+    """Generates pictures from structured latents: dense layers, then transposed convolutions.
 
-    Every layer has a bias. Weights begin as N(0, 0.02), gains as N(1, 0.02).
+    Kernels are 4 x 4, and every layer has a bias. Weights are initialized by N(0, 0.02), gains by
+    N(1, 0.02).
     """
 
     multiple = 1
@@ -122,7 +123,7 @@ class InfoganGenerator(nn.Module):
     def forward(self, latents: Tensor, labels: None = None) -> Tensor:
         """Return pictures ``(N, C, H, W)``, in the units of the config, of latents ``(N, L)``.
 
-        Raises `TensorContractError` for latents of another width, and for labels: it knows none.
+        Raises `TensorContractError` for latents of another width, and for labels.
         """
         if latents.ndim != 2 or latents.shape[1] != self.latent_width:
             raise TensorContractError(
@@ -147,39 +148,39 @@ class InfoganDiscriminatorConfig:
     """Channels of the convolutions; all but the first are normalized."""
 
     strides: tuple[int, ...] | None = None
-    """How much smaller each convolution makes the grid, 1 or 2; None is 2 each."""
+    """Stride of each convolution, 1 or 2; None: all 2."""
 
     dense: int = 1024
     """Units of the fully connected layer that ends the trunk; 0 for no such layer."""
 
     read: int = 128
-    """Units of the hidden layer of Q's head."""
+    """Units of the hidden layer of Q."""
 
     deviation: float | None = None
-    """Of Q's density of a uniform code; None: Q says it itself (1 in the released code)."""
+    """Deviation of Q's density of a uniform code (1 in the released code); None: Q predicts it."""
 
     leak: float = 0.1
-    """Slope of the nonlinearity below 0 (0.01 in the released code)."""
+    """Negative slope of the leaky ReLU (0.01 in the released code)."""
 
     units: Literal["unit", "signed"] = "unit"
-    """What the pictures are in, [0, 1] or [-1, 1]."""
+    """Units of the pictures, [0, 1] or [-1, 1]."""
 
     def __post_init__(self) -> None:
         _require_possible(self.shape, self.maps, self.strides)
         if self.read < 1 or self.dense < 0:
             raise SettingsError(
-                f"read is {self.read}, dense {self.dense}: expected 1 or more, 0 or more"
+                f"read is {self.read}, dense is {self.dense}: expected 1 or more, and 0 or more"
             )
         if self.deviation is not None and self.deviation <= 0:
             raise SettingsError(f"deviation is {self.deviation}, expected more than 0")
 
 
 class InfoganDiscriminator(nn.Module):
-    """Judges a picture and reads its codes, by two heads on one trunk.
+    """The discriminator and Q, two heads on one trunk.
 
-    Q's outputs are the logits of each categorical code, then mean and logarithm of the variance of
-    each uniform one, which has both also where its deviation is fixed. Weights begin as N(0, 0.02),
-    those of convolutions cut off at two deviations, gains as N(1, 0.02).
+    Q's outputs are the logits of each categorical code, then the mean and the log-variance of each
+    uniform code; the latter is there, but ignored, if the deviation is fixed. Weights are
+    initialized by N(0, 0.02), truncated at two deviations for convolutions, gains by N(1, 0.02).
     """
 
     multiple = 1
@@ -222,10 +223,10 @@ class InfoganDiscriminator(nn.Module):
         return self.config.shape
 
     def activations(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Return what every convolution sees in pictures ``(N, C, H, W)`` in `pixel_range`.
+        """Return the activations of every convolution on pictures ``(N, C, H, W)``.
 
-        Each is ``(N, C, h, w)``, after the nonlinearity. Raises `TensorContractError` for pictures
-        of another size or number of channels.
+        Pictures are in `pixel_range`; each result is ``(N, C, h, w)``, after the nonlinearity.
+        Raises `TensorContractError` for another size or number of channels.
         """
         channels, height, width = self.config.shape
         require_images(images, channels=channels)
@@ -240,7 +241,7 @@ class InfoganDiscriminator(nn.Module):
         return tuple(found)
 
     def forward(self, images: Tensor) -> CodedJudgement:
-        """Return what both heads say of pictures as `activations` takes them."""
+        """Return the outputs of both heads for pictures as `activations` takes them."""
         features = self.dense(self.activations(images)[-1].flatten(1))
         *logits, numbers = self.reader(features).split(self._outputs, dim=1)
         means, log_variances = numbers.unflatten(1, (-1, 2)).unbind(dim=2)

@@ -1,4 +1,4 @@
-"""The published pairs of networks that `predictor.networks.infogan` can build (appendix C)."""
+"""The published configs of `predictor.networks.infogan` (appendix C)."""
 
 from predictor.networks.infogan import InfoganDiscriminatorConfig, InfoganGeneratorConfig
 from predictor.structured_latents import StructuredLatents
@@ -59,4 +59,4 @@ INFOGAN_VARIANTS: dict[str, Pair] = {
     "faces": _faces(StructuredLatents(128, (), 5)),
     "chairs": _chairs(StructuredLatents(128, (20,) * 3, 1)),
 }
-"""Those of the paper, and with ``-official`` those of the released code, which has MNIST alone."""
+"""Those of the paper, and ``mnist-official`` of the released code, which is for MNIST only."""

@@ -1,4 +1,4 @@
-"""How the first weights of a network are drawn."""
+"""Initialization of weights."""
 
 from collections.abc import Iterable
 from typing import Literal, assert_never
@@ -6,12 +6,12 @@ from typing import Literal, assert_never
 from torch import nn
 
 Initialization = Literal["uniform", "normal", "torch"]
-"""``uniform``: U(-scale, scale). ``normal``: N(0, scale²). Both with biases of 0. ``torch``: what
-the layers draw of themselves, U(-1/√n, 1/√n) for n inputs, biases too; it takes no scale."""
+"""``uniform``: U(-scale, scale). ``normal``: N(0, scale²). Both set biases to 0. ``torch``: the
+default of the layers, U(-1/√n, 1/√n) for n inputs, biases too; the scale is ignored."""
 
 
 def initialize(modules: Iterable[nn.Module], kind: Initialization, scale: float) -> None:
-    """Draw the weights of every linear and convolutional layer in `modules` anew."""
+    """Initialize the weights and biases of every linear and convolutional layer in `modules`."""
     for module in modules:
         if not isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d) or kind == "torch":
             continue

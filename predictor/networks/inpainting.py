@@ -1,11 +1,11 @@
 """The default inpainting network: a smooth fill, corrected in two stages.
 
 The coarse stage sees the image at a quarter of its size with its holes filled smoothly, and
-corrects the fill with a U-Net that goes down to a thirty-second of the image: it decides what goes
-where. What it leaves of the known pixels is carried smoothly into the holes at full size, which is
-all that a thin scratch needs; the fine stage sees that rest and what the coarse stage painted and
-felt, and carries edges on. Both work on grids of 4 and 8 pixels, where a convolution is cheap, and
-change nothing but missing pixels. With fresh weights the network returns the smooth fill.
+corrects the fill with a U-Net that goes down to 1/32 of the image: it decides what goes where. Its
+error on the known pixels is then extended smoothly into the holes at full size, which is all that a
+thin scratch needs. The fine stage sees that error, the coarse prediction and its features, and
+continues edges. Both stages work on grids of 4 and 8 pixels, where a convolution is cheap, and
+change missing pixels only. With initial weights the network returns the smooth fill.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from predictor.tensors import IMAGE_RANGE, require_images, require_masks
 
 COARSE = 4  # the coarse stage sees images this much smaller
 _SQUARE = 2  # and works on squares of this many of its pixels
-_REST_GAIN = 4.0  # what the coarse stage leaves of an image has about a quarter of its deviation
+_REST_GAIN = 4.0  # the error of the coarse stage has about a quarter of an image's deviation
 
 
 @dataclass(frozen=True)
@@ -37,19 +37,19 @@ class InpaintingConfig:
     """Residual blocks each way at those sizes."""
 
     fine_width: int = 64
-    """Channels of the fine stage, at 1/4; 0 leaves it out, to train the coarse stage for longer."""
+    """Channels of the fine stage, at 1/4; 0 leaves it out."""
 
     fine_blocks: int = 1
 
     hole_px: int = 96
-    """Widest hole that it is trained to bridge; wider ones are shown to it made smaller."""
+    """Widest hole that it is trained for; images with wider ones are scaled down first."""
 
     context_px: int = 32
-    """How far beyond a hole it is shown the image: about as far as crops show it in training."""
+    """How far around a hole the image is shown to it: about as far as crops in training do."""
 
     detail: float = 0.5
-    """Share of the image's own detail that its fills get afterwards: they are right on average, and
-    smooth where that is all there is to know."""
+    """Share of the image's own fine detail that is added to fills, which are averages of what is
+    possible and therefore smooth; see `predictor.texture`."""
 
     pixel_range: ClassVar[tuple[float, float]] = IMAGE_RANGE
 
@@ -66,12 +66,12 @@ class InpaintingConfig:
 
     @property
     def multiple(self) -> int:
-        """What the height and width of images are multiples of."""
+        """Height and width of images must be multiples of this."""
         return int(COARSE * _SQUARE * 2 ** (len(self.widths) - 1))
 
 
 class InpaintingNetwork(nn.Module):
-    """Fill the holes of images of any size that is a multiple of `multiple`."""
+    """Fills the holes of images whose sides are multiples of `multiple`."""
 
     fixed_side_px: int | None = None
 
@@ -99,11 +99,11 @@ class InpaintingNetwork(nn.Module):
         return slice(0, height), slice(0, width)
 
     def forward(self, images: Tensor, masks: Tensor) -> list[Tensor]:
-        """Return what the coarse and the fine stage make of `images` ``(N, 3, H, W)``.
+        """Return `images` ``(N, 3, H, W)`` as filled by the coarse and by the fine stage.
 
-        They are whole images; known pixels are as they were. `masks` are ``(N, 1, H, W)``, 1 where
-        a pixel is missing, which is not looked at. Raises `TensorContractError` for masks that do
-        not fit.
+        Known pixels are unchanged. `masks` are ``(N, 1, H, W)``, 1 where a pixel is missing; the
+        value of a missing pixel does not matter. Raises `TensorContractError` for masks that do not
+        fit.
         """
         require_images(images)
         require_masks(masks, images)
@@ -117,7 +117,7 @@ class InpaintingNetwork(nn.Module):
         filled = filled + correction * small_masks
         coarse = upsampled(filled, COARSE)
         with torch.no_grad():
-            # What the coarse stage leaves of the known pixels is carried smoothly into the holes.
+            # The error on the known pixels, extended smoothly into the holes.
             rest = smooth_fill((images - coarse) * (1 - masks), masks)
         base = coarse + rest
         if not self.has_fine_stage:
@@ -146,9 +146,9 @@ class InpaintingDiscriminatorConfig:
 
 
 class InpaintingDiscriminator(nn.Module):
-    """Judges overlapping patches of a filled image, told where the holes were.
+    """A logit for each of overlapping patches of a filled image, given the mask.
 
-    Fully convolutional, without batch norm; a logit sees 38 × 38 pixels at the default widths.
+    Fully convolutional, without batch norm; a logit sees 38 × 38 pixels with the default layers.
     Isola et al. 2017, section 3.2.2.
     """
 
@@ -167,7 +167,7 @@ class InpaintingDiscriminator(nn.Module):
     def forward(self, candidates: Tensor, images: Tensor, masks: Tensor) -> Judgement:
         """Return the judgement on `candidates` ``(N, 3, H, W)``, logits ``(N, 1, h, w)``.
 
-        `masks` are ``(N, 1, H, W)``; `images` are not looked at.
+        `masks` are ``(N, 1, H, W)``; `images` are ignored.
         """
         require_masks(masks, candidates)
         planes = torch.cat([candidates, masks], dim=1)

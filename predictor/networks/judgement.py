@@ -6,10 +6,10 @@ from torch import Tensor
 
 
 class Judgement(NamedTuple):
-    """A discriminator's answer, and what it saw on the way."""
+    """The logits and the activations of a discriminator."""
 
     logits: Tensor
     """``(N, 1, h, w)``, high where the images look real."""
 
     features: tuple[Tensor, ...]
-    """``(N, C, h, w)``, the activations of its layers from the first, for feature matching."""
+    """Activations ``(N, C, h, w)`` of its layers in order, for feature matching."""

@@ -1,4 +1,4 @@
-"""Class labels as inputs of a network: a one-hot row, or a plane a class."""
+"""Class labels as inputs of a network: one-hot vectors, planes, or a learned plane."""
 
 import torch
 from torch import Tensor, nn
@@ -8,11 +8,11 @@ from predictor.errors import TensorContractError
 
 
 def with_labels(features: Tensor, labels: Tensor | None, classes: int | None) -> Tensor:
-    """Return features ``(N, C)`` or ``(N, C, H, W)`` with the labels behind them, one-hot.
+    """Return features ``(N, C)`` or ``(N, C, H, W)`` concatenated with one-hot labels.
 
-    On planes every class is a plane, of ones in the plane of the label. `classes` of None is a
-    network without labels, which returns the features. Raises `TensorContractError` where labels
-    are missing, too many, or not below `classes`.
+    Planes get a constant plane for each class. With ``classes=None``, for networks without labels,
+    the features are returned unchanged. Raises `TensorContractError` for labels that are missing,
+    not wanted, of another number, or, on a CPU, not below `classes`.
     """
     if classes is None:
         if labels is not None:
@@ -34,7 +34,7 @@ def with_labels(features: Tensor, labels: Tensor | None, classes: int | None) ->
 
 
 class LabelPlane(nn.Module):
-    """A label as one plane: a weight for every class and pixel, rectified."""
+    """A label as one plane, a learned image for each class, rectified."""
 
     def __init__(self, classes: int, size: tuple[int, int]) -> None:
         super().__init__()

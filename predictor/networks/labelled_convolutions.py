@@ -42,21 +42,23 @@ class LabelledConvolutionsConfig:
     discriminator's are the same, in reverse."""
 
     kernel: int = 5
-    """Odd."""
+    """Kernel of all convolutions, odd."""
 
     units: Units = "unit"
-    """What the pictures are in."""
+    """Units of the pictures."""
 
     scale: float = 0.02
-    """Deviation of the first weights."""
+    """Deviation of the initial weights."""
 
     epsilon: float = 1e-8
-    """Of batch normalization, which has no gain and no bias."""
+    """Epsilon of batch normalization, which has no gain and no bias."""
 
     def __post_init__(self) -> None:
         _, height, width = self.shape
         if height % 4 or width % 4:
-            raise SettingsError(f"shape is {self.shape}, expected height and width in fours")
+            raise SettingsError(
+                f"shape is {self.shape}, expected height and width to be multiples of 4"
+            )
         if self.kernel % 2 == 0 or min(self.classes, self.latent, self.dense, *self.maps) < 1:
             raise SettingsError(
                 f"kernel {self.kernel} must be odd; classes, latent, dense and maps at least 1"
@@ -68,7 +70,7 @@ class LabelledConvolutionsConfig:
 
 
 class LabelledGenerator(InUnits, nn.Module):
-    """Latent and label to a picture: two dense layers, two transposed convolutions of stride 2."""
+    """Generates a picture from latent and label: two dense layers, two transposed convolutions."""
 
     multiple = 4
     pixel_range = IMAGE_RANGE
@@ -116,7 +118,7 @@ class LabelledGenerator(InUnits, nn.Module):
 
 
 class LabelledDiscriminator(InUnits, nn.Module):
-    """Picture and label to a logit: two convolutions of stride 2, two dense layers."""
+    """One logit for a picture and its label: two convolutions of stride 2, two dense layers."""
 
     multiple = 4
     pixel_range = IMAGE_RANGE

@@ -1,4 +1,4 @@
-"""All levels of a Laplacian pyramid as one generator and one discriminator.
+"""All levels of LAPGAN as one generator and one discriminator.
 
 Denton et al. 2015. The networks of the finer levels are in `predictor.networks.laplacian_detail`.
 """
@@ -49,14 +49,14 @@ class LaplacianGeneratorConfig:
         )
     )
     units: Units = "standardized"
-    """What pictures are in before they are taken apart."""
+    """Units of the pixels from which the pyramid is made."""
 
     def __post_init__(self) -> None:
         _require_rising([self.coarsest, *self.finer])
         if self.coarsest.distribution != DetailGenerator.distribution:
             raise SettingsError(
                 f"latents of the coarsest level are {self.coarsest.distribution}, expected "
-                f"{DetailGenerator.distribution}, which those of all finer ones are"
+                f"{DetailGenerator.distribution} as at all finer levels"
             )
 
 
@@ -82,7 +82,7 @@ class LaplacianDiscriminatorConfig:
     )
     units: Units = "standardized"
     is_blurred: bool = False
-    """Whether pictures are taken apart by blurring and halving, or by resizing."""
+    """Whether the pyramid is made by blurring and halving, or by resizing."""
 
     def __post_init__(self) -> None:
         _require_rising([self.coarsest, *self.finer])
@@ -93,10 +93,10 @@ def _require_rising(levels: list[Any]) -> None:
     for before, after in pairwise(shapes):
         if before[0] != after[0] or before[1] >= after[1] or before[2] >= after[2]:
             raise SettingsError(
-                f"levels are {shapes}: expected one number of channels, rising sizes"
+                f"shapes of the levels are {shapes}, expected equal channels and increasing sizes"
             )
     if len({level.classes for level in levels}) > 1:
-        raise SettingsError("some levels have labels, others have not, or of other classes")
+        raise SettingsError("levels differ in classes, expected the same number, or none, for all")
 
 
 _FINER: dict[type[Any], type[Any]] = {
@@ -109,7 +109,7 @@ _FINER: dict[type[Any], type[Any]] = {
 
 
 class LaplacianGenerator(nn.Module):
-    """All levels as one: a picture of the coarsest, to which each finer one adds its detail."""
+    """The chain of all levels: a picture of the coarsest, to which each finer one adds detail."""
 
     distribution: Distribution = DetailGenerator.distribution
     multiple = 1
@@ -133,7 +133,7 @@ class LaplacianGenerator(nn.Module):
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return pictures ``(N, C, H, W)``, in the units of the config, of latents ``(N, L)``.
 
-        Of a latent vector the first numbers are the coarsest level's, then each level has a plane.
+        A latent vector is that of the coarsest level followed by a noise plane for each finer one.
         """
         first, *others = torch.split(latents, self.widths, dim=1)
         picture = self.coarsest(first, labels)
@@ -161,7 +161,7 @@ class LaplacianDiscriminator(nn.Module):
         self.finer = nn.ModuleList(_FINER[type(level)](level) for level in config.finer)
 
     def forward(self, pictures: Tensor, labels: Tensor | None = None) -> list[Tensor]:
-        """Return logits ``(N, 1)`` for each level of pictures ``(N, C, H, W)``, coarsest first."""
+        """Return the logits ``(N, 1)`` of each level for ``(N, C, H, W)``, coarsest first."""
         sizes = [shape[1:] for shape in self.shapes]
         coarsest, details = laplacian_pyramid(pictures, sizes, self.config.is_blurred)
         found = [self.coarsest(coarsest, labels)]

@@ -1,7 +1,7 @@
-"""Generators and discriminators of the finer levels of a Laplacian pyramid.
+"""Generators and discriminators of the finer levels of LAPGAN.
 
-Denton et al. 2015; layers of the code, ``train_cifar_coarse_to_fine.lua`` and
-``train_cifar_coarse_to_fine_classcond.lua``; those of its larger networks are in
+Denton et al. 2015; the layers are those of the code, ``train_cifar_coarse_to_fine.lua`` and
+``train_cifar_coarse_to_fine_classcond.lua``. Its larger networks are in
 `predictor.networks.laplacian_large`.
 """
 
@@ -18,7 +18,7 @@ from predictor.tensors import IMAGE_RANGE
 
 
 class DetailConfig(Protocol):
-    """What a network of a finer level is made of."""
+    """The config of a network of a finer level, which builds its layers."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -29,7 +29,7 @@ class DetailConfig(Protocol):
         """Classes whose label becomes a plane; None for no labels."""
 
     def layers(self, inputs: int) -> nn.Sequential:
-        """Return the layers, of so many channels in."""
+        """Return the layers for an input of `inputs` channels."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class DetailGeneratorConfig:
             raise SettingsError("shape, planes and classes must be at least 1")
 
     def layers(self, inputs: int) -> nn.Sequential:
-        """Return the layers, of so many channels in."""
+        """Return the layers for an input of `inputs` channels."""
         layers: list[nn.Module] = []
         for planes, kernel in zip(self.planes, self.kernels, strict=False):
             layers += [nn.Conv2d(inputs, planes, kernel, padding=kernel // 2), nn.ReLU()]
@@ -78,26 +78,28 @@ class DetailDiscriminatorConfig:
     """Classes whose label becomes a plane; None for no labels."""
 
     planes: int = 64
-    """Channels of both convolutions."""
+    """Channels of the two convolutions."""
 
     kernel: int = 5
-    """Of both, without padding; the second has stride 2."""
+    """Kernel of both, which are not padded; the second has stride 2."""
 
     dropout: float = 0.5
-    """Share of the last features that are left out (0 in the small networks for LSUN)."""
+    """Dropout rate of the last features (0 in the small networks for LSUN)."""
 
     def __post_init__(self) -> None:
         if min(self.side(side) for side in self.shape[1:]) < 1:
-            raise SettingsError(f"shape {self.shape} is too small for two kernels {self.kernel}")
+            raise SettingsError(
+                f"shape {self.shape} is too small for two convolutions of kernel {self.kernel}"
+            )
         if self.planes < 1 or not 0 <= self.dropout < 1 or self.classes == 0:
             raise SettingsError("planes and classes must be at least 1, dropout 0 or more, below 1")
 
     def side(self, side: int) -> int:
-        """Return how many places the last features have along a side."""
+        """Return the length of a side of the last feature maps."""
         return (side - (self.kernel - 1) - self.kernel) // 2 + 1
 
     def layers(self, inputs: int) -> nn.Sequential:
-        """Return the layers, of so many channels in."""
+        """Return the layers for an input of `inputs` channels."""
         places = self.side(self.shape[1]) * self.side(self.shape[2])
         return nn.Sequential(
             nn.Conv2d(inputs, self.planes, self.kernel),
@@ -111,9 +113,9 @@ class DetailDiscriminatorConfig:
 
 
 class DetailGenerator(nn.Module):
-    """The detail of a level from a plane of noise, its coarse look and the label.
+    """Generates the detail of a level from a plane of noise, the coarse picture and the label.
 
-    Its layers are those of `config`.
+    The coarse picture is that of the level before, upsampled to this size.
     """
 
     distribution: Distribution = "uniform"
@@ -132,7 +134,7 @@ class DetailGenerator(nn.Module):
         self.layers = config.layers(1 + (config.classes is not None) + channels)
 
     def forward(self, latents: Tensor, coarse: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return details ``(N, C, H, W)`` for latents ``(N, H * W)`` and coarse looks.
+        """Return details ``(N, C, H, W)`` for latents ``(N, H * W)`` and coarse pictures.
 
         Raises `TensorContractError` where labels are missing.
         """
@@ -143,10 +145,7 @@ class DetailGenerator(nn.Module):
 
 
 class DetailDiscriminator(nn.Module):
-    """Judges a detail by the picture that it makes of the coarse look.
-
-    Its layers are those of `config`.
-    """
+    """One logit for the sum of a detail and its coarse picture, given the label."""
 
     multiple = 1
     pixel_range = IMAGE_RANGE
@@ -162,7 +161,7 @@ class DetailDiscriminator(nn.Module):
         self.layers = config.layers(channels + (config.classes is not None))
 
     def forward(self, detail: Tensor, coarse: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return logits ``(N, 1)``, high where detail and coarse look make a real picture.
+        """Return logits ``(N, 1)``, high where detail and coarse picture make a real picture.
 
         Both are ``(N, C, H, W)``. Raises `TensorContractError` where labels are missing.
         """

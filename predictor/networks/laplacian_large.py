@@ -1,4 +1,4 @@
-"""The larger networks of a pyramid's finer levels: grouped convolutions, for photographs.
+"""The larger networks of the finer levels of LAPGAN: grouped convolutions, for photographs.
 
 Code of Denton et al. 2015 for LSUN, ``model.lua``, the networks that it calls large.
 """
@@ -11,15 +11,15 @@ from torch import Tensor, nn
 from predictor.errors import SettingsError
 
 _SMALLEST = 1 + 2 + 4 + 6
-"""Side of a picture of which three convolutions of 3, 5 and 7 without padding leave one place."""
+"""Smallest side: unpadded convolutions of kernel 3, 5 and 7 reduce it to one pixel."""
 
 _TINY = 1e-12
-"""Under the root of a pair of zeros, whose slope would be infinite."""
+"""Added under the square root, whose derivative at 0 is infinite."""
 
 
 @dataclass(frozen=True)
 class LargeDetailGeneratorConfig:
-    """A level's generator; its layers are the code's."""
+    """The generator of a level; its layers are those of the code."""
 
     shape: tuple[int, int, int] = (3, 32, 32)
     """``(C, H, W)`` of the level."""
@@ -28,14 +28,14 @@ class LargeDetailGeneratorConfig:
     """Classes whose label becomes a plane; None for no labels."""
 
     dropout: float = 0.5
-    """Share of the maps that are left out, whole, before the third and the last convolution."""
+    """Rate of spatial dropout before the third and the last convolution."""
 
     def __post_init__(self) -> None:
         if min(self.shape) < 1 or not 0 <= self.dropout < 1 or self.classes == 0:
             raise SettingsError("shape and classes must be at least 1, dropout 0 or more, below 1")
 
     def layers(self, inputs: int) -> nn.Sequential:
-        """Return the layers, of so many channels in."""
+        """Return the layers for an input of `inputs` channels."""
         channels = self.shape[0]
         return nn.Sequential(
             *_rectified(inputs, 64, 7, 1),
@@ -52,7 +52,7 @@ class LargeDetailGeneratorConfig:
 
 @dataclass(frozen=True)
 class LargeDetailDiscriminatorConfig:
-    """A level's discriminator; its layers are the code's."""
+    """The discriminator of a level; its layers are those of the code."""
 
     shape: tuple[int, int, int] = (3, 32, 32)
     """``(C, H, W)`` of the level."""
@@ -68,7 +68,7 @@ class LargeDetailDiscriminatorConfig:
             )
 
     def layers(self, inputs: int) -> nn.Sequential:
-        """Return the layers, of so many channels in."""
+        """Return the layers for an input of `inputs` channels."""
         height, width = (side - _SMALLEST + 1 for side in self.shape[1:])
         return nn.Sequential(
             nn.Conv2d(inputs, 48, 3),
@@ -83,7 +83,7 @@ class LargeDetailDiscriminatorConfig:
 
 
 class PairPooling(nn.Module):
-    """The length of every two neighbouring maps, as one."""
+    """L2 pooling over pairs of channels."""
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return ``(N, C / 2, H, W)`` of maps ``(N, C, H, W)``."""
@@ -92,7 +92,7 @@ class PairPooling(nn.Module):
 
 
 def _rectified(inputs: int, outputs: int, kernel: int, groups: int) -> list[nn.Module]:
-    """Return a convolution that keeps the size, with the normalization behind the rectifier."""
+    """Return a convolution that keeps the size, then ReLU, then batch normalization."""
     return [
         nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, groups=groups),
         nn.ReLU(),

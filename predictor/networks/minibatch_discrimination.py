@@ -1,7 +1,8 @@
-"""What an example has in common with the others of its batch: a guard against one-picture games.
+"""Minibatch discrimination: features of how close an example is to the others of its batch.
 
-Salimans et al. 2016, section 3.2. Batches of real and of generated examples pass apart. In training
-a batch is that of all ranks.
+They show a discriminator that a generator has collapsed to one picture. Salimans et al. 2016,
+section 3.2. Real and generated examples must pass in batches of their own. In data-parallel
+training a batch is that of all ranks.
 """
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from predictor.gathering import first_own_row, gathered
 
 _OWN = 1e6
-"""Distance of an example to itself, where it does not count."""
+"""Takes the place of the distance of an example to itself, so that its closeness is 0."""
 
 
 def _distances(projected: Tensor, batch: Tensor) -> Tensor:
@@ -19,9 +20,9 @@ def _distances(projected: Tensor, batch: Tensor) -> Tensor:
 
 
 class MinibatchDiscrimination(nn.Module):
-    """Appends, for each kernel, the summed closeness of an example to all of its batch.
+    """Appends the sum of an example's closeness to all examples of its batch, for each kernel.
 
-    ``o_b(x_i) = sum_j exp(-|M_ib - M_jb|_1)``, itself among them, as the paper has it (eq. 6 on).
+    ``o_b(x_i) = sum_j exp(-|M_ib - M_jb|_1)``, j = i included, as in the paper (section 3.2).
     """
 
     def __init__(self, features: int, kernels: int = 100, width: int = 5) -> None:
@@ -37,10 +38,11 @@ class MinibatchDiscrimination(nn.Module):
 
 
 class NormalizedMinibatchDiscrimination(nn.Module):
-    """The layer of the code (``nn.py``, `MinibatchLayer`): others only, kernels of length e^scale.
+    """The layer of the code (``nn.py``, `MinibatchLayer`): j = i is left out of the sum.
 
-    A bias is added to the sums. `begin_from` sets scales and biases by data: the nearest other
-    example is two away on average, and the outputs have mean 0.
+    Kernels are normalized to the length ``exp(log_scale)``, and a bias is added to the sums.
+    `begin_from` initializes both from data: then the nearest other example is at a distance of 2 on
+    average, and the outputs have mean 0.
     """
 
     def __init__(self, features: int, kernels: int = 100, width: int = 5) -> None:
@@ -59,7 +61,7 @@ class NormalizedMinibatchDiscrimination(nn.Module):
 
     @torch.no_grad()
     def begin_from(self, inputs: Tensor) -> None:
-        """Set scales and biases by features ``(N, F)``."""
+        """Initialize scales and biases from features ``(N, F)``."""
         projected = self._projected(inputs)
         nearest = 0.5 * _to_others(projected, projected).amin(dim=1).mean(dim=0)
         self.log_scale.sub_(nearest.clamp_min(1e-12).log()[:, None])
@@ -75,7 +77,7 @@ class NormalizedMinibatchDiscrimination(nn.Module):
 
 
 def _to_others(projected: Tensor, batch: Tensor, first: int = 0) -> Tensor:
-    """Return distances as `_distances`, to itself far: it is the row `first` + n of the batch."""
+    """Return `_distances` with `_OWN` where row n is compared with itself, row `first` + n."""
     own = torch.zeros(len(projected), len(batch), device=projected.device, dtype=projected.dtype)
     own.diagonal(first).fill_(_OWN)
     return _distances(projected, batch) + own[..., None]

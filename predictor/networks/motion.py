@@ -67,7 +67,7 @@ class MotionConfig:
 
     @property
     def history_level(self) -> int:
-        """The level of the U-Net that is told the errors made so far: 1/16 where there is one."""
+        """The level of the U-Net that gets the features of past errors: 1/16, if it has that."""
         return min(2, len(self.widths) - 1)
 
 
@@ -86,16 +86,18 @@ class MotionNetwork(nn.Module):
         super().__init__()
         self.config = config = config or MotionConfig()
         self.context = config.context
-        told = 2 * PLANES_A_FRAME * (config.context - 2)
+        history_planes_in = 2 * PLANES_A_FRAME * (config.context - 2)
         width = config.widths[config.history_level]
         self.history = nn.Sequential(
-            nn.Conv2d(told, width, 1), nn.LeakyReLU(0.1), nn.Conv2d(width, width, 3, padding=1)
+            nn.Conv2d(history_planes_in, width, 1),
+            nn.LeakyReLU(0.1),
+            nn.Conv2d(width, width, 3, padding=1),
         )
         self.coarse = UNet(
             4 * HALF_RESOLUTION_PLANES,
             config.widths,
             config.blocks,
-            told_level=config.history_level,
+            extra_level=config.history_level,
             sees_everywhere=True,
         )
         self.coarse_head = zeroed(nn.Conv2d(config.widths[0], 4 + CANDIDATES, 3, padding=1))
@@ -111,7 +113,7 @@ class MotionNetwork(nn.Module):
     def evidence(config: MotionConfig, clip: Tensor) -> dict[str, Tensor]:
         """Return the flows that `forward` asks for, for one clip ``(context, 3, H, W)``.
 
-        They are estimated where the clip is: in the processes that load training clips, say.
+        It is called in the processes that load training clips.
         """
         found = evidence_in([frame[None] for frame in clip], config.divisor(clip))
         return {
@@ -121,7 +123,7 @@ class MotionNetwork(nn.Module):
 
     @staticmethod
     def memory() -> MotionMemory:
-        """Return what spares `next_frame` work that an earlier call has done."""
+        """Return a cache with which `next_frame` reuses work of its earlier calls."""
         return MotionMemory()
 
     def forward(
@@ -180,8 +182,8 @@ class MotionNetwork(nn.Module):
         rows, columns = evidence.small[-1].shape[-2:]
 
         def at_full(field: Tensor, share: int) -> Tensor:
-            """A padded field at one in `share` of the working resolution, at that of the frames."""
-            field = field.contiguous()  # else channels last, which costs more than it saves here
+            """Return a padded field at 1 / `share` of the working resolution at the frames' own."""
+            field = field.contiguous()  # channels_last is slower here
             if height % rows or width % columns:
                 field = upsampled(field, share)[..., :rows, :columns]
                 return functional.interpolate(field, (height, width), mode="bilinear")
@@ -204,24 +206,24 @@ class MotionNetwork(nn.Module):
     def _history(
         self, evidence: MotionEvidence, half: Sequence[Tensor], motion: Sequence[Tensor]
     ) -> Tensor:
-        """Return features of the errors made so far, at the resolution of `history_level`."""
+        """Return features of past errors of extrapolation, at the resolution of `history_level`."""
         multiple = self.config.multiple // 2
         grey = [padded_to_multiple(frame, multiple) for frame in evidence.older_grey]
         flows = [padded_to_multiple(flow, multiple) for flow in evidence.older_flows]
         planes = history_planes(
             [*grey, *map(luma, half)], [*flows, *motion], 2 * 2**self.config.history_level
         )
-        told: Tensor = self.history(planes)
-        return told
+        features: Tensor = self.history(planes)
+        return features
 
 
 def _evidence(half: Sequence[Tensor], motion: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the planes that the first stage sees, the velocity, and the trust in each candidate.
+    """Return the planes that the first stage sees, the velocity, and logits of the candidates.
 
-    The planes ``(N, 23, h, w)``: nine of the last three frames moved to the next moment, three of
-    the last frame as it is, five of errors made so far (of the flow, of extrapolation one and two
+    The planes ``(N, 23, h, w)``: nine of the last three frames moved to the time of the next, three
+    of the last frame as it is, five of past errors (of the flow, of extrapolation one and two
     frames ago, of repetition one and two frames ago), six of motion. The velocity is
-    ``(N, 2, h, w)``, the trust ``(N, 3, h, w)`` as logits.
+    ``(N, 2, h, w)``, the logits are ``(N, 3, h, w)``, see `hindsight_trust`.
     """
     _, older, previous, last = half
     older_flow, previous_flow, last_flow = motion

@@ -1,7 +1,6 @@
-"""What the default frame predictor looks at: reduced frames and the motion between them.
+"""The inputs of the default frame predictor: downscaled frames and the motion between them.
 
-Each frame is reduced and compared with the one before it once, however many predictions it
-serves.
+Each frame is downscaled, and its motion estimated, only once, however many predictions use it.
 """
 
 from collections.abc import Sequence
@@ -14,8 +13,8 @@ from torch.nn import functional
 
 from predictor.flow import dense_flow, luma
 
-SEEN_FRAMES = 4  # the last frames, in full detail; those before only say how steadily it moves
-FINEST_SCALE = 0  # motion between those frames is searched at their full size
+SEEN_FRAMES = 4  # last frames in full detail; older ones only tell how steady the motion is
+FINEST_SCALE = 0  # motion between those is searched down to their full size
 
 
 @dataclass(frozen=True)
@@ -68,17 +67,17 @@ def backward_flows(frames: Sequence[Tensor], finest_scale: int = 1) -> Sequence[
 
 
 class MotionMemory:
-    """The frames of the last clip that evidence was found in, for the next clip that shares some.
+    """A cache of the frames of the last clip, for a next clip that shares some of them.
 
-    Frames are known again by their reduced pictures, so a clip may slide on, or end in frames that
-    were predicted. The results are those of `evidence_in`.
+    Frames are recognized by their downscaled pictures, so a clip may be the last one shifted, or
+    end in predicted frames. Results equal those of the function `evidence_in`.
     """
 
     def __init__(self) -> None:
         self._known: list[_Frame] = []
 
     def evidence_in(self, frames: Sequence[Tensor], divisor: int) -> MotionEvidence:
-        """Return the evidence in `frames`; see the function of that name."""
+        """Return the evidence in `frames`, as the function of that name does."""
         known = [self._recalled(_reduced(frame, divisor)) for frame in frames]
         self._known = known
         older, seen = known[: 1 - SEEN_FRAMES], known[-SEEN_FRAMES:]
@@ -94,12 +93,12 @@ class MotionMemory:
         for frame in self._known:
             if frame.mark == mark and torch.equal(frame.small, small):
                 return frame
-        return _Frame(small.clone(), mark)  # the caller may use the storage of its frames again
+        return _Frame(small.clone(), mark)  # a copy: the caller may overwrite its frames
 
 
 @dataclass(eq=False)
 class _Frame:
-    """A reduced frame; a flow is kept with the picture that it leads to."""
+    """A downscaled frame; its flow is kept together with the picture that it leads to."""
 
     small: Tensor
     mark: float
@@ -122,14 +121,14 @@ class _Frame:
 
 
 def _reduced(images: Tensor, divisor: int) -> Tensor:
-    """Return the means of squares of `divisor` pixels; height and width are rounded up."""
+    """Return images downscaled by averaging; height and width are rounded up."""
     if divisor == 1:
         return images
     height, width = images.shape[-2:]
     if divisor % 2 or height % 2 or width % 2:
         size = (-(-height // divisor), -(-width // divisor))
         return functional.interpolate(images, size, mode="area")
-    # several times as fast as any pooling of PyTorch on a processor
+    # several times as fast as pooling in PyTorch on a CPU
     above = images[..., ::2, ::2] + images[..., ::2, 1::2]
     below = images[..., 1::2, ::2] + images[..., 1::2, 1::2]
     return _reduced((above + below) / 4, divisor // 2)

@@ -2,8 +2,8 @@
 
 Each scale sees the context frames at its resolution and a guess from the coarser scale, and adds
 its correction to that guess. Defaults are the paper's widths; the narrower networks of the official
-training script are another config. No initialisation is published: both use the default of Torch,
-uniform within ± 1 / sqrt(fan in) for weights and biases, which is PyTorch's default too.
+training script are another config. No initialization is published: the script uses the default of
+Torch, uniform within ± 1 / sqrt(fan in) for weights and biases, which is PyTorch's default too.
 
 The paper's widths are taken from the constants of dyelax/Adversarial_Video_Generation.
 """
@@ -111,7 +111,7 @@ class MultiscaleDiscriminatorsConfig:
     """Widths and kernels of the discriminators, the coarsest scale first."""
 
     context: int = 4
-    """Frames that condition the judgement."""
+    """Frames before the one that is judged."""
 
     patch_size: tuple[int, int] = (32, 32)
     """Height and width of the finest frames in pixels; the linear layers fix it."""
@@ -134,7 +134,7 @@ class MultiscaleDiscriminatorsConfig:
     """Units of the linear layers before the logit of each scale."""
 
     pixel_range: ClassVar[tuple[float, float]] = IMAGE_RANGE
-    """They judge what the generator makes."""
+    """That of the generator."""
 
     def __post_init__(self) -> None:
         _require_scales(self.context, self.maps, self.kernels)
@@ -171,7 +171,7 @@ class MultiscaleDiscriminatorsConfig:
 
 
 class MultiscaleDiscriminators(nn.Module):
-    """Judges a frame at every scale, given the frames before it; the scales share nothing."""
+    """One logit for a frame at every scale, given the frames before it; scales share nothing."""
 
     def __init__(self, config: MultiscaleDiscriminatorsConfig) -> None:
         super().__init__()

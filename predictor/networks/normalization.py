@@ -1,4 +1,4 @@
-"""Statistics of batch normalization: measured anew on chosen examples, or held as they are."""
+"""Running statistics of batch normalization: measured on chosen examples, or kept fixed."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
@@ -14,12 +14,12 @@ Normalization = nn.BatchNorm1d | nn.BatchNorm2d
 def measure_statistics(
     network: nn.Module, run: Callable[[Tensor], Any], batches: Iterable[Tensor]
 ) -> None:
-    """Give every batch normalization of `network` the statistics that it sees in `batches`.
+    """Set the running statistics of every batch normalization of `network` to those of `batches`.
 
-    `run` passes one batch through the network. A layer gets the unweighted mean over the batches of
-    their means, and of their biased variances, while the layers below it normalize by the batch: so
-    does the code that Radford et al. 2015 released for their features. Without a batch, or where
-    `run` or a batch raises, nothing changes.
+    `run` passes one batch through the network, in which each layer normalizes by the batch. A layer
+    gets the unweighted mean over the batches of their means and of their biased variances, as in
+    the code that Radford et al. 2015 released for their features. If there is no batch, or if `run`
+    raises, nothing changes.
     """
     layers = [layer for layer in network.modules() if isinstance(layer, Normalization)]
     seen: dict[nn.Module, list[Tensor]] = {layer: [] for layer in layers}
@@ -49,10 +49,10 @@ def measure_statistics(
 
 @contextlib.contextmanager
 def held_statistics(network: nn.Module) -> Iterator[None]:
-    """Let the running statistics of `network` stay as they are in the passes inside the block.
+    """Keep the running statistics of `network` fixed during forward passes inside the block.
 
-    In training mode those passes still normalize by their own batch. For passes of examples whose
-    statistics are not those that the network is to have later.
+    In training mode these passes still normalize by their own batch. It is for passes of examples
+    that should not contribute to the statistics used in evaluation.
     """
     layers = [layer for layer in network.modules() if isinstance(layer, Normalization)]
     momenta = [layer.momentum for layer in layers]
@@ -66,10 +66,10 @@ def held_statistics(network: nn.Module) -> Iterator[None]:
 
 
 class WithoutGain(nn.Module):
-    """A normalization without weights, then a bias a channel: what follows may scale as it likes.
+    """A normalization without gain, followed by a bias for each channel.
 
-    Salimans et al. 2016. The bias is added by itself: on a GPU PyTorch has no gradient of one that
-    a normalization without a gain adds.
+    Salimans et al. 2016. The bias is a parameter of this module because on a GPU PyTorch computes
+    no gradient for the bias of a batch normalization that has no gain.
     """
 
     def __init__(self, normalize: Normalization) -> None:
@@ -78,5 +78,5 @@ class WithoutGain(nn.Module):
         self.bias = nn.Parameter(torch.zeros(normalize.num_features))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return what is made of `inputs` ``(N, C, ...)``."""
+        """Return `inputs` ``(N, C, ...)`` normalized, plus the bias."""
         return self.normalize(inputs) + self.bias.reshape(-1, *[1] * (inputs.ndim - 2))

@@ -1,4 +1,4 @@
-"""Generators of normalized layers whose last one has normalized weights.
+"""Generators with batch or virtual batch normalization and a weight-normalized last layer.
 
 Salimans et al. 2016, for MNIST, CIFAR-10 and SVHN (code: ``train_mnist_feature_matching.py``,
 ``train_cifar_feature_matching.py``).
@@ -27,7 +27,7 @@ from predictor.tensors import IMAGE_RANGE
 
 @dataclass(frozen=True)
 class NormalizedGeneratorConfig:
-    """What both kinds of generator have."""
+    """Options of both kinds of generator."""
 
     shape: tuple[int, int, int] = (1, 28, 28)
     """``(C, H, W)`` of a picture."""
@@ -36,20 +36,20 @@ class NormalizedGeneratorConfig:
     """Width of the latent vector."""
 
     distribution: Distribution = "positive_uniform"
-    """Of the latents."""
+    """Distribution of the latents."""
 
     normalization: Literal["batch", "virtual"] = "batch"
-    """Of the hidden layers, with a bias and no gain: by the batch, or by a fixed reference batch
-    and the example itself."""
+    """Normalization of the hidden layers, which has a bias and no gain: batch normalization, or
+    virtual batch normalization by a fixed reference batch and the example itself."""
 
     references: int = 100
-    """Latents of the reference batch, drawn once and kept; for ``virtual``."""
+    """Size of the reference batch of ``virtual``, whose latents are drawn once and kept."""
 
     normalization_epsilon: float = 1e-6
     """Added to variances."""
 
     units: Units = "unit"
-    """What the pictures are in; it decides the last activation."""
+    """Units of the pictures, which determine the last activation."""
 
     def __post_init__(self) -> None:
         if min(self.latent, self.references, *self.shape) < 1:
@@ -68,7 +68,9 @@ class NormalizedDenseGeneratorConfig(NormalizedGeneratorConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.hidden or min(self.hidden) < 1:
-            raise SettingsError(f"hidden is {self.hidden}, expected at least a layer of a unit")
+            raise SettingsError(
+                f"hidden is {self.hidden}, expected at least one layer of at least one unit"
+            )
 
 
 @dataclass(frozen=True)
@@ -84,15 +86,18 @@ class NormalizedConvolutionalGeneratorConfig(NormalizedGeneratorConfig):
     kernel: Literal[3, 5] = 5
 
     last_deviation: float = 0.1
-    """Of the first pictures before the last activation."""
+    """Deviation of the pre-activations of the pictures after initialization."""
 
     units: Units = "signed"
-    """What the pictures are in; it decides the last activation."""
+    """Units of the pictures, which determine the last activation."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.maps or min(self.maps) < 1 or self.last_deviation <= 0:
-            raise SettingsError(f"maps {self.maps}: expected at least one, of a channel or more")
+            raise SettingsError(
+                f"maps {self.maps}, last_deviation {self.last_deviation}: expected 1 or more "
+                "layers of 1 or more channels, and more than 0"
+            )
         factor = 2 ** len(self.maps)
         if any(side % factor for side in self.shape[1:]):
             height, width = self.shape[1:]
@@ -109,7 +114,7 @@ class NormalizedConvolutionalGeneratorConfig(NormalizedGeneratorConfig):
 
 
 class NormalizedGenerator(nn.Module):
-    """What both kinds have: latents, units, a reference batch where one is needed."""
+    """Base of both kinds: latents, units, and a reference batch if one is needed."""
 
     multiple = 1
     pixel_range = IMAGE_RANGE
@@ -131,7 +136,7 @@ class NormalizedGenerator(nn.Module):
         self.register_buffer("reference", reference)
 
     def prepare(self, count: int) -> None:
-        """Set the first scale and bias of the last layer by `count` pictures."""
+        """Initialize scale and bias of the last layer from `count` samples."""
         device = next(self.parameters()).device
         latents = drawn_latents(self.distribution, (count, self.latent_width), device)
         begin_from_data(self, lambda: self(latents))
@@ -139,7 +144,7 @@ class NormalizedGenerator(nn.Module):
     def forward(self, latents: Tensor, labels: None = None) -> Tensor:
         """Return pictures ``(N, C, H, W)``, in the units of the config, of latents ``(N, L)``.
 
-        Raises `TensorContractError` for latents of another width, and for labels: it knows none.
+        Raises `TensorContractError` for latents of another width, and for labels.
         """
         if labels is not None:
             raise TensorContractError("labels were given to a network without classes")
@@ -155,12 +160,12 @@ class NormalizedGenerator(nn.Module):
         return self.output(self.last(hidden)).reshape(-1, *self.shape)
 
     def hidden_units(self, latents: Tensor) -> Tensor:
-        """Return what the last layer is given for `latents`, a reference before them."""
+        """Return the input of the last layer for `latents`, the reference batch before them."""
         raise NotImplementedError
 
 
 class NormalizedDenseGenerator(NormalizedGenerator):
-    """Pictures from latents by fully connected layers."""
+    """Generates pictures from latents by fully connected layers."""
 
     def __init__(self, config: NormalizedDenseGeneratorConfig) -> None:
         super().__init__(config)
@@ -177,7 +182,7 @@ class NormalizedDenseGenerator(NormalizedGenerator):
         self.last = last
 
     def prepare(self, count: int) -> None:
-        """Leave the last layer as it is: that of the code does not begin by data."""
+        """Do nothing: in the code this layer is not initialized from data."""
 
     def hidden_units(self, latents: Tensor) -> Tensor:
         """Return the last hidden layer ``(N, units)``."""
@@ -185,7 +190,7 @@ class NormalizedDenseGenerator(NormalizedGenerator):
 
 
 class NormalizedConvolutionalGenerator(NormalizedGenerator):
-    """Pictures from latents by transposed convolutions; the first layer is normalized per unit."""
+    """Generates pictures by transposed convolutions; the first layer is normalized per unit."""
 
     def __init__(self, config: NormalizedConvolutionalGeneratorConfig) -> None:
         super().__init__(config)

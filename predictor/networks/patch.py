@@ -1,4 +1,4 @@
-"""Discriminators that judge every neighbourhood of a frame, given the frames before it."""
+"""Patch discriminators of a frame, given the frames before it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ class PatchDiscriminatorsConfig:
     """Scales and widths of the patch discriminators."""
 
     context: int = 4
-    """Frames that condition the judgement."""
+    """Frames before the one that is judged."""
 
     factors: tuple[int, ...] = (2, 1)
-    """Pooling factor of each scale, coarsest first; those of the generator."""
+    """Pooling factor of each scale, coarsest first, as in the generator."""
 
     maps: tuple[int, ...] = (32, 64, 128)
     """Channels of the convolutions, each of kernel 4 and stride 2, of every scale."""
@@ -36,10 +36,10 @@ class PatchDiscriminatorsConfig:
 
 
 class PatchDiscriminators(nn.Module):
-    """Judges overlapping patches of a frame at every scale; the scales share nothing.
+    """A logit for each of overlapping patches of a frame, at every scale; scales share nothing.
 
-    Fully convolutional, with LeakyReLU and without batch norm; a logit sees 38 × 38 pixels of its
-    scale at the default widths. Isola et al. 2017, section 3.2.2, conditional on the context as in
+    Fully convolutional, with LeakyReLU and without batch norm; with the default layers a logit sees
+    38 × 38 pixels of its scale. Isola et al. 2017, section 3.2.2, conditional on the context as in
     Mathieu et al. 2016.
     """
 

@@ -1,4 +1,4 @@
-"""The units that a network's pictures are in, and the way from and to [-1, 1]."""
+"""The units of a network's pictures, and conversions between them and [-1, 1]."""
 
 from typing import Literal, assert_never
 
@@ -8,9 +8,10 @@ from torch import Tensor, nn
 from predictor.tensors import IMAGE_RANGE, rescaled
 
 Units = Literal["unit", "signed", "contrast", "standardized"]
-"""``unit``: [0, 1]. ``signed``: [-1, 1]. ``contrast``: every picture less its mean and scaled to
-the length `CONTRAST_LENGTH` (the CIFAR-10 of Goodfellow et al. 2014). ``standardized``: every pixel
-less its mean and over its deviation in the training data (Denton et al. 2015)."""
+"""``unit``: [0, 1]. ``signed``: [-1, 1]. ``contrast``: global contrast normalization, every picture
+minus its mean and scaled to the norm `CONTRAST_LENGTH` (CIFAR-10 in Goodfellow et al. 2014).
+``standardized``: every pixel minus its mean and divided by its deviation in the training data
+(Denton et al. 2015)."""
 
 CONTRAST_LENGTH = 55.0
 
@@ -18,10 +19,10 @@ _EPSILON = 1e-7
 
 
 class PixelUnits(nn.Module):
-    """Changes pictures ``(N, C, H, W)`` between [-1, 1] and the units of a network.
+    """Converts pictures ``(N, C, H, W)`` between [-1, 1] and the units of a network.
 
-    Ranges are mapped linearly and back without loss. What ``contrast`` takes away cannot be given
-    back: such a picture is shown with its largest value at the end of the range.
+    All conversions are linear and can be inverted, except for ``contrast``, which loses mean and
+    scale: decoding scales such a picture so that its largest magnitude is 1.
     """
 
     mean: Tensor
@@ -35,7 +36,7 @@ class PixelUnits(nn.Module):
             self.register_buffer("deviation", torch.ones(shape))
 
     def prepare(self, mean: Tensor, deviation: Tensor) -> None:
-        """Take in the mean and deviation of every pixel of pictures in [-1, 1]."""
+        """Set the mean and deviation of every pixel of pictures in [-1, 1]."""
         if self.units == "standardized":
             self.mean.copy_(mean)
             self.deviation.copy_(deviation + _EPSILON)
@@ -86,10 +87,10 @@ class PixelUnits(nn.Module):
 
 
 class InUnits:
-    """A network whose pictures are in units that the training pictures may decide."""
+    """Mixin of networks with `units` that may depend on the training pictures."""
 
     units: PixelUnits
 
     def prepare(self, mean: Tensor, deviation: Tensor) -> None:
-        """Take in the mean and deviation ``(C, H, W)`` of the training pictures, in [-1, 1]."""
+        """Set the mean and deviation ``(C, H, W)`` of training pictures in [-1, 1]."""
         self.units.prepare(mean, deviation)

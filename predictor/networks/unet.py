@@ -1,4 +1,4 @@
-"""A small U-Net and what it is made of, for networks that correct a classical estimate."""
+"""A small U-Net and its parts, for networks that correct a classical estimate."""
 
 import itertools
 from collections.abc import Sequence
@@ -8,11 +8,12 @@ from torch.nn import functional
 
 
 class UNet(nn.Module):
-    """Residual blocks on the way down and up; each width is at half the size of the one before.
+    """Residual blocks on the way down and up, with skip connections; each level halves the size.
 
-    Takes planes ``(N, planes, H, W)``, H and W multiples of 2 to the number of steps down, and
-    returns features ``(N, widths[0], H, W)``. At `told_level` (0 is the size of the planes) other
-    features may join; with `sees_everywhere` the deepest ones are told their mean over the image.
+    Takes planes ``(N, planes, H, W)``, H and W multiples of ``2 ** (len(widths) - 1)``, and returns
+    features ``(N, widths[0], H, W)``. `widths` and `blocks` are the channels and residual blocks of
+    each level. Further features may be added at `extra_level`, 0 being the finest. With
+    `sees_everywhere` the coarsest features get a term computed from their mean over the image.
     """
 
     def __init__(
@@ -21,11 +22,11 @@ class UNet(nn.Module):
         widths: Sequence[int],
         blocks: Sequence[int],
         *,
-        told_level: int | None = None,
+        extra_level: int | None = None,
         sees_everywhere: bool = False,
     ) -> None:
         super().__init__()
-        self.told_level = told_level
+        self.extra_level = extra_level
         self.stem = nn.Conv2d(planes, widths[0], 3, padding=1)
         self.down = nn.ModuleList(
             nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in itertools.pairwise(widths)
@@ -45,12 +46,12 @@ class UNet(nn.Module):
             residual_stack(w, n) for w, n in zip(widths[:-1], blocks[:-1], strict=True)
         )
 
-    def forward(self, planes: Tensor, told: Tensor | None = None) -> Tensor:
-        """Return the features; `told` ``(N, widths[told_level], h, w)`` joins at its own size."""
+    def forward(self, planes: Tensor, extra: Tensor | None = None) -> Tensor:
+        """Return the features; `extra` ``(N, widths[extra_level], h, w)`` is added at its level."""
         x = self.stem(planes)
         kept = []
         for level, blocks in enumerate(self.on_the_way_down):
-            x = blocks(x + told if told is not None and level == self.told_level else x)
+            x = blocks(x + extra if extra is not None and level == self.extra_level else x)
             if level < len(self.down):
                 kept.append(x)
                 x = self.down[level](x)
@@ -63,7 +64,7 @@ class UNet(nn.Module):
 
 
 class Residual(nn.Module):
-    """Two convolutions of 3 × 3 added to what they saw."""
+    """Two convolutions of 3 × 3 added to their input."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -83,7 +84,7 @@ def residual_stack(width: int, count: int) -> nn.Sequential:
 
 
 def zeroed(layer: nn.Conv2d) -> nn.Conv2d:
-    """Return `layer` with weights of 0: what it corrects is left as it is until it is trained."""
+    """Return `layer` with all weights 0, so that it corrects nothing before it is trained."""
     nn.init.zeros_(layer.weight)
     assert layer.bias is not None
     nn.init.zeros_(layer.bias)
@@ -91,7 +92,7 @@ def zeroed(layer: nn.Conv2d) -> nn.Conv2d:
 
 
 def upsampled(planes: Tensor, factor: int) -> Tensor:
-    """Return planes ``(N, C, H, W)`` enlarged, bilinear."""
+    """Return planes ``(N, C, H, W)`` enlarged by `factor`, bilinear."""
     if factor == 1:
         return planes
     return functional.interpolate(planes, scale_factor=factor, mode="bilinear", align_corners=False)

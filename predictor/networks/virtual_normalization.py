@@ -1,4 +1,4 @@
-"""Batch normalization by a fixed batch: an output depends on its own input and on no other's.
+"""Batch normalization by a fixed batch: an output does not depend on the rest of its batch.
 
 Salimans et al. 2016, section 3.4 (code: ``imagenet/ops.py``).
 """
@@ -11,8 +11,8 @@ class VirtualBatchNorm(nn.Module):
     """Normalizes by the statistics of reference examples, which come first in every batch.
 
     Of a batch ``(R + N, C, ...)`` the first R rows are the reference. They are normalized by their
-    own mean and mean square; each other example by these and its own, which weigh 1 / (R + 1).
-    Gain and bias, one a channel, are trained where `has_gain`, else the bias alone.
+    joint mean and mean square; every other example by these averaged with its own, which has the
+    weight 1 / (R + 1). Each channel has a trained bias and, with `has_gain`, a trained gain.
     """
 
     def __init__(
@@ -25,7 +25,7 @@ class VirtualBatchNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return `inputs` normalized, reference and all, in their order."""
+        """Return the normalized `inputs`, the reference examples among them."""
         values = inputs.to(torch.promote_types(inputs.dtype, torch.float32))
         values = values.flatten(2) if values.ndim > 2 else values[..., None]
         reference, others = values[: self.references], values[self.references :]
@@ -36,8 +36,8 @@ class VirtualBatchNorm(nn.Module):
         squares = torch.cat(
             [square.expand(len(reference), -1), torch.lerp(square, own_square, share)]
         )
-        deviation = (squares - means.square()).clamp_min(0) + self.epsilon
-        factor = deviation.rsqrt()
+        variances = (squares - means.square()).clamp_min(0)
+        factor = (variances + self.epsilon).rsqrt()
         if self.weight is not None:
             factor = factor * self.weight
         shape = (*means.shape, *[1] * (inputs.ndim - 2))

@@ -1,4 +1,4 @@
-"""Layers whose weights are a direction and a length, begun by what they see in real data.
+"""Weight normalization: layers with weights of a direction and a length, initialized from data.
 
 Salimans and Kingma 2016; the discriminators of Salimans et al. 2016 (code: ``nn.py``, `DenseLayer`
 and `WeightNormLayer`).
@@ -15,10 +15,10 @@ _LEAST_DEVIATION = 1e-6
 
 
 class WeightNormalized(nn.Module):
-    """What a linear map with normalized weights consists of, whatever the map.
+    """Base of linear layers with normalized weights; a subclass adds the linear map.
 
     Output channel k is ``scale_k / |direction_k| * map(x; direction_k) + bias_k``. The scale is
-    trained or, as in all hidden layers of Salimans et al. 2016, left where it began.
+    either trained or, as in all hidden layers of Salimans et al. 2016, a constant.
     """
 
     scale: Tensor
@@ -52,7 +52,7 @@ class WeightNormalized(nn.Module):
 
     @torch.no_grad()
     def begin_from(self, inputs: Tensor) -> None:
-        """Set scale and bias so that each output channel has mean 0 and `output_deviation`."""
+        """Set scale and bias so that each output has mean 0 and `output_deviation` on `inputs`."""
         outputs = self._shaped(self._factor()) * self._mapped(inputs)
         seen = outputs.transpose(0, 1).flatten(1)
         deviation = seen.std(dim=1, correction=0).clamp_min(_LEAST_DEVIATION)
@@ -61,7 +61,7 @@ class WeightNormalized(nn.Module):
         self.bias.copy_(-seen.mean(dim=1) * gain)
 
     def _mapped(self, inputs: Tensor) -> Tensor:
-        """Return what `direction` alone, of any length, makes of `inputs`."""
+        """Return the linear map with `direction` as its weights, not normalized."""
         raise NotImplementedError
 
     def _factor(self) -> Tensor:
@@ -103,7 +103,7 @@ class WeightNormConvolution(WeightNormalized):
 
 
 class WeightNormTransposedConvolution(WeightNormalized):
-    """A transposed convolution that makes the grid `stride` times as large, of an odd kernel.
+    """A transposed convolution with an odd kernel that enlarges the grid `stride` times.
 
     Its weights are ``(inputs, outputs, kernel, kernel)``.
     """
@@ -125,10 +125,10 @@ class WeightNormTransposedConvolution(WeightNormalized):
 
 
 def begin_from_data(network: nn.Module, run: Callable[[], Any]) -> None:
-    """Let every layer of `network` that has a method ``begin_from`` begin by what it sees.
+    """Initialize every layer of `network` that has a method ``begin_from`` from its inputs.
 
-    `run` passes one batch through `network`. A layer is set just before it acts, so the layers
-    after it see its normalized outputs: afterwards those with normalized weights have, on that
+    `run` passes one batch through `network`. Each layer is initialized just before it acts, so that
+    later layers see its normalized outputs: afterwards weight-normalized layers have, on that
     batch, outputs of mean 0 and of their `output_deviation` in every channel. Salimans and Kingma
     2016, section 3.
     """

@@ -2,7 +2,7 @@
 
 from predictor.errors import UnknownModel, UnusableData
 from predictor.image_classifier import ImageClassifier
-from predictor.networks.classification import Classifier
+from predictor.networks.classification import ClassifierNetwork
 from predictor.reproduction.measured import Measured, Row, Subject
 from predictor.reproduction.pictures import pictures_of_test
 
@@ -13,7 +13,12 @@ def salimans_2016(subject: Subject) -> Measured:
     Each seed draws the labels that are shown, so several seeds give mean and deviation over draws.
     """
     judge = next(
-        (found for found in subject.model.networks.values() if isinstance(found, Classifier)), None
+        (
+            found
+            for found in subject.model.networks.values()
+            if isinstance(found, ClassifierNetwork)
+        ),
+        None,
     )
     if judge is None:
         raise UnknownModel(f"{subject.model.name} has no discriminator that tells classes")

@@ -190,8 +190,8 @@ def build(settings: LapganSettings) -> System:
     for number, size in enumerate(settings.sizes):
         if size not in settings.levels:
             continue
-        networks[f"generator-{size}"] = _network_of_level(generators, number)
-        networks[f"discriminator-{size}"] = _network_of_level(discriminators, number)
+        networks[f"generator-{size}"] = _level(generators, number)
+        networks[f"discriminator-{size}"] = _level(discriminators, number)
         phases += _phases(settings, number, size)
     finest = settings.levels[-1]
     is_one_detail = settings.level is not None and settings.level != settings.sizes[0]
@@ -208,9 +208,9 @@ def build(settings: LapganSettings) -> System:
     )
 
 
-def _network_of_level(pyramid: Any, number: int) -> nn.Module:
-    level: nn.Module = pyramid.coarsest if number == 0 else pyramid.finer[number - 1]
-    return level
+def _level(levels: Any, number: int) -> nn.Module:
+    found: nn.Module = levels.coarsest if number == 0 else levels.finer[number - 1]
+    return found
 
 
 def _phases(settings: LapganSettings, number: int, size: int) -> list[Phase]:
@@ -337,11 +337,11 @@ def _assembled(settings: LapganSettings, networks: Networks) -> dict[str, nn.Mod
             name = f"{kind}-{size}"
             if name not in networks:
                 raise SettingsError(
-                    f"level {size} of {settings.sizes} is in none of the runs: name the run that "
-                    "trained it with --with RUN"
+                    f"level {size} of {settings.sizes} is in none of the runs: --with RUN names "
+                    "the one that trained it"
                 )
             try:
-                _network_of_level(whole, number).load_state_dict(networks[name].state_dict())
+                _level(whole, number).load_state_dict(networks[name].state_dict())
             except RuntimeError as error:
                 raise SettingsError(
                     f"level {size} was trained with other settings than these: {error}"

@@ -203,7 +203,7 @@ def test_the_ends_are_the_whole_kernels_of_torch() -> None:
         ({"channels": 0}, "expected 1 or more"),
         ({"strides": (2, 1)}, r"strides is \(2, 1\), expected 1 or 2 for each"),
         ({"strides": (2, 1, 3)}, "expected 1 or 2"),
-        ({"strides": (2, 1, 2), "kernel": 4}, "kernel of 4 with a stride of 1"),
+        ({"strides": (2, 1, 2), "kernel": 4}, "kernel is 4, which changes the size at stride 1"),
         ({"normalization_epsilon": 0.0}, "expected more than 0"),
     ],
 )

@@ -161,7 +161,7 @@ def test_wrong_labels_are_refused(
 @pytest.mark.parametrize(
     ("config", "values", "said"),
     [
-        (DenseGeneratorConfig, {"hidden": (4,)}, "one activation a layer"),
+        (DenseGeneratorConfig, {"hidden": (4,)}, "one activation for each layer"),
         (DenseGeneratorConfig, {"latent": 0}, "at least 1"),
         (DenseGeneratorConfig, {"maps": 80}, "the last hidden layer has 1200"),
         (DenseDiscriminatorConfig, {"hidden": ()}, "at least 1"),
@@ -174,7 +174,7 @@ def test_wrong_labels_are_refused(
         (
             DenseDiscriminatorConfig,
             {"convolutions": CIFAR_CONVOLUTIONS, "shape": (3, 32, 32), "classes": 10},
-            "no convolutions",
+            "expected one of them",
         ),
     ],
 )

@@ -112,7 +112,7 @@ def test_the_label_enters_every_layer(layer: str) -> None:
 
 
 def test_what_cannot_work_is_refused() -> None:
-    with pytest.raises(SettingsError, match="in fours"):
+    with pytest.raises(SettingsError, match="multiples of 4"):
         LabelledConvolutionsConfig(shape=(1, 30, 28))
     with pytest.raises(SettingsError, match="must be odd"):
         LabelledConvolutionsConfig(kernel=4)

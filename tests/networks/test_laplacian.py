@@ -158,19 +158,22 @@ def test_all_discriminators_judge_their_own_level() -> None:
     [
         (lambda: DetailGeneratorConfig(kernels=(7, 7)), "one kernel more"),
         (lambda: DetailGeneratorConfig(kernels=(7, 7, 4)), "all odd"),
-        (lambda: DetailDiscriminatorConfig(shape=(3, 8, 8)), "too small for two kernels 5"),
+        (
+            lambda: DetailDiscriminatorConfig(shape=(3, 8, 8)),
+            "too small for two convolutions of kernel 5",
+        ),
         (lambda: DetailDiscriminatorConfig(dropout=1.0), "below 1"),
         (
             lambda: LaplacianGeneratorConfig(
                 finer=(DetailGeneratorConfig((3, 14, 14)), DetailGeneratorConfig((3, 14, 14)))
             ),
-            "rising sizes",
+            "increasing sizes",
         ),
         (
             lambda: LaplacianGeneratorConfig(
                 finer=(DetailGeneratorConfig((3, 14, 14), classes=2),)
             ),
-            "some levels have labels",
+            "levels differ in classes",
         ),
         (
             lambda: LaplacianGeneratorConfig(DenseGeneratorConfig((3, 8, 8), 5, "normal")),

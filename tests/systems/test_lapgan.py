@@ -287,7 +287,7 @@ def test_runs_of_another_kind_are_not_put_together(tmp_path: Path) -> None:
         ({"blurred": True}, "expected each twice the one before"),
         ({"batch_size": 3}, "expected an even one"),
         ({"finer_generator": {"classes": 2}}, "detail-generator.classes is set, but follows from"),
-        ({"finer_discriminator": {"kernel": 5}}, "too small for two kernels"),
+        ({"finer_discriminator": {"kernel": 5}}, "too small for two convolutions"),
     ],
 )
 def test_settings_that_cannot_work(values: dict[str, Any], said: str) -> None:
