@@ -2,10 +2,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn import functional
 
 from predictor.errors import TensorContractError
 from predictor.pyramid import (
     average_pooled,
+    blurred_half,
     laplacian_pyramid,
     nearest_upsampled,
     pooled_at_factors,
@@ -53,16 +55,25 @@ def test_a_size_that_is_not_a_multiple_is_refused_by_name():
 @pytest.mark.parametrize(
     "sizes", [(8, 14, 28), (8, 16, 32), (4, 8, 16, 32, 64), (28,), (8, 16, 32, 64, 96)]
 )
-def test_details_and_looks_make_the_image_again(sizes):
+def test_details_added_to_coarse_images_make_the_image_again(sizes):
     images = torch.rand(2, 3, sizes[-1], sizes[-1], generator=torch.Generator().manual_seed(0))
     shapes = [(size, size) for size in sizes]
     coarsest, details = laplacian_pyramid(images, shapes)
     assert coarsest.shape[-1] == sizes[0]
-    assert [look.shape[-1] for look, _ in details] == list(sizes[1:])
+    assert [coarse.shape[-1] for coarse, _ in details] == list(sizes[1:])
     again = pyramid_sum(coarsest, [detail for _, detail in details])
     torch.testing.assert_close(again, images, atol=1e-6, rtol=0)
-    for look, detail in details[-1:]:
-        torch.testing.assert_close(look + detail, images, atol=1e-6, rtol=0)
+    for coarse, detail in details[-1:]:
+        torch.testing.assert_close(coarse + detail, images, atol=1e-6, rtol=0)
+
+
+def test_a_blurred_half_is_the_mean_of_four_pixels_of_the_binomial_blur():
+    images = torch.rand(1, 1, 8, 10, generator=torch.Generator().manual_seed(0))
+    row = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
+    padded = functional.pad(images, (2, 2, 2, 2), mode="reflect")
+    blurred = functional.conv2d(padded, torch.outer(row, row)[None, None])
+    expected = functional.avg_pool2d(blurred, 2)
+    torch.testing.assert_close(blurred_half(images, (4, 5)), expected)
 
 
 def test_blurred_pyramid_makes_the_image_again():
