@@ -68,6 +68,8 @@ def blurred_half(images: Tensor, size: tuple[int, int]) -> Tensor:
             f"images are {width}x{height}, expected twice {size[1]}x{size[0]} to blur and halve"
         )
     with torch.autocast(images.device.type, enabled=False):
+        # Differs: Burt and Adelson keep every second pixel, kornia averages blocks of 2 × 2. That
+        # keeps each half centred on its original, as `resized` expects on the way up.
         return pyrdown(images.float(), align_corners=False)
 
 

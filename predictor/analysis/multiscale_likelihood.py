@@ -28,8 +28,8 @@ def multiscale_likelihood(
     """Return the sum over the levels of the log-likelihoods of pictures ``(N, C, H, W)``.
 
     The coarsest level of a picture is measured under `samples` of its generator, the detail of
-    every other one under `details` generated for the picture's own coarse look. Each level has a
-    width of its own, chosen on `choosing`; the one returned is the coarsest's. Both sets of
+    every other one under `details` generated for the picture's own coarse version. Each level has
+    a width of its own, chosen on `choosing`; the one returned is the coarsest's. Both sets of
     pictures are in [-1, 1], measured in the units of the network; `labels` are theirs where it has
     classes.
     """
@@ -66,8 +66,8 @@ def _densities(
     """Return for each level the log-likelihoods ``(widths, N)``."""
     coarsest, details = pyramid
     found = [parzen_log_likelihood(coarsest.cpu(), drawn)]
-    for level, (looks, true) in zip(levels[1:], details, strict=True):
-        made = generated_details(level, looks, labels, count, seed)
+    for level, (coarse, true) in zip(levels[1:], details, strict=True):
+        made = generated_details(level, coarse, labels, count, seed)
         columns = [
             parzen_log_likelihood(detail[None].cpu(), samples.cpu())[:, 0]
             for detail, samples in zip(true, made, strict=True)
@@ -78,13 +78,13 @@ def _densities(
 
 @torch.no_grad()
 def generated_details(
-    generator: Any, looks: Tensor, labels: Tensor | None, count: int, seed: int
+    generator: Any, coarse: Tensor, labels: Tensor | None, count: int, seed: int
 ) -> Iterator[Tensor]:
-    """Yield for each coarse look ``(C, H, W)`` of a level `count` details, ``(count, C, H, W)``."""
-    for number, look in enumerate(looks):
+    """Yield `count` details ``(count, C, H, W)`` for each coarse picture ``(N, C, H, W)``."""
+    for number, picture in enumerate(coarse):
         numbers = range(number * count, (number + 1) * count)
         latents = picture_latents(
             generator.distribution, (generator.latent_width,), seed, numbers
-        ).to(look.device)
+        ).to(picture.device)
         own = None if labels is None else labels[number].expand(count)
-        yield generator(latents, look.expand(count, *look.shape), own).float()
+        yield generator(latents, picture.expand(count, *picture.shape), own).float()
