@@ -1,4 +1,4 @@
-"""A published result, run again: every seed is trained and tested, and all are put together."""
+"""A published result run again: each seed is trained and tested by the protocol of its paper."""
 
 import json
 import logging
@@ -31,33 +31,36 @@ class Request:
     recipe: Recipe
     data: Path
     folder: Path | None = None
-    """Of the runs and of what comes out; None only where a model is given."""
+    """Where the runs and results are kept; None only where a model is given."""
     model: str | None = None
-    """A trained model to test instead of training one."""
+    """A trained model to test instead of training one: a name, file or folder."""
     against: str | None = None
     """The model that it is compared with, where the recipe compares two."""
     seeds: int = 1
+    """Number of seeds, counted up from that of the recipe."""
     budget_s: float | None = None
+    """Time for all training together; None for the published iterations."""
     draws: int = 100
+    """Draws of labels that are tested, at most those of the recipe's protocol settings."""
     changes: Mapping[str, Any] = field(default_factory=dict)
-    """Settings of the runs that leave the result alone."""
+    """Settings that do not change the result, such as the device or the number of workers."""
     device: str = "auto"
     progress: Progress | None = None
 
 
 @dataclass(frozen=True)
 class SeedResult:
-    """One seed's runs and what was measured of them."""
+    """The runs of one seed and what the protocol measured on them."""
 
     seed: int
     measured: Measured
     runs: tuple[Mapping[str, Any], ...]
-    """Of each: folder, iterations, ``training_time_s``, hardware."""
+    """For each run its folder, recipe, iterations, ``training_time_s`` and hardware."""
 
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What came out."""
+    """The results of all seeds."""
 
     request: Request
     seeds: tuple[SeedResult, ...]
@@ -66,10 +69,10 @@ class Reproduction:
 
 
 def reproduced(request: Request) -> Reproduction:
-    """Train and test what `request` asks for; in its folder, an interrupted one goes on.
+    """Train and test what `request` asks for, or continue an interrupted one in its folder.
 
-    Raises `SettingsError`, also for a folder of another reproduction, `Interrupted` after saving,
-    and what training raises.
+    Raises `SettingsError`, also for a folder that holds another reproduction, `Interrupted` once
+    the state is saved, and the errors of training.
     """
     protocol = PROTOCOLS[request.recipe.protocol or ""]
     if request.model is not None:
@@ -95,17 +98,18 @@ def reproduced(request: Request) -> Reproduction:
 
 
 def _of_seed(request: Request, plan: Plan, protocol: Protocol, seed: int) -> SeedResult:
-    """Train and measure one seed, or take what was measured before."""
-    kept = plan.folder / f"measured-seed-{seed}.json"
+    """Train and test one seed, or return what was measured before with the same test settings."""
+    path = plan.folder / f"measured-seed-{seed}.json"
+    settings = request.recipe.protocol_settings
     asked = {
-        "draws": request.draws,
-        **request.recipe.protocol_settings.model_dump(mode="json"),
         "protocol": request.recipe.protocol,
+        **settings.model_dump(mode="json"),
+        "draws": min(request.draws, settings.draws),
     }
-    if kept.exists():
-        told = json.loads(kept.read_text())
-        if told["asked"] == asked:
-            return _restored(seed, told)
+    if path.exists():
+        stored = json.loads(path.read_text())
+        if stored["asked"] == asked:
+            return _restored(seed, stored)
     trained, runs = [], []
     for recipe in plan.recipes:
         folder = plan.run_folder(recipe, seed)
@@ -137,13 +141,13 @@ def _of_seed(request: Request, plan: Plan, protocol: Protocol, seed: int) -> See
         progress=request.progress,
     )
     measured = protocol.measured(subject)
-    told = {"asked": asked, "measured": asdict(measured), "runs": runs}
-    write_whole(kept, json.dumps(told, indent=2).encode())
+    content = {"asked": asked, "measured": asdict(measured), "runs": runs}
+    write_whole(path, json.dumps(content, indent=2).encode())
     return SeedResult(seed, measured, tuple(runs))
 
 
-def _restored(seed: int, told: Mapping[str, Any]) -> SeedResult:
-    measured = told["measured"]
+def _restored(seed: int, stored: Mapping[str, Any]) -> SeedResult:
+    measured = stored["measured"]
     return SeedResult(
         seed,
         Measured(
@@ -152,12 +156,12 @@ def _restored(seed: int, told: Mapping[str, Any]) -> SeedResult:
             spread=measured["spread"],
             notes=tuple(measured["notes"]),
         ),
-        tuple(told["runs"]),
+        tuple(stored["runs"]),
     )
 
 
 def _train(plan: Plan, recipe: Recipe, seed: int, changes: Mapping[str, Any]) -> None:
-    """Train a run of the plan to its end, from where it is."""
+    """Train a run of the plan to its end, from its last checkpoint if it has one."""
     folder, entry = plan.run_folder(recipe, seed), SYSTEMS[recipe.system]
     settings = plan.settings(recipe, seed, changes)
     try:

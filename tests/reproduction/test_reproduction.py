@@ -1,4 +1,4 @@
-"""``predictor reproduce`` of small pictures: trained, resumed, tested, set beside the paper."""
+"""``predictor reproduce`` of small pictures: trained, resumed, tested, compared with the paper."""
 
 import json
 from pathlib import Path
@@ -17,9 +17,11 @@ from predictor.recipes import Recipe, load_recipe
 from predictor.reproduction import reproduction
 from predictor.reproduction.classifiers import salimans_2016
 from predictor.reproduction.generators import goodfellow_2014
-from predictor.reproduction.measured import Subject
+from predictor.reproduction.measured import Measured, Protocol, Row, Subject
 from predictor.reproduction.pictures import held_out_pictures, pictures_of_test
 from predictor.reproduction.plan import recipe_settings
+from predictor.reproduction.protocols import PROTOCOLS
+from predictor.reproduction.reproduction import Request
 from predictor.systems import SYSTEMS
 from predictor.training.checkpoint import read_checkpoint
 from predictor.training.loop import train
@@ -79,7 +81,7 @@ QUICK = ["--set", "threads=1", "--set", "workers=0", "--device", "cpu"]
 
 
 def tiny(name: str, **more: Any) -> Recipe:
-    """Return the recipe, its networks, iterations and samples made few."""
+    """Return the recipe with small networks, few iterations and few samples."""
     recipe = load_recipe(name)
     asked = recipe.protocol_settings.model_copy(
         update={
@@ -164,9 +166,7 @@ def test_likelihood_is_that_of_the_checkpoint_and_the_gap_to_the_paper(
     assert "6 of 6 iterations" in done.stdout
 
 
-def test_pictures_that_the_discriminator_tells_wrong_are_counted(
-    data: Path, tmp_path: Path
-) -> None:
+def test_misclassified_test_pictures_are_counted(data: Path, tmp_path: Path) -> None:
     folder = tmp_path / "r"
     done = reproduce("improved-gan-mnist-100", data, "-o", folder, "--seeds", 2, *QUICK)
     assert done.exit_code == 0, done.output
@@ -191,7 +191,7 @@ def _trained(folder: Path) -> reproduction.Trained:
     return reproduction.Trained("x", reproduction.trained_networks(folder, SYSTEMS)[0])
 
 
-def test_seeds_differ_and_are_put_together(data: Path, tmp_path: Path) -> None:
+def test_seeds_differ_and_are_averaged(data: Path, tmp_path: Path) -> None:
     folder = tmp_path / "r"
     assert reproduce("gan-mnist", data, "-o", folder, *QUICK).exit_code == 0
     first = document(folder)["scores"]["parzen_nats"]
@@ -210,7 +210,29 @@ def test_seeds_differ_and_are_put_together(data: Path, tmp_path: Path) -> None:
     assert "mean ± deviation over 3 seeds (0, 1, 2)" in done.stdout
 
 
-def test_an_interrupted_one_goes_on_and_ends_as_an_unbroken_one(
+def test_a_seed_is_measured_again_only_with_other_test_settings(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def counted(subject: Subject) -> Measured:
+        return Measured((Row("mine", {"draws": float(subject.draws)}),), {"draws": "draws"}, "")
+
+    monkeypatch.setitem(PROTOCOLS, "goodfellow-2014", Protocol(counted))
+    recipe = tiny("gan-mnist")
+    settings = recipe.protocol_settings.model_copy(update={"draws": 100})
+    recipe = recipe.model_copy(update={"protocol_settings": settings})
+    changes = {"threads": 1, "workers": 0}
+
+    def draws_of(asked: int) -> float:
+        request = Request(recipe, data, tmp_path / "r", draws=asked, changes=changes, device="cpu")
+        (seed,) = reproduction.reproduced(request).seeds
+        return seed.measured.rows[0].scores["draws"]
+
+    assert draws_of(5) == 5
+    assert draws_of(100) == 100
+    assert draws_of(200) == 100  # no more than the recipe has: what was measured stands
+
+
+def test_an_interrupted_reproduction_is_resumed_and_ends_like_an_unbroken_one(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
@@ -270,15 +292,13 @@ def test_samples_of_a_class_classify_the_test_pictures(data: Path, tmp_path: Pat
     )
     test, labels = pictures_of_test(subject)
     assert labels is not None
-    import torch
-
     samples, numbers = subject.sampler().sampled(60, 0), torch.arange(60) % 3
     wanted = 100 * nearest_class_error(test, labels, samples, numbers)
     assert entry["scores"]["one_nearest_neighbour_error_percent"] == pytest.approx(wanted)
     assert entry["gaps"]["one_nearest_neighbour_error_percent"] == pytest.approx(wanted - 2.98)
 
 
-def test_features_stand_beside_their_baselines(data: Path, tmp_path: Path) -> None:
+def test_features_are_reported_beside_their_baselines(data: Path, tmp_path: Path) -> None:
     folder = tmp_path / "r"
     done = reproduce("dcgan-svhn", data, "-o", folder, "--draws", 1, *QUICK)
     assert done.exit_code == 0, done.output
@@ -297,7 +317,7 @@ def test_features_stand_beside_their_baselines(data: Path, tmp_path: Path) -> No
     assert one["tested_iteration"] == 6  # the last weights, not the best
 
 
-def test_a_pyramid_stands_beside_one_pair(data: Path, tmp_path: Path) -> None:
+def test_lapgan_is_reported_beside_a_plain_gan(data: Path, tmp_path: Path) -> None:
     folder = tmp_path / "r"
     done = reproduce("lapgan-cifar10", data, "-o", folder, *QUICK)
     assert done.exit_code == 0, done.output
