@@ -1,1 +1,1 @@
-"""Published results run again: train a recipe, test it as the paper did, set the numbers beside."""
+"""Published results run again: train a recipe, test it as its paper did, compare the numbers."""

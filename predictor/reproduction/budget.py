@@ -1,4 +1,4 @@
-"""A run scaled down to a time: fewer iterations, and schedules that go as far in them."""
+"""Runs scaled down to a time budget: fewer iterations, and schedules compressed to fit them."""
 
 import math
 import re
@@ -12,10 +12,10 @@ from predictor.training.estimate import estimated
 from predictor.training.settings import validated_settings
 
 TRAINING_SHARE = 0.85
-"""Of the time: validation, previews and checkpoints take the rest."""
+"""Share of the budget for iterations; validation, previews and checkpoints take the rest."""
 
-LOOKS = 5
-"""Validations and previews of a run that is scaled down, at most: each takes as long as ever."""
+MOST_VALIDATIONS = 5
+"""Validations, and as many previews, of a scaled-down run: each takes as long as in a full one."""
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
@@ -23,7 +23,7 @@ Settings = TypeVar("Settings", bound=RunSettings)
 
 
 def parsed_duration(text: str) -> float:
-    """Return the seconds of ``90s``, ``30m`` or ``1.5h``; raises `SettingsError` for others."""
+    """Return the seconds in ``90s``, ``30m`` or ``1.5h``; raises `SettingsError` for other text."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
     if match is None or not float(match[1]):
         raise SettingsError(f"a duration is {text!r}, expected one such as 90s, 30m or 1.5h")
@@ -33,23 +33,23 @@ def parsed_duration(text: str) -> float:
 def affordable_iterations(
     system: str, entry: SystemEntry, settings: RunSettings, data: Path, budget_s: float, cache: Path
 ) -> int:
-    """Return how many iterations take `budget_s` here, measured on a few; at most the settings'.
+    """Return how many iterations fit into `budget_s` on this machine, by timing a few.
 
-    The decoded data are kept in `cache`.
+    At least 1, at most those of `settings`. Decoded data are kept in the folder `cache`.
     """
     pace_s = estimated(system, entry, settings, data, cache).time_per_iteration_s
     return max(1, min(settings.iterations, int(TRAINING_SHARE * budget_s / pace_s)))
 
 
 def scaled_settings(settings: Settings, iterations: int) -> Settings:
-    """Return `settings` for a run of `iterations`, with every schedule squeezed into those.
+    """Return `settings` for a run of `iterations`, with every schedule compressed to that length.
 
-    Learning rates and momenta go from where to where they went.
+    Learning rates and momenta begin and end at the values of the full run.
     """
     share = iterations / settings.iterations
     values: dict[str, Any] = settings.model_dump()
     for name in ("validate_every", "preview_every"):
-        values[name] = max(round(values[name] * share), math.ceil(iterations / LOOKS))
+        values[name] = max(round(values[name] * share), math.ceil(iterations / MOST_VALIDATIONS))
     for name, value in settings:
         if isinstance(value, OptimizerSettings):
             values[name] = value.scaled(share).model_dump()

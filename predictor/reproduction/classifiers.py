@@ -1,4 +1,4 @@
-"""How papers tested what semi-supervised classifiers say."""
+"""Protocols for semi-supervised classifiers."""
 
 from predictor.errors import UnknownModel, UnusableData
 from predictor.image_classifier import ImageClassifier
@@ -8,9 +8,10 @@ from predictor.reproduction.pictures import pictures_of_test
 
 
 def salimans_2016(subject: Subject) -> Measured:
-    """Salimans et al. 2016, section 6: test pictures whose class the discriminator tells wrong.
+    """Salimans et al. 2016, section 6: the test error of the discriminator as a classifier.
 
-    Each seed draws the labels that are shown, so several seeds give mean and deviation over draws.
+    A seed decides which labels are shown in training, so several seeds give the mean and deviation
+    over draws of labels.
     """
     judge = next(
         (

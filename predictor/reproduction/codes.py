@@ -1,4 +1,4 @@
-"""How a paper tested what the codes of its generators mean."""
+"""The protocol for the codes of InfoGAN."""
 
 from predictor.analysis.code_reader import CodeReader
 from predictor.errors import UnknownModel, UnusableData
@@ -9,10 +9,11 @@ from predictor.reproduction.pictures import pictures_of_test
 
 
 def chen_2016(subject: Subject) -> Measured:
-    """Chen et al. 2016, section 7: what codes tell, in nats, and c1 as a classifier.
+    """Chen et al. 2016, section 7: the information in the codes, and c1 as a classifier.
 
-    The information is over samples; of several seeds it is what one may choose by, for it needs no
-    label. Each category is assigned the class that most test pictures in it have.
+    The information, in nats, is estimated on samples: it needs no labels, so the best of several
+    seeds may be selected by it. Each category of c1 stands for the commonest class among the test
+    pictures assigned to it.
     """
     settings = subject.recipe.protocol_settings
     judge = next(

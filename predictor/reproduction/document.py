@@ -1,4 +1,4 @@
-"""A reproduction as one JSON document and as a table: the paper's values, these, and the gap."""
+"""A reproduction as JSON and as a table: published values, measured values and their gap."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ class Summary:
 
     mean: float
     spread: float | None
-    """The deviation over several seeds; of one what its protocol calls its spread."""
+    """Deviation over the seeds; for a single one the spread that its protocol gives, if any."""
     values: tuple[float, ...]
-    """One a seed."""
+    """One for each seed."""
 
 
 def summaries(found: Reproduction) -> dict[str, dict[str, Summary]]:
-    """Return by method and measure what was measured."""
+    """Return what was measured by method, the recipe's own first, and by measure."""
     result: dict[str, dict[str, Summary]] = {}
     for number, row in enumerate(found.seeds[0].measured.rows):
         rows = [seed.measured.rows[number] for seed in found.seeds]
@@ -39,7 +39,7 @@ def summaries(found: Reproduction) -> dict[str, dict[str, Summary]]:
 
 
 def published_values(found: Reproduction) -> tuple[str, dict[str, dict[str, float]]]:
-    """Return what the paper measured on, and by method and measure its values."""
+    """Return what the paper measured on, and its values by method and measure."""
     where, rows = published_table(found.request.recipe)
     return where, {
         row.method: {measure: values[0] for measure, values in row.scores.items()} for row in rows
@@ -47,7 +47,7 @@ def published_values(found: Reproduction) -> tuple[str, dict[str, dict[str, floa
 
 
 def gaps(found: Reproduction) -> dict[str, float]:
-    """Return by measure how far this is above the published value of the recipe's method."""
+    """Return by measure how far the mean is above the published value of the recipe's method."""
     _, published = published_values(found)
     wanted = published.get(found.request.recipe.published_as or "", {})
     own = next(iter(summaries(found).values()))
@@ -55,7 +55,7 @@ def gaps(found: Reproduction) -> dict[str, float]:
 
 
 def notes(found: Reproduction) -> list[str]:
-    """Return what must be known beside the numbers, a line each."""
+    """Return the conditions under which the numbers were measured, one line each."""
     first = found.seeds[0]
     lines = list(first.measured.notes)
     if len(found.seeds) > 1:
@@ -82,10 +82,11 @@ def notes(found: Reproduction) -> list[str]:
 
 
 def entry(found: Reproduction, output: str | None) -> dict[str, Any]:
-    """Return what `json.dump` takes, one entry of the results of the command."""
+    """Return the reproduction as one of the command's results, ready for `json.dump`."""
     request = found.request
     where, published = published_values(found)
-    own, *others = summaries(found).items()
+    measured = summaries(found)
+    own = next(iter(measured.values()))
     return {
         "input": str(request.data),
         "output": output,
@@ -102,9 +103,9 @@ def entry(found: Reproduction, output: str | None) -> dict[str, Any]:
         "published_as": request.recipe.published_as,
         "measured": [
             {"method": method, **{name: vars(each) for name, each in scores.items()}}
-            for method, scores in (own, *others)
+            for method, scores in measured.items()
         ],
-        "scores": {name: each.mean for name, each in own[1].items()},
+        "scores": {name: each.mean for name, each in own.items()},
         "gaps": gaps(found),
         "seeds": [each.seed for each in found.seeds],
         "scale": found.scale,
@@ -115,7 +116,7 @@ def entry(found: Reproduction, output: str | None) -> dict[str, Any]:
 
 
 def table(found: Reproduction) -> Group:
-    """Return the published rows, those measured here, the gap, and the notes."""
+    """Return the published and the measured rows, the gap between them, and the notes."""
     recipe = found.request.recipe
     headings = found.seeds[0].measured.headings
     drawn = Table(title=Text(recipe.title), title_justify="left")

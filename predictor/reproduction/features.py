@@ -1,4 +1,4 @@
-"""How papers tested what their discriminators see."""
+"""The protocol for the features of a discriminator."""
 
 from predictor.analysis.features import ImageEncoder
 from predictor.analysis.probe_run import PAPER_DRAWS, PAPER_TRIALS, ProbeRequest, probe_result
@@ -6,14 +6,14 @@ from predictor.errors import UnknownModel
 from predictor.reproduction.measured import Measured, Row, Subject
 
 FEWER_DRAWS_TRIALS = 8
-"""Settings of the supervised network that are tried where fewer draws than the paper's are made."""
+"""Settings tried for the supervised network where fewer draws are made than in the paper."""
 
 
 def radford_2016_features(subject: Subject) -> Measured:
-    """Radford et al. 2016, sections 5.1 and 5.2: a linear SVM on features, beside its baselines.
+    """Radford et al. 2016, sections 5.1 and 5.2: a linear SVM on features, and its baselines.
 
-    For every count of labels in the recipe. Of the supervised network's settings as many are tried
-    as in the paper only where as many draws are made.
+    Measured for every number of labels that the recipe names. The settings of the supervised
+    baseline are searched as widely as in the paper only where as many draws of labels are made.
     """
     asked = subject.recipe.protocol_settings
     encoder = next(
@@ -50,7 +50,7 @@ def radford_2016_features(subject: Subject) -> Measured:
             if score.spread is not None:
                 spreads.setdefault(score.method, {})[measure] = 100 * score.spread
         tested = len(found.scores[0].accuracies)
-        is_whole = labels == found.train  # all labels: there is one draw
+        is_whole = labels == found.train  # with all labels there is only one draw
         of = "" if is_whole or tested == asked.draws else f" of {asked.draws}"
         notes.append(f"{labels:,} labels: {tested}{of} draws")
         notes += [note for note in found.notes if note not in notes]

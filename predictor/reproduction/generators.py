@@ -1,4 +1,4 @@
-"""How papers tested what their generators make."""
+"""Protocols for the samples of generators."""
 
 import torch
 from torch import Tensor
@@ -16,13 +16,13 @@ from predictor.reproduction.pictures import held_out_pictures, pictures_of_test
 FRECHET = "frechet_efficientnet_lite0"
 
 PYRAMIDS_TESTED, PYRAMIDS_CHOOSING = 500, 100
-"""Pictures whose details are measured: a hundred are generated for each."""
+"""Pictures for the multi-scale likelihood, which draws a hundred samples for each."""
 
 
 def goodfellow_2014(subject: Subject) -> Measured:
-    """Goodfellow et al. 2014, section 5: test pictures under a Parzen window on samples.
+    """Goodfellow et al. 2014, section 5: log-likelihood of test pictures under a Parzen window.
 
-    Its width is chosen on at most a thousand held-out pictures.
+    The window is fitted to samples, its width chosen on at most a thousand held-out pictures.
     """
     sampler, settings = subject.sampler(), subject.recipe.protocol_settings
     test, _ = pictures_of_test(subject)
@@ -48,7 +48,7 @@ def goodfellow_2014(subject: Subject) -> Measured:
 
 
 def radford_2016_samples(subject: Subject) -> Measured:
-    """Radford et al. 2016, section 5.2: test pictures get the label of the nearest sample."""
+    """Radford et al. 2016, section 5.2: 1-NN error of test pictures among labelled samples."""
     sampler, settings = subject.sampler(), subject.recipe.protocol_settings
     test, labels = pictures_of_test(subject)
     if labels is None or sampler.classes is None:
@@ -66,10 +66,10 @@ def radford_2016_samples(subject: Subject) -> Measured:
 
 
 def denton_2015(subject: Subject) -> Measured:
-    """Denton et al. 2015, section 5: a pyramid of networks against one pair of networks.
+    """Denton et al. 2015, section 5: Parzen likelihood of a LAPGAN and of a plain GAN beside it.
 
-    Both are measured on the same pictures at the pyramid's size and in its units; of larger samples
-    of the one pair the middle is taken.
+    Both are measured on the same pictures, at the size and in the units of the LAPGAN; larger
+    samples of the plain GAN are cropped to their middle.
     """
     generator = subject.model.released()
     if not isinstance(generator, LaplacianGenerator) or subject.baseline is None:
@@ -78,15 +78,17 @@ def denton_2015(subject: Subject) -> Measured:
     units = generator.to(device).units
     test, _ = pictures_of_test(subject)
     choosing, _ = held_out_pictures(subject, CHOOSING)
+    test_values, choosing_values = (
+        units.encoded(images.to(device)).cpu() for images in (test, choosing)
+    )
     network = efficientnet(device)
-    encoded = [units.encoded(images.to(device)).cpu() for images in (test, choosing)]
     rows, notes = [], []
     for trained in (subject.model, subject.baseline):
         count = subject.recipe.protocol_settings.samples
         drawn = subject.sampler(trained).sampled(count, subject.seed)
         drawn = _middle(drawn, (test.shape[2], test.shape[3]))
         samples = units.encoded(drawn.to(device)).cpu()
-        found = parzen_likelihood(encoded[0], samples, encoded[1])
+        found = parzen_likelihood(test_values, samples, choosing_values)
         scores = {"parzen_nats": found.nats}
         if network is not None:
             scores[FRECHET] = network_scores(network, test, drawn).frechet

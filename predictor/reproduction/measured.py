@@ -1,4 +1,4 @@
-"""What a protocol is given and what it finds."""
+"""What a protocol, the test that a paper used, is given and what it returns."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class Trained:
-    """The networks that a run or a model folder has, the one that people run first."""
+    """The networks of a run or a model folder by name, the one that people run first."""
 
     name: str
     networks: Mapping[str, nn.Module]
@@ -33,20 +33,21 @@ class Subject:
 
     recipe: Recipe
     settings: Any
-    """Of the recipe's system: `images` says what its pictures are."""
+    """Settings of the recipe's system; `images` says how its pictures are decoded."""
     data: Path
     model: Trained
     baseline: Trained | None = None
-    """Of the recipe that it is compared with."""
+    """The model of the recipe that this one is compared with, if any."""
     seed: int = 0
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     cache: Path | None = None
-    """The folder of a run that keeps the decoded pictures."""
+    """The folder of a run that caches the decoded pictures."""
     draws: int = 100
+    """Draws of labels that are asked for, for a protocol that repeats its test."""
     progress: Progress | None = None
 
     def sampler(self, of: Trained | None = None) -> ImageSampler:
-        """Return what generates pictures, in float32.
+        """Return a sampler of `of`, by default of the model, in float32.
 
         Raises `UnknownModel` for a model that generates none.
         """
@@ -62,27 +63,27 @@ class Subject:
 
 @dataclass(frozen=True)
 class Row:
-    """What one method reached."""
+    """The scores of one method."""
 
     method: str
     scores: Mapping[str, float]
     """By measure, the unit in its name."""
     spreads: Mapping[str, float] = field(default_factory=dict)
-    """What stands behind ± within one run, by measure."""
+    """By measure, the ± within one run; see `Measured.spread`."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a protocol found."""
+    """The result of a protocol."""
 
     rows: tuple[Row, ...]
-    """The recipe's own first, then what it is compared with."""
+    """The recipe's own first, then those that it is compared with."""
     headings: Mapping[str, str]
-    """Every measure in words."""
+    """Column headings by measure."""
     spread: str
-    """What a row's spreads are: ``"standard error over test pictures"``."""
+    """What the spreads of the rows are: ``"standard error over the test pictures"``."""
     notes: tuple[str, ...] = ()
-    """What must be known beside the numbers."""
+    """The conditions of the test, one line each."""
 
 
 @dataclass(frozen=True)
@@ -91,4 +92,4 @@ class Protocol:
 
     measured: Callable[[Subject], Measured]
     checkpoint: Literal["best", "newest"] = "best"
-    """Whose weights are tested: the best by validation in the run, or the last."""
+    """Which weights of the run are tested: the best by validation, or the last."""

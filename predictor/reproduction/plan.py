@@ -1,4 +1,4 @@
-"""What a reproduction trains, decided once and kept in its folder, so that it can go on."""
+"""The runs of a reproduction, decided once and stored in its folder so that it can be resumed."""
 
 import json
 from collections.abc import Mapping
@@ -27,12 +27,12 @@ class Plan:
     """The one that is reproduced, then the one it is compared with, if any."""
     data: Path
     budget_s: float | None
-    """Of all training together, as it was first asked for."""
+    """Time for all training together, as first asked for."""
     iterations: Mapping[str, int]
-    """Of each run, by recipe."""
+    """Iterations of a run, by the name of its recipe."""
 
     def run_folder(self, recipe: Recipe, seed: int) -> Path:
-        """Return where the run of a recipe with a seed lies."""
+        """Return the folder of the run of `recipe` with `seed`."""
         return self.folder / f"{recipe.name}-seed-{seed}"
 
     def is_foreign(self, path: Path) -> bool:
@@ -44,18 +44,18 @@ class Plan:
         return not path.name.startswith(tuple(own)) or (path / RUN_FILE).exists()
 
     def settings(self, recipe: Recipe, seed: int, changes: Mapping[str, Any]) -> RunSettings:
-        """Return what a run of a recipe is told; `changes` leave its result alone."""
+        """Return the settings of a run; `changes` must not change its result."""
         full = recipe_settings(recipe, {**changes, "seed": seed})
         count = self.iterations[recipe.name]
         return full if count == full.iterations else scaled_settings(full, count)
 
     def scale(self, recipe: Recipe) -> float:
-        """Return the share of the published iterations that is run."""
+        """Return the share of the published iterations that is run, 1 for all."""
         return self.iterations[recipe.name] / recipe_settings(recipe).iterations
 
 
 def recipe_settings(recipe: Recipe, changes: Mapping[str, Any] | None = None) -> Any:
-    """Return the settings of a recipe with `changes`."""
+    """Return the settings of a recipe with `changes` applied."""
     values = merged(recipe.settings, changes or {})
     return validated_settings(SYSTEMS[recipe.system].settings, values)
 
@@ -100,6 +100,7 @@ def planned(
 
 
 def _kept(path: Path, told: Mapping[str, Any]) -> dict[str, int]:
+    """Return the iterations by recipe in the plan `path`; raise if it is not for what is told."""
     try:
         kept = json.loads(path.read_text())
         iterations = {str(name): int(count) for name, count in kept["iterations"].items()}

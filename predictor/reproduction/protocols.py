@@ -1,4 +1,4 @@
-"""How published results were tested, by the name that a recipe gives its protocol."""
+"""The protocols that published results were tested by, under the names that recipes use."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
     "radford-2016-samples": Protocol(radford_2016_samples),
     "salimans-2016": Protocol(salimans_2016, checkpoint="newest"),
 }
-"""Of recipes of small pictures, which are trained and tested on one set of data."""
+"""For recipes of small pictures, which are trained and tested on parts of one data set."""
 
 VIDEO_PROTOCOLS = {"mathieu-2016": measured_as_mathieu}
-"""Of trained models of videos, on videos of their own."""
+"""For trained models of videos, tested on videos of another data set."""

@@ -1,4 +1,4 @@
-"""Runs scaled down to a time: schedules that go as far, durations."""
+"""Runs scaled down to a time budget: compressed schedules, durations."""
 
 import pytest
 
@@ -13,7 +13,9 @@ PICTURES = [name for name in recipe_names() if "gan" in name]
 
 @pytest.mark.parametrize("share", [0.1, 0.0013])
 @pytest.mark.parametrize("name", PICTURES)
-def test_rates_and_momenta_go_from_where_to_where_they_went(name: str, share: float) -> None:
+def test_rates_and_momenta_of_a_scaled_run_begin_and_end_as_in_the_full_one(
+    name: str, share: float
+) -> None:
     full = recipe_settings(load_recipe(name))
     count = round(share * full.iterations)
     scaled = scaled_settings(full, count)
@@ -37,10 +39,10 @@ def test_rates_and_momenta_go_from_where_to_where_they_went(name: str, share: fl
             )
 
 
-def test_what_is_not_a_schedule_stays() -> None:
+def test_settings_other_than_schedules_are_kept() -> None:
     full = recipe_settings(load_recipe("gan-mnist"))
     scaled = scaled_settings(full, 5000)
-    assert (scaled.validate_every, scaled.preview_every) == (1000, 1000)  # five looks
+    assert (scaled.validate_every, scaled.preview_every) == (1000, 1000)  # five of each
     left_out = {"iterations", "validate_every", "preview_every"}
     optimizers = {"generator_optimizer", "discriminator_optimizer"}
     for name, value in full:

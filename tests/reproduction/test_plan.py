@@ -1,4 +1,4 @@
-"""What a reproduction is planned in: an own folder, also one that an earlier try began."""
+"""A reproduction is planned in a folder of its own, or in one that it was interrupted in."""
 
 from pathlib import Path
 
@@ -15,8 +15,8 @@ def plan_in(folder: Path) -> None:
     planned(folder, recipe, folder / "d.npz", seeds=1, budget_s=None, changes={})
 
 
-def test_one_that_was_stopped_while_it_planned_goes_on(tmp_path: Path) -> None:
-    """It leaves the decoded data in the folder of a run that has not begun."""
+def test_interrupted_planning_is_resumed(tmp_path: Path) -> None:
+    """It leaves decoded data in the folder of a run that has not begun."""
     (tmp_path / "gan-mnist-seed-0").mkdir()
     (tmp_path / "gan-mnist-seed-0/images-train.bin").write_bytes(b"half")
     plan_in(tmp_path)
@@ -24,7 +24,7 @@ def test_one_that_was_stopped_while_it_planned_goes_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("found", ["letter.txt", f"gan-mnist-seed-0/{RUN_FILE}", "other-seed-0/a"])
-def test_anything_else_is_somebody_s(found: str, tmp_path: Path) -> None:
+def test_a_folder_with_other_content_is_refused(found: str, tmp_path: Path) -> None:
     (tmp_path / found).parent.mkdir(exist_ok=True)
     (tmp_path / found).write_text("dear")
     with pytest.raises(OutputExists, match="holds something else"):

@@ -48,7 +48,9 @@ def data(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_reader_that_says_one_category_knows_nothing_and_is_right_by_half(data: Path) -> None:
+def test_a_reader_that_always_answers_one_category_has_no_information_and_half_the_error(
+    data: Path,
+) -> None:
     chosen = subject(data)
     judge: Any = chosen.model.networks["discriminator"]
     last = judge.reader[-1]
