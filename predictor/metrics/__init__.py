@@ -1,7 +1,7 @@
-"""Metrics: pure functions of images ``(N, C, H, W)`` with an explicit range, one value an example.
+"""Metrics of images ``(N, C, H, W)``, one value for each example, and of sets of points.
 
 `data_range` is the lowest and the highest value that a pixel can have, `IMAGE_RANGE` for images
-of this project; both ends matter, since SSIM compares brightness counted from black.
+of this project. Both ends matter: SSIM compares brightness above black.
 """
 
 from predictor.metrics.assigned_classes import assigned_class_error, assigned_classes

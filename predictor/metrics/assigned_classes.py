@@ -1,14 +1,14 @@
-"""Categories that were found without labels, against labels."""
+"""Unsupervised categories as a classifier: each stands for the commonest class in it."""
 
 import torch
 from torch import Tensor
 
 
 def assigned_classes(categories: Tensor, labels: Tensor) -> Tensor:
-    """Return the commonest label ``(K,)`` of each category up to the highest one; -1 for none.
+    """Return the commonest label of each category ``0 … K - 1``, int64 ``(K,)``; -1 where empty.
 
-    `categories` and `labels` are int64 ``(N,)``, from 0 on. Of two labels that are as common it is
-    the lower.
+    `categories` and `labels` are int64 ``(N,)``, counted from 0; K - 1 is the highest category
+    there. A tie goes to the lowest label.
     """
     if not len(labels):
         return torch.empty(0, dtype=torch.int64)
@@ -19,10 +19,10 @@ def assigned_classes(categories: Tensor, labels: Tensor) -> Tensor:
 
 
 def assigned_class_error(categories: Tensor, labels: Tensor) -> float:
-    """Return the share of labels that are not the commonest one of their category.
+    """Return the error of `categories` as a classifier, in [0, 1]; NaN without labels.
 
-    Chen et al. 2016, section 7.2: a categorical code as a classifier, each category matched to the
-    class that it is right for most often; two categories may have one class. NaN without labels.
+    Each category answers its commonest label, so that two categories may share a class. Chen et al.
+    2016, section 7.2.
     """
     if not len(labels):
         return float("nan")

@@ -1,4 +1,4 @@
-"""Whether a classifier is right as often as it says."""
+"""Calibration: whether a classifier is right as often as its confidence says."""
 
 from dataclasses import dataclass
 
@@ -8,15 +8,15 @@ from torch import Tensor
 from predictor.errors import TensorContractError
 
 BINS = 15
-"""As in Guo et al. 2017."""
+"""Number of bins in Guo et al. 2017."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Examples by how sure a classifier is of its answer, in bins of one width over [0, 1]."""
+    """Examples in bins of equal width over [0, 1], by the probability of the answer."""
 
     counts: Tensor
-    """``(bins,)``"""
+    """Examples in each bin, ``(bins,)``."""
     confidence: Tensor
     """Mean probability of the answers in each bin; NaN in an empty one."""
     accuracy: Tensor
@@ -24,9 +24,9 @@ class Calibration:
 
     @property
     def expected_error(self) -> float:
-        """The mean distance of confidence and accuracy over the examples: 0 is well calibrated.
+        """The expected calibration error: the mean gap of confidence and accuracy over examples.
 
-        Naeini et al. 2015; Guo et al. 2017, eq. 3.
+        0 is perfect calibration. Naeini et al. 2015; Guo et al. 2017, eq. 3.
         """
         gaps = (self.confidence - self.accuracy).abs().nan_to_num()
         return float((gaps * self.counts).sum() / self.counts.sum())
@@ -35,7 +35,8 @@ class Calibration:
 def calibration(probabilities: Tensor, labels: Tensor, bins: int = BINS) -> Calibration:
     """Return the calibration of `probabilities` ``(N, K)`` given int64 `labels` ``(N,)``.
 
-    A bin holds its upper end. Raises `TensorContractError` for shapes that do not fit.
+    A bin includes its upper end. Raises `TensorContractError` for shapes that do not fit and for no
+    examples.
     """
     if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1] or not len(labels):
         raise TensorContractError(

@@ -1,4 +1,4 @@
-"""How sure a classifier is of each picture, and how many classes it finds in all of them."""
+"""The Inception score, of the probabilities of any classifier."""
 
 import torch
 from torch import Tensor
@@ -7,13 +7,13 @@ from predictor.errors import TensorContractError
 
 
 def class_score(probabilities: Tensor, splits: int = 10) -> tuple[float, float]:
-    """Return ``exp E KL(p(y|x) ‖ p(y))`` of ``(N, K)``: its mean and deviation over splits.
+    """Return the mean and the deviation over splits of ``exp E KL(p(y|x) ‖ p(y))``.
 
-    1 where all pictures look alike to the classifier, K where each is surely of one class and all
-    classes are as many. With Inception's probabilities it is the Inception score, Salimans et al.
-    2016, section 4; say which network they are of. The first N / `splits` rows are a split, and so
-    on; rows that are sorted by class must be mixed before. Raises `TensorContractError` for fewer
-    rows than splits.
+    `probabilities` are ``(N, K)``. The score is 1 where the classifier answers the same for all
+    pictures, and K where it is certain of each and all classes are equally frequent. Only with
+    Inception's probabilities is it the Inception score of Salimans et al. 2016, section 4: report
+    the network with it. Splits are consecutive rows, so shuffle rows that are sorted by class.
+    Raises `TensorContractError` for fewer rows than splits.
     """
     if probabilities.ndim != 2 or len(probabilities) < splits or splits < 1:
         raise TensorContractError(

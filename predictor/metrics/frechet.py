@@ -1,4 +1,4 @@
-"""The Fréchet distance between two sets of features, each taken for a Gaussian."""
+"""The Fréchet distance between Gaussians fitted to two sets of features."""
 
 import torch
 from torch import Tensor
@@ -9,10 +9,10 @@ from predictor.errors import TensorContractError
 def frechet_distance(real: Tensor, generated: Tensor) -> float:
     """Return ``|m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^½)`` of features ``(N, D)`` and ``(M, D)``.
 
-    Dowson and Landau 1982; Heusel et al. 2017, eq. 6. Say which network the features are of: only
-    with Inception's is it the FID. With fewer examples on a side than features nothing of ``D x D``
-    is made, so that they may be the pixels of large pictures. Raises `TensorContractError` for
-    fewer than two examples.
+    Dowson and Landau 1982; Heusel et al. 2017, eq. 6. Only with Inception's features is it the FID:
+    report the network with it. Where a side has fewer examples than features no ``D × D`` matrix is
+    formed, so the features may be the pixels of large pictures. Raises `TensorContractError` for
+    fewer than two examples on a side.
     """
     if min(len(real), len(generated)) < 2:
         raise TensorContractError(
@@ -21,7 +21,7 @@ def frechet_distance(real: Tensor, generated: Tensor) -> float:
         )
     (mean, rows), (other_mean, other_rows) = _scaled(real), _scaled(generated)
     is_wide = rows.shape[1] > min(len(rows), len(other_rows))
-    between = (_of_examples if is_wide else _of_covariances)(rows, other_rows)
+    between = (_root_trace_by_examples if is_wide else _root_trace_by_covariances)(rows, other_rows)
     spread = rows.square().sum() + other_rows.square().sum()  # the traces of both covariances
     return max(0.0, float((mean - other_mean).square().sum() + spread - 2 * between))
 
@@ -33,19 +33,19 @@ def _scaled(features: Tensor) -> tuple[Tensor, Tensor]:
     return mean, (values - mean).div_((len(values) - 1) ** 0.5)
 
 
-def _of_examples(rows: Tensor, others: Tensor) -> Tensor:
+def _root_trace_by_examples(rows: Tensor, others: Tensor) -> Tensor:
     """Return ``tr (C1 C2)^½`` as the sum of the singular values of ``X Y^T`` ``(N, M)``.
 
-    Their squares are the eigenvalues of ``X Y^T Y X^T``, which but for zeros are those of
-    ``X^T X Y^T Y = C1 C2``.
+    Their squares are the eigenvalues of ``X Y^T Y X^T``, which are those of ``X^T X Y^T Y = C1 C2``
+    except for zeros.
     """
     return torch.linalg.svdvals(rows @ others.T).sum()
 
 
-def _of_covariances(rows: Tensor, others: Tensor) -> Tensor:
-    """Return ``tr (C1 C2)^½`` by the root of the symmetric ``C1^½ C2 C1^½``.
+def _root_trace_by_covariances(rows: Tensor, others: Tensor) -> Tensor:
+    """Return ``tr (C1 C2)^½`` as the trace of the root of the symmetric ``C1^½ C2 C1^½``.
 
-    It has the same trace as that of ``C1 C2`` and stays real where features are dependent.
+    The traces are equal, and this one stays real where features are linearly dependent.
     """
     values, vectors = torch.linalg.eigh(rows.T @ rows)
     root = vectors * values.clamp_min(0).sqrt() @ vectors.T

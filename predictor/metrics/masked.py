@@ -1,4 +1,4 @@
-"""Means over the pixels of each example, of all or of some."""
+"""Means over all or some of the pixels of each example."""
 
 import torch
 from torch import Tensor
@@ -9,8 +9,8 @@ from predictor.errors import TensorContractError
 def mean_over_pixels(values: Tensor, where: Tensor | None = None) -> Tensor:
     """Return the mean of `values` ``(N, C, H, W)`` over all but the first axis, ``(N,)``.
 
-    `where` ``(N, 1, H, W)``, bool or 0 and 1, says which pixels count; an example of which none
-    counts gives NaN, to be left out by whoever averages over examples.
+    `where` ``(N, 1, H, W)``, bool or 0 and 1, says which pixels count. An example without such
+    pixels gives NaN, which the caller must leave out of averages.
     """
     if where is None:
         return values.flatten(1).mean(1)
@@ -22,7 +22,7 @@ def mean_over_pixels(values: Tensor, where: Tensor | None = None) -> Tensor:
 def require_pair(
     prediction: Tensor, target: Tensor, where: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Return prediction and target in at least float32.
+    """Return prediction and target in float32, or float64 if one of them is.
 
     Raises `TensorContractError` unless they are float tensors of one shape ``(N, C, H, W)`` and
     `where` is ``(N, 1, H, W)``.

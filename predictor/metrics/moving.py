@@ -1,7 +1,7 @@
 """Which pixels move, by two readings of Mathieu et al. 2016; flows are ``(N, 2, H, W)`` in pixels.
 
-What the authors did is not fully known: their script reads pictures of flows from their data, the
-flow behind them and how the pictures were scaled are not published.
+The authors' own rule is not fully known: their script reads colour-coded flows from their data, but
+neither the flow method nor the scale of the colours is published.
 """
 
 import torch
@@ -15,11 +15,11 @@ _DARK = 51  # 0.2 of 255
 
 
 def moving_by_flow_color(flow: Tensor) -> Tensor:
-    """Return where the picture of `flow` has a red, green or blue under 0.2, ``(N, 1, H, W)`` bool.
+    """Return where a channel of the colour-coded `flow` is below 0.2 of 1, ``(N, 1, H, W)`` bool.
 
-    The picture is Middlebury's colour wheel, white at rest and scaled by the fastest pixel of each
-    example, so a pixel moves if it is faster than about 0.8 of that; where nothing moves at all,
-    none does. This is the reading of the official test script.
+    The colours are Middlebury's: white at rest, saturated at the fastest pixel of each example. So
+    a pixel moves if it is faster than about 0.8 of the fastest; none does where all are at rest.
+    This is the reading of the official test script.
     """
     _require_flow(flow)
     pictures = torch.stack([_flow_picture(one) for one in flow.detach().float()])
@@ -29,16 +29,17 @@ def moving_by_flow_color(flow: Tensor) -> Tensor:
 def moving_by_speed(flow: Tensor, threshold_px: float = 0.2) -> Tensor:
     """Return where `flow` is longer than `threshold_px` pixels, ``(N, 1, H, W)`` bool.
 
-    This is the reading of the paper's description; its unit is not given.
+    This is the reading of the paper's text, which gives no unit for its 0.2.
     """
     _require_flow(flow)
     return torch.linalg.vector_norm(flow, dim=1, keepdim=True) > threshold_px
 
 
 def _flow_picture(flow: Tensor) -> Tensor:
-    # torchvision scales a batch by its fastest pixel, hence one by one; and that pixel's speed may
-    # round to just over 1, where its darkest channel wraps from 0 to 255. So a pixel beside the
-    # picture is made a little faster than all others, and cut off again.
+    """Return the colours of one flow ``(2, H, W)``, uint8 ``(3, H, W)``."""
+    # torchvision divides a batch by its fastest pixel, so examples are passed one by one. That
+    # pixel's speed may round to just over 1, where its darkest channel wraps from 0 to 255: hence a
+    # column is appended that is slightly faster than all pixels, and removed afterwards.
     fastest = torch.linalg.vector_norm(flow, dim=0).max()
     beside = functional.pad(flow, (0, 1))
     beside[0, :, -1] = fastest * (1 + 1e-5)

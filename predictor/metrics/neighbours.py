@@ -1,4 +1,4 @@
-"""Nearest neighbours by Euclidean distance, and what they say of generated pictures."""
+"""Nearest neighbours by Euclidean distance, and measures of generated pictures built on them."""
 
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ class Nearest(NamedTuple):
     distances: Tensor
     """``(N, k)``, float64."""
     rows: Tensor
-    """``(N, k)``: which of the others."""
+    """``(N, k)``: indices of the neighbours."""
 
 
 def nearest(points: Tensor, others: Tensor, count: int = 1, *, are_same: bool = False) -> Nearest:
@@ -44,10 +44,10 @@ def nearest(points: Tensor, others: Tensor, count: int = 1, *, are_same: bool = 
 def nearest_class_error(
     points: Tensor, labels: Tensor, samples: Tensor, sample_labels: Tensor
 ) -> float:
-    """Return the share of `points` whose nearest sample has another label (1-NN error).
+    """Return the share of `points` whose nearest sample has another label.
 
-    Radford et al. 2016, section 5.2: the samples of a conditional generator are all that the
-    classifier knows.
+    Radford et al. 2016, section 5.2: the error of a 1-nearest-neighbour classifier that is trained
+    on the samples of a conditional generator alone.
     """
     rows = nearest(points, samples).rows[:, 0]
     return float((sample_labels[rows] != labels).double().mean())
@@ -56,18 +56,22 @@ def nearest_class_error(
 def precision_and_recall(
     real: Tensor, generated: Tensor, neighbours: int = 3
 ) -> tuple[float, float]:
-    """Return how much of the generated is near the real, and of the real near the generated.
+    """Return the shares of `generated` on the manifold of `real`, and of `real` on the other.
 
-    A point is near a set if it lies within the distance of any of its points to that point's own
-    third neighbour (`neighbours`). Features are ``(N, D)``. Kynkäänniemi et al. 2019, eq. 1 and 2.
+    Features are ``(N, D)`` and ``(M, D)``. The manifold of a set is the union of the balls around
+    its points that reach to their k-th neighbour, k being `neighbours`. Kynkäänniemi et al. 2019,
+    eq. 1 and 2.
     """
     return _covered(generated, real, neighbours), _covered(real, generated, neighbours)
 
 
 def _covered(points: Tensor, by: Tensor, neighbours: int) -> float:
+    """Return the share of `points` that lie on the manifold of the set `by`."""
     radii = nearest(by, by, neighbours, are_same=True).distances[:, -1]
     inside = []
     by = by.flatten(1).double()
+    centre = by.mean(dim=0)  # cdist expands |a - b|², which loses digits to a common offset
+    by = by - centre
     for part in torch.split(points.flatten(1).double(), _ROWS):
-        inside.append((torch.cdist(part, by) <= radii).any(dim=1))
+        inside.append((torch.cdist(part - centre, by) <= radii).any(dim=1))
     return float(torch.cat(inside).double().mean())

@@ -1,7 +1,7 @@
-"""The scores of the official test script of Mathieu et al. 2016, reproduced to compare with it.
+"""The scores of the official test script of Mathieu et al. 2016, to compare with its numbers.
 
-To compare methods use `psnr`, `ssim` and `sharpness` with ``where=moving`` instead: these
-scores average over the resting pixels too, which are equal by construction.
+To compare methods, use `psnr`, `ssim` and `sharpness` with ``where=moving`` instead: the scores of
+the script also average over the resting pixels, which it makes equal.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from predictor.metrics.ssim import WINDOW
 from predictor.tensors import IMAGE_RANGE, require_images, rescaled
 
 SKIPPED_FROM_DB = 50.0
-"""Examples of this PSNR or more enter none of the averages."""
+"""Examples with this PSNR or more are left out of all averages."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class OfficialScores:
 
     @property
     def is_counted(self) -> Tensor:
-        """Which examples enter the averages: those whose PSNR is under 50 dB."""
+        """Which examples enter the averages: those with a PSNR below 50 dB, bool ``(N,)``."""
         return self.psnr_db < SKIPPED_FROM_DB
 
     def means(self) -> dict[str, float]:
@@ -47,13 +47,13 @@ class OfficialScores:
 def official_scores(
     prediction: Tensor, target: Tensor, data_range: tuple[float, float], moving: Tensor
 ) -> OfficialScores:
-    """Return what the official script measures on RGB images ``(N, 3, H, W)``.
+    """Return the scores of the official script for RGB images ``(N, 3, H, W)``.
 
-    Where `moving` ``(N, 1, H, W)`` is false, both images are made black; then PSNR with a peak of
-    255/128 over **all** pixels (equal images have 88.13 dB), SSIM of the luma with windows that
-    reach over the border into black, and `sharpness` by ``mode="code"``. The script predicts
-    two frames and takes the flow at the last input frame for the first, at the first target for
-    the second (`moving_by_flow_color`).
+    Where `moving` ``(N, 1, H, W)`` is false both images are blackened. The scores are PSNR over all
+    pixels with a peak of 255/128 (88.13 dB for equal images), SSIM of the luma over all windows
+    that overlap the image (black beyond its border), and `sharpness` by ``mode="code"``. The script
+    predicts two frames, and takes the flow that says what moves (`moving_by_flow_color`) at the
+    last input frame for the first of them, and at the first target for the second.
     """
     prediction, target = require_pair(prediction, target, moving)
     require_images(prediction, "prediction")
@@ -85,6 +85,6 @@ def _luma_ssim(prediction: Tensor, target: Tensor) -> Tensor:
 
 def _luma_on_black(images: Tensor) -> Tensor:
     brightness = luma(rescaled(images, IMAGE_RANGE, (0.0, 255.0)))
-    # A "full" convolution: every position where the window touches the image.
+    # a "full" convolution: every position at which the window overlaps the image
     reach = WINDOW - 1
     return functional.pad(brightness, (reach, reach, reach, reach))

@@ -1,8 +1,8 @@
 """Log-likelihood of pictures under a Parzen window on samples of a generator.
 
-Breuleux et al. 2011, as Goodfellow et al. 2014, section 5, and the code of Denton et al. 2015 use
-it: N(sample, σ² I) around every sample, all with one weight. In nats, for pixels in [0, 1] where a
-number is compared with a published one: the density depends on the scale of the pixels.
+The density is the mean of N(sample, σ² I) over the samples (Breuleux et al. 2011; Goodfellow et al.
+2014, section 5; code of Denton et al. 2015). It depends on the scale of the pixels: to compare with
+published numbers use pixels in [0, 1].
 """
 
 import math
@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 _ROWS = 256
-"""Points compared with all samples at once."""
+"""Points that are compared with all samples at once."""
 
 SIGMAS = tuple(10 ** (-1 + k / 9) for k in range(10))
-"""The ten that the official code chooses from: evenly in the logarithm from 0.1 to 1."""
+"""The ten widths that the official code chooses from, spaced evenly in the logarithm."""
 
 
 def parzen_log_likelihood(
@@ -23,8 +23,8 @@ def parzen_log_likelihood(
 ) -> Tensor:
     """Return the log-likelihood of each point for each width, ``(len(sigmas), N)``, in nats.
 
-    `points` ``(N, ...)`` and `samples` ``(M, ...)`` are flattened; computed in float64, where the
-    differences that decide are not lost. A float32 sum over a thousand pixels errs by 0.05 nats.
+    `points` ``(N, ...)`` and `samples` ``(M, ...)`` are flattened. Computed in float64: a float32
+    sum over a thousand pixels is off by 0.05 nats.
     """
     samples = samples.flatten(1).double()
     dimensions = samples.shape[1]
@@ -43,12 +43,13 @@ def parzen_log_likelihood(
 
 
 def log_mean_exp(values: Tensor) -> Tensor:
-    """Return ``ln mean exp`` over the last axis; exact for values of any size."""
+    """Return ``ln mean exp`` over the last axis, without overflow or underflow."""
     return torch.logsumexp(values, dim=-1) - math.log(values.shape[-1])
 
 
 def _squared_distances(points: Tensor, samples: Tensor) -> Iterator[Tensor]:
-    centre = samples.mean(dim=0)  # what is common to both only costs digits
+    """Yield the squared distances of blocks of points to all samples, ``(n, M)``."""
+    centre = samples.mean(dim=0)  # |a|² + |b|² - 2ab loses digits to a common offset
     samples = samples - centre
     lengths = samples.square().sum(dim=1)
     for part in torch.split(points, _ROWS):

@@ -1,4 +1,4 @@
-"""Errors as a share of the range of pixels."""
+"""Mean L1 and L2 errors in percent of the pixel range."""
 
 from torch import Tensor
 
@@ -12,11 +12,11 @@ def percent_error(
     p: int = 1,
     where: Tensor | None = None,
 ) -> Tensor:
-    """Return the mean of ``|prediction - target| ** p`` in percent, ``(N,)``, pixels in [0, 1].
+    """Return 100 times the mean of ``|prediction - target| ** p`` for pixels in [0, 1], ``(N,)``.
 
-    `p` is 1 or 2; `where` ``(N, 1, H, W)`` keeps the error of some pixels only (NaN if of none).
-    Pathak et al. 2016, table 1: mean L1 and L2 loss.
+    `where` ``(N, 1, H, W)`` restricts the mean to some pixels (NaN if there are none). Pathak et
+    al. 2016, table 1, with p = 1 and p = 2.
     """
     prediction, target = require_pair(prediction, target, where)
     difference = (prediction - target).abs() / (data_range[1] - data_range[0])
-    return 100 * mean_over_pixels(difference if p == 1 else difference.square(), where)
+    return 100 * mean_over_pixels(difference**p, where)

@@ -14,8 +14,8 @@ def psnr(
 ) -> Tensor:
     """Return ``10 log10(width ** 2 / mean squared error)`` in dB, ``(N,)``.
 
-    The width is that of `data_range`. `where` ``(N, 1, H, W)`` keeps the error of some pixels only
-    (NaN if of none). Equal images give infinity, or `cap_db`, which also bounds all others.
+    The width is that of `data_range`. `where` ``(N, 1, H, W)`` restricts the error to some pixels
+    (NaN if there are none). Equal images give infinity; `cap_db` bounds all results.
     """
     prediction, target = require_pair(prediction, target, where)
     width = data_range[1] - data_range[0]

@@ -1,4 +1,4 @@
-"""Sharpness: how much of the strength of the target's edges a prediction keeps."""
+"""Sharpness: how close the gradient magnitudes of a prediction are to those of the target."""
 
 from typing import Literal, assert_never
 
@@ -11,13 +11,13 @@ from predictor.metrics.masked import mean_over_pixels, require_pair
 from predictor.tensors import IMAGE_RANGE, rescaled
 
 PAPER_PEAK = IMAGE_RANGE[1] - IMAGE_RANGE[0]
-"""The largest difference of two pixels."""
+"""Peak of ``mode="paper"``: the largest difference of two pixels."""
 
 CODE_PEAK = 255 / 128
-"""The official code scales errors of [-1, 1] by 128 but takes a peak of 255."""
+"""Peak of ``mode="code"``: the official code scales errors by 128, but takes a peak of 255."""
 
 CODE_FLOOR = 1e-4 / 128**2
-"""Smallest error in [-1, 1] that the official code tells from none (1e-4 in its units)."""
+"""Smallest error of ``mode="code"`` in [-1, 1]: 1e-4 in the units of the official code."""
 
 
 def sharpness(
@@ -32,10 +32,11 @@ def sharpness(
 
     With absolute backward differences ∇i (down) and ∇j (right) of images in [-1, 1]:
     ``"paper"``: 10 log10 of 2² over the mean of |(∇iY + ∇jY) − (∇iŶ + ∇jŶ)| where both exist.
-    ``"code"``: 10 log10 of (255/128)² over |∇iY − ∇iŶ| + |∇jY − ∇jŶ|, summed without the pixels of
-    the border and divided by the number of all; 88.13 dB where it is (almost) 0.
-    An absolute error under a squared peak depends on the unit; the paper gives none, and [-1, 1]
-    is its code's. `where` ``(N, 1, H, W)`` keeps some pixels only (NaN if none).
+    ``"code"``: 10 log10 of (255/128)² over |∇iY − ∇iŶ| + |∇jY − ∇jŶ|, summed without the border
+    pixels but divided by the number of all pixels; at most 88.13 dB.
+    An absolute error below a squared peak depends on the unit of the pixels. The paper names none;
+    [-1, 1] is that of its code. `where` ``(N, 1, H, W)`` restricts the mean to some pixels (NaN if
+    there are none); `cap_db` bounds all results.
 
     Raises `TensorContractError` for images too small to have one such difference.
     """
@@ -55,8 +56,8 @@ def sharpness(
             decibels = 10 * (PAPER_PEAK**2 / mean_over_pixels(error, kept)).log10()
         case "code":
             error = (down - target_down).abs() + (right - target_right).abs()
-            # The differences lack the first row and column, the sum lacks the last ones too; the
-            # mean is over all pixels, so they count as zeros.
+            # The differences lack the first row and column and the sum also omits the last ones,
+            # but the mean is over all pixels: they count as zeros.
             error = functional.pad(error[..., :-1, :-1], (1, 1, 1, 1))
             floored = mean_over_pixels(error, where).clamp(min=CODE_FLOOR)
             decibels = 10 * (CODE_PEAK**2 / floored).log10()
@@ -66,5 +67,6 @@ def sharpness(
 
 
 def _absolute_steps(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the absolute differences to the pixel above and to the one on the left."""
     inner = images[..., 1:, 1:]
     return torch.abs(inner - images[..., :-1, 1:]), torch.abs(inner - images[..., 1:, :-1])

@@ -18,9 +18,10 @@ def ssim(
 ) -> Tensor:
     """Return the mean structural similarity over channels and windows that fit, ``(N,)``.
 
-    `where` ``(N, 1, H, W)`` keeps the windows centred on some pixels only (NaN if on none);
-    a window sees its neighbours all the same. Raises `TensorContractError` for images under 11
-    pixels. Wang et al. 2004: 11 × 11 Gaussian window of deviation 1.5, K1 = 0.01, K2 = 0.03.
+    `where` ``(N, 1, H, W)`` restricts the mean to the windows centred on some pixels (NaN if there
+    are none); these windows still see pixels outside of it. Raises `TensorContractError` for sides
+    under 11 pixels. Wang et al. 2004: 11 × 11 Gaussian window of deviation 1.5, K1 = 0.01,
+    K2 = 0.03.
     """
     prediction, target = require_pair(prediction, target, where)
     if min(prediction.shape[-2:]) < WINDOW:

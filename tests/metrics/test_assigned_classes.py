@@ -16,7 +16,7 @@ def test_each_category_gets_its_commonest_class() -> None:
     assert assigned_class_error(categories, labels) == 2 / 8
 
 
-def test_the_commonest_class_of_a_category_not_the_one_that_it_has_most_of() -> None:
+def test_a_category_stands_for_its_commonest_class_not_for_one_that_lies_in_it_alone() -> None:
     categories = torch.tensor([0, 0, 0, 0, 1, 1, 1, 1, 1])
     labels = torch.tensor([7, 7, 7, 1, 7, 7, 7, 7, 7])  # all of class 1 are in the first category
     assert assigned_classes(categories, labels).tolist() == [7, 7]

@@ -1,4 +1,4 @@
-"""``exp E KL``: values that are known beforehand."""
+"""The Inception score: closed forms, and the formula in numpy."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from predictor.errors import TensorContractError
 from predictor.metrics import class_score
 
 
-def test_one_for_what_says_nothing_and_the_classes_for_what_says_all() -> None:
+def test_the_score_goes_from_one_to_the_number_of_classes() -> None:
     uniform = torch.full((50, 7), 1 / 7)
     assert class_score(uniform) == pytest.approx((1, 0), abs=1e-12)
     certain = torch.eye(7).repeat(30, 1)
@@ -17,7 +17,7 @@ def test_one_for_what_says_nothing_and_the_classes_for_what_says_all() -> None:
     assert class_score(one_class) == pytest.approx((1, 0), abs=1e-12)
 
 
-def test_splits_are_measured_apart() -> None:
+def test_splits_are_consecutive_rows_and_scored_separately() -> None:
     halves = torch.cat((torch.eye(2).repeat(5, 1), torch.eye(2)[:1].repeat(10, 1)))
     assert class_score(halves, splits=2) == pytest.approx((1.5, 0.5))
     shares = np.array([15 / 20, 5 / 20])

@@ -1,4 +1,4 @@
-"""Neighbours against scikit-learn, and what is built on them, on points one can see."""
+"""Neighbours against scikit-learn; precision and recall on modes that are known."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ def drawn(count: int, seed: int) -> torch.Tensor:
     return torch.randn(count, 3, 4, generator=torch.Generator().manual_seed(seed))
 
 
-def test_neighbours_are_scikit_learn_s() -> None:
+def test_neighbours_are_those_of_scikit_learn() -> None:
     points, others = drawn(600, 0), drawn(50, 1)
     found = nearest(points, others, 3)
     reference = NearestNeighbors(n_neighbors=3).fit(others.flatten(1).numpy())
@@ -36,7 +36,7 @@ def test_close_neighbours_far_from_zero_are_told_apart() -> None:
     assert found.rows.item() == 1
 
 
-def test_error_of_the_nearest_sample() -> None:
+def test_nearest_class_error_is_that_of_scikit_learn() -> None:
     points, samples = drawn(200, 0), drawn(80, 1)
     labels, sample_labels = torch.arange(200) % 4, torch.arange(80) % 4
     reference = KNeighborsClassifier(1).fit(samples.flatten(1).numpy(), sample_labels.numpy())
@@ -46,8 +46,7 @@ def test_error_of_the_nearest_sample() -> None:
     assert nearest_class_error(points, labels, points, labels) == 0
 
 
-def test_precision_and_recall_of_modes() -> None:
-    """Half of the generated points lie where nothing is real; they cover one mode of two."""
+def test_precision_and_recall_are_half_where_one_mode_of_two_is_right() -> None:
     noise = drawn(90, 0).flatten(1)[:, :2] * 0.1
     left, right, away = noise[:30], noise[30:60] + 10, noise[60:] - 50
     real = torch.cat((left, right))
@@ -56,3 +55,10 @@ def test_precision_and_recall_of_modes() -> None:
     assert precision == pytest.approx(0.5)
     assert recall == pytest.approx(0.5)
     assert precision_and_recall(real, real) == (1, 1)
+
+
+def test_precision_and_recall_do_not_depend_on_an_offset() -> None:
+    real, generated = drawn(90, 0).flatten(1).double(), drawn(80, 1).flatten(1).double()
+    near = precision_and_recall(real, generated)
+    assert 0.5 < min(near) < 1
+    assert precision_and_recall(real + 1e8, generated + 1e8) == near

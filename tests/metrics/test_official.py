@@ -1,3 +1,5 @@
+"""The official scores of Mathieu et al. 2016: closed forms, and the script redone in numpy."""
+
 from math import log10
 
 import numpy as np
@@ -24,7 +26,7 @@ def everywhere(images: Tensor) -> Tensor:
     return torch.ones_like(images[:, :1], dtype=torch.bool)
 
 
-def test_equal_images_have_88_1308_db():
+def test_equal_images_have_88_1308_db() -> None:
     _, target = images()
     scores = official_scores(target, target, IMAGE_RANGE, everywhere(target))
     assert scores.psnr_db.tolist() == pytest.approx([88.1308] * 2, abs=5e-5)
@@ -34,7 +36,7 @@ def test_equal_images_have_88_1308_db():
 
 @settings(deadline=None, derandomize=True)
 @given(st.floats(0.001, 2))
-def test_constant_offset(delta: float):
+def test_constant_offset(delta: float) -> None:
     target = torch.full((1, 3, 12, 12), -1.0, dtype=torch.float64)
     scores = official_scores(target + delta, target, IMAGE_RANGE, everywhere(target))
     expected = 20 * log10(255 / 128) - 20 * log10(delta)
@@ -42,7 +44,7 @@ def test_constant_offset(delta: float):
     assert expected == pytest.approx(5.9866 - 20 * log10(delta), abs=1e-3)
 
 
-def test_a_clip_at_rest_enters_no_average():
+def test_a_clip_at_rest_enters_no_average() -> None:
     prediction, target = images()
     flow = torch.zeros(2, 2, 18, 25)
     flow[0, 0, 4:9, 5:15] = 3.0
@@ -58,13 +60,13 @@ def test_a_clip_at_rest_enters_no_average():
     )
 
 
-def test_without_a_moving_clip_there_is_no_average():
+def test_without_a_moving_clip_there_is_no_average() -> None:
     _, target = images()
     means = official_scores(target, target, IMAGE_RANGE, everywhere(target)).means()
     assert all(np.isnan(mean) for mean in means.values())
 
 
-def test_resting_pixels_raise_the_psnr():
+def test_resting_pixels_raise_the_psnr() -> None:
     # With a fraction f moving, by 10 log10(1 / f) over the moving pixels alone.
     prediction, target = images()
     moving = everywhere(target)
@@ -92,7 +94,7 @@ def ssim_by_scipy(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
     return float((luminance * (2 * covariance + c2) / (var_x + var_y + c2)).mean())
 
 
-def test_ssim_is_that_of_the_luma_with_full_windows():
+def test_ssim_is_that_of_the_luma_with_full_windows() -> None:
     prediction, target = images()
     moving = everywhere(target)
     moving[..., 3:7, 10:20] = False
@@ -104,7 +106,7 @@ def test_ssim_is_that_of_the_luma_with_full_windows():
     assert single.tolist() == pytest.approx(expected, abs=1e-5)
 
 
-def test_sharpness_sees_the_edges_of_the_mask():
+def test_sharpness_sees_the_edges_of_the_mask() -> None:
     prediction, target = images()
     moving = everywhere(target)
     moving[..., 3:7, 10:20] = False
@@ -113,7 +115,7 @@ def test_sharpness_sees_the_edges_of_the_mask():
     torch.testing.assert_close(scores.sharpness_db, sharpness(*masked, IMAGE_RANGE, mode="code"))
 
 
-def test_the_range_only_sets_the_unit():
+def test_the_range_only_sets_the_unit() -> None:
     prediction, target = images()
     moving = everywhere(target)
     moving[..., 4:, :] = False

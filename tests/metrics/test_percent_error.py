@@ -15,7 +15,7 @@ def test_a_constant_error_of_a_tenth_is_ten_and_one_percent_and_twenty_decibels(
 
 
 def test_the_range_does_not_change_the_percentage() -> None:
-    # an implementation that forgets it reports twice the L1 and four times the L2
+    # forgetting it would report twice the L1 and four times the L2
     target = torch.zeros(1, 3, 4, 4)
     shifted = target + 0.2
     assert percent_error(shifted, target, (-1, 1)).item() == pytest.approx(10)

@@ -1,3 +1,5 @@
+"""Sharpness by the paper and by its code: boards worked out by hand, and a loop over pixels."""
+
 from math import log10
 
 import numpy as np
@@ -20,7 +22,7 @@ def stripes(height: int = 6, width: int = 8) -> Tensor:
     return (1.0 - 2.0 * (torch.arange(width) % 2)).double().expand(1, 3, height, width)
 
 
-def test_paper_and_code_differ_on_a_checkerboard():
+def test_paper_and_code_differ_on_a_checkerboard() -> None:
     # Against a flat target every step of the checkerboard is 2 and missing: 4 a pixel. The paper
     # takes the mean of 4 over 5 x 7 pixels; the code sums 4 over 4 x 6 and divides by 6 x 8.
     flat = torch.zeros_like(checkerboard())
@@ -30,7 +32,7 @@ def test_paper_and_code_differ_on_a_checkerboard():
     assert code == pytest.approx(10 * log10((255 / 128) ** 2 / (4 * 24 / 48)))
 
 
-def test_only_the_code_tells_edges_of_another_direction():
+def test_only_the_code_tells_edges_of_another_direction() -> None:
     # Stripes across and along: 2 + 0 is 0 + 2 to the paper, two errors of 2 to the code.
     across, along = stripes(8, 8), stripes(8, 8).transpose(-1, -2)
     assert sharpness(across, along, IMAGE_RANGE).isposinf().all()
@@ -59,7 +61,7 @@ def by_loop(y_hat: NDArray[np.float64], y: NDArray[np.float64], mode: str) -> fl
 
 
 @pytest.mark.parametrize("mode", ["paper", "code"])
-def test_a_loop_over_the_pixels_agrees(mode):
+def test_a_loop_over_the_pixels_agrees(mode) -> None:
     generator = torch.Generator().manual_seed(0)
     prediction, target = torch.rand(2, 3, 3, 5, 7, generator=generator, dtype=torch.float64) * 2 - 1
     pairs = zip(prediction.numpy(), target.numpy(), strict=True)
@@ -71,7 +73,7 @@ def test_a_loop_over_the_pixels_agrees(mode):
     )
 
 
-def test_equal_images():
+def test_equal_images() -> None:
     board = checkerboard()
     assert sharpness(board, board, IMAGE_RANGE).isposinf().all()
     assert sharpness(board, board, IMAGE_RANGE, cap_db=60).item() == 60
@@ -80,7 +82,7 @@ def test_equal_images():
 
 
 @pytest.mark.parametrize(("mode", "ratio"), [("paper", 399 / 200), ("code", 2)])
-def test_only_some_pixels_count(mode, ratio: float):
+def test_only_some_pixels_count(mode, ratio: float) -> None:
     # The left half is equal, so the mean over the right half is twice that over all pixels; the
     # paper's differences lack the first column.
     target = checkerboard(40, 400).contiguous()
@@ -96,7 +98,7 @@ def test_only_some_pixels_count(mode, ratio: float):
     assert (everywhere - right).item() == pytest.approx(10 * log10(ratio))
 
 
-def test_no_counted_pixel_is_nan_in_both_modes():
+def test_no_counted_pixel_is_nan_in_both_modes() -> None:
     where = torch.zeros(1, 1, 6, 8)
     flat = torch.zeros_like(checkerboard())
     assert sharpness(flat, checkerboard(), IMAGE_RANGE, where=where).isnan().all()
@@ -104,7 +106,7 @@ def test_no_counted_pixel_is_nan_in_both_modes():
 
 
 @pytest.mark.parametrize(("mode", "smallest"), [("paper", 2), ("code", 3)])
-def test_too_small_images_are_refused(mode, smallest: int):
+def test_too_small_images_are_refused(mode, smallest: int) -> None:
     small = torch.zeros(1, 3, smallest - 1, 9)
     with pytest.raises(TensorContractError, match=f"9x{smallest - 1}, expected at least"):
         sharpness(small, small, IMAGE_RANGE, mode)

@@ -1,3 +1,5 @@
+"""SSIM: scikit-image, closed forms, and masks of windows."""
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -18,7 +20,7 @@ def images(seed: int = 0, height: int = 20, width: int = 27) -> tuple[torch.Tens
 
 @settings(max_examples=10, deadline=None, derandomize=True)
 @given(st.integers(0, 10_000), st.integers(11, 30), st.integers(11, 30))
-def test_scikit_image_agrees_on_each_example(seed: int, height: int, width: int):
+def test_scikit_image_agrees_on_each_example(seed: int, height: int, width: int) -> None:
     prediction, target = images(seed, height, width)
     expected = [
         structural_similarity(
@@ -41,14 +43,14 @@ def test_scikit_image_agrees_on_each_example(seed: int, height: int, width: int)
     )
 
 
-def test_equal_images_are_exactly_similar():
+def test_equal_images_are_exactly_similar() -> None:
     _, target = images()
     torch.testing.assert_close(ssim(target, target, IMAGE_RANGE), torch.ones(2).double())
     black = torch.full((1, 3, 16, 16), -1.0)
     assert ssim(black, black, IMAGE_RANGE).item() == 1.0
 
 
-def test_brightness_is_counted_from_black():
+def test_brightness_is_counted_from_black() -> None:
     # Flat images at a and b of [0, 1] by hand; in [-1, 1] without the shift one mean would be 0.
     a, b, c1 = 0.5, 0.6, 0.01**2
     expected = (2 * a * b + c1) / (a**2 + b**2 + c1)
@@ -57,7 +59,7 @@ def test_brightness_is_counted_from_black():
     assert score.item() == pytest.approx(expected)
 
 
-def test_the_range_only_sets_the_unit():
+def test_the_range_only_sets_the_unit() -> None:
     prediction, target = images()
     torch.testing.assert_close(
         ssim(prediction, target, IMAGE_RANGE),
@@ -65,7 +67,7 @@ def test_the_range_only_sets_the_unit():
     )
 
 
-def test_only_windows_on_some_pixels_count():
+def test_only_windows_on_some_pixels_count() -> None:
     prediction, target = images(height=31, width=31)
     where = torch.zeros(2, 1, 31, 31, dtype=torch.bool)
     where[..., 10, 12] = True
@@ -76,6 +78,6 @@ def test_only_windows_on_some_pixels_count():
     torch.testing.assert_close(all_pixels, ssim(prediction, target, IMAGE_RANGE))
 
 
-def test_images_smaller_than_the_window_are_refused():
+def test_images_smaller_than_the_window_are_refused() -> None:
     with pytest.raises(TensorContractError, match="20x10, expected at least 11x11"):
         ssim(torch.rand(1, 3, 10, 20), torch.rand(1, 3, 10, 20), IMAGE_RANGE)
