@@ -1,4 +1,4 @@
-"""Dense motion between frames, warps along it, and the classical extrapolation built on both.
+"""Dense optical flow between frames, and the classical extrapolation along it.
 
 A flow is ``(N, 2, H, W)`` float32 in pixels: ``first(x) = second(x + flow(x))``, channel 0 along x
 (to the right), channel 1 along y (down).
@@ -20,12 +20,12 @@ from predictor.warping import warped
 
 __all__ = ["constant_velocity", "dense_flow", "luma", "searched_flow", "warped"]
 
-LUMA_WEIGHTS = (0.299, 0.587, 0.114)  # BT.601, what the optical-flow literature calls grey
-SMALLEST_SIDE_PX = 32  # DIS searches 8-pixel patches over a pyramid and fails on smaller frames
+LUMA_WEIGHTS = (0.299, 0.587, 0.114)  # BT.601, the grey of the optical-flow literature
+SMALLEST_SIDE_PX = 32  # the search matches patches of 8 pixels over a pyramid; smaller frames fail
 
 
 def luma(images: Tensor) -> Tensor:
-    """Return the brightness ``(N, 1, H, W)`` of RGB images ``(N, 3, H, W)`` in the same range."""
+    """Return the luma ``(N, 1, H, W)`` of RGB images ``(N, 3, H, W)``, in their range."""
     weights = constants(images, LUMA_WEIGHTS).view(1, 3, 1, 1)
     return (images * weights).sum(dim=1, keepdim=True)
 
@@ -33,13 +33,12 @@ def luma(images: Tensor) -> Tensor:
 def dense_flow(first: Tensor, second: Tensor, finest_scale: int = 1) -> Tensor:
     """Return the flow ``(N, 2, H, W)`` from `first` to `second`, both ``(N, 3, H, W)`` in [-1, 1].
 
-    On the processor: dense inverse search with variational refinement at OpenCV's medium preset
-    (Kroeger et al. 2016), patches searched down to ``1 / 2**finest_scale`` of the size; 0 takes
-    four times as long as the preset's 1 and is worth 0.09 dB of constant velocity on training
-    clips. On any other device, where frames would have to be copied to be searched:
-    `pyramidal_flow`, always down to the full size, which was compared with the search on a
-    processor only. No gradient flows through it. Raises `TensorContractError` when the two differ
-    in shape.
+    On a CPU: dense inverse search with variational refinement at OpenCV's medium preset (Kroeger et
+    al. 2016), down to ``1 / 2**finest_scale`` of the size. Full size (0) takes four times as long
+    as the preset's 1, and improves constant velocity by 0.09 dB on training clips. On other
+    devices: `pyramidal_flow`, always down to full size, which avoids copying the frames; the two
+    were compared on a CPU only. No gradient flows through the result. Raises `TensorContractError`
+    where the shapes differ.
     """
     require_images(first, "first")
     if first.shape != second.shape:
@@ -53,6 +52,7 @@ def dense_flow(first: Tensor, second: Tensor, finest_scale: int = 1) -> Tensor:
 
 
 def _inverse_search(first: Tensor, second: Tensor, finest_scale: int) -> Tensor:
+    """Return the flow ``(N, 2, H, W)`` between grey frames ``(N, 1, H, W)`` in [0, 255]."""
     levels = [grey.round().clamp(0, 255).to(torch.uint8)[:, 0].numpy() for grey in (first, second)]
     if len(first) == 1:
         flows = [searched_flow(levels[0][0], levels[1][0], finest_scale)]
@@ -67,9 +67,9 @@ def searched_flow(
 ) -> NDArray[np.float32]:
     """Return the flow ``(H, W, 2)`` between grey pictures ``(H, W)`` of any size.
 
-    By dense inverse search, as `dense_flow` on the processor.
+    By dense inverse search, as in `dense_flow` on a CPU.
     """
-    # one searcher a call: it keeps buffers and must not be shared between threads
+    # one object for each call: it keeps buffers and must not be shared between threads
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     search.setFinestScale(finest_scale)
     height, width = first.shape
@@ -81,12 +81,13 @@ def searched_flow(
 
 
 def constant_velocity(clip: Tensor, count: int = 1) -> Tensor:
-    """Return `count` frames ``(N, count, 3, H, W)`` that go on as the last two of `clip` moved.
+    """Return `count` frames ``(N, count, 3, H, W)`` that continue the last motion of `clip`.
 
-    Each is the frame before it warped by the flow between the last two: the classical
-    extrapolation that a predictor is measured against. Warping anew each step softens the picture
-    and is the stronger baseline: on the validation clips it is ahead of the last frame warped by
-    `count` times the flow, and of a new estimate for every step.
+    Each is the frame before it, warped by the flow between the last two frames of the clip: the
+    classical extrapolation that a predictor is measured against. Repeated warping blurs, but is the
+    stronger baseline: on the validation clips it is ahead of warping the last frame once by a
+    multiple of the flow, and of estimating a new flow for every step. Raises `TensorContractError`
+    for fewer than two frames.
     """
     require_clip(clip)
     if clip.shape[1] < 2:

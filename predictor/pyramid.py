@@ -1,4 +1,4 @@
-"""Image pyramids: of pooled images, and of the details that each size adds to the one before."""
+"""Image pyramids: images pooled by several factors, and Laplacian pyramids."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -11,7 +11,7 @@ from predictor.errors import TensorContractError
 
 
 def average_pooled(images: Tensor, factor: int) -> Tensor:
-    """Return images or a clip ``(..., C, H, W)``, each block of factor × factor pixels averaged.
+    """Return the means of blocks of factor × factor pixels of images or a clip ``(..., C, H, W)``.
 
     The result has shape ``(..., C, H / factor, W / factor)``. Raises `TensorContractError` if
     height or width is not a multiple of `factor`.
@@ -29,25 +29,25 @@ def average_pooled(images: Tensor, factor: int) -> Tensor:
 
 
 def pooled_at_factors(images: Tensor, factors: Sequence[int]) -> list[Tensor]:
-    """Return `average_pooled` images, one a factor, in the order of `factors`.
+    """Return the images average-pooled by each of `factors`, in that order.
 
-    Every level is pooled from the images themselves; for ``factors=(8, 4, 2, 1)`` the first is the
+    Each level is pooled from the images themselves; for ``factors=(8, 4, 2, 1)`` the first is the
     coarsest and the last is `images`.
     """
     return [average_pooled(images, factor) for factor in factors]
 
 
 def nearest_upsampled(images: Tensor, factor: int = 2) -> Tensor:
-    """Return images ``(N, C, H, W)`` with each pixel repeated as a block of factor × factor."""
+    """Return images ``(N, C, H, W)`` enlarged by repeating each pixel factor × factor times."""
     return functional.interpolate(images, scale_factor=factor, mode="nearest")
 
 
 def resized(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return images ``(N, C, H, W)`` at `size`, bilinear, without aliases on the way down.
+    """Return images ``(N, C, H, W)`` at `size`, bilinear, and anti-aliased where that is smaller.
 
-    Half precision becomes float32, here and in what is made of it: details are small differences.
-    Differs: the code of Denton et al. 2015 resizes by image.scale of Torch, which averages areas on
-    the way down and lets the corners fall together on the way up.
+    Half precision becomes float32, since the details of a pyramid are small differences. Differs:
+    the code of Denton et al. 2015 resizes with Torch's image.scale, which averages areas to shrink
+    and aligns the corners to enlarge.
     """
     images = images.to(torch.promote_types(images.dtype, torch.float32))
     if tuple(images.shape[-2:]) == size:
@@ -56,9 +56,9 @@ def resized(images: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def blurred_half(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return images at half their height and width by the blur of Burt and Adelson 1983.
+    """Return images ``(N, C, H, W)`` blurred and halved as in Burt and Adelson 1983.
 
-    Raises `TensorContractError` unless `size` is that half.
+    Raises `TensorContractError` unless `size` is half of their height and width.
     """
     from kornia.geometry.transform import pyrdown  # seconds to import
 
@@ -76,12 +76,12 @@ def blurred_half(images: Tensor, size: tuple[int, int]) -> Tensor:
 def laplacian_pyramid(
     images: Tensor, sizes: Sequence[tuple[int, int]], is_blurred: bool = False
 ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-    """Return images at the coarsest of `sizes`, and at each finer one their coarse look and detail.
+    """Return the coarsest level of a Laplacian pyramid, and a pair for each finer size.
 
-    `sizes` rise to that of the images ``(N, C, H, W)``. The coarse look is the size before, brought
-    up by `resized`; the detail is what it lacks: their sum is the image at that size to the last
-    bit but one (Denton et al. 2015, eq. 4). On the way down `resized`, or with `is_blurred`
-    `blurred_half`.
+    The pair is the coarser level, enlarged, and the detail that it lacks, which add up to the
+    images at that size but for rounding (Denton et al. 2015, eq. 4). `sizes` ascend; images
+    ``(N, C, H, W)`` of another size are first resized to the last. Levels are reduced by `resized`,
+    or with `is_blurred` by `blurred_half`, and always enlarged by `resized`.
     """
     down = blurred_half if is_blurred else resized
     at_sizes = [resized(images, sizes[-1])]
@@ -90,14 +90,6 @@ def laplacian_pyramid(
     at_sizes.reverse()
     details = []
     for coarse, fine in pairwise(at_sizes):
-        look = resized(coarse, (fine.shape[-2], fine.shape[-1]))
-        details.append((look, fine - look))
+        enlarged = resized(coarse, (fine.shape[-2], fine.shape[-1]))
+        details.append((enlarged, fine - enlarged))
     return at_sizes[0], details
-
-
-def pyramid_sum(coarsest: Tensor, details: Sequence[Tensor]) -> Tensor:
-    """Return the images of which `laplacian_pyramid` gave the coarsest level and the details."""
-    images = coarsest
-    for detail in details:
-        images = resized(images, (detail.shape[-2], detail.shape[-1])) + detail
-    return images

@@ -1,26 +1,25 @@
-"""Dense motion found with tensor operations alone, on whatever device the frames are.
+"""Dense optical flow by tensor operations alone, on the device of the frames.
 
-Coarse to fine, each level in three steps from the flow of the level before it:
+Coarse to fine; each level improves the flow of the level before it in three steps:
 
-1. propagation: a pixel takes the flow of a pixel some way off where its own surroundings fit that
-   flow better, as in dense inverse search (Kroeger et al. 2016);
-2. a few Gauss-Newton steps of patches (Lucas and Kanade 1981), which ignore a change in
-   brightness; of its steps every pixel keeps the one that fits best;
-3. variational refinement of brightness and gradient constancy under robust penalties (Brox et al.
-   2004), normalised (Zimmer et al. 2011); its linear systems by block Jacobi steps with Chebyshev
-   acceleration (Golub and Varga 1961), which have no order and suit a GPU, where successive
-   over-relaxation has one.
+1. propagation: a pixel takes the flow of a pixel some way off where that fits its own window
+   better, as in dense inverse search (Kroeger et al. 2016);
+2. a few Gauss-Newton steps for the window around every pixel (Lucas and Kanade 1981), invariant to
+   an offset of brightness; each pixel keeps the step that fits best;
+3. variational refinement: brightness and gradient constancy under robust penalties (Brox et al.
+   2004), normalised (Zimmer et al. 2011). The linear systems are solved by block Jacobi iterations
+   with Chebyshev acceleration (Golub and Varga 1961), which update all pixels at once and so suit a
+   GPU, unlike successive over-relaxation.
 
-What has moved out of the picture counts in no step. Windows are summed by shifting: convolutions
-run in TF32 on a GPU, too coarse for the variances taken here, and average pooling is four times as
-slow on a processor.
+Pixels whose flow ends outside the frame count in no step. Windows are summed by shifting, because
+on a GPU convolutions run in TF32, too coarse for the variances here, and on a CPU average pooling
+is four times as slow.
 
-Against dense inverse search, OpenCV's medium preset, on a processor; no GPU has run this yet, so
-nothing is known of its speed there, and on one core it takes some thirty times as long (0.5 s for
-a pair of 256 x 340):
+Compared with dense inverse search at OpenCV's medium preset, on a CPU; the speed on a GPU was not
+measured. On one core it takes some thirty times as long (0.5 s for a pair of 256 x 340).
 
 =====================================================  =====================  =============
-carrying the motion on, PSNR of frames 1 and 4         dense inverse search   this
+constant velocity, PSNR of frames 1 and 4 ahead        dense inverse search   this
 =====================================================  =====================  =============
 60 windows of training clips, 180 to 410 px            27.32, 20.81 dB        27.31, 20.71
 12 of them enlarged to 960 x 540                       29.11, 22.65 dB        29.28, 22.47
@@ -34,28 +33,28 @@ from torch.nn import functional
 
 from predictor.warping import pixel_grid, warped
 
-COARSEST_SIDE_PX = 6  # the pyramid ends at a shorter side under twice this
+COARSEST_SIDE_PX = 6  # the shorter side of the coarsest level is under twice this
 WINDOW_PX = 7  # two box filters of this width: nearly a Gaussian of deviation 2.8
-PROPAGATION_PX = (4, 8)
-BETTER_BY = 0.95  # of the cost so far, what another pixel's flow must stay under
-PATCH_STEPS = 3
+PROPAGATION_PX = (4, 8)  # distances from which a pixel may take the flow
+BETTER_BY = 0.95  # such a flow must cost less than this share of the pixel's own
+PATCH_STEPS = 3  # Gauss-Newton steps
 LONGEST_STEP_PX = 3.0
-LEAST_SEEN = 0.2  # share of a window that must lie inside both frames to say anything
-DAMPING = (0.02, 1.0)  # of the normal equations: a share of their trace, and a constant
+LEAST_SEEN = 0.2  # share of a window that must lie inside both frames to count at all
+DAMPING = (0.02, 1.0)  # added to the diagonal of the normal equations: share of trace, constant
 SMOOTHNESS, BRIGHTNESS, GRADIENT = 10.0, 5.0, 10.0  # weights of the variational terms
-REWEIGHTINGS = 5
-RELAXATIONS = 10
-SPECTRAL_RADIUS = 0.9  # of the Jacobi steps, as the acceleration takes it to be
-NORMALISATION = 0.01  # squared grey levels a pixel
-ROBUSTNESS = 1e-6  # square under the root of the penalties
+REWEIGHTINGS = 5  # updates of the robust weights
+RELAXATIONS = 10  # Jacobi iterations for each of these
+SPECTRAL_RADIUS = 0.9  # of a Jacobi iteration, as assumed by the acceleration
+NORMALISATION = 0.01  # added to squared gradients, (grey levels / px)²
+ROBUSTNESS = 1e-6  # ε² of the penalties √(x² + ε²)
 
 
 @torch.no_grad()
 def pyramidal_flow(first: Tensor, second: Tensor) -> Tensor:
     """Return the flow ``(N, 2, H, W)`` between grey frames ``(N, 1, H, W)`` in [0, 255], any size.
 
-    ``first(x) = second(x + flow(x))`` in pixels, float32 on the device of the frames and whatever
-    the autocast; no gradient flows through it, and the same frames give the same flow.
+    ``first(x) = second(x + flow(x))``, in pixels, on the device of the frames; float32, also under
+    autocast. Deterministic; no gradient flows through it.
     """
     with torch.autocast(first.device.type, enabled=False):
         levels = [(first.float(), second.float())]
@@ -66,17 +65,19 @@ def pyramidal_flow(first: Tensor, second: Tensor) -> Tensor:
         for before, after in reversed(levels):
             flow = _resized(flow, before.shape[-2:])
             flow = _propagated(before, after, flow)
-            flow = _followed(before, after, flow)
+            flow = _gauss_newton(before, after, flow)
             flow = _refined(before, after, flow)
         return flow
 
 
 def _halved(grey: Tensor) -> Tensor:
+    """Return area means at half the size, rounded up."""
     height, width = grey.shape[-2:]
     return functional.interpolate(grey, (-(-height // 2), -(-width // 2)), mode="area")
 
 
 def _resized(flow: Tensor, size: torch.Size) -> Tensor:
+    """Return `flow` at another size, its vectors scaled along."""
     height, width = flow.shape[-2:]
     if flow.shape[-2:] == size:
         return flow
@@ -85,6 +86,7 @@ def _resized(flow: Tensor, size: torch.Size) -> Tensor:
 
 
 def _propagated(first: Tensor, second: Tensor, flow: Tensor) -> Tensor:
+    """Return `flow`, replaced where that of a pixel above, below, left or right fits better."""
     height, width = flow.shape[-2:]
     best = _patch_cost(first, second, flow)
     for reach in PROPAGATION_PX:
@@ -98,7 +100,8 @@ def _propagated(first: Tensor, second: Tensor, flow: Tensor) -> Tensor:
     return flow
 
 
-def _followed(first: Tensor, second: Tensor, flow: Tensor) -> Tensor:
+def _gauss_newton(first: Tensor, second: Tensor, flow: Tensor) -> Tensor:
+    """Return for each pixel the flow of lowest cost among those that Gauss-Newton steps visit."""
     share, constant = DAMPING
     kept, best = flow, torch.full_like(first, torch.inf)
     for step in range(PATCH_STEPS + 1):
@@ -114,9 +117,9 @@ def _followed(first: Tensor, second: Tensor, flow: Tensor) -> Tensor:
 
 
 def _patch_cost(first: Tensor, second: Tensor, flow: Tensor) -> Tensor:
-    """Return the variance of the error in the window around every pixel, ``(N, 1, H, W)``.
+    """Return the variance of the error in the window around each pixel, ``(N, 1, H, W)``.
 
-    Only the part of the window that `flow` keeps inside counts; 255² where that is too little.
+    Pixels of the window whose flow ends outside the frame are left out; 255² where too few remain.
     """
     error = warped(second, flow) - first
     inside = _is_inside(flow)
@@ -126,10 +129,10 @@ def _patch_cost(first: Tensor, second: Tensor, flow: Tensor) -> Tensor:
 
 
 def _patch_statistics(first: Tensor, second: Tensor, flow: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return cost, normal equations and right side of the window around every pixel.
+    """Return cost, matrix and right-hand side of the normal equations of the window around a pixel.
 
-    All are (co)variances over the part of the window that `flow` keeps inside: of the error
-    ``(N, 1, H, W)``, of the image gradient (xx, xy, yy), of the gradient and the error.
+    They are (co)variances over the pixels that `_patch_cost` counts: of the error ``(N, 1, H, W)``,
+    of the image gradient ``(N, 3, H, W)`` (xx, xy, yy), and of gradient and error ``(N, 2, H, W)``.
     """
     error = warped(second, flow) - first
     x, y = _gradient(first)
@@ -147,10 +150,11 @@ def _patch_statistics(first: Tensor, second: Tensor, flow: Tensor) -> tuple[Tens
 
 
 def _refined(first: Tensor, second: Tensor, flow: Tensor) -> Tensor:
+    """Return the flow that minimises the variational energy, linearised at `flow`."""
     moved = warped(second, flow)
     inside = _is_inside(flow)
     before, after = _gradient(first), _gradient(moved)
-    # three constancies: of the brightness and of its two derivatives
+    # three constraints: the brightness and its two derivatives stay constant along the flow
     x, y = (before[0] + after[0]) / 2, (before[1] + after[1]) / 2
     xx, xy = _gradient(x)
     _, yy = _gradient(y)
@@ -168,39 +172,38 @@ def _refined(first: Tensor, second: Tensor, flow: Tensor) -> Tensor:
         penalties = torch.cat([squares[:, :1], both, both], dim=1)
         factors = weights * inside * norm * (penalties + ROBUSTNESS).rsqrt()
         matrix = (factors[:, None] * products).sum(2)
-        right = _times(matrix, flow) - ((factors * change)[:, None] * slopes).sum(2)
-        refined = _relaxed(matrix, right, refined)
+        right_side = _times(matrix, flow) - ((factors * change)[:, None] * slopes).sum(2)
+        refined = _relaxed(matrix, right_side, refined)
     return refined
 
 
-def _relaxed(matrix: Tensor, right: Tensor, flow: Tensor) -> Tensor:
-    """Return u nearer than `flow` to the solution of ``matrix u - div(s grad u) = right``.
+def _relaxed(matrix: Tensor, right_side: Tensor, flow: Tensor) -> Tensor:
+    """Return u closer than `flow` to the solution of ``matrix u - div(d grad u) = right_side``.
 
-    s is the smoothness that the penalty asks for at `flow`; nothing is tied over the border.
+    d is the diffusivity of the robust smoothness penalty at `flow`; it is 0 across the border.
     """
     across, down = _gradient(flow)
     roughness = (across.square() + down.square()).sum(1, keepdim=True)
-    ties = SMOOTHNESS * (roughness + ROBUSTNESS).rsqrt()
-    beside = functional.pad((ties[..., 1:] + ties[..., :-1]) / 2, (1, 1))
-    under = functional.pad((ties[..., 1:, :] + ties[..., :-1, :]) / 2, (0, 0, 1, 1))
-    left, right_of, above, below = (
-        beside[..., :-1],
-        beside[..., 1:],
-        under[..., :-1, :],
-        under[..., 1:, :],
+    diffusivity = SMOOTHNESS * (roughness + ROBUSTNESS).rsqrt()
+    between_columns = (diffusivity[..., 1:] + diffusivity[..., :-1]) / 2
+    between_rows = (diffusivity[..., 1:, :] + diffusivity[..., :-1, :]) / 2
+    left, right = functional.pad(between_columns, (1, 0)), functional.pad(between_columns, (0, 1))
+    above, below = (
+        functional.pad(between_rows, (0, 0, 1, 0)),
+        functional.pad(between_rows, (0, 0, 0, 1)),
     )
-    diagonal = left + right_of + above + below
+    diagonal = left + right + above + below
     system = matrix + torch.cat([diagonal, torch.zeros_like(diagonal), diagonal], dim=1)
     previous, factor = flow, 1.0
     for number in range(RELAXATIONS):
         around = functional.pad(flow, (1, 1, 1, 1))
-        pulled = (
+        neighbours = (
             left * around[..., 1:-1, :-2]
-            + right_of * around[..., 1:-1, 2:]
+            + right * around[..., 1:-1, 2:]
             + above * around[..., :-2, 1:-1]
             + below * around[..., 2:, 1:-1]
         )
-        step = _solved(system, right + pulled)
+        step = _solved(system, right_side + neighbours)
         if number:
             factor = 1 / (1 - SPECTRAL_RADIUS**2 * factor / (2 if number == 1 else 4))
         previous, flow = flow, previous + factor * (step - previous)
@@ -208,7 +211,7 @@ def _relaxed(matrix: Tensor, right: Tensor, flow: Tensor) -> Tensor:
 
 
 def _gradient(planes: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the central differences of every plane along x and along y, edges repeated."""
+    """Return the central differences along x and along y of each plane, edges repeated."""
     padded = functional.pad(planes, (1, 1, 1, 1), mode="replicate")
     across = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2
     down = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2
@@ -216,7 +219,7 @@ def _gradient(planes: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _windowed(planes: Tensor) -> Tensor:
-    """Return the weighted mean of the window around every pixel, edges repeated."""
+    """Return the weighted mean over the window around each pixel, edges repeated."""
     reach = WINDOW_PX // 2
     height, width = planes.shape[-2:]
     for _ in range(2):
@@ -228,6 +231,7 @@ def _windowed(planes: Tensor) -> Tensor:
 
 
 def _sum(parts: list[Tensor]) -> Tensor:
+    """Return the sum of two or more tensors, added in place after the first two."""
     total = parts[0] + parts[1]
     for part in parts[2:]:
         total += part
@@ -243,14 +247,14 @@ def _is_inside(flow: Tensor) -> Tensor:
 
 
 def _times(matrix: Tensor, vector: Tensor) -> Tensor:
-    """Return the product of symmetric 2x2 matrices ``(N, 3, H, W)``: xx, xy, yy, and vectors."""
+    """Return products of symmetric 2x2 matrices ``(N, 3, H, W)`` (xx, xy, yy) and vectors."""
     xx, xy, yy = matrix.chunk(3, dim=1)
     x, y = vector.chunk(2, dim=1)
     return torch.cat([xx * x + xy * y, xy * x + yy * y], dim=1)
 
 
-def _solved(matrix: Tensor, right: Tensor) -> Tensor:
-    """Return x of ``matrix x = right``, both as in `_times`; 0 where both are 0."""
+def _solved(matrix: Tensor, right_side: Tensor) -> Tensor:
+    """Return x of ``matrix x = right_side``, shaped as in `_times`; 0 where both are 0."""
     xx, xy, yy = matrix.chunk(3, dim=1)
     determinant = (xx * yy - xy * xy).clamp_min(1e-12)  # 0 for a frame of a single pixel
-    return _times(torch.cat([yy, -xy, xx], dim=1), right) / determinant
+    return _times(torch.cat([yy, -xy, xx], dim=1), right_side) / determinant

@@ -9,10 +9,10 @@ from predictor.tensors import constants
 
 
 def warped(images: Tensor, flow: Tensor) -> Tensor:
-    """Return ``out(x) = images(x + flow(x))``, bilinear, edges repeated, shape of `images`.
+    """Return ``out(x) = images(x + flow(x))`` by bilinear interpolation, edges repeated.
 
-    `images` is ``(N, C, H, W)``, `flow` is ``(N, 2, H, W)`` in pixels; differentiable in both,
-    float32 whatever the autocast.
+    `images` are ``(N, C, H, W)``, `flow` is ``(N, 2, H, W)`` in pixels. Differentiable in both;
+    float32, also under autocast. Raises `TensorContractError` for shapes that do not fit.
     """
     if images.shape[-2:] != flow.shape[-2:] or flow.shape[1] != 2:
         raise TensorContractError(
@@ -28,7 +28,7 @@ def warped(images: Tensor, flow: Tensor) -> Tensor:
 
 
 def pixel_grid(height: int, width: int, device: torch.device) -> Tensor:
-    """Return the coordinates ``(H, W, 2)`` of every pixel, x first, float32."""
+    """Return the coordinates of every pixel, float32 ``(H, W, 2)``, x first."""
     rows = torch.arange(height, device=device, dtype=torch.float32)
     columns = torch.arange(width, device=device, dtype=torch.float32)
     return torch.stack([columns.expand(height, width), rows[:, None].expand(height, width)], dim=-1)

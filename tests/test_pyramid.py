@@ -1,3 +1,5 @@
+"""Pooling, resizing, and Laplacian pyramids that add up to the images again."""
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -11,9 +13,16 @@ from predictor.pyramid import (
     laplacian_pyramid,
     nearest_upsampled,
     pooled_at_factors,
-    pyramid_sum,
     resized,
 )
+
+
+def pyramid_sum(coarsest: torch.Tensor, details: list[torch.Tensor]) -> torch.Tensor:
+    """Return the images that a Laplacian pyramid was made of (Denton et al. 2015, eq. 4)."""
+    images = coarsest
+    for detail in details:
+        images = resized(images, (detail.shape[-2], detail.shape[-1])) + detail
+    return images
 
 
 def test_each_block_becomes_its_mean():
@@ -43,7 +52,7 @@ def test_levels_go_from_coarse_to_fine_and_end_with_the_images():
     levels = pooled_at_factors(images, (8, 4, 2, 1))
     assert [tuple(level.shape[-2:]) for level in levels] == [(2, 3), (4, 6), (8, 12), (16, 24)]
     assert torch.equal(levels[-1], images)
-    # Means of equal blocks of means: the pyramid is consistent with itself.
+    # The mean over a block is the mean of the means over its equal parts.
     torch.testing.assert_close(average_pooled(levels[2], 4), levels[0])
 
 
@@ -87,7 +96,7 @@ def test_blurred_pyramid_makes_the_image_again():
         laplacian_pyramid(images, [(9, 9), (32, 32)], is_blurred=True)
 
 
-def test_resizing_averages_on_the_way_down_and_keeps_a_constant():
+def test_shrinking_averages_and_a_constant_stays():
     lines = torch.arange(16.0).remainder(2).expand(1, 1, 16, 16)
     assert (resized(lines, (16, 4)) - 0.5).abs().max() < 0.1  # not the values of every fourth line
     constant = torch.full((1, 3, 8, 8), 0.3)
@@ -97,7 +106,7 @@ def test_resizing_averages_on_the_way_down_and_keeps_a_constant():
 
 
 def test_resizing_is_bilinear_with_a_filter_as_wide_as_the_step():
-    """The weights of every pixel, by hand: a triangle over two pixels each way on the way down."""
+    """The weights of every pixel, by hand: when halving, a triangle of two pixels each way."""
     impulses = torch.eye(8)[:, None, None]  # eight pictures of one row
     down = resized(impulses, (1, 4))[:, 0, 0].T
     expected = torch.tensor(

@@ -1,4 +1,4 @@
-"""The flow of tensors on motion that is known in closed form."""
+"""The flow by tensor operations, on motion known in closed form."""
 
 import pytest
 import torch
@@ -41,7 +41,7 @@ def test_flow_of_an_affine_motion_follows_it_at_every_pixel() -> None:
     assert error.mean() < 0.15
 
 
-def test_a_change_of_brightness_is_no_motion() -> None:
+def test_a_change_of_brightness_is_not_motion() -> None:
     picture = textured() * 0.8
     flow = pyramidal_flow(picture, picture + 20)
     assert torch.linalg.vector_norm(flow, dim=1).mean() < 0.05
@@ -53,7 +53,7 @@ def test_equal_and_flat_frames_do_not_move() -> None:
         assert pyramidal_flow(picture, picture).abs().max() < 1e-3
 
 
-def test_what_leaves_the_picture_does_not_pull_at_the_rest() -> None:
+def test_pixels_that_leave_the_frame_do_not_disturb_the_others() -> None:
     wide = textured(96, 160)
     first, second = wide[..., 12:140], wide[..., 20:148]  # the camera pans 8 to the right
     flow = pyramidal_flow(first, second)
@@ -95,7 +95,7 @@ def test_no_gradient_flows_and_autocast_changes_nothing() -> None:
         assert torch.equal(pyramidal_flow(first, second), plain)
 
 
-def test_only_frames_on_the_processor_are_searched_by_opencv(
+def test_opencv_searches_frames_on_a_cpu_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(predictor.flow, "_inverse_search", lambda *_: "searched")
