@@ -1,4 +1,4 @@
-"""The classical fill that needs no training: a smooth surface through the known pixels."""
+"""A smooth surface through the known pixels: the fill that networks correct."""
 
 import torch
 from torch import Tensor
@@ -7,20 +7,23 @@ from torch.nn import functional
 from predictor.tensors import require_masks
 
 SMALL_SIDE_PX = 64
-"""Levels up to this long side cost next to nothing and are relaxed `SMALL_SWEEPS` times."""
+"""Levels with a long side up to this are cheap, and relaxed by more sweeps."""
 
 SMALL_SWEEPS = 16
+"""Jacobi sweeps on such levels."""
+
 SWEEPS = 2
+"""Jacobi sweeps on larger levels."""
 
 
 def smooth_fill(images: Tensor, masks: Tensor) -> Tensor:
-    """Return `images` ``(N, C, H, W)`` with what `masks` ``(N, 1, H, W)`` call missing filled in.
+    """Return `images` ``(N, C, H, W)`` with the pixels filled where `masks` ``(N, 1, H, W)`` are 1.
 
-    Known pixels are averaged down to one pixel, and on the way up each missing pixel starts from
-    the level below and is relaxed towards the mean of its four neighbours: nearly the membrane
-    through the known pixels, by one pass of a multigrid (pull and push, Gortler et al. 1996). Known
-    pixels are returned as they are, an image without any as zeros. A gradient flows to the known
-    pixels. Raises `TensorContractError` for masks that do not fit the images.
+    Approximates the membrane through the known pixels, in which a missing pixel is the mean of its
+    four neighbours, by one pass of multigrid (pull and push, Gortler et al. 1996): known pixels are
+    averaged down to a single one; from there up, missing pixels start from the coarser level and
+    are relaxed. Known pixels are returned exactly, an image without any as zeros. Differentiable in
+    the known pixels. Raises `TensorContractError` for masks that do not fit the images.
     """
     require_masks(masks, images)
     known = 1 - masks
@@ -29,7 +32,7 @@ def smooth_fill(images: Tensor, masks: Tensor) -> Tensor:
         colours, weights = (
             functional.avg_pool2d(planes, 2, ceil_mode=True) for planes in levels[-1]
         )
-        # A level knows a pixel fully where it knows anything of it.
+        # a pixel of a coarser level is known where any of the pixels below it is
         levels.append((colours / weights.clamp_min(1e-6), (weights > 0).to(weights.dtype)))
     filled = levels[-1][0]
     for colours, weights in reversed(levels[:-1]):
@@ -44,10 +47,10 @@ def smooth_fill(images: Tensor, masks: Tensor) -> Tensor:
 
 
 def known_means(images: Tensor, masks: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Return images and masks made smaller, ``(N, C, h, w)`` and ``(N, 1, h, w)`` for `size`.
+    """Return images and masks reduced to `size`, ``(N, C, h, w)`` and ``(N, 1, h, w)``.
 
-    A pixel is the mean of what is known of its area; where that is less than half, it is missing
-    and 0. Missing pixels of `images` must be finite and are not looked at.
+    A pixel is the mean of the known part of its area; where that is less than half, it is missing,
+    and 0. Missing pixels of `images` have no influence, but must be finite.
     """
     known = 1 - masks
     if tuple(images.shape[-2:]) == size:

@@ -1,4 +1,4 @@
-"""Detail of the surroundings, laid over a fill that has none."""
+"""Detail of the surroundings, added to a smooth fill."""
 
 import cv2
 import numpy as np
@@ -50,7 +50,7 @@ def test_detail_comes_in_pieces_and_not_in_a_pattern() -> None:
     missing = hole(128, 128, (40, 40, 48, 48))
     image[missing] = 0
     added = with_detail(image, missing, 1.0)[40:88, 40:88, 0]
-    # a patch laid again and again would resemble itself at some distance
+    # a repeated patch would correlate with itself at some distance
     spectrum = np.abs(np.fft.fft2(added - added.mean())) ** 2
     likeness = np.fft.ifft2(spectrum).real
     likeness /= likeness[0, 0]
@@ -66,7 +66,7 @@ def test_strength_is_the_share_that_is_added() -> None:
     np.testing.assert_allclose(half, 0.5 * whole, atol=1e-6)
 
 
-def test_what_a_fill_of_a_smaller_size_lacks_is_coarser() -> None:
+def test_a_fill_made_at_a_smaller_size_gets_coarser_detail() -> None:
     # bumps eight pixels wide: detail for a fill made at a third, none for one at full size
     bumps = cv2.resize(grain(24, 24), (192, 192), interpolation=cv2.INTER_CUBIC)
     missing = hole(192, 192, (64, 64, 64, 64))
@@ -94,7 +94,7 @@ def test_images_with_too_little_to_show_are_returned(size: tuple[int, int]) -> N
 
 
 def test_detail_does_not_come_from_next_to_the_hole() -> None:
-    # the fill is far off: what is known next to it differs from its surroundings by the error
+    # the fill is far off, so close to the hole the blur of the image would mix in its error
     image = np.full((96, 96, 3), 0.5, np.float32)
     missing = hole(96, 96, (32, 32, 32, 32))
     image[missing] = -0.5
