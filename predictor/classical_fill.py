@@ -1,4 +1,4 @@
-"""What OpenCV fills holes with: the bar that a trained network is measured against."""
+"""OpenCV's classical inpainting, the baseline that trained networks are measured against."""
 
 from typing import Literal
 
@@ -20,13 +20,13 @@ METHODS: dict[Method, int] = {
 """Telea 2004 (fast marching) and Bertalmio et al. 2001, as OpenCV names them."""
 
 RADIUS_PX = 3
-"""Neighbourhood that a missing pixel is computed from; OpenCV's tutorial value."""
+"""Radius of the neighbourhood that a missing pixel is computed from, as in OpenCV's tutorial."""
 
 
 def opencv_fill(images: Tensor, masks: Tensor, method: Method) -> Tensor:
     """Return `images` ``(N, 3, H, W)`` in [-1, 1] with their missing pixels filled by OpenCV.
 
-    It works with 8 bits; known pixels are returned as they are. `masks` ``(N, 1, H, W)`` are 1
+    OpenCV computes with 8 bits; known pixels are returned exactly. `masks` ``(N, 1, H, W)`` are 1
     where a pixel is missing. Raises `TensorContractError` for masks that do not fit.
     """
     require_images(images)
@@ -44,16 +44,15 @@ def opencv_fill(images: Tensor, masks: Tensor, method: Method) -> Tensor:
 
 
 class ClassicalInpainter:
-    """Fills holes as `predictor.inpainter.Inpainter` does, by one of `METHODS`.
+    """Fills holes by one of `METHODS`, with the interface of `predictor.inpainter.Inpainter`.
 
-    Raises `SettingsError` for another.
+    Raises `SettingsError` for an unknown method.
     """
 
     def __init__(self, method: str) -> None:
-        known = [name for name in METHODS if name == method]
-        if not known:
+        if method not in METHODS:
             raise SettingsError(f"method is {method!r}, expected {' or '.join(METHODS)}")
-        self.method = known[0]
+        self.method = method
 
     def fill(self, images: Tensor, masks: Tensor) -> Tensor:
         """Return `images` ``(N, 3, H, W)`` in [-1, 1] with their holes filled.
@@ -66,5 +65,5 @@ class ClassicalInpainter:
         return opencv_fill(images, masks, self.method)
 
     def seen(self, hole: Hole, size: tuple[int, int]) -> Box:
-        """Return the part of an image ``(height, width)`` that filling `hole` looks at."""
+        """Return the part of an image of `size` that the fill of `hole` depends on."""
         return hole.box.grown(3 * RADIUS_PX).within(*size)

@@ -1,4 +1,4 @@
-"""Where the holes of a mask are, and how much around each has to be looked at to fill it."""
+"""The holes of a mask: groups of missing pixels, their bounding boxes and their widths."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 JOINED_PX = 16
-"""Missing pixels closer than twice this are one hole: what lies between them is little context."""
+"""Side of the cells by which missing pixels are grouped into holes: those up to this far apart are
+always one hole, those twice as far never."""
 
 
 class Box(NamedTuple):
-    """A part of an image: rows ``top`` to ``bottom`` and columns ``left`` to ``right``, exclusive.
+    """A rectangle of pixels, which may reach beyond the image.
 
-    The part may reach beyond the image.
+    Rows are ``top`` to ``bottom`` and columns ``left`` to ``right``, without the ends.
     """
 
     top: int
@@ -35,23 +36,32 @@ class Box(NamedTuple):
 
     @property
     def rows(self) -> slice:
-        """The rows, to index a picture with."""
+        """The rows as an index; only for a box inside the image."""
         return slice(self.top, self.bottom)
 
     @property
     def columns(self) -> slice:
-        """The columns, to index a picture with."""
+        """The columns as an index; only for a box inside the image."""
         return slice(self.left, self.right)
 
     @classmethod
     def around(cls, boxes: "Sequence[Box]") -> "Box":
-        """Return the smallest box that holds all of `boxes`, which are one or more."""
+        """Return the smallest box around one or more `boxes`."""
         tops, lefts, bottoms, rights = zip(*boxes, strict=True)
         return cls(min(tops), min(lefts), max(bottoms), max(rights))
 
     def grown(self, by: int) -> "Box":
         """Return the box with `by` more pixels on every side."""
         return Box(self.top - by, self.left - by, self.bottom + by, self.right + by)
+
+    def relative_to(self, outer: "Box") -> "Box":
+        """Return the box in the coordinates of `outer`, whose top left corner is (0, 0)."""
+        return Box(
+            self.top - outer.top,
+            self.left - outer.left,
+            self.bottom - outer.top,
+            self.right - outer.left,
+        )
 
     def meets(self, other: "Box") -> bool:
         """Return whether the boxes share pixels."""
@@ -60,7 +70,7 @@ class Box(NamedTuple):
         ) < min(self.right, other.right)
 
     def within(self, height: int, width: int) -> "Box":
-        """Return the part of the box that lies in an image of this size."""
+        """Return the box clipped to an image of this size."""
         return Box(
             max(0, self.top), max(0, self.left), min(height, self.bottom), min(width, self.right)
         )
@@ -68,27 +78,29 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Hole:
-    """Missing pixels that belong together."""
+    """A group of missing pixels that are filled together."""
 
     box: Box
-    """The smallest part with all of them."""
+    """The bounding box of the group."""
 
     pixels: NDArray[np.bool_]
-    """Which pixels of `box` are missing and of this hole; others may be missing there too."""
+    """Which pixels of `box` are in the group; pixels of other holes may be missing there too."""
 
     width_px: float
-    """Diameter of the largest disc that fits in: how far apart the context on both sides is."""
+    """Diameter of the largest disc that fits in: the distance between known pixels on both sides.
+    Beyond the edge of the image nothing is known."""
 
 
 def holes_of(mask: NDArray[np.bool_]) -> list[Hole]:
     """Return the holes of a mask ``(H, W)``, True where a pixel is missing.
 
-    Every missing pixel is of exactly one hole. Finding them costs little beyond their own area.
+    Every missing pixel is in exactly one hole. The cost grows with the bounding box of all missing
+    pixels, not with the image.
     """
     whole = _box_of(mask)
     if whole is None:
         return []
-    part = mask[whole.top : whole.bottom, whole.left : whole.right].astype(np.uint8)
+    part = mask[whole.rows, whole.columns].astype(np.uint8)
     cells = _any_in_cells(part)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(cells, connectivity=8)
     found = []
@@ -103,17 +115,17 @@ def holes_of(mask: NDArray[np.bool_]) -> list[Hole]:
 
 
 def joined(one: Hole, other: Hole) -> Hole:
-    """Return two holes as one, to be filled together; it is as wide as the wider of them."""
+    """Return the union of two holes; its width is that of the wider one."""
     box = Box.around([one.box, other.box])
     pixels = np.zeros((box.height, box.width), np.bool_)
     for hole in (one, other):
-        top, left = hole.box.top - box.top, hole.box.left - box.left
-        pixels[top : top + hole.box.height, left : left + hole.box.width] |= hole.pixels
+        own = hole.box.relative_to(box)
+        pixels[own.rows, own.columns] |= hole.pixels
     return Hole(box, pixels, max(one.width_px, other.width_px))
 
 
 def _box_of(mask: NDArray[Any]) -> Box | None:
-    """Return the smallest part of `mask` that holds all that is not 0."""
+    """Return the bounding box of what is not 0 in `mask`; None if nothing is."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if not rows.size:
         return None
@@ -121,7 +133,7 @@ def _box_of(mask: NDArray[Any]) -> Box | None:
 
 
 def _any_in_cells(part: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return 1 for every cell of `JOINED_PX` squared pixels in which one is missing."""
+    """Return for each cell of ``JOINED_PX × JOINED_PX`` pixels 1 if any is missing, else 0."""
     side = JOINED_PX
     padded = np.pad(part, ((0, -part.shape[0] % side), (0, -part.shape[1] % side)))
     cells = padded.reshape(padded.shape[0] // side, side, padded.shape[1] // side, side)
@@ -129,12 +141,12 @@ def _any_in_cells(part: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _hole(pixels: NDArray[np.uint8], top: int, left: int, size: tuple[int, ...]) -> Hole:
-    """Return the hole of the missing `pixels`, whose corner lies at `top` and `left`."""
+    """Return the hole of `pixels`, whose corner lies at `top` and `left` of an image of `size`."""
     tight = _box_of(pixels)
     assert tight is not None
     box = Box(tight.top + top, tight.left + left, tight.bottom + top, tight.right + left)
-    inside = pixels[tight.top : tight.bottom, tight.left : tight.right]
-    # Beyond the image there is no context: its edge does not end a hole.
+    inside = pixels[tight.rows, tight.columns]
+    # known pixels end a hole, the edge of the image does not
     edges = (box.top > 0, box.bottom < size[0], box.left > 0, box.right < size[1])
     above, below, before, after = (int(edge) for edge in edges)
     framed = cv2.copyMakeBorder(inside, above, below, before, after, cv2.BORDER_CONSTANT, value=0)

@@ -25,24 +25,25 @@ from predictor.tensors import (
 from predictor.texture import with_detail
 
 TILE_PX = 768
-"""Longest side of what a network is shown at once; longer holes are filled piece by piece."""
+"""Longest side of a crop that a network is given; longer holes are filled piece by piece."""
 
 ENLARGED_DETAIL = 0.5
-"""Share of the image's own detail that a fill gets which was made at a smaller size."""
+"""Least share of the image's own detail that is added to a fill made at a reduced size."""
 
 
 class Inpainter:
     """Fills holes in images with a generator of the system ``inpaint``.
 
-    Each hole is filled from a crop around it, at the scale at which the network can bridge it, so
-    the cost is that of the holes and not that of the image; holes so near that one crop costs less
-    than theirs share one. A fill made at a smaller size is
-    enlarged, and gets detail from its surroundings. Networks are called with images
-    ``(N, 3, H, W)`` in their `pixel_range` and masks ``(N, 1, H, W)``, height and width multiples
-    of their `multiple`, and return whole images of which the last counts. One bridges holes up to
-    `hole_px` wide and looks `context_px` beyond them; one with a `fixed_side_px` takes squares of
-    that side only, the hole in the middle. `detail` is the share of the image's own detail that its
-    fills want at any size.
+    Each hole is filled from a crop around it, reduced as far as the hole is too wide for the
+    network: so the cost is that of the holes, not of the image. Near holes share a crop where that
+    is cheaper. A fill made at a reduced size is enlarged, and gets detail from its surroundings.
+
+    The network is called with images ``(N, 3, H, W)`` in its `pixel_range` and masks
+    ``(N, 1, H, W)``, height and width multiples of its `multiple`, and returns whole images, of
+    which the last is used. Its `hole_px` is the widest hole that it can fill, `context_px` how far
+    it looks beyond one, and `detail` the share of the image's own detail that is added to its fills
+    at any size. With a `fixed_side_px` it takes only squares of that side with the hole in the
+    middle.
     """
 
     def __init__(
@@ -78,28 +79,28 @@ class Inpainter:
         return filled
 
     def seen(self, hole: Hole, size: tuple[int, int]) -> Box:
-        """Return the part of an image ``(height, width)`` that filling `hole` looks at."""
+        """Return the part of an image of `size` that the fill of `hole` depends on."""
         return Box.around([view.box.within(*size) for view in self._views(hole, size)])
 
     def _joined(self, holes: list[Hole], size: tuple[int, ...]) -> list[Hole]:
-        """Return `holes`, those joined that are looked at in full size and cost less as one."""
-        alone: list[Hole] = []
+        """Return `holes` with those joined that cost less together; wide ones never are."""
+        done: list[Hole] = []
         waiting = list(reversed(holes))
         while waiting:
             hole = waiting.pop()
             reach = hole.box.grown(2 * self.network.context_px)
-            for number, other in enumerate(alone):
+            for number, other in enumerate(done):
                 both = self._as_one(hole, other, size) if reach.meets(other.box) else None
                 if both is not None:
-                    del alone[number]
+                    del done[number]
                     waiting.append(both)
                     break
             else:
-                alone.append(hole)
-        return alone
+                done.append(hole)
+        return done
 
     def _as_one(self, one: Hole, other: Hole, size: tuple[int, ...]) -> Hole | None:
-        """Return two holes joined, or None where they are better looked at by themselves."""
+        """Return two holes joined, or None where one is too wide or nothing is saved."""
         network = self.network
         if network.fixed_side_px or max(one.width_px, other.width_px) > network.hole_px:
             return None
@@ -108,32 +109,29 @@ class Inpainter:
         return both if self._pixels_seen(both, size) < apart else None
 
     def _pixels_seen(self, hole: Hole, size: tuple[int, ...]) -> int:
+        """Return the number of pixels that the network computes to fill `hole`."""
         return sum(view.size[0] * view.size[1] for view in self._views(hole, size))
 
     def _fill_hole(self, image: Tensor, mask: Tensor, hole: Hole) -> None:
-        """Fill `hole` in `image` ``(3, H, W)``, of which `mask` ``(1, H, W)`` says what is missing.
+        """Fill `hole` in `image` ``(3, H, W)`` in place; `mask` ``(1, H, W)`` has all holes.
 
-        Pieces that are filled are known to the next, so that they meet without a seam.
+        Pieces already filled count as known for the next, so that they join without a seam.
         """
         views = self._views(hole, mask.shape[-2:])
         missing = mask.clone() if len(views) > 1 else mask
         for view in views:
             piece = view.piece
-            own = hole.pixels[
-                piece.top - hole.box.top : piece.bottom - hole.box.top,
-                piece.left - hole.box.left : piece.right - hole.box.left,
-            ]
+            in_hole, in_view = piece.relative_to(hole.box), piece.relative_to(view.box)
+            own = hole.pixels[in_hole.rows, in_hole.columns]
             where = torch.from_numpy(own).to(image.device)
-            part = self._filled(image, missing, view)
-            top, left = piece.top - view.box.top, piece.left - view.box.left
-            pixels = part[:, top : top + piece.height, left : left + piece.width]
-            target = image[:, piece.top : piece.bottom, piece.left : piece.right]
-            target[:, where] = pixels.to(target.device, target.dtype)[:, where]
+            filled = self._filled(image, missing, view)[:, in_view.rows, in_view.columns]
+            target = image[:, piece.rows, piece.columns]
+            target[:, where] = filled.to(target.device, target.dtype)[:, where]
             if len(views) > 1:
-                missing[:, piece.top : piece.bottom, piece.left : piece.right][:, where] = False
+                missing[:, piece.rows, piece.columns][:, where] = False
 
     def _filled(self, image: Tensor, mask: Tensor, view: "_View") -> Tensor:
-        """Return what `view` shows of `image`, filled, ``(3, h, w)`` in [-1, 1]."""
+        """Return the part of `image` in `view`, filled, ``(3, h, w)`` in [-1, 1]."""
         is_missing = _taken(mask, view.box)[None].to(self.device)
         crop = _taken(image, view.box)[None].to(self.device, torch.float32)
         crop, missing = crop.masked_fill(is_missing, 0), is_missing.float()
@@ -143,7 +141,7 @@ class Inpainter:
         detail = self.network.detail
         if small.shape != crop.shape:
             enlarged = functional.interpolate(small, crop.shape[-2:], mode="bicubic")
-            # What enlarging lost at the rim of the hole is carried on inwards: no seam.
+            # continue the error of enlarging at the rim of the hole inwards, against a seam
             small = enlarged + smooth_fill(crop - enlarged, missing)
             detail = max(detail, ENLARGED_DETAIL)
         filled = torch.where(is_missing, small, crop)[0].clamp(-1, 1)
@@ -154,7 +152,7 @@ class Inpainter:
         return torch.from_numpy(pixels).permute(2, 0, 1).clamp(-1, 1)
 
     def _views(self, hole: Hole, size: tuple[int, ...]) -> list["_View"]:
-        """Return what the network is shown, one after the other, of an image of `size`."""
+        """Return the crops of an image of `size` by which `hole` is filled, in this order."""
         side, hole_px = self.network.fixed_side_px, self.network.hole_px
         box = hole.box
         if side is not None:
@@ -167,16 +165,15 @@ class Inpainter:
         context = self.network.context_px
         views = []
         for piece in _pieces(box, math.floor(max(context, TILE_PX - 2 * context) * scale)):
-            rows = slice(piece.top - box.top, piece.bottom - box.top)
-            columns = slice(piece.left - box.left, piece.right - box.left)
-            if hole.pixels[rows, columns].any():
+            in_hole = piece.relative_to(box)
+            if hole.pixels[in_hole.rows, in_hole.columns].any():
                 seen = piece.grown(round(context * scale)).within(size[0], size[1])
                 shown = math.ceil(seen.height / scale), math.ceil(seen.width / scale)
                 views.append(_View(piece, seen, shown))
         return views
 
     def _network(self, images: Tensor, masks: Tensor) -> Tensor:
-        """Return what the network makes of images in [-1, 1], of any size."""
+        """Return images in [-1, 1], of any size, as the network fills them."""
         height, width = images.shape[-2:]
         images = padded_to_multiple(images * (1 - masks), self.network.multiple)
         masks = padded_to_multiple(masks, self.network.multiple)
@@ -193,17 +190,17 @@ class Inpainter:
 
 @dataclass(frozen=True)
 class _View:
-    """What the network is shown to fill a piece of a hole."""
+    """The crop by which a piece of a hole is filled."""
 
     piece: Box
     box: Box
-    """The part of the image that is shown; it holds the piece."""
+    """The crop, which contains the piece and may reach beyond the image."""
     size: tuple[int, int]
-    """The height and width at which it is shown."""
+    """Height and width to which it is reduced for the network."""
 
 
 def _pieces(box: Box, longest: int) -> list[Box]:
-    """Return `box` cut into a grid of boxes of at most `longest` pixels a side, of like size."""
+    """Return `box` divided into a grid of boxes of about equal size, at most `longest` a side."""
     rows = np.linspace(box.top, box.bottom, -(-box.height // longest) + 1).round().astype(int)
     columns = np.linspace(box.left, box.right, -(-box.width // longest) + 1).round().astype(int)
     return [
@@ -214,17 +211,17 @@ def _pieces(box: Box, longest: int) -> list[Box]:
 
 
 def _taken(planes: Tensor, box: Box) -> Tensor:
-    """Return a part of `planes` ``(C, H, W)``, mirrored where it reaches beyond them."""
+    """Return the crop `box` of `planes` ``(C, H, W)``, which are mirrored at their edges."""
     height, width = planes.shape[-2:]
     if box == box.within(height, width):
-        return planes[:, box.top : box.bottom, box.left : box.right]
+        return planes[:, box.rows, box.columns]
     rows = torch.from_numpy(_mirrored(box.top, box.bottom, height)).to(planes.device)
     columns = torch.from_numpy(_mirrored(box.left, box.right, width)).to(planes.device)
     return planes[:, rows][:, :, columns]
 
 
 def _mirrored(start: int, end: int, length: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Return the numbers from `start` to `end`, those outside ``range(length)`` folded back."""
+    """Return the indices from `start` to `end`, reflected into ``range(length)``."""
     period = max(1, 2 * length - 2)
     places = np.arange(start, end) % period
     return np.minimum(places, period - places).clip(0, length - 1)

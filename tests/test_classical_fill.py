@@ -1,4 +1,4 @@
-"""OpenCV's fills, called as OpenCV is called."""
+"""The classical fills against OpenCV itself."""
 
 import cv2
 import numpy as np
@@ -37,7 +37,7 @@ def test_the_two_methods_differ_and_masks_must_fit() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_filling_what_is_seen_of_a_hole_is_filling_it(method: Method) -> None:
+def test_the_part_seen_of_a_hole_is_all_that_its_fill_depends_on(method: Method) -> None:
     coarse = torch.rand(1, 3, 4, 5, generator=torch.Generator().manual_seed(0)) * 1.6 - 0.8
     images = torch.nn.functional.interpolate(coarse, (60, 70), mode="bicubic").clamp(-1, 1)
     masks = torch.zeros(1, 1, 60, 70)
@@ -52,7 +52,7 @@ def test_filling_what_is_seen_of_a_hole_is_filling_it(method: Method) -> None:
     assert (part - whole[..., seen.rows, seen.columns]).abs().max() <= 1.01 / 127.5
 
 
-def test_what_cannot_be_filled_is_refused() -> None:
+def test_unknown_methods_and_masks_of_everything_are_refused() -> None:
     with pytest.raises(SettingsError, match="'magic', expected telea or navier-stokes"):
         ClassicalInpainter("magic")
     with pytest.raises(TensorContractError, match="covers its whole image"):

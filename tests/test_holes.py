@@ -1,4 +1,4 @@
-"""Which missing pixels belong together, and how far apart the context around them is."""
+"""Which missing pixels are one hole, and how wide a hole is."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from predictor.holes import JOINED_PX, Box, holes_of, joined
 def mask_of(size: tuple[int, int], *boxes: Box) -> np.ndarray:
     mask = np.zeros(size, np.bool_)
     for box in boxes:
-        mask[box.top : box.bottom, box.left : box.right] = True
+        mask[box.rows, box.columns] = True
     return mask
 
 
@@ -21,7 +21,7 @@ def test_every_missing_pixel_is_of_exactly_one_hole(mask: np.ndarray) -> None:
     counted = np.zeros(mask.shape, np.int64)
     for hole in holes_of(mask):
         box = hole.box
-        counted[box.top : box.bottom, box.left : box.right] += hole.pixels
+        counted[box.rows, box.columns] += hole.pixels
         assert hole.pixels.any(0)[[0, -1]].all()  # the box is tight
         assert hole.pixels.any(1)[[0, -1]].all()
     assert np.array_equal(counted, mask.astype(np.int64))
@@ -43,9 +43,12 @@ def test_joined_holes_have_the_pixels_of_both_and_no_others() -> None:
     assert np.array_equal(both.pixels, mask[both.box.rows, both.box.columns])
     assert both.width_px == max(one.width_px, other.width_px)
     assert Box.around([Box(5, 9, 15, 12)]) == Box(5, 9, 15, 12)
+    inner = one.box.relative_to(both.box)
+    assert (inner.height, inner.width) == (one.box.height, one.box.width)
+    assert np.array_equal(both.pixels[inner.rows, inner.columns], one.pixels)
     assert one.box.meets(one.box)
     assert not one.box.meets(other.box)
-    assert not one.box.meets(Box(15, 5, 20, 15))  # they touch
+    assert not one.box.meets(Box(15, 5, 20, 15))  # they touch, but share no pixel
 
 
 def test_pixels_of_another_hole_in_the_same_box_are_left_to_it() -> None:
@@ -62,17 +65,19 @@ def test_pixels_of_another_hole_in_the_same_box_are_left_to_it() -> None:
     ("box", "width_px"),
     [
         (Box(30, 30, 50, 90), 20),  # a bar is as wide as its short side
-        (Box(0, 30, 20, 90), 40),  # the edge of the image gives no context
+        (Box(0, 30, 20, 90), 40),  # nothing is known beyond the edge of the image
         (Box(0, 0, 20, 20), 40),
-        (Box(40, 0, 60, 100), 20),  # across: context above and below only
+        (Box(40, 0, 60, 100), 20),  # from edge to edge: known above and below only
     ],
 )
-def test_width_is_the_distance_between_contexts(box: Box, width_px: float) -> None:
+def test_width_is_the_distance_between_known_pixels_on_both_sides(
+    box: Box, width_px: float
+) -> None:
     (hole,) = holes_of(mask_of((100, 100), box))
     assert hole.width_px == pytest.approx(width_px, abs=3)
 
 
-def test_no_hole_and_nothing_but_a_hole() -> None:
+def test_a_mask_without_missing_pixels_and_one_without_known_pixels() -> None:
     assert holes_of(np.zeros((9, 9), np.bool_)) == []
     (hole,) = holes_of(np.ones((9, 12), np.bool_))
     assert hole.box == Box(0, 0, 9, 12)

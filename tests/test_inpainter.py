@@ -1,4 +1,4 @@
-"""Any image and mask in; the missing pixels filled, every other bit as it was."""
+"""Holes of any size and place are filled; known pixels stay bit for bit."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from predictor.smooth_fill import smooth_fill
 
 
 class Smooth(nn.Module):
-    """Fills smoothly in [0, 1]; remembers what it was shown."""
+    """Fills smoothly in [0, 1], and records its inputs."""
 
     pixel_range = (0.0, 1.0)
     multiple = 8
@@ -58,7 +58,7 @@ def test_only_missing_pixels_change_and_they_come_near_the_truth(
 ) -> None:
     images = picture()
     masks = mask_of(images, box)
-    damaged = images.where(masks == 0, torch.tensor(float("nan")))  # never to be looked at
+    damaged = images.where(masks == 0, torch.tensor(float("nan")))  # must have no influence
     before = damaged.clone()
     filled = Inpainter(network()).fill(damaged, masks)
     assert torch.equal(filled.where(masks == 0, 0), images.where(masks == 0, 0))
@@ -68,7 +68,7 @@ def test_only_missing_pixels_change_and_they_come_near_the_truth(
     assert error.mean() < 0.12
 
 
-def test_separate_holes_are_separate_crops_and_the_rest_costs_nothing() -> None:
+def test_only_crops_around_the_holes_are_computed() -> None:
     network = Smooth()
     images = picture(400, 600)
     masks = mask_of(images, (40, 50, 10, 12), (300, 500, 20, 6))
@@ -98,12 +98,12 @@ def test_near_holes_share_a_crop_where_that_is_less_work(
     assert (filled - images).abs()[masks.expand_as(images) > 0].mean() < 0.12
 
 
-def test_a_wide_hole_is_shown_at_the_scale_that_the_network_bridges() -> None:
+def test_a_wide_hole_is_reduced_to_the_width_that_the_network_fills() -> None:
     network = Smooth()
     images = picture(300, 300)
     Inpainter(network).fill(images, mask_of(images, (100, 100, 96, 96)))
     ((seen, missing),) = network.seen
-    # four times 24 px: 96 and 2 x 16 x 4 around, a quarter of that
+    # 96 px are four times 24: the crop of 96 + 2 x 4 x 16 px is reduced to a quarter
     assert seen.shape[-2:] == (56, 56)
     assert missing.sum() == pytest.approx(24 * 24, rel=0.1)
 
@@ -134,19 +134,19 @@ def test_a_long_hole_is_filled_piece_by_piece_without_a_seam() -> None:
     assert max(max(size) for size in sizes) <= TILE_PX
     steps = filled.diff(dim=-1).abs()[..., 50:70, :]
     assert steps.max() < 4 * images.diff(dim=-1).abs().max()
-    # a piece sees its neighbour filled: only its own part is missing there
+    # the neighbour was filled before, so only the own piece is missing
     assert network.seen[1][1][..., :8].sum() == 0
     assert network.seen[0][1][..., -8:].sum() > 0
 
 
-def test_a_fill_made_smaller_gets_the_detail_of_its_surroundings() -> None:
+def test_a_fill_made_at_a_reduced_size_gets_the_detail_of_its_surroundings() -> None:
     generator = torch.Generator().manual_seed(1)
     images = 0.1 * torch.randn(1, 3, 300, 300, generator=generator)
     masks = mask_of(images, (100, 100, 96, 96))
     filled = Inpainter(Smooth()).fill(images, masks)
     inside = filled[..., 120:176, 120:176]
     assert 0.04 < inside.std() < 0.1
-    small = mask_of(images, (100, 100, 20, 20))  # at full size the network's own is all there is
+    small = mask_of(images, (100, 100, 20, 20))  # at full size nothing is added
     assert Inpainter(Smooth()).fill(images, small)[..., 105:115, 105:115].std() < 0.03
 
 
@@ -159,19 +159,19 @@ def test_a_network_that_wants_detail_gets_it_at_any_size() -> None:
     assert Inpainter(network).fill(images, masks)[..., 52:68, 52:68].std() > 0.06
 
 
-def test_the_middle_of_a_fixed_square_is_the_hole() -> None:
+def test_the_hole_is_in_the_middle_of_a_fixed_square() -> None:
     network = Square()
     images = picture()
     Inpainter(network).fill(images, mask_of(images, (0, 0, 32, 20)))
     ((seen, missing),) = network.seen
     assert seen.shape[-2:] == (32, 32)
-    # twice 16 px: the square reaches beyond the corner, mirrored, and so does the hole
+    # reduced to a half; the square reaches beyond the corner, where image and hole are mirrored
     assert missing[0, 0, 8:24, 11:21].all()
 
 
 @pytest.mark.parametrize("network", [Smooth, Square])
 @pytest.mark.parametrize("box", [(40, 50, 10, 12), (0, 0, 60, 50), (100, 150, 60, 50)])
-def test_filling_what_is_seen_of_a_hole_is_filling_it(
+def test_the_part_seen_of_a_hole_is_all_that_its_fill_depends_on(
     network: type[Smooth], box: tuple[int, int, int, int]
 ) -> None:
     images = picture(160, 200)
@@ -185,7 +185,7 @@ def test_filling_what_is_seen_of_a_hole_is_filling_it(
     assert seen.height < 160 or seen.width < 200 or network is Square
 
 
-def test_the_network_is_shown_its_range_and_no_missing_pixel() -> None:
+def test_the_network_gets_its_pixel_range_and_no_missing_pixel() -> None:
     network = Smooth()
     images = picture()
     masks = mask_of(images, (20, 30, 10, 12))
