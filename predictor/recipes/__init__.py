@@ -1,4 +1,10 @@
-"""Published results as settings: one TOML a result, with the number that it must reach."""
+"""Published results as settings: a TOML file for each, with the number that it must reach.
+
+Comments in the files say how sure a value is: ``[paper]`` and ``[code]`` were read there, ``[2nd]``
+is from a secondary source, ``[memory]`` is not confirmed, ``[assumed]`` is a choice made here
+because nothing is published. ``Differs:`` is followed by what a recipe does otherwise than its
+source.
+"""
 
 import difflib
 import tomllib
@@ -13,15 +19,15 @@ from predictor.training.settings import merged
 
 
 class Target(BaseModel):
-    """The number that a recipe must reach."""
+    """The published number that a recipe must reach."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     metric: str
-    """The unit in its name."""
+    """Its name ends in the unit."""
     value: float
     data: str
-    """What it is measured on."""
+    """The data that it is measured on."""
 
 
 class PublishedRow(BaseModel):
@@ -31,54 +37,54 @@ class PublishedRow(BaseModel):
 
     method: str
     scores: Mapping[str, tuple[float, ...]]
-    """By measure, the unit in its name; one number for each column of it."""
+    """By measure, named with its unit; for videos a number for each frame ahead, else one."""
 
 
 class ProtocolSettings(BaseModel):
-    """What a protocol leaves open; each reads what it needs."""
+    """Options of protocols, each of which uses some of them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     samples: int = Field(10_000, ge=10)
     """Pictures that the model generates."""
     labels: tuple[int, ...] = ()
-    """How many labels a classifier is shown, for each of its tests."""
+    """Numbers of labels that a classifier is trained on, one test for each."""
     draws: int = Field(100, ge=1)
-    """Draws of those labels that are tested."""
+    """Random draws of these labels over which a test is averaged."""
     scored_by: Literal["accuracy", "error"] = "accuracy"
 
 
 class Recipe(BaseModel):
-    """How a published result is trained."""
+    """How a published result is trained, and how it was tested."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     title: str
     source: str
-    """The paper or code, with the section that says so."""
+    """The paper, with the section, or the code that the recipe follows."""
     system: str
     data: str
-    """What it is trained on."""
+    """The training data."""
     settings: Mapping[str, Any] = Field(default_factory=dict)
-    """Settings of the system that are not its defaults."""
+    """Settings of the system that differ from its defaults."""
     target: Target | None = None
     protocol: str | None = None
     """How the result was tested: a row of a table in `predictor.reproduction.protocols`."""
     protocol_settings: ProtocolSettings = ProtocolSettings()
     against: str | None = None
-    """The recipe that is trained and tested beside this one."""
+    """The recipe that is trained and tested for comparison with this one."""
     published: tuple[PublishedRow, ...] = ()
-    """The table that the protocol's numbers stand in."""
+    """The published table with the protocol's numbers."""
     published_data: str = ""
-    """What that table was measured on, and how sure its numbers are."""
+    """The data that table was measured on, and how sure its numbers are."""
     published_in: str | None = None
-    """The recipe that has the table, where this one has none of its own."""
+    """The recipe that has the table, if this one has none of its own."""
     published_as: str | None = None
-    """The method of the table that this recipe is: what the gap is measured to."""
+    """The method in that table whose number this recipe must reach."""
     like: str | None = None
-    """The recipe that has what this one does not say: source, data, settings key by key. Another
-    recipe's number is no target of this one, unless it has some of its own to say of it."""
+    """The recipe from which this one inherits all that it does not state: source, data, settings
+    key by key. The target is inherited only if this one states some of it."""
 
 
 def recipe_names() -> list[str]:
@@ -105,6 +111,6 @@ def load_recipe(name: str) -> Recipe:
 
 
 def published_table(recipe: Recipe) -> tuple[str, tuple[PublishedRow, ...]]:
-    """Return what the published numbers beside `recipe` were measured on, and their rows."""
+    """Return the data that the published numbers for `recipe` were measured on, and their rows."""
     source = recipe if recipe.published_in is None else load_recipe(recipe.published_in)
     return source.published_data, source.published

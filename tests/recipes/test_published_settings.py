@@ -1,4 +1,4 @@
-"""What papers and released code say of rates, batches and weights, against the recipes."""
+"""Rates, batch sizes and loss weights of the recipes against those of papers and released code."""
 
 from typing import Any
 
@@ -17,8 +17,8 @@ def settings_of(name: str) -> Any:
 
 
 def optimizers(name: str) -> list[Optimizer]:
-    """Those of a recipe, the discriminators' first."""
-    with torch.device("meta"):  # up to a hundred million weights, of which none is looked at
+    """Return the optimizers of a recipe, those of discriminators first."""
+    with torch.device("meta"):  # no memory for up to a hundred million weights
         system = SYSTEMS[load_recipe(name).system].build(settings_of(name))
     return [phase.optimizer for phase in system.phases if phase.optimizer is not None]
 
@@ -44,7 +44,7 @@ ADAM = {
 
 
 @pytest.mark.parametrize("name", ADAM)
-def test_adam_is_the_published_one(name: str) -> None:
+def test_adam_has_the_published_settings(name: str) -> None:
     judge, painter, epsilon, beta, batch = ADAM[name]
     for found, (rate, decay) in zip(optimizers(name), (judge, painter), strict=True):
         assert (found.kind, found.learning_rate, found.weight_decay) == ("adam", rate, decay)
@@ -76,7 +76,7 @@ DESCENT = {
 
 
 @pytest.mark.parametrize("name", DESCENT)
-def test_descent_with_momentum_is_the_published_one(name: str) -> None:
+def test_descent_with_momentum_has_the_published_settings(name: str) -> None:
     rate, divisor, every, first, more, last, epoch, is_dampened, batch = DESCENT[name]
     for found in optimizers(name):
         assert (found.kind, found.learning_rate, found.weight_decay) == ("sgd", rate, 0)
@@ -160,7 +160,7 @@ def test_weights_and_schedules_are_the_published_ones(name: str) -> None:
         assert found == expected, path
 
 
-def test_every_system_of_the_papers_has_recipes_here() -> None:
+def test_every_system_with_recipes_is_compared_here() -> None:
     looked_at = {*ADAM, *DESCENT, *WEIGHTS}
     assert looked_at <= set(recipe_names())
     systems = {load_recipe(name).system for name in recipe_names()}

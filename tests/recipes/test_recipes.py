@@ -1,4 +1,4 @@
-"""Every recipe that ships names a system that exists and settings that it takes."""
+"""Every bundled recipe fits its system, and states what must not be inherited from defaults."""
 
 import pytest
 from pydantic import BaseModel
@@ -35,7 +35,7 @@ def test_a_recipe_inherits_nothing_that_was_tuned_for_another_network(name: str)
             table.startswith("discriminator")
             and not recipe.settings.get("losses", {"adversarial": 1})["adversarial"]
         ):
-            continue  # there is none
+            continue  # there is no discriminator
         given = recipe.settings.get(table, {})
         plain = {key: value.default for key, value in type(tuned).model_fields.items()}
         changed = {key for key, value in tuned if value != plain.get(key)}
@@ -92,7 +92,7 @@ def test_unknown_recipe_names_the_nearest(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("name", recipe_names())
-def test_what_a_recipe_is_tested_by_is_there(name: str) -> None:
+def test_protocols_and_published_rows_named_by_a_recipe_exist(name: str) -> None:
     from predictor.recipes import published_table
     from predictor.reproduction.protocols import PROTOCOLS, VIDEO_PROTOCOLS
 
@@ -109,7 +109,7 @@ def test_what_a_recipe_is_tested_by_is_there(name: str) -> None:
         assert recipe.target.value in {value for values in own.values() for value in values}
 
 
-def test_a_recipe_has_what_the_one_it_is_like_says_and_its_own() -> None:
+def test_a_recipe_inherits_from_the_one_that_it_is_like() -> None:
     whole, other = (load_recipe(f"improved-gan-mnist-{labels}") for labels in (100, 20))
     assert other.name == "improved-gan-mnist-20"
     assert other.target is not None
@@ -120,4 +120,4 @@ def test_a_recipe_has_what_the_one_it_is_like_says_and_its_own() -> None:
     assert (
         deep.settings["generator"] == load_recipe("improved-gan-cifar10-4000").settings["generator"]
     )
-    assert deep.target is None  # that of another recipe is none of its own
+    assert deep.target is None  # a target is not inherited
