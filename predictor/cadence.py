@@ -1,8 +1,8 @@
-"""Repeated frames in a clip and the rhythm they come in, as converted frame rates leave them.
+"""Repeated frames in a clip and their rhythm, as a conversion of the frame rate leaves them.
 
-Film shown at 30 Hz repeats every fifth picture, animation drawn "on twos" every second one. A
-prediction has to know both: which pictures are new, for the motion between them, and whether the
-next one is new at all.
+Film shown at 30 Hz repeats one frame in five, animation drawn "on twos" every second one. A
+prediction has to know which frames are new, for the motion between them, and whether the next one
+will be new.
 """
 
 import statistics
@@ -15,30 +15,31 @@ from torch import Tensor
 from predictor.errors import TensorContractError
 
 STILL_LEVEL = 0.4 / 127.5
-"""Mean absolute change, in [-1, 1], under which a whole clip counts as standing still."""
+"""Mean absolute change, in [-1, 1], up to which a clip counts as still."""
 
 REPEAT_SHARE = 0.12
-"""A frame repeats the one before it if it changes by less than this share of the usual change."""
+"""A frame that changes by less than this share of the usual change repeats the one before it."""
 
 LONGEST_PERIOD = 6
+"""Longest rhythm that is looked for, in frames."""
 
 SAMPLED_SIDE_PX = 180
-"""Frames are compared at every k-th pixel, so that their short side is no shorter than this."""
+"""Frames are compared at every k-th pixel, k such that their short side keeps at least so many."""
 
 
 @dataclass(frozen=True)
 class Cadence:
-    """Which frames of a clip repeat the one before them, and for how long the rhythm holds."""
+    """Which frames of a clip repeat the one before them, and in what rhythm."""
 
     repeats: tuple[bool, ...]
-    """One for each frame; the first frame is never a repeat."""
+    """For each frame, whether it is a repeat; the first never is."""
 
     period: int | None
-    """Frames after which the pattern of repeats returns; None where no rhythm is seen."""
+    """Frames after which the pattern of repeats recurs; None without a rhythm."""
 
     @property
     def distinct(self) -> list[int]:
-        """Positions of the frames that are new."""
+        """Indices of the frames that are new."""
         return [place for place, is_repeat in enumerate(self.repeats) if not is_repeat]
 
     def will_repeat(self, ahead: int) -> bool:
@@ -68,7 +69,7 @@ def clip_cadence(clip: Tensor) -> Cadence:
     largest = max(changes, default=0.0)
     if largest <= STILL_LEVEL:
         return Cadence((False,) * clip.shape[0], None)
-    # repeats may outnumber the new pictures, so only the large changes say what is usual
+    # repeats may outnumber new frames, so the usual change is the median of the large ones
     usual = statistics.median(change for change in changes if change > largest / 2)
     repeats = (False, *(change < REPEAT_SHARE * usual for change in changes))
     period = _period(repeats[1:]) if any(repeats) else None
@@ -78,15 +79,15 @@ def clip_cadence(clip: Tensor) -> Cadence:
 
 
 def _comes_to_rest(repeats: Sequence[bool]) -> bool:
-    """Return whether the last frames are repeats, two or more, and more than ever before."""
+    """Return whether the clip ends in two or more repeats, a longer run than any before."""
     *earlier, last = [len(list(run)) if is_repeat else 0 for is_repeat, run in groupby(repeats)]
     return last >= 2 and last > max(earlier, default=0)
 
 
 def _period(repeats: Sequence[bool]) -> int | None:
-    """Return the shortest period that all of `repeats` keep, with two repeats or more seen.
+    """Return the shortest period of `repeats`, or None.
 
-    The pattern must have been seen twice but for one frame.
+    There must be two repeats or more, and two periods less one frame.
     """
     if sum(repeats) < 2:
         return None

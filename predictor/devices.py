@@ -1,4 +1,4 @@
-"""Which device computes, and in which precision: by name or by what the machine has."""
+"""The device and the precision to compute in, as named or as the machine has them."""
 
 import itertools
 import os
@@ -12,10 +12,10 @@ _EXPECTED = "auto, cpu, cuda or mps"
 
 
 def chosen_device(name: str) -> torch.device:
-    """Return the device `name`; ``"auto"`` is the GPU where there is one, else the processor.
+    """Return the device `name`; ``"auto"`` is a CUDA GPU if there is one, else the CPU.
 
-    ``"cuda"`` without a number is the GPU of this process under ``torchrun``, else the first.
-    Raises `SettingsError` for a device that is not there, or of a kind that is not tried.
+    ``"cuda"`` without an index is the GPU of this process under ``torchrun``, else the first.
+    Raises `SettingsError` for a device that is missing or of an unsupported type.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -38,10 +38,10 @@ def chosen_device(name: str) -> torch.device:
 
 
 def uses_bfloat16(precision: str, device: torch.device) -> bool:
-    """Return whether `device` is to compute in bfloat16, else float32.
+    """Return whether to compute in bfloat16 on `device`, rather than in float32.
 
-    `precision` is ``"bf16"``, ``"fp32"``, or ``"auto"``: bfloat16 where the device multiplies it
-    natively. Raises `SettingsError` for another.
+    `precision` is ``"bf16"``, ``"fp32"``, or ``"auto"``: bfloat16 where the device has native
+    instructions for it. Raises `SettingsError` for other names.
     """
     if precision not in ("auto", "fp32", "bf16"):
         raise SettingsError(f"precision={precision!r}, expected auto, fp32 or bf16")
@@ -65,7 +65,7 @@ def usable_cores() -> int:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Return whether `error` is a failed allocation: on a processor torch has no type for it."""
+    """Return whether `error` is a failed allocation, for which torch has no type on a CPU."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 

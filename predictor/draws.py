@@ -1,7 +1,7 @@
-"""Random numbers that depend on what they are for, and those of a whole batch, whoever computes it.
+"""Random numbers that are a function of their purpose, and that do not depend on the world size.
 
-Under data-parallel training every rank draws the latents of all ranks from one seed and takes the
-rows of its own examples: two ranks with half a batch each do what one with the batch does.
+In data-parallel training every rank draws the numbers for the examples of all ranks from the same
+seed and takes the rows of its own: two ranks with half a batch each draw what one with all would.
 """
 
 import contextlib
@@ -15,9 +15,9 @@ from torch import Generator, Tensor
 
 
 def generator_of(*parts: int | str) -> Generator:
-    """Return a generator on the CPU whose seed depends on every part and on their order.
+    """Return a generator on the CPU whose seed is a hash of `parts`, in their order.
 
-    Parts may be names of files, which need not be text.
+    Parts may be file names that are not valid Unicode.
     """
     coded = "/".join(map(str, parts)).encode(errors="surrogateescape")
     return Generator().manual_seed(int.from_bytes(blake2b(coded, digest_size=8).digest()))
@@ -25,18 +25,18 @@ def generator_of(*parts: int | str) -> Generator:
 
 @dataclass
 class SharedDraws:
-    """What is drawn one after the other in an iteration, the same on every rank."""
+    """The draws of one iteration, of which each rank takes its rows."""
 
     seed: int
     rank: int
     ranks: int
     generators: dict[torch.device, Generator] = field(default_factory=dict)
-    """By device, each already seeded; made where one is missing."""
+    """Already seeded, by device; made from `seed` for a device that has none."""
 
     def rows(
         self, count: int, device: torch.device | str, draw: Callable[[int, Generator], Tensor]
     ) -> Tensor:
-        """Return this rank's `count` rows of what `draw` returns for the rows of all ranks."""
+        """Return the `count` rows of this rank out of those that `draw` returns for all ranks."""
         device = torch.device(device)
         if device not in self.generators:
             self.generators[device] = Generator(device).manual_seed(self.seed)
@@ -56,7 +56,7 @@ def shared_draws(
 ) -> Iterator[None]:
     """Let `drawn_rows` inside the block draw for all `ranks` from `seed`.
 
-    Of a device in `generators` from that one, which is seeded already.
+    For a device in `generators` it draws from that generator, already seeded, instead.
     """
     token = _current.set(SharedDraws(seed, rank, ranks, dict(generators or {})))
     try:
@@ -71,10 +71,10 @@ def drawn_rows(
     draw: Callable[[int, Generator | None], Tensor],
     generator: Generator | None = None,
 ) -> Tensor:
-    """Return `count` rows that ``draw(rows, generator)`` makes for examples of a batch.
+    """Return `count` rows of numbers for examples, drawn by ``draw(rows, generator)``.
 
-    From `generator` where one is given; in a training iteration those of this rank among all rows
-    of the batch; else from the global state.
+    They come from `generator` if one is given; else, in a training iteration, they are the rows of
+    this rank among those of the whole batch; else they come from the global state.
     """
     shared = _current.get()
     if generator is not None or shared is None:

@@ -4,15 +4,15 @@ PredictorError
 ├── UnreadableMedia (OSError)         a file that cannot be decoded
 │   ├── UnreadableVideo
 │   └── UnreadableImage
-├── UnusableMask (ValueError)         a mask that is missing, does not fit, or leaves nothing
+├── UnusableMask (ValueError)         a mask that is missing, does not fit, or covers everything
 ├── NotEnoughFrames (ValueError)      a clip too short to predict from
-├── OutputError (OSError)             nothing is written over and nothing half-written
+├── OutputError (OSError)             an output that was not written
 │   ├── OutputExists (FileExistsError)
 │   ├── OutputIsInput (ValueError)
 │   └── OutputNotWritten              no space, no permission
 ├── UnsupportedCodec (ValueError)     a codec or container that cannot be written here
-├── UnknownModel (LookupError)
-├── UnknownRun (LookupError)          a folder that no training run was begun in
+├── UnknownModel (LookupError)        a model that is missing or cannot do what is asked of it
+├── UnknownRun (LookupError)          a folder without a training run
 ├── DamagedWeights (ValueError)       not a safetensors file, or not one of ours
 ├── DamagedCheckpoint (ValueError)
 ├── SettingsError (ValueError)        a setting that is unknown or cannot work
@@ -20,11 +20,11 @@ PredictorError
 ├── UnusableData (ValueError)         a data set with nothing to train on
 ├── DivergenceError (ArithmeticError) a loss that is not finite
 ├── OutOfDeviceMemory (MemoryError)
-├── WorkerLost (RuntimeError)         a process that died over an input
+├── WorkerLost (RuntimeError)         a process that died while it worked on an input
 └── Interrupted                       SIGINT or SIGTERM, after the state was saved
 
-Leaves also inherit the built-in that a caller would expect. A message says what was found, what
-was expected, and which file or setting.
+Leaves also inherit the built-in exception that a caller would expect. A message says what was
+found, what was expected, and in which file or setting.
 """
 
 
@@ -45,7 +45,7 @@ class UnreadableImage(UnreadableMedia):
 
 
 class UnusableMask(PredictorError, ValueError):
-    """A mask that is missing, unreadable, of another size, or of the whole picture."""
+    """A mask that is missing, unreadable, of another size, or covers the whole picture."""
 
 
 class NotEnoughFrames(PredictorError, ValueError):
@@ -73,7 +73,7 @@ class UnsupportedCodec(PredictorError, ValueError):
 
 
 class UnknownModel(PredictorError, LookupError):
-    """A model name that is not bundled and not a file."""
+    """A model that is missing, or lacks the task, class, part or input that is asked of it."""
 
 
 class UnknownRun(PredictorError, LookupError):

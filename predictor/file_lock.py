@@ -1,4 +1,4 @@
-"""A lock on an open file, which the system frees however the process that holds it ends."""
+"""A lock on an open file, which the system releases when its process ends, however it ends."""
 
 import logging
 import sys
@@ -13,10 +13,11 @@ _logger = logging.getLogger(__name__)
 
 
 def hold(file: IO[Any], refusal: str, advice: str) -> None:
-    """Lock the open `file` for this process until it is closed.
+    """Lock the open `file` until it is closed.
 
-    Raises `OutputNotWritten` with `refusal` if another process holds it. Where files cannot be
-    locked, as on some network file systems, `advice` is logged; on Windows nothing is locked.
+    Raises `OutputNotWritten` with the message `refusal` if another process holds the lock. Where
+    files cannot be locked, as on some network file systems, a warning with `advice` is logged; on
+    Windows nothing is done.
     """
     if sys.platform == "win32":
         return

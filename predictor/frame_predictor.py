@@ -1,4 +1,4 @@
-"""A frame generator as people use it: any clip in, any number of next frames out."""
+"""The public interface to frame generators: a clip in, any number of next frames out."""
 
 import contextlib
 from typing import Any
@@ -12,19 +12,19 @@ from predictor.errors import NotEnoughFrames
 from predictor.tensors import IMAGE_RANGE, padded_to_multiple, require_clip, rescaled
 
 FEWEST_FRAMES = 2
-"""One frame shows no motion, and repeats are not predictions."""
+"""A single frame shows no motion."""
 
 
 class FramePredictor:
     """Predicts the next frames of clips with a generator of the system ``frames``.
 
-    Clips are ``(N, T, 3, H, W)`` in [-1, 1], of any size, with two frames or more; the last
-    `context_frames` are looked at. Each predicted frame is put behind the clip for the next
-    (Mathieu et al. 2016, section 4). Frames that the clip repeats in a steady rhythm are left out
-    of the motion, and predicted as repeats where the rhythm has them.
+    Clips are ``(N, T, 3, H, W)`` in [-1, 1], of any size, with two frames or more, of which the
+    last `context_frames` are used. Each predicted frame is appended to the clip to predict the next
+    (Mathieu et al. 2016, section 4). Where frames repeat in a rhythm, the repeats are hidden from
+    the network, and the predicted frames repeat in the same rhythm.
     """
 
-    context_frames = 12  # twice the longest rhythm of repeated frames
+    context_frames = 12  # twice `predictor.cadence.LONGEST_PERIOD`
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
-"""What the processes of a data-parallel run each see of one batch, put together.
+"""The rows of a batch gathered from all processes of a data-parallel run.
 
-A loss that is no mean over examples is that of the whole batch only if it sees all of it.
+A loss that is not a mean over examples needs the whole batch on every rank.
 """
 
 import torch
@@ -8,10 +8,10 @@ from torch import Tensor, distributed
 
 
 def gathered(values: Tensor) -> Tensor:
-    """Return the rows of `values` ``(N, ...)`` of all ranks, with gradient; alone `values`.
+    """Return the rows of `values` ``(N, ...)`` of all ranks, differentiably.
 
-    All ranks call it at the same point, with as many rows each. Gradients that the loop then
-    averages over the ranks are those of the mean of their losses.
+    All ranks must call it at the same point with equal shapes. Once the loop has averaged gradients
+    over the ranks, they are those of the mean of the ranks' losses. A single process gets `values`.
     """
     if not is_shared():
         return values
@@ -22,7 +22,7 @@ def gathered(values: Tensor) -> Tensor:
 
 
 def first_own_row(rows: int) -> int:
-    """Return where this rank's `rows` begin among those of all."""
+    """Return the index of this rank's first row among all, where each rank has `rows`."""
     return rows * distributed.get_rank() if is_shared() else 0
 
 

@@ -1,4 +1,4 @@
-"""A discriminator that tells classes, as people use it: pictures in, probabilities out."""
+"""The public interface to discriminators that classify: pictures in, probabilities out."""
 
 import contextlib
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ BATCH = 500
 
 
 class ImageClassifier:
-    """Tells of which class real pictures are.
+    """Classifies real pictures with the discriminator of a semi-supervised system.
 
-    The network has `classes`, `image_shape` and `units`; it returns `logits` ``(N, K)``. Noise and
-    dropout are off. That a picture may be generated is left out: the probabilities are those of the
-    classes of a real picture. A network with minibatch discrimination compares the pictures of a
-    batch, so its answers depend on what is asked with them.
+    The network has `classes`, `image_shape` and `units`; it returns `logits` ``(N, K)``. It runs in
+    evaluation mode, without noise and dropout. The probabilities are those of the K classes of a
+    real picture: the class of generated ones is left out. A network with minibatch discrimination
+    compares the pictures of a batch, so its answer for one depends on the others.
     """
 
     def __init__(
@@ -35,11 +35,11 @@ class ImageClassifier:
         self.network = network.eval()
         self.use_bfloat16 = use_bfloat16
         self.short_side = short_side
-        """What the shorter side of a picture is resized to before its middle is cut out; None: as
-        little as covers what the network takes."""
+        """Length to which the shorter side of a picture is resized before it is cropped; None: the
+        least that covers the size of the network."""
         names = class_names or map(str, range(self.network.classes))
         self.class_names = tuple(names)
-        """By label; numbers where the data had no names."""
+        """Name of each label; its number where there are no names."""
         if len(self.class_names) != self.network.classes:
             raise UnknownModel(
                 f"the model tells {self.network.classes} classes and names {len(self.class_names)}"
@@ -68,8 +68,8 @@ class ImageClassifier:
 
 
 def averaged_probabilities(classifiers: Sequence[ImageClassifier], images: Tensor) -> Tensor:
-    """Return the mean over an ensemble of what each says of pictures ``(N, C, H, W)``: ``(N, K)``.
+    """Return the mean probabilities ``(N, K)`` of an ensemble for pictures ``(N, C, H, W)``.
 
-    Salimans et al. 2016, table 1, who do not say how they join ten models.
+    Salimans et al. 2016, table 1, who do not say how they combine ten models.
     """
     return torch.stack([each.probabilities(images) for each in classifiers]).mean(dim=0)

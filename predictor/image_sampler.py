@@ -1,4 +1,4 @@
-"""A generator as people use it: numbers of pictures in, pictures out."""
+"""The public interface to generators of pictures from latents."""
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,12 +17,12 @@ BATCH = 100
 
 
 class ImageSampler:
-    """Pictures of a generator of latents; every picture has a seed and a number of its own.
+    """Samples pictures from a generator; a picture depends on a seed and its own number alone.
 
-    The generator has `latent_width`, `distribution`, `classes` (None for none) and `units`, and
-    `structure` where its latents have one; it returns pictures in its units for latents
-    ``(N, latent_width)`` and labels. Batch normalization uses its running statistics, so a picture
-    does not depend on the others.
+    The generator has `latent_width`, `distribution`, `classes` (None if it takes no labels),
+    `units`, and `structure` if its latents contain codes. It maps latents ``(N, latent_width)`` and
+    labels ``(N,)`` to pictures in its units. It runs in evaluation mode, with the running
+    statistics of batch normalization, so that a picture does not depend on its batch.
     """
 
     def __init__(
@@ -37,13 +37,13 @@ class ImageSampler:
         self.network: Any = network.eval()
         self.use_bfloat16 = use_bfloat16
         self.short_side = short_side
-        """What the shorter side of real pictures is resized to before their middle is cut out, to
-        be compared with its own; None: as little as covers those."""
+        """Length to which the shorter side of real pictures is resized before they are cropped, to
+        compare them with samples; None: the least that covers the size of these."""
         named = tuple(class_names or ())
         self.has_names = bool(named)
-        """Whether its data named their classes."""
+        """Whether the classes have names other than their numbers."""
         self.class_names = (*named, *map(str, range(len(named), self.classes or 0)))
-        """By label; numbers where the data had no names."""
+        """Name of each label; its number where there is no name."""
 
     @property
     def latent_width(self) -> int:
@@ -52,12 +52,12 @@ class ImageSampler:
 
     @property
     def distribution(self) -> Distribution:
-        """What the noise of latents is drawn from."""
+        """Distribution of the noise in latents."""
         return self.network.distribution
 
     @property
     def classes(self) -> int | None:
-        """How many classes can be asked for; None where none can."""
+        """Number of classes; None for a generator without labels."""
         return self.network.classes
 
     @property
@@ -67,7 +67,7 @@ class ImageSampler:
 
     @property
     def noise_width(self) -> int:
-        """Numbers of a latent vector that are noise, the first ones; the rest are codes."""
+        """How many numbers of a latent vector, at its start, are noise; the rest are codes."""
         return self.latent_width if self.structure is None else self.structure.noise
 
     def label_of(self, name: str) -> int:
@@ -85,7 +85,7 @@ class ImageSampler:
         raise UnknownModel(f"there is no class {name}, the model has {shown}")
 
     def latents(self, seed: int, numbers: Iterable[int]) -> Tensor:
-        """Return the latents ``(N, L)`` of the pictures of these `numbers`, on the CPU."""
+        """Return the latents ``(N, L)`` of the pictures with these `numbers`, on the CPU."""
         if self.structure is not None:
             return self.structure.of_pictures(seed, numbers)
         return picture_latents(self.distribution, (self.latent_width,), seed, numbers)
@@ -98,7 +98,7 @@ class ImageSampler:
         return self.decoded(self.values(latents, labels))
 
     def decoded(self, values: Tensor) -> Tensor:
-        """Return pictures in the units of the network in [-1, 1], on the CPU."""
+        """Return pictures, given in the units of the network, in [-1, 1] on the CPU."""
         return self.network.units.decoded(values.to(self.device)).cpu()
 
     @torch.no_grad()
@@ -132,9 +132,9 @@ class ImageSampler:
         return self.images(self.latents(seed, numbers), labels)
 
     def labels(self, numbers: Iterable[int]) -> list[int] | None:
-        """Return the classes of the pictures of these numbers, in turn; None where there are none.
+        """Return a class for each picture, its number modulo the classes; None without classes.
 
-        Picture 7 of 10 classes is of class 7, picture 17 too.
+        With 10 classes the pictures 7 and 17 are of class 7.
         """
         return None if self.classes is None else [number % self.classes for number in numbers]
 

@@ -1,6 +1,6 @@
-"""Latent vectors: what generators turn into pictures, one seed a picture, and the ways between two.
+"""Latent vectors of generators: how they are drawn, numbered by picture, and interpolated.
 
-A picture that is asked for by its number looks the same whatever else is asked for with it.
+The latent of a picture depends on a seed and the number of the picture alone, not on its batch.
 """
 
 import math
@@ -15,12 +15,12 @@ from torch.nn import functional
 from predictor.draws import drawn_rows
 
 Distribution = Literal["uniform", "unit_uniform", "positive_uniform", "normal"]
-"""Of every entry: U(-1, 1) (Radford et al. 2016); U(-√3, √3), whose variance is 1 (the code of
-Goodfellow et al. 2014); U(0, 1) (the code of Salimans et al. 2016); N(0, 1)."""
+"""Distribution of each entry: U(-1, 1) (Radford et al. 2016); U(-√3, √3), with variance 1 (code of
+Goodfellow et al. 2014); U(0, 1) (code of Salimans et al. 2016); N(0, 1)."""
 
 
 def bounds(distribution: Distribution) -> tuple[float, float]:
-    """Return the least and the greatest that an entry can be."""
+    """Return the lower and the upper bound of an entry."""
     match distribution:
         case "normal":
             return -math.inf, math.inf
@@ -40,10 +40,10 @@ def drawn_latents(
     device: torch.device | str = "cpu",
     generator: Generator | None = None,
 ) -> Tensor:
-    """Return independent entries as a float32 tensor of `shape` on `device`.
+    """Return a float32 tensor of `shape` on `device` with independent entries.
 
-    Drawn from `generator`, or in a training iteration from what `predictor.draws` shares: the first
-    axis counts the examples of this rank.
+    The first axis counts examples: without a `generator` they are drawn by `drawn_rows`, so that in
+    training they do not depend on the number of ranks.
     """
 
     def draw(rows: int, source: Generator | None) -> Tensor:
@@ -59,7 +59,8 @@ def drawn_latents(
 
 
 def picture_generator(seed: int, number: int, purpose: str = "latent") -> Generator:
-    """Return the generator, on the CPU, of all that is drawn for the picture `number`."""
+    """Return the generator, on the CPU, of what is drawn for the picture `number`."""
+    # not `generator_of`, whose seed is one bit longer: numbered pictures must stay what they are
     digest = blake2b(f"{seed}/{number}/{purpose}".encode(), digest_size=8).digest()
     return Generator().manual_seed(int.from_bytes(digest) >> 1)
 
@@ -79,21 +80,21 @@ def picture_latents(
 
 
 def linear_interpolation(start: Tensor, end: Tensor, steps: int) -> Tensor:
-    """Return `steps` points ``(steps, ...)`` evenly on the line from `start` to `end`, both in it.
+    """Return `steps` points ``(steps, ...)`` evenly spaced from `start` to `end`, both included.
 
-    Radford et al. 2016, section 6.1. One step is `start`.
+    Radford et al. 2016, section 6.1. With one step it is `start`.
     """
     shares = _shares(start, steps)
-    # Not start + share * (end - start): the last point must be `end` to the bit.
+    # not start + share * (end - start): the last point must be `end` bit for bit
     return (1 - shares) * start + shares * end
 
 
 def spherical_interpolation(start: Tensor, end: Tensor, steps: int) -> Tensor:
-    """Return `steps` points ``(steps, ...)`` at even angles from `start` to `end`, both in it.
+    """Return `steps` points ``(steps, ...)`` at even angles from `start` to `end`, both included.
 
     For normal latents, whose length hardly varies: a straight line would pass through lengths that
-    the generator never saw (White 2016, eq. 1). Vectors of nearly one direction are joined by a
-    line, and so are opposite ones, between which no way is the shortest.
+    the generator never saw (White 2016, eq. 1). Nearly parallel vectors are interpolated linearly,
+    and so are opposite ones, between which no arc is shortest.
     """
     first, last = (
         functional.normalize(start.flatten(), dim=0),
@@ -112,6 +113,6 @@ def spherical_interpolation(start: Tensor, end: Tensor, steps: int) -> Tensor:
 
 
 def _shares(like: Tensor, steps: int) -> Tensor:
-    """Return 0 to 1 in `steps` as a column that multiplies `like`."""
+    """Return `steps` numbers from 0 to 1, shaped ``(steps, 1, …)`` to multiply `like`."""
     shares = torch.linspace(0, 1, steps, dtype=like.dtype, device=like.device)
     return shares.reshape(-1, *[1] * like.ndim)

@@ -1,7 +1,7 @@
-"""Latents that are noise and codes: numbers that a network learns to read from the pictures.
+"""Latents made of noise and of codes, which a network learns to recover from the pictures.
 
-Chen et al. 2016, section 5: a latent vector is plain noise, then categorical codes, each one-hot,
-then codes from U(-1, 1). The codes have the names ``c1``, ``c2``, … in that order.
+Chen et al. 2016, section 5: a latent vector is noise, then categorical codes, each one-hot, then
+codes from U(-1, 1). The codes are named ``c1``, ``c2``, … in that order.
 """
 
 from collections.abc import Iterable
@@ -20,29 +20,29 @@ class Codes(NamedTuple):
     """The values of the codes in a batch of latents."""
 
     categories: tuple[Tensor, ...]
-    """``(N,)`` int64, one of each categorical code."""
+    """For each categorical code the category, int64 ``(N,)``."""
 
     numbers: Tensor
-    """``(N, U)``, a column a uniform code."""
+    """The uniform codes, ``(N, U)``."""
 
 
 @dataclass(frozen=True)
 class StructuredLatents:
-    """What a latent vector is made of; the defaults are those for MNIST (section 7.2)."""
+    """The parts of a latent vector; the defaults are those for MNIST (section 7.2)."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     noise: int = 62
-    """Numbers that mean nothing by themselves."""
+    """Numbers of noise."""
 
     categorical: tuple[int, ...] = (10,)
-    """Categories of each categorical code, all equally likely."""
+    """Number of categories of each categorical code, all equally likely."""
 
     uniform: int = 2
-    """Codes from U(-1, 1)."""
+    """Number of codes from U(-1, 1)."""
 
     distribution: Distribution = "uniform"
-    """Of the noise."""
+    """Distribution of the noise."""
 
     def __post_init__(self) -> None:
         if min(self.noise, self.uniform) < 0 or any(count < 2 for count in self.categorical):
@@ -64,22 +64,22 @@ class StructuredLatents:
 
     @property
     def categorical_names(self) -> tuple[str, ...]:
-        """``c1`` and on."""
+        """Names of the categorical codes, from ``c1``."""
         return tuple(f"c{number}" for number in range(1, len(self.categorical) + 1))
 
     @property
     def uniform_names(self) -> tuple[str, ...]:
-        """Those that follow the categorical ones."""
+        """Names of the uniform codes, which follow the categorical ones."""
         first = len(self.categorical) + 1
         return tuple(f"c{number}" for number in range(first, first + self.uniform))
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of all codes."""
+        """Names of all codes."""
         return self.categorical_names + self.uniform_names
 
     def columns(self, name: str) -> slice:
-        """Return which numbers of a latent vector are the code `name`; `KeyError` for no code."""
+        """Return the columns of latents that hold the code `name`; `KeyError` if there is none."""
         start = self.noise
         for known, width in zip(self.names, (*self.categorical, *[1] * self.uniform), strict=True):
             if known == name:
@@ -90,10 +90,7 @@ class StructuredLatents:
     def drawn(
         self, count: int, device: torch.device | str = "cpu", generator: Generator | None = None
     ) -> Tensor:
-        """Return `count` latent vectors ``(count, width)`` on `device`.
-
-        Drawn from `generator`, or in a training iteration as `drawn_latents` does.
-        """
+        """Return `count` latents ``(count, width)`` on `device`, drawn as by `drawn_latents`."""
         parts = [drawn_latents(self.distribution, (count, self.noise), device, generator)]
         for categories in self.categorical:
             places = drawn_latents("uniform", (count,), device, generator)
@@ -103,15 +100,15 @@ class StructuredLatents:
         return torch.cat(parts, dim=1)
 
     def of_pictures(self, seed: int, numbers: Iterable[int]) -> Tensor:
-        """Return the latents ``(N, width)`` of the pictures of these `numbers`, on the CPU.
+        """Return the latents ``(N, width)`` of the pictures with these `numbers`, on the CPU.
 
-        A row depends on `seed` and on its own number alone.
+        A row depends on `seed` and its own number alone.
         """
         rows = [self.drawn(1, generator=picture_generator(seed, number)) for number in numbers]
         return torch.cat(rows) if rows else torch.empty(0, self.width)
 
     def codes(self, latents: Tensor) -> Codes:
-        """Return the codes in latents ``(N, width)``; of a mixed category the largest share."""
+        """Return the codes in latents ``(N, width)``; a category is the largest of its entries."""
         sizes = [self.noise, *self.categorical, self.uniform]
         _, *categorical, numbers = torch.split(latents, sizes, dim=1)
         return Codes(tuple(part.argmax(dim=1) for part in categorical), numbers)

@@ -17,10 +17,10 @@ IMAGE_RANGE = (-1.0, 1.0)
 """The range of public images and clips."""
 
 PSNR_CAP_DB = 60.0
-"""What scores give two equal images, instead of infinity, and all others at most."""
+"""Upper bound of PSNR and sharpness in reports, where equal images would reach infinity."""
 
 DIFFERENCE_GAIN = 4
-"""How much stronger a difference is shown than it is; see `shown_difference`."""
+"""Factor by which `shown_difference` amplifies a difference."""
 
 
 def require_images(images: Tensor, name: str = "images", channels: int | None = 3) -> Tensor:
@@ -55,7 +55,10 @@ def require_masks(masks: Tensor, images: Tensor, name: str = "masks") -> Tensor:
 
 
 def constants(like: Tensor, values: Sequence[float]) -> Tensor:
-    """Return `values` as a vector of the type of `like` on its device, which is not waited for."""
+    """Return `values` as a vector with the type and device of `like`, without a copy from the host.
+
+    Such a copy makes the host wait for a GPU, and cannot be recorded in a CUDA graph.
+    """
     return torch.stack([like.new_full((), value) for value in values])
 
 
@@ -83,10 +86,9 @@ def rescaled(
 
 
 def shown_difference(first: Tensor, second: Tensor) -> Tensor:
-    """Return `DIFFERENCE_GAIN` times the absolute difference of two images as an image.
+    """Return the absolute difference of two images in [-1, 1], amplified, as an image in [-1, 1].
 
-    Both are in [-1, 1]; the result is black where they agree and white from a quarter of the range
-    on.
+    It is black where they are equal and white from a difference of a quarter of the range.
     """
     return (DIFFERENCE_GAIN * (first - second).abs() - 1).clamp(-1, 1)
 
@@ -97,9 +99,9 @@ def frames_as_channels(clip: Tensor) -> Tensor:
 
 
 def padded_to_multiple(images: Tensor, multiple: int) -> Tensor:
-    """Return `images` ``(..., H, W)`` with edges repeated below and to the right.
+    """Return `images` ``(..., C, H, W)`` padded below and on the right by repeating the edges.
 
-    Height and width become the next multiples of `multiple`; crop with ``[..., :H, :W]``.
+    Height and width become the next multiples of `multiple`; undo it with ``[..., :H, :W]``.
     """
     height, width = images.shape[-2:]
     below, right = -height % multiple, -width % multiple

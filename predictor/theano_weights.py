@@ -1,9 +1,9 @@
-"""The weights that Radford, Metz and Chintala released, as networks of here.
+"""The weights that Radford, Metz and Chintala released, loaded into the networks of this project.
 
-Their code (Theano, MIT licence) keeps each array as a ``.npy`` beside a pickle, which is never
-read: ``generator_01.npy`` … and ``discriminator_01.npy`` … in the order of the layers, a weight,
-then gain and bias where a normalization follows. Its convolutions are those of mathematics: both
-axes of every kernel are turned round here.
+Their arrays are read from ``generator_01.npy`` … and ``discriminator_01.npy`` …, in the order of
+the layers: a weight, then gain and bias where batch normalization follows. Their pickles are never
+read. Theano (their code, MIT licence) computes true convolutions, PyTorch cross-correlations: both
+spatial axes of every kernel are flipped.
 """
 
 import dataclasses
@@ -22,27 +22,27 @@ from predictor.networks.dcgan_variants import DCGAN_VARIANTS
 from predictor.networks.normalization import measure_statistics
 
 _GENERATOR, _DISCRIMINATOR = DCGAN_VARIANTS["theano-svhn"]
-_FIRST_SIDE = 4  # of the smallest grid
-_BATCH, _BATCHES = 128, 8
+_COARSEST_SIDE = 4  # of the feature maps with the lowest resolution
+_BATCH, _BATCHES = 128, 8  # of latents, on which statistics of the generator are measured
 
-_NORMALIZED = (4, 1, 1)  # axes of a convolution, gains and biases
+_NORMALIZED = (4, 1, 1)  # axes of the arrays of a layer: convolution, gains and biases
 Axes = tuple[int, ...]
 
 Network = TypeVar("Network", bound=nn.Module)
 
 
 def holds_theano_weights(folder: Path) -> bool:
-    """Whether `folder` holds a released discriminator as this module reads it."""
+    """Return whether `folder` holds a released discriminator."""
     return (folder / "discriminator_01.npy").is_file()
 
 
 def read_theano_generator(folder: Path) -> DcganGenerator:
     """Return the released generator in `folder`, in evaluation mode.
 
-    The released code always normalizes by the batch, so its files have no statistics: they are
-    measured here on 1,024 latents of a fixed seed, and an image does not depend on those beside it.
-    In training mode it is the released network. Raises `UnknownModel` where there is none and
-    `DamagedWeights` for arrays that are pickled, cut short or do not fit each other.
+    The released code always normalizes by batch statistics, so its files have no running ones. They
+    are measured here on 1,024 latents of a fixed seed, so that an image does not depend on its
+    batch; in training mode the network computes what the released code does. Raises `UnknownModel`
+    if there is none and `DamagedWeights` for arrays that are pickled, truncated or inconsistent.
     """
     arrays = _arrays(folder, "generator", first=(2, 1, 1), last=(4,))
     convolutions = arrays[3::3]
@@ -63,8 +63,8 @@ def read_theano_generator(folder: Path) -> DcganGenerator:
 def read_theano_discriminator(folder: Path) -> DcganDiscriminator:
     """Return the released discriminator in `folder`, in evaluation mode.
 
-    There are no statistics of its normalization in the files: measure them on real images with
-    `measure_statistics` before its answers mean anything. Raises as `read_theano_generator`.
+    Its batch normalization has no running statistics yet: measure them on real images with
+    `measure_statistics` before use. Errors are those of `read_theano_generator`.
     """
     arrays = _arrays(folder, "discriminator", first=(4,), last=(2,))
     convolutions = [arrays[0], *arrays[1:-1:3]]
@@ -78,7 +78,7 @@ def read_theano_discriminator(folder: Path) -> DcganDiscriminator:
 
 
 def _arrays(folder: Path, part: str, first: Axes, last: Axes) -> list[NDArray[np.float32]]:
-    """Return the arrays of `part`, which have as many axes as its layers between these ends."""
+    """Return the arrays of `part`; between `first` and `last` they must be normalized layers."""
     paths = sorted(folder.glob(f"{part}_[0-9][0-9].npy"))
     if not paths:
         raise UnknownModel(f"{folder} has no {part}_01.npy, expected the arrays of a {part}")
@@ -103,12 +103,13 @@ def _arrays(folder: Path, part: str, first: Axes, last: Axes) -> list[NDArray[np
 
 
 def _size(convolutions: Sequence[NDArray[np.float32]]) -> Size:
-    side = _FIRST_SIDE * 2 ** len(convolutions)
+    """Return the size of images, which each convolution halves or doubles."""
+    side = _COARSEST_SIDE * 2 ** len(convolutions)
     return side, side
 
 
 def _filled(folder: Path, network: Network, arrays: Sequence[NDArray[np.float32]]) -> Network:
-    """Return `network` with `arrays` for its parameters, which have the same order."""
+    """Return `network` with its parameters set to `arrays`, which are in the same order."""
     for (name, parameter), array in zip(network.named_parameters(), arrays, strict=True):
         tensor = torch.from_numpy(array)
         tensor = tensor.flip(-2, -1) if tensor.ndim == 4 else tensor

@@ -1,9 +1,9 @@
-"""Released networks: one safetensors file each, with everything needed to use and to judge it.
+"""Released networks: one safetensors file each, with all that is needed to use and to judge it.
 
-The file holds the tensors in float16 and, in its header, one JSON string: which network it is and
-its config, the contract of the tensors that it takes, and where it came from. Reading it never
-unpickles. A model is a folder ``NAME`` with ``NAME.safetensors``, what is released beside it, such
-as ``NAME.discriminator.safetensors``, and the model card; the folders of bundled models lie in
+The file holds the tensors in float16 and, in its header, one JSON string with the name of the
+network, its config, the contract of its inputs and its provenance. Reading it never unpickles. A
+model is a folder ``NAME`` with ``NAME.safetensors``, its companions, such as
+``NAME.discriminator.safetensors``, and the model card. The folders of bundled models lie in
 ``predictor/_models`` of an installed package and in ``models`` of a checkout.
 """
 
@@ -38,62 +38,65 @@ _PICKLES = {
 
 
 class Provenance(BaseModel):
-    """Where a network came from and what it was seen to reach; all of it is in the model card."""
+    """Where a network came from and what it was measured to reach; shown in the model card."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: str = Field(min_length=1)
-    """What it was trained on, with the terms of that data."""
+    """Training data and the terms of its use."""
     licence: str = Field(min_length=1)
     """SPDX name of the licence of the weights."""
     commercial_use: bool
     """Whether the terms of the training data allow commercial use."""
     command: str = Field(min_length=1)
+    """The command that trained it."""
     commit: str = Field(min_length=1)
+    """The commit of this project that it was trained with."""
     iterations: int = Field(ge=0)
     training_time_s: float = Field(ge=0)
     hardware: str = Field(min_length=1)
     scores: dict[str, float] = {}
-    """Measured numbers, the unit in each name."""
+    """Measured numbers by name, which ends in the unit."""
     measured_horizon: int | None = Field(default=None, ge=1)
-    """Frames ahead up to which `scores` were measured; None where nothing is predicted ahead."""
+    """Frames ahead up to which `scores` were measured; None for a network of single images."""
 
 
 class TensorContract(BaseModel):
-    """What the network itself takes; `predictor.load` converts from the public contract."""
+    """The inputs of the network itself, which `predictor.load` converts public tensors to."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     layout: str
+    """Axes of the input, such as ``"(N, 3, H, W)"``."""
     pixel_range: tuple[float, float]
     context: int | None = Field(default=None, ge=1)
-    """Frames that it takes, for a network of clips."""
+    """Input frames, for a network of clips."""
     multiple: int = Field(ge=1)
-    """Height and width are multiples of this."""
+    """Height and width must be multiples of this."""
 
 
 class Metadata(BaseModel):
-    """Everything that a released file says beside its tensors."""
+    """Everything in a released file but its tensors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format_version: Literal[1] = 1
     network: str
-    """Row of `predictor.networks.NETWORKS`."""
+    """Its name in `predictor.networks.NETWORKS`."""
     config: dict[str, Any]
     task: str
-    """What it does, by the name of the system that trained it: ``"frames"``."""
+    """The system that trained it, such as ``"frames"``."""
     part: str | None = None
-    """Which network of the model it is, ``"discriminator"``; None for the one that people run."""
+    """The part of the model, such as ``"discriminator"``; None for the network that people run."""
     contract: TensorContract
     class_names: tuple[str, ...] | None = None
-    """By label, for a model that tells classes."""
+    """Name of each label, for a model with classes."""
     short_side: int | None = Field(default=None, ge=1)
-    """What the shorter side of small pictures was resized to, in training, before their middle was
-    cut out; None: as little as covers what the network takes."""
+    """Length to which the shorter side of small pictures was resized in training, before they were
+    cropped; None: the least that covers the size of the network."""
     provenance: Provenance
     tensors_sha256: str
-    """Hash of the stored tensors, by name: a flipped bit is not a prediction."""
+    """Hash of the stored tensors and their names, to detect damage."""
 
 
 def save_network(
@@ -108,12 +111,12 @@ def save_network(
     short_side: int | None = None,
     overwrite: bool = False,
 ) -> Metadata:
-    """Write `network` to `path` and return what was written beside its tensors.
+    """Write `network`, which is `network_name` in `NETWORKS`, to `path` and return its metadata.
 
-    The network carries `config` (the dataclass that `NETWORKS` names), `pixel_range`, `multiple`,
-    for clips `context`, and `layout` if it does not take pictures of any size. Floating tensors are
-    stored as float16. Raises `OutputExists`, `OutputNotWritten`, and `DamagedWeights` for values
-    that are not finite in float16.
+    The network has the attributes `config`, `pixel_range`, `multiple`, for clips `context`, and
+    `layout` unless it takes pictures of any size. Floating-point tensors are stored as float16.
+    Raises `OutputExists`, `OutputNotWritten`, and `DamagedWeights` for values that are not finite
+    in float16.
     """
     config_type, module_type = NETWORKS[network_name]
     if not isinstance(network, module_type) or not isinstance(network.config, config_type):
@@ -165,8 +168,8 @@ def load_network(path: Path) -> tuple[nn.Module, Metadata]:
 
 
 def read_metadata(path: Path) -> Metadata:
-    """Return what the released file `path` says about itself; errors as in `load_network`."""
-    _refuse_what_is_not_safetensors(path)
+    """Return the metadata of the released file `path`; errors are those of `load_network`."""
+    _require_safetensors(path)
     try:
         with safe_open(path, "pt") as file:
             header = file.metadata() or {}
@@ -186,7 +189,7 @@ def read_metadata(path: Path) -> Metadata:
 
 
 def bundled_models() -> dict[str, Path]:
-    """Return the weights files that came with this package, by model name."""
+    """Return the weights files that are bundled with this package, by model name."""
     package = Path(str(resources.files("predictor")))
     installed, checkout = package / "_models", package.parent / "models"
     root = installed if installed.is_dir() else checkout
@@ -219,7 +222,7 @@ def find_model(name_or_file: str | os.PathLike[str]) -> Path:
 
 
 def companion_file(model: Path, part: str) -> Path:
-    """Return where the network `part` of a model lies, given the file of the one people run."""
+    """Return the path of the network `part` of a model, given the file of the one people run."""
     return model.with_name(f"{model.stem}.{part}{SUFFIX}")
 
 
@@ -232,6 +235,7 @@ def find_companion(model: Path, part: str) -> Path:
 
 
 def _stored(name: str, tensor: Tensor) -> Tensor:
+    """Return a copy of `tensor` on the CPU, in float16 if it is a floating-point one."""
     stored = tensor.detach().to("cpu", copy=True).contiguous()
     if not stored.is_floating_point():
         return stored
@@ -249,7 +253,8 @@ def _sha256(tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _refuse_what_is_not_safetensors(path: Path) -> None:
+def _require_safetensors(path: Path) -> None:
+    """Raise unless the first bytes of `path` are those of a safetensors file."""
     if not path.is_file():
         raise UnknownModel(f"no weights file {path}")
     with path.open("rb") as file:

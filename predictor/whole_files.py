@@ -1,7 +1,7 @@
-"""Files and folders that appear whole or not at all.
+"""Files and folders that appear complete or not at all.
 
-Each is written beside its place under its name and ``.partial``, put on the disk and renamed. What
-the file system refuses is said with the name that was asked for.
+Each is written beside its place under its name and ``.partial``, synced to the disk and renamed.
+Errors of the file system name the output that was asked for.
 """
 
 import contextlib
@@ -30,14 +30,15 @@ _REFUSALS = {
     errno.EISDIR: "a folder has its name",
     errno.EIO: "the device reports an input/output error",
 }
+# errors that reading a file cannot cause
 _ONLY_FROM_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 
 def require_free(path: Path, overwrite: bool) -> None:
-    """Raise if writing the file `path` would lose something.
+    """Raise if the file `path` cannot be written without losing something.
 
-    `OutputExists` where it is there already, a dangling link too, without `overwrite`;
-    `OutputNotWritten` where a folder has its name.
+    Raises `OutputNotWritten` if it is a folder, and without `overwrite` `OutputExists` if it
+    exists, also as a dangling link.
     """
     if os.path.isdir(path):
         raise OutputNotWritten(f"{path}: is a folder, expected the name of a file")
@@ -46,19 +47,19 @@ def require_free(path: Path, overwrite: bool) -> None:
 
 
 def require_free_folder(folder: Path, overwrite: bool, replaceable: re.Pattern[str]) -> None:
-    """Raise if a new folder in the place of `folder` would lose something.
+    """Raise if a new folder cannot take the place of `folder` without losing something.
 
-    What is in it may be replaced with `overwrite` if the path of everything there, relative to it,
-    matches `replaceable`; an empty folder is free. Raises `OutputExists`, and `OutputNotWritten`
-    where a file has its name.
+    An empty folder may be replaced, and with `overwrite` one in which the relative path of every
+    file matches `replaceable`. Raises `OutputExists` otherwise, and `OutputNotWritten` if it is a
+    file.
     """
     if not os.path.lexists(folder):
         return
     if not os.path.isdir(folder):
         raise OutputNotWritten(f"{folder}: is a file, expected the name of a folder")
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*")]
-    above = {name.rpartition("/")[0] for name in names}
-    others = [n for n in names if n not in above and not replaceable.fullmatch(n)]
+    parents = {name.rpartition("/")[0] for name in names}
+    others = [n for n in names if n not in parents and not replaceable.fullmatch(n)]
     if others:
         raise OutputExists(f"{folder}: holds other files ({min(others)}); choose another folder")
     if names and not overwrite:
@@ -67,11 +68,11 @@ def require_free_folder(folder: Path, overwrite: bool, replaceable: re.Pattern[s
 
 @contextlib.contextmanager
 def whole_file(path: Path, *, reads_too: bool = False) -> Iterator[Path]:
-    """Yield the ``.partial`` file that becomes `path` when the block ends without an exception.
+    """Yield an empty ``.partial`` file that becomes `path` if the block raises no exception.
 
-    It is there and empty, its folder made if missing; on any exception it is removed and what was
-    at `path` stays. An `OSError` becomes `OutputNotWritten`; with `reads_too` only one that cannot
-    come from reading other files in the block.
+    Its folder is made if missing. On any exception the partial file is removed, and what was at
+    `path` stays. An `OSError` in the block becomes `OutputNotWritten`; with `reads_too`, for a
+    block that also reads other files, only one that does not come from reading them.
     """
     partial = path.with_name(path.name + PARTIAL)
     with _refusals_named(path, partial, reads_too):
@@ -88,16 +89,16 @@ def whole_file(path: Path, *, reads_too: bool = False) -> Iterator[Path]:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write `path` in one step, and its folder if needed. Raises `OutputNotWritten`."""
+    """Write `path` atomically, and its folder if needed. Raises `OutputNotWritten`."""
     with whole_file(path) as partial:
         partial.write_bytes(content)
 
 
 @contextlib.contextmanager
 def whole_folder(folder: Path, *, reads_too: bool = False) -> Iterator[Path]:
-    """Yield an empty ``.partial`` folder that takes the place of `folder` when the block ends well.
+    """Yield an empty ``.partial`` folder that replaces `folder` when the block ends well.
 
-    As `whole_file`; an older folder is deleted only after the new one stands there.
+    Errors are those of `whole_file`. An older folder is deleted only once the new one is in place.
     """
     partial = folder.with_name(folder.name + PARTIAL)
     with _refusals_named(folder, partial, reads_too):
@@ -119,6 +120,7 @@ def whole_folder(folder: Path, *, reads_too: bool = False) -> Iterator[Path]:
 
 
 def _swap(partial: Path, folder: Path) -> None:
+    """Put `partial` in the place of the existing `folder`, which comes back if that fails."""
     older = folder.with_name(f"{folder.name}.older{PARTIAL}")
     folder.rename(older)
     try:
@@ -131,13 +133,14 @@ def _swap(partial: Path, folder: Path) -> None:
 
 @contextlib.contextmanager
 def _refusals_named(path: Path, partial: Path, reads_too: bool) -> Iterator[None]:
+    """Turn an `OSError` into an `OutputNotWritten` that names `path` and never `partial`."""
     try:
         yield
-    except OutputNotWritten as error:  # nobody asked for a file of the partial's name
+    except OutputNotWritten as error:
         if str(partial) not in str(error):
             raise
         raise OutputNotWritten(str(error).replace(str(partial), str(path))) from error
-    except PredictorError:  # some are an OSError too, and say all that is to be said
+    except PredictorError:  # some are an OSError too, with a message of their own
         raise
     except OSError as error:
         named = Path(error.filename) if isinstance(error.filename, str) else None
@@ -159,7 +162,7 @@ def _sync(path: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Wait until the names in `folder` are on the disk, where the file system can do that."""
+    """Wait until the entries of `folder` are on the disk, where the file system supports that."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
