@@ -9,7 +9,7 @@ from predictor.errors import TensorContractError
 
 
 def clip_of(pattern: str, noise: float = 0.0) -> Tensor:
-    """Return a clip of random pictures, one a letter; equal letters are equal pictures."""
+    """Return a clip with a random picture for each letter; equal letters are equal pictures."""
     generator = torch.Generator().manual_seed(1)
     pictures = {c: torch.rand(3, 8, 8, generator=generator) * 2 - 1 for c in sorted(set(pattern))}
     frames = torch.stack([pictures[letter] for letter in pattern])
@@ -65,14 +65,14 @@ def test_single_hiccup_is_not_a_rhythm() -> None:
 
 
 @pytest.mark.parametrize("pattern", ["ABCDEEEEEEEE", "ABCDEFGHIJJJ", "ABBCDEFGHIJJJ"])
-def test_what_came_to_rest_is_seen_to_rest(pattern: str) -> None:
+def test_a_clip_that_comes_to_rest_has_no_repeats(pattern: str) -> None:
     cadence = clip_cadence(clip_of(pattern))
     assert cadence.distinct == list(range(len(pattern)))
     assert cadence.period is None
 
 
 @pytest.mark.parametrize("pattern", ["ABCDEFGHIJJ", "ABBBCDEFGHIII", "AABCCCDEEEFF"])
-def test_as_many_repeats_as_before_are_no_rest(pattern: str) -> None:
+def test_a_last_run_of_repeats_no_longer_than_an_earlier_one_is_not_rest(pattern: str) -> None:
     cadence = clip_cadence(clip_of(pattern))
     assert len(cadence.distinct) == len(set(pattern))
 

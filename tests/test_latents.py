@@ -1,9 +1,11 @@
-"""Latents: a picture's own seed, the three distributions, the ways between two."""
+"""Latents: their distributions, the latents of numbered pictures, interpolation."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from predictor.latents import (
@@ -40,7 +42,7 @@ def test_positive_latents_are_from_0_to_1() -> None:
     assert drawn.var().item() == pytest.approx(1 / 12, rel=0.03)
 
 
-def test_training_draws_from_the_global_state() -> None:
+def test_without_a_generator_the_global_state_is_drawn_from() -> None:
     torch.manual_seed(5)
     expected = torch.rand(3, 2)
     torch.manual_seed(5)
@@ -57,12 +59,12 @@ def test_a_picture_is_the_same_in_any_batch() -> None:
 
 
 @pytest.mark.parametrize("way", [linear_interpolation, spherical_interpolation])
-def test_ends_are_exact(way: object) -> None:
+def test_ends_are_exact(way: Callable[[Tensor, Tensor, int], Tensor]) -> None:
     start, end = picture_latents("normal", (50,), 0, range(2))
-    points = way(start, end, 7)  # type: ignore[operator] # both are functions
+    points = way(start, end, 7)
     assert torch.equal(points[0], start)
     assert torch.equal(points[-1], end)
-    assert torch.equal(way(start, end, 1), start[None])  # type: ignore[operator] # as above
+    assert torch.equal(way(start, end, 1), start[None])
 
 
 def test_linear_steps_are_even() -> None:
@@ -71,7 +73,7 @@ def test_linear_steps_are_even() -> None:
     assert torch.allclose(steps, ((end - start) / 4).expand_as(steps), atol=1e-6)
 
 
-def test_spherical_steps_are_even_angles_of_one_length() -> None:
+def test_spherical_steps_have_equal_angles_and_keep_the_length() -> None:
     start, end = functional.normalize(picture_latents("normal", (50,), 0, range(2)), dim=1)
     points = spherical_interpolation(start, end, 9)
     assert torch.allclose(points.norm(dim=1), torch.ones(9), atol=1e-6)
@@ -79,7 +81,7 @@ def test_spherical_steps_are_even_angles_of_one_length() -> None:
     assert torch.allclose(angles, torch.acos((start * end).sum()).expand(8) / 8, atol=1e-4)
 
 
-def test_spherical_between_parallel_and_opposite_vectors_is_a_line() -> None:
+def test_parallel_and_opposite_vectors_are_interpolated_linearly() -> None:
     start = torch.tensor([1.0, 2.0, 3.0])
     for end in (2 * start, -start, start.clone()):
         points = spherical_interpolation(start, end, 3)

@@ -1,4 +1,4 @@
-"""`predictor.load`: what is in the file is what predicts."""
+"""`predictor.load`: the network in the file, for its task, device and precision."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ def file(small_model: Callable[..., Path], tmp_path: Path) -> Path:
     return small_model(tmp_path / "small.safetensors")
 
 
-def test_loaded_network_predicts_what_the_saved_one_does(file: Path) -> None:
+def test_the_network_in_the_file_predicts(file: Path) -> None:
     clip = torch.rand(1, 3, 3, 33, 35, generator=torch.Generator().manual_seed(1)) * 2 - 1
     predicted = predictor.load(file, device="cpu", precision="fp32").predict(clip, count=2)
     assert predicted.shape == (1, 2, 3, 33, 35)

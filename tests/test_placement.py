@@ -1,4 +1,4 @@
-"""Networks as people use them stay on the device where they are, unless they are moved."""
+"""The public interfaces use a network on the device where it is, unless told to move it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ from predictor.inpainter import Inpainter
 
 
 class Somewhere(nn.Linear):
-    """A network that tells classes, on a device that holds no numbers."""
+    """A network with classes; on the device ``meta`` it has no values."""
 
     classes = 2
 
@@ -24,13 +24,13 @@ class Somewhere(nn.Linear):
 
 
 @pytest.mark.parametrize("used", [FramePredictor, ImageClassifier, ImageSampler, Inpainter])
-def test_a_network_in_training_is_used_where_it_is(used: Callable[[nn.Module], Any]) -> None:
+def test_a_network_is_used_on_the_device_where_it_is(used: Callable[[nn.Module], Any]) -> None:
     network = Somewhere("meta")
     assert used(network).device == torch.device("meta")
     assert network.weight.device == torch.device("meta")
 
 
-def test_a_network_is_moved_where_that_is_asked() -> None:
+def test_a_network_is_moved_to_the_device_asked_for() -> None:
     network = Somewhere("cpu")
     assert moved(network, "meta") == torch.device("meta")
     assert network.weight.device == torch.device("meta")

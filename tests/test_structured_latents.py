@@ -62,7 +62,7 @@ def test_noise_and_uniform_codes_have_their_distributions(
     assert (correlations - torch.eye(6)).abs().max() < 0.05
 
 
-def test_codes_are_read_back() -> None:
+def test_codes_are_recovered_from_latents() -> None:
     latents = MIXED.drawn(50, generator=torch.Generator().manual_seed(1))
     codes = MIXED.codes(latents)
     for name, categories in zip(MIXED.categorical_names, codes.categories, strict=True):
@@ -71,14 +71,14 @@ def test_codes_are_read_back() -> None:
     assert torch.equal(codes.numbers, latents[:, 9:])
 
 
-def test_a_picture_has_its_latents_whatever_is_drawn_with_it() -> None:
+def test_the_latents_of_a_picture_do_not_depend_on_its_batch() -> None:
     together = MIXED.of_pictures(5, range(4))
     assert torch.equal(MIXED.of_pictures(5, [2]), together[2:3])
     assert not torch.equal(MIXED.of_pictures(6, [2]), together[2:3])
     assert MIXED.of_pictures(5, []).shape == (0, MIXED.width)
 
 
-def test_training_draws_from_the_global_state() -> None:
+def test_without_a_generator_the_global_state_is_drawn_from() -> None:
     torch.manual_seed(0)
     first = MIXED.drawn(3)
     torch.manual_seed(0)
@@ -93,7 +93,7 @@ def test_training_draws_from_the_global_state() -> None:
         ((1, (), 0), "expected a code at least; without any it is the system gan"),
     ],
 )
-def test_what_cannot_be_is_refused(
+def test_impossible_structures_are_refused(
     arguments: tuple[int, tuple[int, ...], int], message: str
 ) -> None:
     with pytest.raises(SettingsError, match=message):

@@ -1,4 +1,4 @@
-"""The released arrays: convolutions as Theano has them, and the values that are known of SVHN's."""
+"""Released arrays: a port of the networks to scipy, and reference values of the SVHN weights."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 
 
 def written(folder: Path) -> dict[str, list[Array]]:
-    """Write a narrow pair of networks for 16 x 16 as the released code does."""
+    """Write the arrays of a small generator and discriminator for 16 x 16, and return them."""
     random = np.random.default_rng(0)
     shapes: dict[str, list[tuple[int, ...]]] = {
         "generator": [(7, 96), (96,), (96,), (6, 4, 5, 5), (4,), (4,), (4, 3, 5, 5)],
@@ -46,7 +46,7 @@ def normalized(values: Array, gain: Array, bias: Array) -> Array:
 
 
 def convolved(images: Array, kernels: Array) -> Array:
-    """Return the convolution of mathematics at every second pixel."""
+    """Return true convolutions at every second pixel."""
     return np.array(
         [
             [
@@ -59,7 +59,7 @@ def convolved(images: Array, kernels: Array) -> Array:
 
 
 def spread(images: Array, kernels: Array) -> Array:
-    """Return the gradient of `convolved`: zeros between the pixels, then a correlation."""
+    """Return the adjoint of `convolved`: zeros between the pixels, then a correlation."""
     count, _, height, width = images.shape
     result = np.zeros((count, kernels.shape[1], 2 * height, 2 * width))
     for image, out in zip(images, result, strict=True):
@@ -108,7 +108,7 @@ def test_networks_compute_what_theano_does(tmp_path: Path) -> None:
     )
 
 
-def test_images_in_evaluation_are_nearly_those_of_a_large_batch(tmp_path: Path) -> None:
+def test_measured_statistics_are_near_those_of_a_large_batch(tmp_path: Path) -> None:
     written(tmp_path)
     network = read_theano_generator(tmp_path)
     latents = torch.randn(512, 7, generator=torch.Generator().manual_seed(5))
@@ -119,7 +119,7 @@ def test_images_in_evaluation_are_nearly_those_of_a_large_batch(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("part", ["generator", "discriminator"])
-def test_arrays_that_are_no_network_are_refused(part: str, tmp_path: Path) -> None:
+def test_arrays_that_do_not_form_a_network_are_refused(part: str, tmp_path: Path) -> None:
     read = read_theano_generator if part == "generator" else read_theano_discriminator
     assert not holds_theano_weights(tmp_path)
     with pytest.raises(UnknownModel, match=f"has no {part}_01.npy"):

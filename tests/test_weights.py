@@ -108,7 +108,7 @@ def test_contract_is_the_network_s_own(saved: Path) -> None:
     }
 
 
-def test_file_is_half_the_size_of_the_network(saved: Path) -> None:
+def test_floating_tensors_are_stored_in_half_precision(saved: Path) -> None:
     tensors = load_file(saved)
     assert {t.dtype for n, t in tensors.items() if "num_batches" not in n} == {torch.float16}
 

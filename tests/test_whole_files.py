@@ -1,3 +1,5 @@
+"""Files and folders are complete or absent, and errors name the output."""
+
 import contextlib
 import errno
 import os
@@ -41,9 +43,9 @@ def test_nothing_is_left_of_an_interrupted_file(
 
 @contextlib.contextmanager
 def tiny_files() -> Iterator[None]:
-    """Let files grow to 4 KiB only, which fails as a full disk does.
+    """Limit files to 4 KiB; beyond that, writing fails as on a full disk.
 
-    No fixture: pytest writes between a test and its fixtures, perhaps to a log that is longer.
+    Not a fixture: pytest may write to a longer log between a fixture and its test.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
@@ -88,7 +90,7 @@ def test_an_impossible_place_is_named(tmp_path: Path) -> None:
 
 
 def test_a_refusal_while_reading_the_input_is_not_blamed_on_the_output(tmp_path: Path) -> None:
-    """The input lies in the same folder, so only its name tells the two apart."""
+    """Input and output are in one folder, so only the file name tells them apart."""
     with (
         pytest.raises(PermissionError, match=r"in\.mp4") as caught,
         whole_file(tmp_path / "out.mp4", reads_too=True),
@@ -103,7 +105,7 @@ def test_folder_that_takes_no_files_is_named() -> None:
             pass
 
 
-def test_every_refusal_is_the_outputs_where_nothing_else_is_touched(tmp_path: Path) -> None:
+def test_other_errors_are_the_outputs_unless_the_block_reads_too(tmp_path: Path) -> None:
     with (
         pytest.raises(OutputNotWritten, match=r"out\.mp4: not written: Bad message"),
         whole_file(tmp_path / "out.mp4"),
@@ -117,7 +119,7 @@ def test_every_refusal_is_the_outputs_where_nothing_else_is_touched(tmp_path: Pa
     assert not isinstance(caught.value, OutputNotWritten)
 
 
-def test_a_writer_that_names_the_partial_is_quoted_with_the_outputs_name(tmp_path: Path) -> None:
+def test_an_error_that_names_the_partial_file_is_changed_to_name_the_output(tmp_path: Path) -> None:
     with (
         pytest.raises(OutputNotWritten, match=r"/out\.mp4 was not written: too large$"),
         whole_file(tmp_path / "out.mp4") as partial,
@@ -125,7 +127,7 @@ def test_a_writer_that_names_the_partial_is_quoted_with_the_outputs_name(tmp_pat
         raise OutputNotWritten(f"{partial} was not written: too large")
 
 
-def test_an_error_of_this_project_passes_as_it_is(tmp_path: Path) -> None:
+def test_errors_of_this_project_pass_unchanged(tmp_path: Path) -> None:
     with pytest.raises(UnreadableVideo, match=r"^in\.mp4: cut$"), whole_file(tmp_path / "out.mp4"):
         raise UnreadableVideo("in.mp4: cut")
     assert not list(tmp_path.iterdir())
@@ -149,7 +151,7 @@ def test_a_folder_keeps_its_older_self_until_the_new_one_is_whole(tmp_path: Path
     assert list(tmp_path.iterdir()) == [folder]
 
 
-def test_what_is_there_is_not_free(tmp_path: Path) -> None:
+def test_existing_files_and_folders_are_not_free(tmp_path: Path) -> None:
     output = tmp_path / "out.mp4"
     require_free(output, overwrite=False)
     output.touch()
