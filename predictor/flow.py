@@ -18,8 +18,6 @@ from predictor.pyramidal_flow import pyramidal_flow
 from predictor.tensors import constants, require_clip, require_images
 from predictor.warping import warped
 
-__all__ = ["constant_velocity", "dense_flow", "luma", "searched_flow", "warped"]
-
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)  # BT.601, the grey of the optical-flow literature
 SMALLEST_SIDE_PX = 32  # the search matches patches of 8 pixels over a pyramid; smaller frames fail
 

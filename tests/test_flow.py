@@ -6,7 +6,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from predictor.errors import TensorContractError
-from predictor.flow import constant_velocity, dense_flow, luma, warped
+from predictor.flow import constant_velocity, dense_flow, luma
+from predictor.warping import warped
 
 
 def textured(height: int = 64, width: int = 96, seed: int = 0) -> Tensor:

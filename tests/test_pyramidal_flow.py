@@ -6,9 +6,9 @@ from torch import Tensor
 from torch.nn import functional
 
 import predictor.flow
-from predictor.flow import dense_flow, warped
+from predictor.flow import dense_flow
 from predictor.pyramidal_flow import pyramidal_flow
-from predictor.warping import pixel_grid
+from predictor.warping import pixel_grid, warped
 
 
 def textured(height: int = 96, width: int = 128, seed: int = 0) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from predictor.flow import warped
+from predictor.warping import warped
 
 ERROR_FLOOR = 1e-6  # added to squared luma errors of images in [-1, 1] before a logarithm: 66 dB
 RECENT = 0.7  # weight of the error one frame ago; the rest is for the error two frames ago

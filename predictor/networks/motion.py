@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from predictor.errors import SettingsError
-from predictor.flow import luma, warped
+from predictor.flow import luma
 from predictor.networks.hindsight import PLANES_A_FRAME, hindsight_trust, history_planes
 from predictor.networks.motion_evidence import (
     SEEN_FRAMES,
@@ -26,6 +26,7 @@ from predictor.networks.motion_evidence import (
 )
 from predictor.networks.unet import UNet, residual_stack, upsampled, zeroed
 from predictor.tensors import constants, padded_to_multiple, require_clip
+from predictor.warping import warped
 
 CANDIDATES = 3  # the last frame moved, the one before it moved, the last frame as it is
 HALF_RESOLUTION_PLANES = 23  # see `_evidence`
@@ -178,30 +179,11 @@ class MotionNetwork(nn.Module):
         logits = weights.clamp_min(1e-6).log() + head[:, 4 : 4 + CANDIDATES]
         residual = functional.pixel_shuffle(head[:, 4 + CANDIDATES :], 2)
 
-        height, width = last.shape[-2:]
         rows, columns = evidence.small[-1].shape[-2:]
-
-        def at_full(field: Tensor, share: int) -> Tensor:
-            """Return a padded field at 1 / `share` of the working resolution at the frames' own."""
-            field = field.contiguous()  # channels_last is slower here
-            if height % rows or width % columns:
-                field = upsampled(field, share)[..., :rows, :columns]
-                return functional.interpolate(field, (height, width), mode="bilinear")
-            return upsampled(field, share * (height // rows))[..., :height, :width]
-
-        scale = constants(last, (2 * width / columns, 2 * height / rows)).view(1, 2, 1, 1)
-        final = _blend(
-            [
-                warped(last, at_full(last_flow * scale, 2)),
-                warped(before, at_full(previous_flow * scale, 2)),
-                last,
-            ],
-            at_full(logits.softmax(1), 2),
-        )
-        return [
-            coarse[..., : (rows + 1) // 2, : (columns + 1) // 2],
-            (final + at_full(residual, 1)).clamp(-1, 1),
-        ]
+        size, flows = (rows, columns), (last_flow, previous_flow)
+        final = _full_size_blend(before, last, size, flows, logits.softmax(1))
+        final = final + _at_full_size(residual, 1, size, last)
+        return [coarse[..., : (rows + 1) // 2, : (columns + 1) // 2], final.clamp(-1, 1)]
 
     def _history(
         self, evidence: MotionEvidence, half: Sequence[Tensor], motion: Sequence[Tensor]
@@ -251,11 +233,43 @@ def _evidence(half: Sequence[Tensor], motion: Sequence[Tensor]) -> tuple[Tensor,
 
 
 def _blend(candidates: Sequence[Tensor], weights: Tensor) -> Tensor:
+    """Return the sum of the candidates ``(N, 3, h, w)`` by their weights ``(N, 3, h, w)``."""
     first, *others = weights.chunk(CANDIDATES, dim=1)
     blend = candidates[0] * first
     for candidate, weight in zip(candidates[1:], others, strict=True):
         blend = torch.addcmul(blend, candidate, weight)
     return blend
+
+
+def _full_size_blend(
+    before: Tensor,
+    last: Tensor,
+    size: tuple[int, int],
+    flows: tuple[Tensor, Tensor],
+    weights: Tensor,
+) -> Tensor:
+    """Return the blend of the candidates at the size of the frames `before` and `last`.
+
+    `flows`, to `last` and to `before`, and `weights` are padded fields at half of the working
+    resolution, at which a frame has the height and width `size`.
+    """
+    rows, columns = size
+    height, width = last.shape[-2:]
+    scale = constants(last, (2 * width / columns, 2 * height / rows)).view(1, 2, 1, 1)
+    last_flow, previous_flow = (_at_full_size(flow * scale, 2, size, last) for flow in flows)
+    candidates = [warped(last, last_flow), warped(before, previous_flow), last]
+    return _blend(candidates, _at_full_size(weights, 2, size, last))
+
+
+def _at_full_size(field: Tensor, share: int, size: tuple[int, int], frames: Tensor) -> Tensor:
+    """Return a padded field at 1 / `share` of the working resolution `size` at that of `frames`."""
+    rows, columns = size
+    height, width = frames.shape[-2:]
+    field = field.contiguous()  # channels_last is slower here
+    if height % rows or width % columns:
+        field = upsampled(field, share)[..., :rows, :columns]
+        return functional.interpolate(field, (height, width), mode="bilinear")
+    return upsampled(field, share * (height // rows))[..., :height, :width]
 
 
 def _halved(planes: Tensor) -> Tensor:
