@@ -122,7 +122,8 @@ def test_a_run_goes_on_where_its_data_were_moved_to(tmp_path: Path) -> None:
     train(folder, "toy", ENTRY, settings(), before, until=5)
     before.rename(tmp_path / "after")
     folder = folder.rename(tmp_path / "moved")
-    with pytest.raises(UnusableData, match=f"{before} is not there .* resume {folder} --data DATA"):
+    moved = f"{before}, which {folder} trains on, is not there .* resume {folder} --data DATA"
+    with pytest.raises(UnusableData, match=moved):
         resume(folder, SYSTEMS)
     resume(folder, SYSTEMS, data=tmp_path / "after", changes={"report_every": 3}, until=6)
     told = json.loads((folder / "run.json").read_text())
