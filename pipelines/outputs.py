@@ -14,6 +14,7 @@ from pathlib import Path
 from predictor.errors import OutputIsInput, SettingsError
 from predictor.whole_files import (
     PARTIAL,
+    is_same_file,
     require_free,
     require_free_folder,
     whole_file,
@@ -161,13 +162,6 @@ def check_output_folder(folder: Path, inputs: Iterable[Path], overwrite: bool = 
                 f"{folder}: the output is the input {source}; choose another folder"
             )
     require_free_folder(folder, overwrite, _NUMBERED_IMAGE)
-
-
-def is_same_file(first: Path, second: Path) -> bool:
-    """Return whether two paths lead to one place, through links too; neither need be there."""
-    if os.path.exists(first) and os.path.exists(second):
-        return os.path.samefile(first, second)
-    return os.path.realpath(first) == os.path.realpath(second)
 
 
 @contextlib.contextmanager

@@ -66,6 +66,13 @@ def require_free_folder(folder: Path, overwrite: bool, replaceable: re.Pattern[s
         raise OutputExists(f"{folder}: holds images already; --overwrite replaces them")
 
 
+def is_same_file(first: Path, second: Path) -> bool:
+    """Return whether two paths lead to one place, through links too; neither need be there."""
+    if os.path.exists(first) and os.path.exists(second):
+        return os.path.samefile(first, second)
+    return os.path.realpath(first) == os.path.realpath(second)
+
+
 @contextlib.contextmanager
 def whole_file(path: Path, *, reads_too: bool = False) -> Iterator[Path]:
     """Yield an empty ``.partial`` file that becomes `path` if the block raises no exception.

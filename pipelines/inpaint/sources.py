@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.outputs import (
-    is_same_file,
     output_paths,
     require_folder_name,
     require_no_source,
 )
 from predictor.errors import OutputIsInput, PredictorError, SettingsError, UnreadableImage
 from predictor.media.images import IMAGE_SUFFIXES, is_video_path
-from predictor.whole_files import PARTIAL
+from predictor.whole_files import PARTIAL, is_same_file
 
 MARKER = ".filled"
 MANIFEST = "inpaint.jsonl"

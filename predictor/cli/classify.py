@@ -7,6 +7,7 @@ import typer
 
 from predictor.cli.console import log_on_stderr, print_document
 from predictor.cli.options import Device, Precision
+from predictor.cli.outputs import require_output
 
 
 def classify(
@@ -39,11 +40,11 @@ def classify(
     middle; colours become grey where the model knows only grey.
     """
     from predictor.analysis.classifiers import classified_pictures, load_classifier
-    from predictor.whole_files import require_free, write_whole
+    from predictor.whole_files import write_whole
 
-    if output is not None:
-        require_free(output, overwrite)
     names = [model, *(others or [])]
+    if output is not None:
+        require_output(output, overwrite, [*names, images])
     with log_on_stderr():
         classifiers = [load_classifier(name, device, precision) for name in names]
         found = classified_pictures(classifiers, images)

@@ -7,6 +7,7 @@ import typer
 
 from predictor.cli.console import log_on_stderr, print_document
 from predictor.cli.options import Device, Model
+from predictor.cli.outputs import require_output
 
 
 def encode(
@@ -36,9 +37,9 @@ def encode(
     from predictor.analysis.code_reader import load_code_reader
     from predictor.analysis.code_table import code_table
     from predictor.devices import chosen_device
-    from predictor.whole_files import require_free, write_whole
+    from predictor.whole_files import write_whole
 
-    require_free(output, overwrite)
+    require_output(output, overwrite, [model, images])
     with log_on_stderr():
         found = code_table(load_code_reader(model, chosen_device(device)), images)
     write_whole(output, found.as_csv().encode(errors="surrogateescape"))  # any name

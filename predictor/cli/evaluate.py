@@ -11,6 +11,7 @@ from predictor.cli.evaluate_frames import evaluate_frames
 from predictor.cli.evaluate_images import evaluate_images
 from predictor.cli.evaluate_inpaint import evaluate_inpaint
 from predictor.cli.options import AsJson, Device, Model, Precision
+from predictor.cli.outputs import require_output
 
 EVALUATIONS: Mapping[str, Callable[..., None]] = {
     "frames": evaluate_frames,
@@ -100,10 +101,10 @@ def evaluate(
     """
     from predictor.errors import UnknownModel
     from predictor.weights import find_model, read_metadata
-    from predictor.whole_files import require_free
 
     if output is not None:
-        require_free(output, overwrite)
+        compared = [*([against] if against else []), *(others or []), *(features or [])]
+        require_output(output, overwrite, [model, data, *compared])
     if against == model:
         raise typer.BadParameter("--against names the model itself, expected another")
     task = read_metadata(find_model(model)).task

@@ -7,6 +7,7 @@ import typer
 
 from predictor.cli.console import print_document, progress_on_stderr
 from predictor.cli.options import Device
+from predictor.cli.outputs import require_output
 
 PICTURES = (
     "A folder of pictures or of class folders, a tar archive of them, NPZ, IDX, MAT, or CIFAR "
@@ -49,9 +50,8 @@ def features(
     from predictor.analysis.feature_file import picture_features
     from predictor.analysis.features import FeatureExtractor
     from predictor.devices import chosen_device
-    from predictor.whole_files import require_free
 
-    require_free(output, overwrite)
+    require_output(output, overwrite, [model, images, *([statistics] if statistics else [])])
     encoder, short_side = load_encoder(model)
     extractor = FeatureExtractor(encoder, chosen_device(device))
     with progress_on_stderr("pictures") as advance:
