@@ -8,7 +8,8 @@ puts those together.
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
-from itertools import pairwise
+from dataclasses import replace
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,9 @@ from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSe
 
 PIXELS = "pixels"
 """The network that no phase updates: it holds the mean and deviation of every pixel."""
+
+_WHOLE = {"generator": LaplacianGenerator, "discriminator": LaplacianDiscriminator}
+_IMAGES_ALIKE = ("channels", "short_side")
 
 _DESCENT = OptimizerSettings(
     kind="sgd",
@@ -201,6 +205,10 @@ def build(settings: LapganSettings) -> System:
         release=f"generator-{finest}",
         companions=(f"discriminator-{finest}",),
         assemble=functools.partial(_assembled, settings),
+        together={
+            **{name: getattr(settings, name) for name in ("sizes", "classes", "units", "blurred")},
+            **{f"images.{name}": getattr(settings.images, name) for name in _IMAGES_ALIKE},
+        },
         validate=functools.partial(_validated, settings),
         best_by=(f"nearest_l2_{finest}", "min") if is_one_detail else ("parzen_nats", "max"),
         preview=functools.partial(_preview, settings),
@@ -325,27 +333,27 @@ def _prepare(networks: Networks, examples: TrainingDataset) -> None:
 
 
 def _assembled(settings: LapganSettings, networks: Networks) -> dict[str, nn.Module]:
-    """Return all generators and all discriminators as one network each."""
-    together: dict[str, nn.Module] = {
-        "generator": LaplacianGenerator(settings.generator_config()),
-        "discriminator": LaplacianDiscriminator(settings.discriminator_config()),
-    }
-    for kind, whole in together.items():
-        units: Any = whole
-        units.units.load_state_dict(networks[PIXELS].state_dict())
-        for number, size in enumerate(settings.sizes):
-            name = f"{kind}-{size}"
-            if name not in networks:
-                raise SettingsError(
-                    f"level {size} of {settings.sizes} is in none of the runs: --with RUN names "
-                    "the one that trained it"
-                )
-            try:
-                _level(whole, number).load_state_dict(networks[name].state_dict())
-            except RuntimeError as error:
-                raise SettingsError(
-                    f"level {size} was trained with other settings than these: {error}"
-                ) from error
+    """Return all generators and all discriminators as one network each.
+
+    A level's networks are as the run made them that trained it.
+    """
+    levels: dict[str, list[Any]] = {"generator": [], "discriminator": []}
+    for kind, size in product(levels, settings.sizes):
+        if f"{kind}-{size}" not in networks:
+            raise SettingsError(
+                f"level {size} of {settings.sizes} is in none of the runs: --with RUN names the "
+                "one that trained it"
+            )
+        levels[kind].append(networks[f"{kind}-{size}"])
+    configs: list[Any] = [settings.generator_config(), settings.discriminator_config()]
+    together: dict[str, nn.Module] = {}
+    for (kind, found), config in zip(levels.items(), configs, strict=True):
+        coarsest, *finer = (level.config for level in found)
+        whole: Any = _WHOLE[kind](replace(config, coarsest=coarsest, finer=tuple(finer)))
+        whole.units.load_state_dict(networks[PIXELS].state_dict())
+        for number, level in enumerate(found):
+            _level(whole, number).load_state_dict(level.state_dict())
+        together[kind] = whole
     return together
 
 

@@ -31,9 +31,9 @@ def trained_networks(
     evaluation mode, averaged where the system keeps an average. They are from the best checkpoint
     by validation, or from the newest if there is none or with ``best=False``. The record holds
     ``iteration``, ``best``, ``training_time_s`` and ``facts``. `beside` are further runs of a
-    system that is trained in several, which are assembled into one model. Random state is
-    untouched. Raises `UnknownRun` for what is not a run, `DamagedCheckpoint`, and `SettingsError`
-    for runs that do not belong together.
+    system that is trained in several, which are assembled into one model; the time is that of all.
+    Random state is untouched. Raises `UnknownRun` for what is not a run, `DamagedCheckpoint`, and
+    `SettingsError` for runs that do not belong together.
     """
     run, system, record = _restored(folder, systems, best)
     if system.assemble is None:
@@ -44,17 +44,50 @@ def trained_networks(
             )
         names = (system.release, *system.companions)
         return {name: system.networks[name] for name in names}, run, record
-    networks: dict[str, nn.Module] = {}
+    networks = dict(system.networks)
+    trained_in = dict.fromkeys(_trained(system), folder)
     for other in beside:
-        its_run, its_system, _ = _restored(other, systems, best)
+        its_run, its_system, its_record = _restored(other, systems, best)
         if its_run.system_name != run.system_name:
             raise SettingsError(
                 f"{other} is of the system {its_run.system_name!r}, {folder} of {run.system_name!r}"
             )
-        networks |= its_system.networks
+        _require_alike(
+            {"classes of the data": _class_names(record), **system.together},
+            {"classes of the data": _class_names(its_record), **its_system.together},
+            (folder, other),
+        )
+        for name in _trained(its_system):
+            if name in trained_in:
+                raise SettingsError(
+                    f"{name} was trained in {trained_in[name]} and in {other}: expected one run "
+                    "of each level"
+                )
+            trained_in[name] = other
+        networks = {**its_system.networks, **networks}
+        record["training_time_s"] += its_record["training_time_s"]
     with torch.random.fork_rng(devices=[]):
-        released = system.assemble({**networks, **system.networks})
+        released = system.assemble(networks)
     return {name: network.eval() for name, network in released.items()}, run, record
+
+
+def _trained(system: System) -> list[str]:
+    return [phase.network for phase in system.phases if phase.network is not None]
+
+
+def _class_names(record: Mapping[str, Any]) -> list[str] | None:
+    return record["facts"].get("classes")
+
+
+def _require_alike(
+    ours: Mapping[str, Any], theirs: Mapping[str, Any], runs: tuple[Path, Path]
+) -> None:
+    for name, value in ours.items():
+        if theirs[name] != value:
+            raise SettingsError(
+                f"{name} of {runs[0]} is {value}, of {runs[1]} {theirs[name]}: runs that are put "
+                "together have it alike"
+            )
 
 
 def _restored(

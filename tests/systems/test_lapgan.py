@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -20,11 +21,12 @@ from predictor.systems import SYSTEMS
 from predictor.systems.lapgan import GateSettings, LapganSettings, build
 from predictor.systems.lapgan_reports import detail_scores
 from predictor.training.beginning import built_state
-from predictor.training.checkpoint import read_checkpoint
+from predictor.training.checkpoint import checkpoints_newest_first, read_checkpoint
 from predictor.training.distributed import Ranks
 from predictor.training.hardware import hardware_for
 from predictor.training.iteration import run_iteration
 from predictor.training.loop import train
+from predictor.training.result import trained_networks
 from predictor.training.run import Run
 from predictor.training.settings import validated_settings
 from predictor.training.stream import BatchStream
@@ -257,25 +259,71 @@ def test_a_run_of_all_levels_measures_and_shows_the_chain(tmp_path: Path) -> Non
     assert names == {"samples.png", "level-6.png", "level-12.png"}
 
 
+def test_levels_of_networks_of_their_own_are_put_together(tmp_path: Path) -> None:
+    source = data(tmp_path)
+    trained: dict[int, dict[str, Any]] = {
+        12: {},
+        6: {"finer_generator": {"planes": [5, 3]}},
+        4: {"coarsest_generator": {}},
+    }
+    for size, values in trained.items():
+        chosen = settings(level=size, **values)
+        train(tmp_path / str(size), "lapgan", SYSTEMS["lapgan"], chosen, source)
+    coarser = [tmp_path / "4", tmp_path / "6"]
+    networks, _, record = trained_networks(tmp_path / "12", SYSTEMS, beside=coarser)
+    generator: Any = networks["generator"]
+    assert [level.config.planes for level in generator.finer] == [(5, 3), (4, 3)]
+    assert generator.config.coarsest.hidden == (1200, 1200)
+    last = [
+        read_checkpoint(checkpoints_newest_first(tmp_path / str(size) / "checkpoints")[0]).record
+        for size in trained
+    ]
+    assert record["training_time_s"] == pytest.approx(sum(r["training_time_s"] for r in last))
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"sizes": [5, 6, 12], "level": 6}, r"sizes of .*a is \(4, 6, 12\), of .*b \(5, 6, 12\)"),
+        ({"level": 6, "units": "signed"}, "units of .*a is standardized, of .*b signed"),
+        ({"level": 6, "classes": 3}, "classes of .*a is None, of .*b 3"),
+        ({}, "discriminator-12 was trained in .*a and in .*b: expected one run of each level"),
+    ],
+)
+def test_runs_that_do_not_belong_together_are_not_put_together(
+    values: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    source = data(tmp_path)
+    train(tmp_path / "a", "lapgan", SYSTEMS["lapgan"], settings(level=12), source)
+    train(tmp_path / "b", "lapgan", SYSTEMS["lapgan"], settings(**values), source)
+    with pytest.raises(SettingsError, match=said):
+        trained_networks(tmp_path / "a", SYSTEMS, beside=[tmp_path / "b"])
+
+
+def test_runs_on_other_classes_are_not_put_together(tmp_path: Path) -> None:
+    for run, names in {"a": "pq", "b": "pr"}.items():
+        for number, name in enumerate(names * 4):
+            path = tmp_path / f"of {run}" / name / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), np.full((12, 12, 3), number, np.uint8))
+        chosen = settings(level={"a": 12, "b": 6}[run], classes=2, batch_size=2)
+        train(tmp_path / run, "lapgan", SYSTEMS["lapgan"], chosen, tmp_path / f"of {run}")
+    with pytest.raises(SettingsError, match=r"classes of the data .* \['p', 'q'\], of .*'r'"):
+        trained_networks(tmp_path / "a", SYSTEMS, beside=[tmp_path / "b"])
+
+
 def test_runs_of_another_kind_are_not_put_together(tmp_path: Path) -> None:
     source = data(tmp_path)
     train(tmp_path / "a", "lapgan", SYSTEMS["lapgan"], settings(level=12), source)
-    other = settings(level=6, finer_generator={"planes": [5, 3]})
-    train(tmp_path / "b", "lapgan", SYSTEMS["lapgan"], other, source)
     train(tmp_path / "c", "lapgan", SYSTEMS["lapgan"], settings(level=4), source)
-    from predictor.training.release import export_run
-
-    beside = [tmp_path / "b", tmp_path / "c"]
-    with pytest.raises(SettingsError, match="level 6 was trained with other settings"):
-        export_run(tmp_path / "a", tmp_path / "mine", SYSTEMS, beside=beside)
     renamed = {**SYSTEMS, "gan": SYSTEMS["lapgan"]}
     told = json.loads((tmp_path / "c/run.json").read_text())
     (tmp_path / "c/run.json").write_text(json.dumps({**told, "system": "gan"}))
     with pytest.raises(SettingsError, match="is of the system 'gan'"):
-        export_run(tmp_path / "a", tmp_path / "mine", renamed, beside=[tmp_path / "c"])
+        trained_networks(tmp_path / "a", renamed, beside=[tmp_path / "c"])
     whole = {"lapgan": replace(SYSTEMS["lapgan"], build=lambda s: replace(build(s), assemble=None))}
     with pytest.raises(SettingsError, match="which is trained in one run"):
-        export_run(tmp_path / "a", tmp_path / "mine", whole, beside=beside)
+        trained_networks(tmp_path / "a", whole, beside=[tmp_path / "c"])
 
 
 @pytest.mark.parametrize(
