@@ -113,6 +113,9 @@ def reproduce(
     _refuse(context, _OF_VIDEOS, recipe)
     if model is not None:
         _refuse(context, ("seeds", "budget", "overrides"), "a trained MODEL")
+    if model is None or chosen.against is None:
+        of = "what is trained here" if model is None else f"{recipe}, which compares with nothing"
+        _refuse(context, ("against",), of)
     reproduce_pictures(
         recipe=chosen,
         model=model,

@@ -23,13 +23,15 @@ def salimans_2016(subject: Subject) -> Measured:
     )
     if judge is None:
         raise UnknownModel(f"{subject.model.name} has no discriminator that tells classes")
-    test, labels = pictures_of_test(subject)
+    test, labels = pictures_of_test(subject, as_model=True)
     if labels is None:
         raise UnusableData(f"{subject.data} has no labels in its part test")
     classifier = ImageClassifier(judge, device=subject.device)
     answers = classifier.probabilities(test).argmax(dim=1)
     error = float((answers != labels).double().mean())
-    shown = subject.settings.labels
+    shown, note = subject.settings.labels, f"{len(labels):,} test pictures"
+    if subject.model.origin is None:
+        note += "; all labels were shown" if shown is None else f"; {shown:,} labels were shown"
     return Measured(
         rows=(
             Row(
@@ -39,8 +41,5 @@ def salimans_2016(subject: Subject) -> Measured:
         ),
         headings={"wrong_of_10000": "wrong of 10,000", "error_percent": "error, %"},
         spread="",
-        notes=(
-            f"{len(labels):,} test pictures; "
-            + ("all labels were shown" if shown is None else f"{shown:,} labels were shown"),
-        ),
+        notes=(note,),
     )

@@ -71,7 +71,7 @@ def notes(found: Reproduction) -> list[str]:
             f"{run['recipe']}: {run['iterations']:,} of {run['published_iterations']:,} "
             f"iterations, {minutes:.0f} min on {facts['device']}, {facts['threads']} threads"
         )
-    if found.scale < 1:
+    if found.scale is not None and found.scale < 1:
         budget = found.request.budget_s
         asked = f" for a budget of {budget / 60:g} min" if budget else ""
         lines.append(

@@ -50,7 +50,7 @@ def goodfellow_2014(subject: Subject) -> Measured:
 def radford_2016_samples(subject: Subject) -> Measured:
     """Radford et al. 2016, section 5.2: 1-NN error of test pictures among labelled samples."""
     sampler, settings = subject.sampler(), subject.recipe.protocol_settings
-    test, labels = pictures_of_test(subject)
+    test, labels = pictures_of_test(subject, as_model=True)
     if labels is None or sampler.classes is None:
         raise UnusableData(f"{subject.data} or the model has no labels, which 1-NN compares")
     drawn = sampler.sampled(settings.samples, subject.seed)
@@ -118,10 +118,11 @@ def denton_2015(subject: Subject) -> Measured:
 
 def _with_levels(row: Row, subject: Subject, generator: LaplacianGenerator) -> Row:
     """Return `row` with the likelihood by levels."""
-    test, test_labels = pictures_of_test(subject, PYRAMIDS_TESTED)
-    choosing, choosing_labels = held_out_pictures(subject, PYRAMIDS_CHOOSING)
+    is_labelled = generator.classes is not None
+    test, test_labels = pictures_of_test(subject, PYRAMIDS_TESTED, as_model=is_labelled)
+    choosing, choosing_labels = held_out_pictures(subject, PYRAMIDS_CHOOSING, as_model=is_labelled)
     labels = None
-    if generator.classes is not None:
+    if is_labelled:
         assert test_labels is not None  # the data were trained on by class
         assert choosing_labels is not None
         labels = choosing_labels, test_labels

@@ -21,6 +21,17 @@ class Trained:
 
     name: str
     networks: Mapping[str, nn.Module]
+    class_names: tuple[str, ...] | None = None
+    """By label, where the data that it was trained on named their classes."""
+    origin: str | None = None
+    """How it was trained, of a model that is there already; None for a run of the recipe."""
+
+    def picture_shape(self) -> tuple[int, ...] | None:
+        """Return ``(C, H, W)`` of what it generates or looks at; None where no network says it."""
+        if hasattr(self.released(), "latent_width"):
+            return tuple(ImageSampler(self.released()).sampled(1).shape[1:])
+        shapes = (getattr(network, "image_shape", None) for network in self.networks.values())
+        return next(filter(None, shapes), None)
 
     def released(self) -> nn.Module:
         """Return the network that people run."""

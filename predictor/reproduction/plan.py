@@ -38,8 +38,10 @@ class Plan:
     def is_foreign(self, path: Path) -> bool:
         """Return whether `path` is nothing that a plan which was stopped early leaves behind.
 
-        That is the folder of a run that has not begun, with the decoded data in it.
+        That is itself, and the folder of a run that has not begun, with the decoded data in it.
         """
+        if path.name == PLAN_FILE:
+            return False
         own = [self.run_folder(recipe, 0).name.removesuffix("0") for recipe in self.recipes]
         return not path.name.startswith(tuple(own)) or (path / RUN_FILE).exists()
 
@@ -72,13 +74,18 @@ def planned(
     """Return the plan in `folder`, or make one there.
 
     With a budget the iterations that it affords are measured, once for all seeds. Raises
-    `SettingsError` if the plan there is another, `OutputExists` if something else lies there.
+    `SettingsError` if the plan there is another and a run of it has begun, `OutputExists` if
+    something else lies there.
     """
     recipes = (recipe,) if recipe.against is None else (recipe, load_recipe(recipe.against))
     told = {"recipe": recipe.name, "data": str(data.absolute()), "budget_s": budget_s}
     path = folder / PLAN_FILE
     if path.exists():
-        return Plan(folder, recipes, data, budget_s, _kept(path, told))
+        try:
+            return Plan(folder, recipes, data, budget_s, _kept(path, told))
+        except SettingsError:
+            if any((run / RUN_FILE).exists() for run in folder.iterdir()):
+                raise  # else nothing was trained by it
     plan = Plan(folder, recipes, data, budget_s, {})
     if folder.exists() and any(map(plan.is_foreign, folder.iterdir())):
         raise OutputExists(f"{folder} holds something else: it has no {PLAN_FILE}")

@@ -2,8 +2,9 @@
 
 import json
 import logging
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +65,8 @@ class Reproduction:
 
     request: Request
     seeds: tuple[SeedResult, ...]
-    scale: float
-    """Share of the published iterations."""
+    scale: float | None
+    """Share of the published iterations; None of a model that is there already."""
 
 
 def reproduced(request: Request) -> Reproduction:
@@ -76,7 +77,7 @@ def reproduced(request: Request) -> Reproduction:
     """
     protocol = PROTOCOLS[request.recipe.protocol or ""]
     if request.model is not None:
-        return Reproduction(request, (_of_model(request, protocol),), 1.0)
+        return Reproduction(request, (_of_model(request, protocol),), None)
     if request.folder is None:
         raise SettingsError("a folder for the runs is needed, or a trained MODEL before DATA")
     plan = planned(
@@ -116,7 +117,7 @@ def _of_seed(request: Request, plan: Plan, protocol: Protocol, seed: int) -> See
         _train(plan, recipe, seed, request.changes)
         is_best = protocol.checkpoint == "best"
         networks, _, record = trained_networks(folder, SYSTEMS, best=is_best)
-        trained.append(Trained(recipe.name, networks))
+        trained.append(Trained(recipe.name, networks, _class_names(record["facts"].get("classes"))))
         runs.append(
             {
                 "folder": folder.name,
@@ -186,27 +187,41 @@ def _of_model(request: Request, protocol: Protocol) -> SeedResult:
         )
     assert request.model is not None
     settings = recipe_settings(request.recipe)
+    model = released_networks(request.model)
+    against = None if request.against is None else released_networks(request.against)
     measured = protocol.measured(
         Subject(
             recipe=request.recipe,
             settings=settings,
             data=request.data,
-            model=released_networks(request.model),
-            baseline=None if request.against is None else released_networks(request.against),
+            model=model,
+            baseline=against,
             seed=settings.seed,
             device=chosen_device(request.device),
             draws=request.draws,
             progress=request.progress,
         )
     )
-    return SeedResult(settings.seed, measured, ())
+    told = tuple(f"{each.name}: {each.origin}" for each in (model, *([against] if against else [])))
+    return SeedResult(settings.seed, replace(measured, notes=(*measured.notes, *told)), ())
 
 
 def released_networks(name_or_file: str) -> Trained:
     """Return the networks of a model: the one that people run, and those released with it."""
     path = find_model(name_or_file)
-    networks = {"": load_network(path)[0]}
-    for file in sorted(path.parent.glob(f"{path.stem}.*{SUFFIX}")):
+    network, metadata = load_network(path)
+    networks = {"": network}
+    for file in sorted(path.parent.glob(f"{escape(path.stem)}.*{SUFFIX}")):
         part = file.name[len(path.stem) + 1 : -len(SUFFIX)]
         networks[part] = load_network(file)[0]
-    return Trained(name_or_file, networks)
+    origin = metadata.provenance
+    return Trained(
+        name_or_file,
+        networks,
+        _class_names(metadata.class_names),
+        f"{origin.iterations:,} iterations, {origin.command}",
+    )
+
+
+def _class_names(names: Sequence[str] | None) -> tuple[str, ...] | None:
+    return tuple(names) if names else None
