@@ -73,16 +73,30 @@ class ImageSampler:
     def label_of(self, name: str) -> int:
         """Return the label of the class `name`, or of that number where none is called so.
 
-        Raises `UnknownModel` for neither.
+        Blanks around it do not count. Raises `UnknownModel` for neither.
         """
         if self.classes is None:
             raise UnknownModel("the model was trained without labels, it has no classes")
-        if name in self.class_names:
-            return self.class_names.index(name)
-        if name.isdecimal() and int(name) < self.classes:
+        for called in (name, name.strip()):
+            if called in self.class_names:
+                return self.class_names.index(called)
+        if name.strip().isdecimal() and int(name) < self.classes:
             return int(name)
         shown = ", ".join(self.class_names[:10]) + (", …" if self.classes > 10 else "")
-        raise UnknownModel(f"there is no class {name}, the model has {shown}")
+        raise UnknownModel(f"there is no class {name!r}, the model has {shown}")
+
+    def labels_of(self, names: str) -> tuple[int, ...]:
+        """Return the labels of the classes in `names`, which have commas between them.
+
+        A name may have commas in it: the longest that there is counts. Raises as `label_of`.
+        """
+        found, parts = [], names.split(",")
+        while parts:
+            joined = (",".join(parts[:count]).strip() for count in range(len(parts), 0, -1))
+            name = next((name for name in joined if name in self.class_names), parts[0])
+            found.append(self.label_of(name))
+            del parts[: name.count(",") + 1]
+        return tuple(found)
 
     def latents(self, seed: int, numbers: Iterable[int]) -> Tensor:
         """Return the latents ``(N, L)`` of the pictures with these `numbers`, on the CPU."""

@@ -119,6 +119,21 @@ def test_classes_of_a_folder_are_asked_for_by_name(labelled: str, tmp_path: Path
     assert one.read_bytes() == other.read_bytes()
 
 
+def test_classes_whose_names_are_no_folders_are_numbers(labelled: str, tmp_path: Path) -> None:
+    network, metadata = load_network(Path(labelled))
+    names = ["..", "cats/../../dogs", str(tmp_path / "elsewhere")]
+    file = tmp_path / "models" / "odd.safetensors"
+    save_network(
+        file, "labelled-generator", network, metadata.provenance,
+        task="conditional-gan", class_names=names,
+    )  # fmt: skip
+    for _ in range(2):
+        done(file, "-o", tmp_path / "out", "-n", "2", "--classes", "0,1,2", "--images",
+             "--overwrite")  # fmt: skip
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0", "1", "2"]
+    assert {path.name for path in tmp_path.iterdir()} == {"models", "out"}
+
+
 def test_sheet_of_a_model_with_classes_has_a_column_each(labelled: str, tmp_path: Path) -> None:
     done(labelled, "-o", tmp_path / "sheet.png", "-n", "6")
     sampler = predictor.load(labelled)
@@ -258,8 +273,8 @@ def test_bad_requests_are_named(
 @pytest.mark.parametrize(
     ("arguments", "error", "said"),
     [
-        (["--classes", "3"], UnknownModel, "there is no class 3, the model has 0, 1, 2"),
-        (["--classes", "one"], UnknownModel, "there is no class one, the model has 0, 1, 2"),
+        (["--classes", "3"], UnknownModel, "there is no class '3', the model has 0, 1, 2"),
+        (["--classes", "one"], UnknownModel, "there is no class 'one', the model has 0, 1, 2"),
         (["--classes", "0,1", "--pick-sheet"], SettingsError, "choose one class"),
     ],
 )
@@ -277,6 +292,7 @@ def test_classes_that_are_not_there(
         ([], "name one output"),
         (["-o", "a.png", "--walk", "b.mp4"], "name one output"),
         (["-o", "a", "--images", "--pick-sheet"], "--images and --pick-sheet"),
+        (["--walk", "a.mp4", "--rate", "inf"], "less than or equal to 1000"),
     ],
 )
 def test_usage(arguments: list[str], said: str, model: str, tmp_path: Path) -> None:

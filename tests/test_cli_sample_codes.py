@@ -14,7 +14,7 @@ import predictor
 from pipelines.cli import run as exit_code_of
 from predictor.analysis.sheets import CAPTION_PX, GAP_PX
 from predictor.cli import app
-from predictor.media.images import from_uint8, read_pixels
+from predictor.media.images import from_uint8, read_image, read_pixels
 from predictor.media.video import open_video
 from predictor.structured_latents import StructuredLatents
 
@@ -94,6 +94,15 @@ def test_blocks_and_columns_are_captioned(coded: str, tmp_path: Path) -> None:
     assert all((column < -0.5).any() for column in columns)
     assert not torch.equal(columns[0], columns[1])
     assert torch.equal(columns[1], second[:, CAPTION_PX:TOP, GAP_PX + STEP :][..., :SIDE])
+
+
+def test_one_value_of_one_picture_is_a_sheet_too(coded: str, tmp_path: Path) -> None:
+    done(coded, "-o", tmp_path / "one.png", "--vary", "c1=2..2", "-n", "1")
+    done(coded, "-o", tmp_path / "two.png", "--vary", "c1=2..2", "-n", "2")
+    one, two = (read_image(tmp_path / name) for name in ("one.png", "two.png"))
+    assert one.shape[1:] == (2 * CAPTION_PX + SIDE, SIDE)
+    first = two[:, 2 * CAPTION_PX + GAP_PX :][:, :SIDE, GAP_PX : GAP_PX + SIDE]
+    assert torch.equal(one[:, 2 * CAPTION_PX :], first)
 
 
 def test_ten_rows_where_none_are_counted(coded: str, tmp_path: Path) -> None:

@@ -85,5 +85,17 @@ def test_classes_have_names_and_numbers() -> None:
     sampler = ImageSampler(network, class_names=["cat", "2", "dog"])
     assert sampler.class_names == ("cat", "2", "dog", "3")
     assert [sampler.label_of(name) for name in ("dog", "2", "0", "3")] == [2, 1, 0, 3]
-    with pytest.raises(UnknownModel, match="no class cow, the model has cat, 2, dog, 3"):
+    with pytest.raises(UnknownModel, match="no class 'cow', the model has cat, 2, dog, 3"):
         sampler.label_of("cow")
+
+
+def test_several_classes_are_told_apart_by_commas_also_where_names_have_some() -> None:
+    network = DenseGenerator(DenseGeneratorConfig(classes=4))
+    sampler = ImageSampler(network, class_names=["cat", "cat, black", "dog", " x"])
+    assert sampler.labels_of("dog,0,cat") == (2, 0, 0)
+    assert sampler.labels_of("cat, dog , 1") == (0, 2, 1)
+    assert sampler.labels_of("cat, black,cat") == (1, 0)
+    assert sampler.labels_of(" x,dog") == (3, 2)
+    for names, said in (("", "''"), ("cat,", "''"), ("cat,black", "'black'"), ("dog,7", "'7'")):
+        with pytest.raises(UnknownModel, match=f"no class {said}"):
+            sampler.labels_of(names)

@@ -174,15 +174,22 @@ def _held(labels: Sequence[int] | None, steps: int) -> list[int] | None:
 
 def _own_files(sampler: ImageSampler) -> re.Pattern[str]:
     """Return what the names of pictures match, also those below folders of classes."""
-    folders = "|".join(map(re.escape, sampler.class_names))
+    folders = "|".join(re.escape(_class_folder(sampler, n)) for n in range(sampler.classes or 0))
     return re.compile(rf"(({folders})/)?\d{{6,}}\.png")
+
+
+def _class_folder(sampler: ImageSampler, label: int) -> str:
+    """Return the name of a class, or its number where that is no name of a folder here."""
+    name = sampler.class_names[label]
+    is_one = Path(name).name == name and name != ".." and "\0" not in name
+    return name if is_one else str(label)
 
 
 def _write_images(sampler: ImageSampler, request: SampleRequest) -> None:
     """Write the pictures a batch at a time, so that any number takes the same memory."""
     with whole_folder(request.output) as partial:
         for label in (None,) if request.classes is None else request.classes:
-            folder = partial if label is None else partial / sampler.class_names[label]
+            folder = partial if label is None else partial / _class_folder(sampler, label)
             folder.mkdir(exist_ok=True)
             for start in range(0, request.count, BATCH):
                 numbers = range(start, min(start + BATCH, request.count))

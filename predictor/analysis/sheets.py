@@ -17,7 +17,8 @@ SMALLEST_PX = 48
 def sheet(images: Tensor, columns: int, gap: float = 1.0) -> Tensor:
     """Return pictures ``(N, C, H, W)`` in [-1, 1] row by row as one, ``(3, H', W')``.
 
-    Between and around them are `GAP_PX` pixels of the value `gap`; grey becomes RGB.
+    Between and around them are `GAP_PX` pixels of the value `gap`, around one alone none; grey
+    becomes RGB.
     """
     from torchvision.utils import make_grid  # seconds to import, and only pictures need it
 
@@ -41,8 +42,9 @@ def titled_sheet(images: Tensor, columns: int, title: str, captions: Sequence[st
     grid = sheet(images, columns)
     width = images.shape[-1]
     heads = grid.new_ones(3, CAPTION_PX if captions else 0, grid.shape[-1])
+    first = GAP_PX if len(images) > 1 else 0
     for number, text in enumerate(captions):
-        left = GAP_PX + number * (width + GAP_PX)
+        left = first + number * (width + GAP_PX)
         heads[..., left : left + width] = _caption(text, width)
     return torch.cat((_caption(title, grid.shape[-1]), heads, grid), dim=1)
 

@@ -81,7 +81,9 @@ def sample(
             "go straight."
         ),
     ] = Way.auto,
-    rate: Annotated[float, typer.Option(min=1, help="Of the video, frames a second.")] = 30.0,
+    rate: Annotated[
+        float, typer.Option(min=1, max=1000, help="Of the video, frames a second.")
+    ] = 30.0,
     device: Device = "auto",
     precision: Precision = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
@@ -116,7 +118,7 @@ def sample(
         output=target,
         kind=chosen[0].removeprefix("--") if chosen else "sheet",
         count=count or (SERIES_COUNT if is_series else SHEET_COUNT),
-        classes=None if classes is None else tuple(map(sampler.label_of, classes.split(","))),
+        classes=None if classes is None else sampler.labels_of(classes),
         seed=seed,
         arithmetic=arithmetic or "",
         vary=tuple(vary or ()),
