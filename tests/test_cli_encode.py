@@ -104,6 +104,19 @@ def test_parts_stand_in_the_order_of_their_paths(model: Path, tmp_path: Path) ->
     assert files == ["test/a/1.png", "train/a/2.png", "train/b/1.png"]
 
 
+def test_one_picture_and_pictures_beside_parts_are_read_too(model: Path, tmp_path: Path) -> None:
+    for number, name in enumerate(("train/b/1.png", "test/1.png", "other.png")):
+        path = tmp_path / "data" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), np.full((8, 8), 90 * number, np.uint8))
+    assert encode(model, tmp_path / "data", "-o", tmp_path / "all.csv").exit_code == 0
+    rows = {row.pop("file"): row for row in rows_of(tmp_path / "all.csv")}
+    assert list(rows) == ["other.png", "test/1.png", "train/b/1.png"]
+    assert encode(model, tmp_path / "data/other.png", "-o", tmp_path / "one.csv").exit_code == 0
+    (row,) = rows_of(tmp_path / "one.csv")
+    assert row == {"file": "other.png", **rows["other.png"]}
+
+
 def test_rows_of_an_array_keep_their_order(model: Path, tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (12, 8, 8), np.uint8)
     np.savez(tmp_path / "d.npz", x_train=images, y_train=np.zeros(12, int), x_test=images[:2],

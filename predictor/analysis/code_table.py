@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 
 from predictor.analysis.code_reader import CodeReader
-from predictor.analysis.pictures import fitted_pictures, image_batches
+from predictor.analysis.pictures import fitted_part, image_batches
+from predictor.data.image_formats import open_pictures
 from predictor.data.image_packing import fit_of_shape
 from predictor.structured_latents import Codes
 
@@ -43,13 +44,18 @@ class CodeTable:
 
 
 def code_table(reader: CodeReader, path: Path) -> CodeTable:
-    """Return the codes of every picture at `path`, in any format that `open_images` reads.
+    """Return the codes of every picture at `path`, in any format that `open_pictures` reads.
 
-    Pictures of another size than the model's are resized and cropped in the middle, as in training.
-    Raises `UnusableData`.
+    A folder is read with all folders below it, whatever their names. Pictures of another size than
+    the model's are resized and cropped in the middle, as in training. Raises `UnusableData`.
     """
-    found = fitted_pictures(path, fit_of_shape(reader.image_shape, reader.short_side))
-    parts = list(found.parts.values())
+    collection = open_pictures(path)
+    fit = fit_of_shape(reader.image_shape, reader.short_side)
+    parts, skipped = [], list(collection.skipped)
+    for name in collection.parts:
+        part, unread = fitted_part(collection, name, fit)
+        parts.append(part)
+        skipped += unread
     files = [name for part in parts for name in part.names]
     read = [reader.codes(batch) for part in parts for batch in image_batches(part.pixels)]
     order = sorted(range(len(files)), key=lambda row: _place(files[row]))
@@ -62,7 +68,7 @@ def code_table(reader: CodeReader, path: Path) -> CodeTable:
         tuple(files[row] for row in order),
         reader.structure.names,
         Codes(categories, numbers),
-        found.skipped,
+        tuple(skipped),
     )
 
 

@@ -15,9 +15,9 @@ def encode(
     images: Annotated[
         Path,
         typer.Argument(
-            help="A folder of pictures, of any depth, or any other format that small pictures are "
-            "trained from. Pictures of another size are resized until they cover the model's and "
-            "cropped in the middle."
+            help="A picture, a folder of them with all folders below it, or any other format that "
+            "small pictures are trained from. Pictures of another size are resized until they "
+            "cover the model's and cropped in the middle."
         ),
     ],
     output: Annotated[
