@@ -88,6 +88,8 @@ class LabelDraws:
         return random.permutation(np.concatenate(rows))
 
     def _require_possible(self) -> None:
+        if self.classes < 2:
+            raise UnusableData("the pictures are of one class, expected two or more to tell apart")
         if self.is_whole:
             return
         if self.count < self.classes or self.count % self.classes:

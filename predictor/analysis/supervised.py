@@ -17,7 +17,8 @@ from predictor.tensors import IMAGE_RANGE, rescaled
 
 BATCH = 64
 IMAGES_SEEN = 40_000
-"""Examples that a training goes through: 40 epochs of 1,000."""
+"""Examples that a training goes through, in steps of `BATCH`: 40 epochs of 1,000. Of fewer labels
+than that a step sees all; there are as many steps."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def _train(
     seed: int,
 ) -> None:
     size = min(BATCH, len(pictures))
-    steps = max(1, images_seen // size)
+    steps = max(1, images_seen // BATCH)
     optimizer = torch.optim.Adam(
         network.parameters(), trial.learning_rate, weight_decay=trial.weight_decay
     )

@@ -90,6 +90,11 @@ def constant(label: int, seen: list[int]) -> Fit:
     return fit
 
 
+def test_one_class_cannot_be_told_apart() -> None:
+    with pytest.raises(UnusableData, match="of one class, expected two"):
+        LabelDraws(np.zeros(100, int), 10)
+
+
 def test_what_errs_least_on_validation_is_tested() -> None:
     labels = np.array([0] * 50 + [1] * 50)
     examples = LabelledExamples(np.zeros((100, 1)), labels, np.zeros((10, 1)), np.ones(10, int))

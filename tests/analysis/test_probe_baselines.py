@@ -70,6 +70,22 @@ def test_a_network_learns_from_labels_alone() -> None:
     assert all(torch.equal(value, before[name]) for name, value in encoder.state_dict().items())
 
 
+def test_a_training_has_as_many_steps_for_fewer_labels_than_a_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    encoder = DcganDiscriminator(
+        DcganDiscriminatorConfig(size=(16, 16), channels=1, maps=(4, 8), kernel=3)
+    )
+    pictures, labels = stripes(200, 0)
+    steps, step = [], torch.optim.Adam.step
+    monkeypatch.setattr(torch.optim.Adam, "step", lambda adam: steps[-1].append(0) or step(adam))
+    (fit,) = supervised_networks(encoder, 2, random_trials(1), images_seen=640).values()
+    for count in (4, 64, 200):
+        steps.append([])
+        fit(pictures[:count], labels[:count], 0)
+    assert list(map(len, steps)) == [10, 10, 10]
+
+
 def test_fresh_networks_depend_on_their_seed_alone() -> None:
     encoder = DcganDiscriminator(DcganDiscriminatorConfig(size=(16, 16), maps=(4, 8)))
     one, same, other = (fresh_encoder(encoder, seed) for seed in (0, 0, 1))
