@@ -30,6 +30,9 @@ from predictor.whole_files import require_free, write_whole
 METADATA_KEY = "predictor"
 SUFFIX = ".safetensors"
 
+_RUN = "run.json"
+"""What lies in the folder of a training run."""
+
 _PICKLES = {
     b"PK\x03\x04": "a PyTorch archive (zip with pickle)",
     b"\x80": "a pickle",
@@ -200,7 +203,8 @@ def bundled_models() -> dict[str, Path]:
 def find_model(name_or_file: str | os.PathLike[str]) -> Path:
     """Return the weights file of a bundled model, or the file or model folder of that path.
 
-    A bundled name wins over a path. Raises `UnknownModel` with the names there are.
+    A bundled name wins over a path. Raises `UnknownModel` with the names there are, or with what
+    makes a model of a run.
     """
     bundled = bundled_models()
     name = os.fspath(name_or_file)
@@ -214,6 +218,11 @@ def find_model(name_or_file: str | os.PathLike[str]) -> Path:
         heads = [stem for stem in stems if not any(stem.startswith(f"{o}.") for o in stems)]
         if len(heads) == 1:
             return path / f"{heads[0]}{SUFFIX}"
+    if (path / _RUN).is_file():
+        raise UnknownModel(
+            f"{name} is the folder of a training run: predictor export {name} -o MODEL makes a "
+            "model of it"
+        )
     near = difflib.get_close_matches(name, bundled, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise UnknownModel(

@@ -40,6 +40,12 @@ def test_unknown_model_and_settings_are_named(file: Path) -> None:
         predictor.load(file, precision="fp8")
 
 
+def test_the_folder_of_a_run_is_known_as_such(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(UnknownModel, match=rf"run: predictor export {tmp_path} -o MODEL"):
+        predictor.load(tmp_path)
+
+
 def test_a_model_does_its_own_task_only(file: Path, tmp_path: Path) -> None:
     network, metadata = load_network(file)
     other = tmp_path / "filler.safetensors"
