@@ -151,6 +151,14 @@ def test_copies_repeats_and_wrong_classes_are_seen(data: Path) -> None:
     assert wrong.scores.one_nearest_neighbour_error_percent > 95
 
 
+def test_pictures_that_were_trained_on_tell_nothing_of_memory(tmp_path: Path) -> None:
+    path, same = tmp_path / "d.npz", pictures(60, 0)
+    np.savez(path, x_train=same, x_test=same[::-1])
+    found = evaluated_images(ImageSampler(Shows(pictures(50, 2))), path, samples=50)
+    assert found.scores.memory_ratio is None
+    assert "nearness to training pictures" not in dict(score_rows(found))
+
+
 def test_of_data_of_one_part_a_tenth_chooses_the_width(tmp_path: Path) -> None:
     path = tmp_path / "d.npz"
     np.savez(path, images=pictures(100, 0))

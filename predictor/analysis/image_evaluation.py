@@ -69,7 +69,8 @@ class ImageScores:
     """Samples nearer to another sample than 99 % of real pictures are to another real one."""
     memory_ratio: float | None
     """Median distance of a sample to the nearest training picture, over that of a test picture:
-    far below 1 the generator repeats what it was trained on. None for data without that."""
+    far below 1 the generator repeats what it was trained on. None for data without that, and where
+    the test pictures are training pictures."""
 
 
 @dataclass(frozen=True)
@@ -215,7 +216,11 @@ def _repeated(samples: Tensor, real: Tensor) -> float:
     return float((own < usual.quantile(0.01)).double().mean())
 
 
-def _memory_ratio(samples: Tensor, test: Tensor, train: Tensor, *, is_one_part: bool) -> float:
+def _memory_ratio(
+    samples: Tensor, test: Tensor, train: Tensor, *, is_one_part: bool
+) -> float | None:
     usual = nearest(test, train, 2 if is_one_part else 1)  # the first would be the picture itself
     own = nearest(samples, train).distances[:, 0].median()
-    return float(own / usual.distances[:, -1].median().clamp_min(1e-12))
+    between = usual.distances[:, -1].median()
+    # One pixel that differs is 2/255 or more; what is less are roundings of equal pictures.
+    return float(own / between) if between > 1e-3 else None

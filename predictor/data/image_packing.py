@@ -154,13 +154,13 @@ def _written(collection: ImageCollection, name: str, fit: Fit, file: BinaryIO) -
         )
     if resized:
         first, shape = resized[0]
+        others = len(resized) - 1
         _logger.warning(
-            "%s is %dx%d: it and %d others of %d pictures are %s and cropped",
+            "%s is %dx%d: %s %s and cropped",
             first,
             shape[1],
             shape[0],
-            len(resized) - 1,
-            len(rows),
+            f"it and {others} others of {len(rows)} pictures are" if others else "it is",
             f"resized to cover {fit.size[1]}x{fit.size[0]}"
             if fit.short_side is None
             else f"resized to a shorter side of {fit.short_side}",
