@@ -1,13 +1,13 @@
 """The state that a run starts from: fresh weights, those of a model, or a checkpoint."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from predictor.errors import DamagedCheckpoint, SettingsError
+from predictor.errors import DamagedCheckpoint, SettingsError, UnusableData
 from predictor.systems.phases import System, TrainingDataset
 from predictor.training.checkpoint import Checkpoint, checkpoints_newest_first, restore_newest
 from predictor.training.hardware import Hardware
@@ -43,7 +43,8 @@ def restored_draws(run: Run, state: TrainingState, facts: Mapping[str, Any]) -> 
     """Restore the newest whole checkpoint into `state`; return how many batches had been drawn.
 
     A warning names each of the `facts` that was another when the checkpoint was written. Raises
-    `DamagedCheckpoint`, and `SettingsError` for a checkpoint of another run.
+    `DamagedCheckpoint`, `SettingsError` for a checkpoint of another run, and `UnusableData` where
+    labels mean other classes now.
     """
     if not checkpoints_newest_first(run.checkpoints):
         if run.begun_from is not None:
@@ -62,6 +63,7 @@ def restored_draws(run: Run, state: TrainingState, facts: Mapping[str, Any]) -> 
             raise DamagedCheckpoint(f"{checkpoint.path} does not fit: {error}") from error
 
     record = restore_newest(run.checkpoints, restored).record
+    _require_same_classes(run, record["facts"].get("classes"), facts.get("classes"))
     for name, before in record["facts"].items():
         if before != facts.get(name):
             _logger.warning(
@@ -71,6 +73,18 @@ def restored_draws(run: Run, state: TrainingState, facts: Mapping[str, Any]) -> 
                 facts.get(name),
             )
     return int(record["drawn"])
+
+
+def _require_same_classes(
+    run: Run, before: Sequence[str] | None, now: Sequence[str] | None
+) -> None:
+    """Compare what labels mean, as far as the data of then and of now say it."""
+    for label, (was, name) in enumerate(zip(before or (), now or (), strict=False)):
+        if was != name:
+            raise UnusableData(
+                f"class {label} of {run.data} is {name!r}, of the run {run.folder} it is {was!r}: "
+                "what it has learnt of one would be put to the other"
+            )
 
 
 def _start_from(system: System, weights: Mapping[str, Tensor]) -> None:
