@@ -91,6 +91,18 @@ def test_statistics_can_be_those_of_other_pictures(model: str, data: str, tmp_pa
     np.testing.assert_allclose(features[1], arrays(whole)["features"][14:], atol=1e-5)
 
 
+def test_labels_of_class_folders_are_named(model: str, tmp_path: Path) -> None:
+    for number, name in enumerate(("1", "10", "2", "ü") * 3):
+        path = tmp_path / "data" / name / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), PIXELS[number])
+    run(app, ["features", model, str(tmp_path / "data"), "-o", str(tmp_path / "f.npz")])
+    found = arrays(tmp_path / "f.npz")
+    assert found["class_names"].tolist() == ["1", "10", "2", "ü"]
+    named = [found["class_names"][label] for label in found["labels"]]
+    assert named == [name.split("/")[0] for name in found["names"]]
+
+
 def test_a_models_discriminator_is_what_has_the_features(
     model: str, data: str, tmp_path: Path
 ) -> None:

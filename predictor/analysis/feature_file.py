@@ -34,6 +34,8 @@ class PictureFeatures:
     """The official part that a picture is of: ``train``, ``val``, ``test``."""
     labels: NDArray[np.int64] | None
     """None where some have none."""
+    class_names: tuple[str, ...] | None
+    """By label, where the data name their classes."""
     layers: tuple[int, ...]
     """How many of the D numbers come from each layer, in their order."""
     skipped: tuple[str, ...]
@@ -53,6 +55,8 @@ class PictureFeatures:
         }
         if self.labels is not None:
             arrays["labels"] = self.labels
+            if self.class_names is not None:
+                arrays["class_names"] = np.array(self.class_names)
         with whole_file(path) as partial, partial.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
 
@@ -98,6 +102,7 @@ def picture_features(
         names=tuple(name for part in parts for name in part.names),
         parts=tuple(name for name, part in found.parts.items() for _ in part.names),
         labels=np.concatenate(labels) if len(labels) == len(parts) else None,
+        class_names=found.class_names,
         layers=layer_widths(extractor.encoder),
         skipped=found.skipped,
     )

@@ -42,9 +42,9 @@ def features(
 ) -> None:
     """Write what the layers of a discriminator see in pictures, max-pooled to 4 x 4 and joined.
 
-    The file has the arrays features (one row a picture), names, parts, layers, grid, and labels
-    where there are any. Statistics of batch normalization are measured on real pictures first, on
-    the part train where there is one.
+    The file has the arrays features (one row a picture), names, parts, layers, grid, and labels and
+    class_names where there are any. Statistics of batch normalization are measured on real pictures
+    first, on the part train where there is one.
     """
     from predictor.analysis.encoders import load_encoder
     from predictor.analysis.feature_file import picture_features
