@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictor.data.image_parts import TEST, TRAIN, VALIDATION, ImageCollection, array_part
+from predictor.data.pixel_values import as_bytes
 from predictor.data.stamps import stamp_of
 from predictor.errors import UnusableData
 
@@ -38,8 +39,9 @@ _SVHN_TEN = 10
 def images_in_npz(path: Path) -> ImageCollection:
     """Return the pictures of an NPZ file, in the keys of Keras (``x_train``) or of MedMNIST.
 
-    One array alone is ``images``, ``x`` or ``arr_0``; there may be no part ``train``. Raises
-    `UnusableData` for what is damaged, has no such key, or would have to be unpickled.
+    One array alone is ``images``, ``x`` or ``arr_0``; there may be no part ``train``. Numbers that
+    are not bytes are scaled, see `as_bytes`. Raises `UnusableData` for what is damaged, has no such
+    key, or would have to be unpickled.
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
@@ -52,11 +54,16 @@ def images_in_npz(path: Path) -> ImageCollection:
         ) from error
     except (OSError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise UnusableData(f"{path} is damaged or no NPZ file: {error}") from error
-    parts = {}
-    for part, candidates in _NPZ_KEYS.items():
-        key = next((key for key in candidates if key in arrays), None)
-        if key is not None:
-            parts[part] = array_part(path, key, arrays[key], arrays.get(_NPZ_LABELS[key]))
+    chosen = {
+        part: key
+        for part, candidates in _NPZ_KEYS.items()
+        if (key := next((key for key in candidates if key in arrays), None)) is not None
+    }
+    pictures = as_bytes(path, {key: arrays[key] for key in chosen.values()})
+    parts = {
+        part: array_part(path, key, pictures[key], arrays.get(_NPZ_LABELS[key]))
+        for part, key in chosen.items()
+    }
     if not parts:
         raise UnusableData(
             f"{path} has {', '.join(keys) or 'nothing'}; expected x_train and y_train, "

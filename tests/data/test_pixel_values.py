@@ -1,0 +1,66 @@
+"""Arrays that are not of bytes become the pictures that they were made of."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from predictor.data.image_formats import open_images
+from predictor.data.pixel_values import as_bytes
+from predictor.errors import UnusableData
+
+BYTES = np.arange(256, dtype=np.uint8).reshape(1, 16, 16).repeat(2, axis=0)
+WHERE = Path("d.npz")
+
+
+@pytest.mark.parametrize(
+    ("array", "said"),
+    [
+        (BYTES.astype(np.uint16) * 257, "uint16 from 0 to 65535: taken for pictures from 0, black"),
+        (BYTES.astype(np.float32) / 255, "float32 from 0 to 1: taken for pictures from 0, black"),
+        (BYTES / 127.5 - 1, "float64 from -1 to 1: taken for pictures from -1, black, to 1, white"),
+        (BYTES.astype(np.float16), None),
+        (BYTES.astype(np.int64), None),
+        (BYTES.astype(np.uint16), None),
+        (BYTES, None),
+    ],
+)
+def test_every_byte_comes_back(
+    array: NDArray[Any], said: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        found = as_bytes(WHERE, {"x": array})["x"]
+    assert found.dtype == np.uint8
+    assert np.array_equal(found, BYTES)
+    assert (said in caplog.text) if said else not caplog.text
+
+
+@pytest.mark.parametrize("kind", [bool, np.int32, np.float64])
+def test_what_is_only_on_or_off_is_black_and_white(kind: type) -> None:
+    is_on = BYTES > 99
+    assert np.array_equal(as_bytes(WHERE, {"x": is_on.astype(kind)})["x"], 255 * is_on)
+
+
+def test_the_range_is_that_of_all_parts(tmp_path: Path) -> None:
+    dark = np.full((3, 4, 4), 200, np.uint16)  # by itself it would be of eight bits
+    np.savez(tmp_path / "d.npz", x_train=np.full((3, 4, 4), 51400, np.uint16), x_test=dark)
+    parts = open_images(tmp_path / "d.npz").parts
+    levels = {name: int(next(iter(part.pictures(1))).max()) for name, part in parts.items()}  # type: ignore[union-attr] # readable
+    assert levels == {"train": 200, "test": 1}
+
+
+@pytest.mark.parametrize(
+    ("array", "said"),
+    [
+        (BYTES.astype(np.float32) - 9, "holds float32 from -9 to 246, expected"),
+        (BYTES.astype(np.int32) * 257, "holds int32 from 0 to 65535, expected"),
+        (np.where(BYTES > 0, BYTES / 255, np.nan), "holds float64 from nan to nan, expected"),
+        (BYTES.astype(complex), "holds complex128, expected"),
+    ],
+)
+def test_other_numbers_are_refused(array: NDArray[Any], said: str) -> None:
+    with pytest.raises(UnusableData, match=f"x in d.npz {said}"):
+        as_bytes(WHERE, {"x": array})
