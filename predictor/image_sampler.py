@@ -73,14 +73,16 @@ class ImageSampler:
     def label_of(self, name: str) -> int:
         """Return the label of the class `name`, or of that number where none is called so.
 
-        Blanks around it do not count. Raises `UnknownModel` for neither.
+        Blanks around it do not count. Where numbers are the names of all classes, no other ones are
+        meant. Raises `UnknownModel` for neither.
         """
         if self.classes is None:
             raise UnknownModel("the model was trained without labels, it has no classes")
         for called in (name, name.strip()):
             if called in self.class_names:
                 return self.class_names.index(called)
-        if name.strip().isdecimal() and int(name) < self.classes:
+        are_numbers = self.has_names and all(called.isdecimal() for called in self.class_names)
+        if not are_numbers and name.strip().isdecimal() and int(name) < self.classes:
             return int(name)
         shown = ", ".join(self.class_names[:10]) + (", …" if self.classes > 10 else "")
         raise UnknownModel(f"there is no class {name!r}, the model has {shown}")

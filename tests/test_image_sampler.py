@@ -89,6 +89,15 @@ def test_classes_have_names_and_numbers() -> None:
         sampler.label_of("cow")
 
 
+def test_numbers_that_are_names_are_no_other_numbers() -> None:
+    network = DenseGenerator(DenseGeneratorConfig(classes=3))
+    sampler = ImageSampler(network, class_names=["1", "10", "2"])
+    assert sampler.labels_of("1,2,10") == (0, 2, 1)
+    with pytest.raises(UnknownModel, match="no class '0', the model has 1, 10, 2"):
+        sampler.label_of("0")
+    assert ImageSampler(network).labels_of("0,2") == (0, 2)
+
+
 def test_several_classes_are_told_apart_by_commas_also_where_names_have_some() -> None:
     network = DenseGenerator(DenseGeneratorConfig(classes=4))
     sampler = ImageSampler(network, class_names=["cat", "cat, black", "dog", " x"])

@@ -18,11 +18,13 @@ def labels_of_model(
     """Return `labels` ``(N,)`` of the data at `path` as those of a model with classes `names`.
 
     Classes that have names on both sides are matched by these, so the data may lack some; numbers
-    are names where the model has all of them. Raises `UnusableData` for a class that it has not.
+    are names where the model has all of them, or has numbers for names. Raises `UnusableData` for a
+    class that it has not.
     """
     if data_names is None:
         data_names = [str(label) for label in range(int(labels.max()) + 1)]
         are_names = all(data_names[label] in names for label in np.unique(labels))
+        are_names = are_names or all(name.isdecimal() for name in names)
         if not are_names and len(data_names) <= len(names):  # then numbers mean the same
             return labels
     place = {name: label for label, name in enumerate(names)}
