@@ -7,6 +7,7 @@ which every picture lies in a folder is labelled, by the first folder below it, 
 part with a picture of its own is not.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -31,6 +32,14 @@ from predictor.media.images import is_image_path, small_picture
 ReadBytes = Callable[[Sequence[str]], Iterator[bytes | UnreadableImage]]
 """The content of the files of these names, in their order."""
 
+# fmt: off
+_KINDS_NOT_READ = frozenset({
+    ".gif", ".heic", ".heif", ".jxl", ".jfif", ".ico", ".tga", ".psd", ".svg",
+    ".dng", ".cr2", ".nef", ".arw", ".raw",
+})
+# fmt: on
+"""Suffixes of pictures that small pictures are not read from; GIF counts as video."""
+
 _AT_ONCE = 256
 """Files read before their pictures are decoded in threads."""
 
@@ -41,7 +50,7 @@ def images_in_folder(folder: Path) -> ImageCollection:
     Raises `UnusableData` if there is none.
     """
     tree = file_tree(folder)
-    names = _pictures(tree)
+    names = _pictures(folder, tree)
     found = collected(folder, names, tree.folders, _contents_of(folder), _stamp(folder, names))
     return replace(found, skipped=(*found.skipped, *_left_out(folder, tree)))
 
@@ -54,19 +63,31 @@ def every_picture(folder: Path, names: Sequence[str] | None = None) -> ImageColl
     skipped: tuple[str, ...] = ()
     if names is None:
         tree = file_tree(folder)
-        names, skipped = _pictures(tree), _left_out(folder, tree)
+        names, skipped = _pictures(folder, tree), _left_out(folder, tree)
     if not names:
         raise UnusableData(f"{folder} has no picture in it")
     part = _part(folder, "", names, None, _contents_of(folder))
     return ImageCollection(folder, {TRAIN: part}, _stamp(folder, names), skipped=skipped)
 
 
-def _pictures(tree: FileTree) -> list[str]:
-    return [name for name in tree.files if is_image_path(Path(name))]
+def _pictures(folder: Path, tree: FileTree) -> list[str]:
+    names = [name for name in tree.files if is_image_path(Path(name))]
+    if not names and (others := _not_read(tree)):
+        raise UnusableData(f"{folder} has no picture in it that is read: it has {others}")
+    return names
 
 
 def _left_out(folder: Path, tree: FileTree) -> tuple[str, ...]:
-    return tuple(f"{folder / name} {reason}" for name, reason in tree.skipped)
+    lines = [f"{folder / name} {reason}" for name, reason in tree.skipped]
+    if others := _not_read(tree):
+        lines.append(f"{folder} has {others}, which are not read")
+    return tuple(lines)
+
+
+def _not_read(tree: FileTree) -> str:
+    """Return how many pictures of other kinds there are: ``2 .gif, 40 .heic``; often nothing."""
+    kinds = Counter(Path(name).suffix.lower() for name in tree.files)
+    return ", ".join(f"{kinds[kind]:,} {kind}" for kind in sorted(kinds) if kind in _KINDS_NOT_READ)
 
 
 def _stamp(folder: Path, names: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 from made_images import noise, pictures_of, png_bytes, write_png, write_tar
 
 from predictor.data import ImageSettings, split_images
-from predictor.data.image_formats import open_images
+from predictor.data.image_formats import open_images, open_pictures
+from predictor.data.image_parts import ImageCollection
 from predictor.errors import UnreadableImage, UnusableData
 
 IMAGES = noise(6)
@@ -119,6 +121,21 @@ def test_a_link_to_nothing_is_a_picture_that_cannot_be_read(tmp_path: Path) -> N
     assert np.array_equal(picture, IMAGES[0])
     assert isinstance(missing, UnreadableImage)
     assert "b.png cannot be read" in str(missing)
+
+
+@pytest.mark.parametrize("opened", [open_images, open_pictures])
+def test_pictures_of_kinds_that_are_not_read_are_counted(
+    opened: Callable[[Path], ImageCollection], tmp_path: Path
+) -> None:
+    for name in ("cat/1.gif", "cat/2.HEIC", "dog/3.heic", "dog/notes.txt", "dog/.4.gif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(UnusableData, match=r"picture in it that is read: it has 1 \.gif, 2 \.heic"):
+        opened(tmp_path)
+    write_png(tmp_path / "dog/5.png", IMAGES[0])
+    found = opened(tmp_path)
+    assert found.skipped == (f"{tmp_path} has 1 .gif, 2 .heic, which are not read",)
+    assert [len(part.names) for part in found.parts.values()] == [1]
 
 
 @pytest.mark.parametrize("is_archive", [True, False])
