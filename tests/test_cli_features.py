@@ -1,6 +1,7 @@
 """``predictor features``: the file, whose statistics it used, and what is refused."""
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from released import NOWHERE
 from typer.testing import CliRunner
 
 from pipelines.cli import run as exit_code_of
+from predictor.analysis.feature_file import picture_features
 from predictor.analysis.features import FeatureExtractor
 from predictor.analysis.pictures import as_images, mixed_batches
 from predictor.cli import app
@@ -101,6 +103,17 @@ def test_labels_of_class_folders_are_named(model: str, tmp_path: Path) -> None:
     assert found["class_names"].tolist() == ["1", "10", "2", "ü"]
     named = [found["class_names"][label] for label in found["labels"]]
     assert named == [name.split("/")[0] for name in found["names"]]
+
+
+def test_features_are_held_once(model: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", images=np.zeros((6000, 8, 8, 3), np.uint8))
+    extractor = FeatureExtractor(load_network(Path(model))[0])  # type: ignore[arg-type] # an encoder
+    tracemalloc.start()
+    found = picture_features(extractor, tmp_path / "d.npz")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    pictures = 3 * 6000 * 8 * 8 * 3  # as they are in the file, packed, and in rows
+    assert peak < 1.3 * found.features.nbytes + pictures
 
 
 def test_a_models_discriminator_is_what_has_the_features(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -92,13 +93,11 @@ def picture_features(
                 progress(done, total, what)
 
     extractor.measure(noted(mixed_batches(measured), "statistics"))
-    features = [
-        extractor.all_features(noted(image_batches(part.pixels), name), len(part.names))
-        for name, part in found.parts.items()
-    ]
+    batches = (noted(image_batches(part.pixels), name) for name, part in found.parts.items())
+    features = extractor.all_features(chain.from_iterable(batches), total - len(measured))
     labels = [part.labels for part in parts if part.labels is not None]
     return PictureFeatures(
-        features=np.concatenate(features),
+        features=features,
         names=tuple(name for part in parts for name in part.names),
         parts=tuple(name for name, part in found.parts.items() for _ in part.names),
         labels=np.concatenate(labels) if len(labels) == len(parts) else None,
