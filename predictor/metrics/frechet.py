@@ -28,9 +28,9 @@ def frechet_distance(real: Tensor, generated: Tensor) -> float:
 
 def _scaled(features: Tensor) -> tuple[Tensor, Tensor]:
     """Return the mean and rows ``X`` ``(N, D)`` with ``X^T X`` the covariance, all in float64."""
-    values = features.flatten(1).double()
+    values = features.flatten(1).to(torch.float64, copy=True)
     mean = values.mean(dim=0)
-    return mean, (values - mean).div_((len(values) - 1) ** 0.5)
+    return mean, values.sub_(mean).div_((len(values) - 1) ** 0.5)
 
 
 def _root_trace_by_examples(rows: Tensor, others: Tensor) -> Tensor:

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-_ROWS = 256
-"""Points compared with all others at once."""
+_ROWS, _BLOCK = 256, 4096
+"""Points, and others, that are compared at once: others may be many large pictures."""
 
 
 class Nearest(NamedTuple):
@@ -22,23 +22,40 @@ def nearest(points: Tensor, others: Tensor, count: int = 1, *, are_same: bool = 
     """Return the `count` nearest of `others` ``(M, ...)`` for each of `points` ``(N, ...)``.
 
     With `are_same` the two are one set, and no point is its own neighbour. Computed in float64
-    around the mean, so that close neighbours are told apart.
+    around the mean, so that close neighbours are told apart, a block of each at a time.
     """
-    others = others.flatten(1).double()
-    centre = others.mean(dim=0)
-    others = others - centre
-    lengths = others.square().sum(dim=1)
-    distances, rows = [], []
-    for start in range(0, len(points), _ROWS):
-        part = points[start : start + _ROWS].flatten(1).double() - centre
-        squares = part.square().sum(dim=1, keepdim=True) + lengths - 2 * part @ others.T
-        if are_same:
-            own = torch.arange(len(part))
-            squares[own, own + start] = torch.inf
-        found = squares.clamp_min(0).topk(count, dim=1, largest=False)
-        distances.append(found.values.sqrt())
-        rows.append(found.indices)
-    return Nearest(torch.cat(distances), torch.cat(rows))
+    blocks = torch.split(others.flatten(1), _BLOCK)
+    centre = torch.stack([block.double().sum(dim=0) for block in blocks]).sum(dim=0) / len(others)
+    best: list[Nearest | None] = [None] * -(-len(points) // _ROWS)
+    for number, block in enumerate(blocks):
+        block = block.to(torch.float64, copy=True).sub_(centre)
+        lengths = block.square().sum(dim=1)
+        first = number * _BLOCK
+        for place, part in enumerate(torch.split(points.flatten(1), _ROWS)):
+            part = part.double() - centre
+            squares = part.square().sum(dim=1, keepdim=True) + lengths - 2 * part @ block.T
+            if are_same:
+                own = torch.arange(len(part))
+                within = own + place * _ROWS - first
+                is_here = (within >= 0) & (within < len(block))
+                squares[own[is_here], within[is_here]] = torch.inf
+            best[place] = _nearer(best[place], squares, first, count)
+    found = [each for each in best if each is not None]
+    return Nearest(
+        torch.cat([each.distances.clamp_min(0).sqrt() for each in found]),
+        torch.cat([each.rows for each in found]),
+    )
+
+
+def _nearer(best: Nearest | None, squares: Tensor, first: int, count: int) -> Nearest:
+    """Return the nearest of `best` and of others from row `first` on, by squared distances."""
+    found = squares.topk(min(count, squares.shape[1]), dim=1, largest=False)
+    distances, rows = found.values, found.indices + first
+    if best is None:
+        return Nearest(distances, rows)
+    distances, rows = torch.cat((best[0], distances), 1), torch.cat((best[1], rows), 1)
+    chosen = distances.topk(min(count, distances.shape[1]), dim=1, largest=False)
+    return Nearest(chosen.values, rows.gather(1, chosen.indices))
 
 
 def nearest_class_error(

@@ -1,9 +1,12 @@
 """Neighbours against scikit-learn; precision and recall on modes that are known."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from predictor.metrics import nearest, nearest_class_error, precision_and_recall
 
@@ -19,6 +22,39 @@ def test_neighbours_are_those_of_scikit_learn() -> None:
     distances, rows = reference.kneighbors(points.flatten(1).numpy())
     assert np.array_equal(found.rows.numpy(), rows)
     assert np.allclose(found.distances.numpy(), distances, atol=1e-5)
+
+
+def test_blocks_are_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    points, others = drawn(300, 0), drawn(50, 1)
+    whole, alone = nearest(points, others, 3), nearest(points, points, 2, are_same=True)
+    monkeypatch.setattr("predictor.metrics.neighbours._BLOCK", 7)
+    for found, expected in (
+        (nearest(points, others, 3), whole),
+        (nearest(points, points, 2, are_same=True), alone),
+    ):
+        assert torch.equal(found.rows, expected.rows)
+        assert torch.allclose(found.distances, expected.distances, rtol=1e-9, atol=0)
+
+
+class Largest(TorchDispatchMode):
+    """Remembers the most numbers that an operation has returned."""
+
+    numbers = 0
+
+    def __torch_dispatch__(
+        self, operation: Any, types: Any, arguments: Any = (), options: Any = None
+    ) -> Any:
+        found = operation(*arguments, **(options or {}))
+        if isinstance(found, torch.Tensor) and found.dtype == torch.float64:
+            self.numbers = max(self.numbers, found.numel())
+        return found
+
+
+def test_many_others_are_not_copied_whole() -> None:
+    points, others = torch.zeros(5, 20), torch.zeros(9000, 20)
+    with Largest() as largest:
+        nearest(points, others)
+    assert 0 < largest.numbers <= 4096 * 20
 
 
 def test_no_point_is_its_own_neighbour() -> None:
