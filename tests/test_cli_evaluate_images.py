@@ -221,6 +221,7 @@ def test_document_table_and_report(model: str, data: Path, tmp_path: Path) -> No
     assert "width of the window, chosen on 6 pictures of test" in table.stdout
     other = evaluate(model, data, "--samples", 40, "--seed", 1, "--json")
     assert json.loads(other.stdout)["results"][0]["parzen_nats"] != entry["parzen_nats"]
+    assert (entry["seed"], json.loads(other.stdout)["results"][0]["seed"]) == (0, 1)
 
 
 def test_brackets_in_a_path_are_shown(model: str, data: Path, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def evaluate_images(
         if codes is not None:
             scores = {**measured.get("scores", {}), **codes.named()}
             measured |= {"codes": codes.as_json(), "scores": scores}
-        print_document(data, output, {"model": model, **measured})
+        print_document(data, output, {"model": model, "seed": seed, **measured})
         return
     print_rows(f"{model} on {data}", rows)
     if output is not None:
