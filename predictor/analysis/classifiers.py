@@ -1,7 +1,5 @@
 """The classifier of a model, and what it says of pictures in files."""
 
-import csv
-import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from predictor.analysis.csv_rows import csv_text
 from predictor.analysis.encoders import DISCRIMINATOR
 from predictor.analysis.pictures import image_batches
 from predictor.data.image_formats import open_pictures
@@ -42,11 +41,8 @@ class Answers:
 
     def as_csv(self) -> str:
         """Return them as a table with a line of the column names."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows((row.file, row.class_name, f"{row.probability:.6f}") for row in self.rows)
-        return text.getvalue()
+        rows = ((row.file, row.class_name, f"{row.probability:.6f}") for row in self.rows)
+        return csv_text(COLUMNS, rows)
 
 
 def load_classifier(

@@ -1,13 +1,12 @@
 """The codes that a model reads from pictures, as a table with a row a picture."""
 
-import csv
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from predictor.analysis.code_reader import CodeReader
+from predictor.analysis.csv_rows import csv_text
 from predictor.analysis.pictures import fitted_part, image_batches
 from predictor.data.image_formats import open_pictures
 from predictor.data.image_packing import fit_of_shape
@@ -31,16 +30,12 @@ class CodeTable:
 
     def as_csv(self) -> str:
         """Return the columns ``file``, ``c1``, ``c2``, …, of a categorical code the category."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["file", *self.names])
         columns = [found.tolist() for found in self.codes.categories]
         columns += [
             [f"{number:.{_DECIMALS}f}" for number in column]
             for column in self.codes.numbers.T.tolist()
         ]
-        writer.writerows(zip(self.files, *columns, strict=True))
-        return text.getvalue()
+        return csv_text(["file", *self.names], zip(self.files, *columns, strict=True))
 
 
 def code_table(reader: CodeReader, path: Path) -> CodeTable:
