@@ -1,4 +1,4 @@
-"""What the codes of a model are worth: information in nats, and the first one as a classifier."""
+"""Evaluation of the codes of a model: their information, and the first one as a classifier."""
 
 import math
 from collections.abc import Mapping
@@ -26,20 +26,20 @@ class CodeClasses:
     """``(K, classes)`` int64: pictures of each category and class."""
     class_names: tuple[str, ...]
     assigned: tuple[int, ...]
-    """The class of each category: its commonest; -1 for one that no picture is of."""
+    """The most common class of each category; -1 for one without pictures."""
     error_percent: float
-    """Pictures that are not of their category's class."""
+    """Share of pictures that are not of their category's class."""
 
 
 @dataclass(frozen=True, eq=False)
 class CodeScores:
-    """What was measured of a model's codes."""
+    """The scores of a model's codes."""
 
     structure: StructuredLatents
     information_nats: Mapping[str, float]
     """By code, over samples."""
     classes: CodeClasses | None
-    """None where the pictures have no labels, or the model no categorical code."""
+    """None if the pictures have no labels or the model has no categorical code."""
 
     def named(self) -> dict[str, float]:
         """Return the numbers for a model card, the unit in each name."""
@@ -118,7 +118,7 @@ def _classes(
 
 
 def most_nats(structure: StructuredLatents, name: str) -> float:
-    """Return the most that a code can tell: a categorical one its entropy, others without end."""
+    """Return the upper bound of a code's information: its entropy if categorical, else infinity."""
     if name in structure.categorical_names:
         return math.log(structure.categorical[structure.categorical_names.index(name)])
     return math.inf

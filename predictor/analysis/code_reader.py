@@ -1,4 +1,4 @@
-"""What codes a discriminator reads from pictures, and how much it knows of them."""
+"""The codes that a discriminator reads from pictures, and the information it has about them."""
 
 import copy
 import math
@@ -21,9 +21,10 @@ from predictor.weights import companion_file, find_companion, find_model, load_n
 
 
 class CodeReader:
-    """Reads codes by the head Q of a discriminator, whose statistics are those of real pictures.
+    """Reads codes from pictures by Q, a head of a discriminator of InfoGAN.
 
-    What is read from a picture does not depend on the others.
+    It normalizes by the running statistics, those of real pictures, so that what it reads from one
+    picture does not depend on the others.
     """
 
     def __init__(
@@ -49,38 +50,38 @@ class CodeReader:
         return self.network.image_shape
 
     def posterior(self, images: Tensor) -> CodePosterior:
-        """Return what Q says of pictures ``(N, C, H, W)`` in [-1, 1], float32 on the CPU."""
+        """Return Q's posterior for pictures ``(N, C, H, W)`` in [-1, 1], float32 on the CPU."""
         pictures = self.network.units.encoded(images.to(self.device))
         return _posterior(self.network, torch.split(pictures, BATCH))
 
     def codes(self, images: Tensor) -> Codes:
-        """Return what is most likely of pictures ``(N, C, H, W)`` in [-1, 1], on the CPU."""
+        """Return the most likely codes of pictures ``(N, C, H, W)`` in [-1, 1], on the CPU."""
         found = self.posterior(images)
         return Codes(tuple(logits.argmax(dim=1) for logits in found.logits), found.means)
 
     def information(self, sampler: ImageSampler, count: int, seed: int) -> dict[str, float]:
-        """Return, in nats by the code's name, what Q knows of the codes of `count` samples.
+        """Return the information of each code, by name and in nats, over `count` samples.
 
         The bound of Chen et al. 2016, eq. 5: at most ln K for a code of K categories. As in
-        training the samples are normalized by their own statistics, which are measured first.
+        training, samples are normalized by statistics of samples, which are measured first.
         """
         latents = sampler.latents(seed, range(count))
         batches = torch.split(sampler.values(latents).to(self.device), BATCH)
         network = copy.deepcopy(self.network)
         whole = [batch for batch in batches if len(batch) == BATCH]
         measure_statistics(network, network, whole or batches)
-        told, read = self.structure.codes(latents), _posterior(network, batches)
+        codes, posterior = self.structure.codes(latents), _posterior(network, batches)
         found = [
             categorical_information(logits, categories)
-            for logits, categories in zip(read.logits, told.categories, strict=True)
+            for logits, categories in zip(posterior.logits, codes.categories, strict=True)
         ]
-        found += uniform_information(told.numbers, read.means, read.log_variances)
+        found += uniform_information(codes.numbers, posterior.means, posterior.log_variances)
         return dict(zip(self.structure.names, map(float, found), strict=True))
 
 
 @torch.no_grad()
 def _posterior(network: Any, batches: Iterable[Tensor]) -> CodePosterior:
-    """Return what Q says of the pictures in `batches`, in the units of the network."""
+    """Return Q's posterior for the pictures in `batches`, in the units of the network."""
     found = [network(batch).codes for batch in batches]
     logits = zip(*(codes.logits for codes in found), strict=True)
     return CodePosterior(

@@ -1,4 +1,4 @@
-"""What was measured of a model's codes, as rows of a table and as sections of a page."""
+"""The evaluation of a model's codes as rows of a table and as sections of a page."""
 
 import math
 from html import escape

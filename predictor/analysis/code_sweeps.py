@@ -1,6 +1,6 @@
-"""One code of the latents varied and all others kept, as Chen et al. 2016 show them in figure 2.
+"""Sweeps: one code varies while the rest of a latent is fixed (Chen et al. 2016, figure 2).
 
-In a generator without codes any number of its latent vector can be varied, which is their control.
+For a generator without codes any entry of the latent can vary, which is the control experiment.
 """
 
 import math
@@ -15,10 +15,10 @@ from predictor.image_sampler import ImageSampler
 from predictor.latents import bounds
 
 COLUMNS = 10
-"""Values that are shown of a code that is not categorical."""
+"""Values of a code that is not categorical."""
 
 WIDEST = 2.0
-"""How far it goes each way where nothing else is asked for, as in the paper's figures."""
+"""Default range of it, each way, as in the paper's figures."""
 
 _Ends = tuple[float, float]
 
@@ -30,12 +30,12 @@ class Sweep:
     name: str
     """``c1`` and on for codes, ``z0`` and on for plain noise."""
     columns: slice
-    """Where it lies in a latent vector."""
+    """Its columns in a latent vector."""
     values: Tensor
     """``(V,)``; of a categorical code the categories."""
     is_categorical: bool
     bounds: _Ends = (-math.inf, math.inf)
-    """Between which the model was trained with the number."""
+    """Range of the code in training."""
 
     @property
     def title(self) -> str:
@@ -44,9 +44,9 @@ class Sweep:
 
     @property
     def beyond(self) -> str | None:
-        """What is to be said where the values leave those that training drew; else None."""
+        """A warning if the values exceed the range of training; else None."""
         least, greatest = self.bounds
-        # A bound such as the root of 3 is not met exactly by what a person types.
+        # Typed values do not meet a bound such as the root of 3 exactly.
         if least - 1e-6 <= float(self.values.min()) and float(self.values.max()) <= greatest + 1e-6:
             return None
         usual = f"{least:.3g} to {greatest:.3g}"
@@ -71,9 +71,8 @@ class Sweep:
 def parsed_sweep(text: str, sampler: ImageSampler) -> Sweep:
     """Return the sweep that `text` names: ``c1``, ``c2=-2..2``, ``z0``.
 
-    Without a range it is every category, or from -2 to 2; from -0.5 to 1.5 where noise is from
-    U(0, 1). Raises `SettingsError` that names the codes of the model, or what is wrong with the
-    range.
+    Without a range it is every category, or -2 to 2, or -0.5 to 1.5 for noise from U(0, 1). Raises
+    `SettingsError` that names the codes of the model, or what is wrong with the range.
     """
     name, equals, ends = text.partition("=")
     found = _known(name, sampler)
@@ -139,7 +138,7 @@ def _known(name: str, sampler: ImageSampler) -> Sweep | None:
 
 
 def _widened(ends: _Ends) -> Tensor:
-    """Return values from -2 to 2, of a prior that is not around 0 as far beyond its ends."""
+    """Return values from -2 to 2, or as far beyond the ends of a range that is not around 0."""
     if ends[0] == -ends[1]:
         return torch.linspace(-WIDEST, WIDEST, COLUMNS)
     middle, half_width = (ends[0] + ends[1]) / 2, (ends[1] - ends[0]) / 2

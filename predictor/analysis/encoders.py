@@ -1,4 +1,4 @@
-"""The encoder of a model: what in it looks at images."""
+"""Loading the encoder of a model, the network in it whose features are used."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the layers of a network see in real images, as one vector an image.
+"""Features of images: the activations of all layers of a network, pooled and joined.
 
 Radford et al. 2015, section 5.1: the activations of every convolution of a discriminator,
 max-pooled to a grid of 4 x 4, flattened and joined; 28,672 numbers of their network for ImageNet
@@ -27,7 +27,7 @@ BATCH = 128
 
 @runtime_checkable
 class ImageEncoder(Protocol):
-    """A network into whose layers one can look."""
+    """A network that gives access to the activations of its layers."""
 
     pixel_range: tuple[float, float]
 
@@ -36,14 +36,14 @@ class ImageEncoder(Protocol):
         """``(C, H, W)`` of the images that it takes."""
 
     def activations(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Return what every layer makes of `images` ``(N, C, H, W)`` in `pixel_range`.
+        """Return the activations of every layer for `images` ``(N, C, H, W)`` in `pixel_range`.
 
         Each is ``(N, C, h, w)``, after its nonlinearity.
         """
 
 
 class FeatureExtractor:
-    """Turns images into features by an encoder, which it changes: statistics, device, mode."""
+    """Computes features by an encoder, whose statistics, device and mode it changes."""
 
     def __init__(self, encoder: ImageEncoder, device: torch.device | str | None = None) -> None:
         self.encoder = encoder
@@ -51,11 +51,11 @@ class FeatureExtractor:
 
     @property
     def width(self) -> int:
-        """Numbers that an image becomes."""
+        """Length of a feature vector."""
         return self.features(torch.zeros(1, *self.encoder.image_shape)).shape[1]
 
     def measure(self, batches: Iterable[Tensor]) -> None:
-        """Let the batch normalization of the encoder use the statistics of `batches`.
+        """Set the running statistics of the encoder's batch normalization to those of `batches`.
 
         They are real images ``(N, C, H, W)`` in [-1, 1], `BATCH` of them each; see
         `measure_statistics`.
@@ -72,7 +72,7 @@ class FeatureExtractor:
 
     @torch.no_grad()
     def means(self, images: Tensor) -> Tensor:
-        """Return the mean over the places of every map instead, ``(N, sum of C)``, float32."""
+        """Return the mean of every channel of every layer ``(N, sum of C)``, float32."""
         found = [maps.float().mean((-2, -1)) for maps in self._activations(images)]
         return torch.cat(found, dim=1).cpu()
 
@@ -94,17 +94,16 @@ class FeatureExtractor:
 def joined_features(activations: Iterable[Tensor]) -> Tensor:
     """Return maps ``(N, C, h, w)`` max-pooled to 4 x 4, flattened and joined: ``(N, sum of 16 C)``.
 
-    A side that 4 does not divide is cut into overlapping windows; a place of a side below 4 appears
-    more than once.
+    Windows overlap where a side is not a multiple of 4; where it is below 4, values repeat.
     """
     pooled = [functional.adaptive_max_pool2d(maps, GRID).flatten(1) for maps in activations]
     return torch.cat(pooled, dim=1)
 
 
 def require_encoder(network: nn.Module, name: str) -> ImageEncoder:
-    """Return `network` as an encoder; raises `UnknownModel` for one that has no features.
+    """Return `network` as an encoder; raises `UnknownModel` if it is none.
 
-    `name` is what the user called it.
+    `name` is the name that the user gave for it.
     """
     if isinstance(network, ImageEncoder):
         return network

@@ -1,4 +1,4 @@
-"""An evaluation as one HTML file: numbers, curves, the best and the worst to look at."""
+"""An evaluation of frame prediction as one HTML file: numbers, curves, best and worst videos."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -33,10 +33,10 @@ SHOWN_VIDEOS = 3
 
 
 def html_report(evaluation: Evaluation, models: Mapping[str, Extrapolation]) -> str:
-    """Return `evaluation` as a page that needs nothing but itself.
+    """Return `evaluation` as a self-contained page.
 
-    `models` are those that were evaluated; they predict the pictures that are shown again. Best and
-    worst are those of the first model.
+    `models` are those that were evaluated; they predict the frames that are shown once more. Best
+    and worst videos are those of the first model.
     """
     own = next(iter(models))
     colours = _colours(evaluation.methods)
@@ -67,8 +67,8 @@ def html_report(evaluation: Evaluation, models: Mapping[str, Extrapolation]) -> 
         ),
         bar_chart(f"{own}: gain of each video, frame 1, dB", {g.video: g.gain_db for g in gains}),
         "</div>",
-        *_looks(evaluation, models, gains),
-        _apart(evaluation, own),
+        *_best_and_worst(evaluation, models, gains),
+        _listed_apart(evaluation, own),
     ]
     return page(title, sections)
 
@@ -132,24 +132,30 @@ def _curve(means: Sequence[Mean], colour: str) -> Curve:
     )
 
 
-def _looks(
+def _best_and_worst(
     evaluation: Evaluation, models: Mapping[str, Extrapolation], gains: Sequence[VideoGain]
 ) -> list[str]:
-    """Return the best and the worst videos, none of them in both; nothing if none moves."""
+    """Return sections of the best and the worst videos, none in both; nothing if none moves."""
     if not gains:
         return []
     shown = min(SHOWN_VIDEOS, len(gains) // 2) if len(gains) > 1 else len(gains)
-    parts = ["<h2>Best videos</h2>", *(_look(evaluation, models, g, True) for g in gains[:shown])]
+    parts = [
+        "<h2>Best videos</h2>",
+        *(_video_section(evaluation, models, g, True) for g in gains[:shown]),
+    ]
     worst = list(reversed(gains[max(shown, len(gains) - shown) :]))
     if worst:
-        parts += ["<h2>Worst videos</h2>", *(_look(evaluation, models, g, False) for g in worst)]
+        parts += [
+            "<h2>Worst videos</h2>",
+            *(_video_section(evaluation, models, g, False) for g in worst),
+        ]
     return parts
 
 
-def _look(
+def _video_section(
     evaluation: Evaluation, models: Mapping[str, Extrapolation], gain: VideoGain, is_best: bool
 ) -> str:
-    """Return the pictures of one video: of its best window, or of its worst."""
+    """Return the frames of one video, from its best or its worst window."""
     own, predict = next(iter(models.items()))
     ranked = sorted(gain.windows, key=lambda scored: _lead(scored, own))
     scored = ranked[-1 if is_best else 0]
@@ -188,7 +194,7 @@ def _psnr(scored: WindowScores, method: str, step: int) -> str:
     return f"{value:.2f} dB"
 
 
-def _apart(evaluation: Evaluation, own: str) -> str:
+def _listed_apart(evaluation: Evaluation, own: str) -> str:
     parts = ["<h2>Listed apart</h2>"]
     if evaluation.still:
         means = {

@@ -1,4 +1,4 @@
-"""An evaluation of inpainting as one HTML file: numbers, the best and the worst to look at."""
+"""An evaluation of inpainting as one HTML file: numbers, best and worst photographs."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -21,7 +21,7 @@ SHOWN = 6
 
 
 def inpaint_report(evaluation: InpaintEvaluation, models: Mapping[str, Fill]) -> str:
-    """Return `evaluation` as a page; `models` fill the pictures that are shown again."""
+    """Return `evaluation` as a page; `models` fill the photographs that are shown once more."""
     own = next(iter(models))
     title = f"{' and '.join(models)}: filled holes"
     photos = len({hole.photo for hole in evaluation.holes})
@@ -36,7 +36,7 @@ def inpaint_report(evaluation: InpaintEvaluation, models: Mapping[str, Fill]) ->
         sections += [f"<h2>{escape(meaning)}</h2>", _table(evaluation, models, kind)]
         for what, holes in _shown(ranked).items():
             sections.append(f"<h3>{what}</h3>")
-            sections += [_look(evaluation, models, hole) for hole in holes]
+            sections += [_photo_section(evaluation, models, hole) for hole in holes]
     sections += [
         f"<p>Skipped: {escape(name)}: {escape(why)}</p>" for name, why in evaluation.skipped
     ]
@@ -73,7 +73,9 @@ def _shown(ranked: Sequence[HoleScores]) -> dict[str, Sequence[HoleScores]]:
     }
 
 
-def _look(evaluation: InpaintEvaluation, models: Mapping[str, Fill], hole: HoleScores) -> str:
+def _photo_section(
+    evaluation: InpaintEvaluation, models: Mapping[str, Fill], hole: HoleScores
+) -> str:
     item = evaluation.source[hole.number]
     image, mask = item["image"][None], item["mask"][None]
     figures = [figure(image.where(mask == 0, 1.0)[0], "given")]

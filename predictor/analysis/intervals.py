@@ -1,4 +1,4 @@
-"""Means with the interval that they may lie in, by drawing what they are of anew."""
+"""Means with bootstrap confidence intervals."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Mean:
 def bootstrapped(
     table: NDArray[np.float64], statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]]
 ) -> Mean:
-    """Return `statistic` of ``(cases, methods)`` with its interval over cases drawn anew.
+    """Return `statistic` of a table ``(cases, methods)`` with its bootstrap interval over cases.
 
     `statistic` takes ``(…, cases, methods)`` and returns one number for each table.
     """
@@ -44,5 +44,5 @@ def bootstrapped(
 
 
 def number_json(value: float) -> float | None:
-    """Return `value` with four digits behind the point, None for NaN."""
+    """Return `value` rounded to four decimals, None for NaN."""
     return None if np.isnan(value) else round(value, 4)

@@ -1,4 +1,4 @@
-"""The Parzen log-likelihood of pictures under a generator's samples, its width chosen on others."""
+"""The Parzen log-likelihood of pictures under samples, its width chosen on other pictures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,9 +29,8 @@ def sampled_likelihood(
 ) -> Likelihood:
     """Return the likelihood of `test` ``(N, C, H, W)`` in [-1, 1] under samples of `sampler`.
 
-    Those are `values`, as its method of that name returns them. Pixels are compared in [0, 1] for a
-    network that works in that or in [-1, 1]; in its own units for one whose units cannot be turned
-    back, such as those of every pixel's own deviation.
+    The samples are `values`, as `ImageSampler.values` returns them. Pixels are compared in [0, 1]
+    for a network that works in [0, 1] or [-1, 1], otherwise in its own units.
     """
     units = sampler.network.units
     if units.units in ("unit", "signed"):
@@ -61,6 +60,6 @@ def of_values(values: Tensor, sigma: float) -> Likelihood:
 
 
 def chosen_width(points: Tensor, samples: Tensor, sigmas: Sequence[float] = SIGMAS) -> float:
-    """Return the width under which `points` have the highest mean log-likelihood."""
+    """Return the width for which `points` have the highest mean log-likelihood."""
     found = parzen_log_likelihood(points, samples, sigmas).mean(dim=1)
     return sigmas[int(found.argmax())]

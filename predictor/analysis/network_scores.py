@@ -1,4 +1,4 @@
-"""How generated pictures compare with real ones in the features of a network."""
+"""Scores of generated pictures in the features of a network."""
 
 import logging
 import re
@@ -12,7 +12,7 @@ from predictor.analysis.pictures import spaced_rows
 from predictor.metrics import class_score, frechet_distance, precision_and_recall
 
 SEEN_BY_NETWORKS = 5000
-"""Pictures and samples that feature networks look at, at most."""
+"""Pictures, and samples, that pass through a feature network, at most."""
 
 SPLITS = 10
 
@@ -24,7 +24,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class NetworkScores:
-    """What was measured in the features of one network."""
+    """Scores in the features of one network."""
 
     network: str
     pictures: int
@@ -40,17 +40,17 @@ class NetworkScores:
     class_score_of_test: float
 
     def named(self) -> dict[str, float]:
-        """Return the numbers, each by a name that has the network's in it."""
+        """Return the scores for a model card, with the network in their names."""
         network = re.sub(r"[^a-z0-9]+", "_", self.network.split(",")[0].lower())
         values = asdict(self)
         return {f"{name}_{network}": values[name] for name in ("frechet", "class_score")}
 
 
 def network_scores(network: FeatureNetwork, test: Tensor, drawn: Tensor) -> NetworkScores:
-    """Return how test pictures and samples ``(N, C, H, W)`` in [-1, 1] compare in a network.
+    """Return the scores of samples against test pictures, both ``(N, C, H, W)`` in [-1, 1].
 
-    As many of each, at most `SEEN_BY_NETWORKS`: the distance depends on the number. Of the test
-    pictures they are evenly spaced; of the samples, whose classes come in turn, the first.
+    Equally many of each are used, at most `SEEN_BY_NETWORKS`, because the distance depends on their
+    number: evenly spaced test pictures and the first samples, whose classes come in turn.
     """
     count = min(len(test), len(drawn), SEEN_BY_NETWORKS)
     _logger.info("%s looks at %d test pictures and %d samples", network.name, count, count)

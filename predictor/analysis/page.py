@@ -1,4 +1,4 @@
-"""What a report is made of: one HTML page that needs nothing but itself."""
+"""The parts of a report: a self-contained HTML page, tables and pictures."""
 
 import base64
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,7 @@
-"""A learned distance between pictures, where the package that has it is installed."""
+"""ST-LPIPS, a learned distance between pictures, if the package stlpips-pytorch is installed.
+
+Ghildyal and Liu 2022, on AlexNet. It is used for measuring only, not by the tool.
+"""
 
 import warnings
 from collections.abc import Callable
@@ -6,14 +9,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-PACKAGE = "stlpips-pytorch"
-"""ST-LPIPS on AlexNet (Ghildyal and Liu 2022); for measuring only, no part of the tool."""
-
 Distance = Callable[[Tensor, Tensor], Tensor]
 
 
 def perceptual_distance() -> Distance | None:
-    """Return ST-LPIPS of two batches ``(N, 3, H, W)`` in [-1, 1] as ``(N,)``; None without it.
+    """Return ST-LPIPS of two batches ``(N, 3, H, W)`` in [-1, 1] as ``(N,)``, or None.
 
     Its weights are read without unpickling.
     """
