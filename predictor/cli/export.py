@@ -40,7 +40,8 @@ def export(
 ) -> None:
     """Write the weights of a run as a model, with a card that says where they came from."""
     from predictor.systems import SYSTEMS
-    from predictor.training.release import CARD, export_run
+    from predictor.training.model_card import CARD
+    from predictor.training.release import export_run
     from predictor.weights import read_metadata
 
     file = export_run(

@@ -29,7 +29,9 @@ class AdamUnderRoot(Adam):
                 }
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+    def step(  # type: ignore[override] # `Optimizer` overloads it by whether there is a closure
+        self, closure: Callable[[], float] | None = None
+    ) -> float | None:
         """Update the parameters that have a gradient.
 
         Adding epsilon to every g² before it is averaged adds exactly epsilon to the bias-corrected

@@ -1,4 +1,4 @@
-"""Export of a run: weights files with their provenance, and the model card."""
+"""Export of a run: weights files with their provenance, beside the model card."""
 
 import functools
 import json
@@ -15,6 +15,7 @@ from predictor.data import ImageSettings
 from predictor.errors import SettingsError
 from predictor.networks import NETWORKS
 from predictor.systems.entry import SystemEntry
+from predictor.training.model_card import CARD, VALIDATED, model_card
 from predictor.training.reports import reports_in
 from predictor.training.result import trained_networks
 from predictor.training.run import Run, opened_run
@@ -27,10 +28,7 @@ from predictor.weights import (
 )
 from predictor.whole_files import require_free, write_whole
 
-CARD = "README.md"
 NOT_STATED = "not stated"
-_VALIDATED = "validation_"
-"""Prefix of scores from the validation of the run itself."""
 
 
 def export_run(
@@ -141,88 +139,6 @@ def _as_text(words: str) -> str:
     return words.encode(errors="surrogateescape").decode(errors="replace")
 
 
-_USAGE = {
-    "classifier": "predictor evaluate MODEL pictures/ --features {name}",
-    "frames": "predictor frames in.mp4 --model {name}",
-    "improved-gan": "predictor classify {name} pictures/",
-    "inpaint": 'predictor.load("{name}").fill(images, masks)',
-    "infogan": "predictor sample {name} --vary c1 -o codes.png",
-}
-"""How a model is used, by its task; models of other tasks are sampled."""
-
-_SAMPLED = "predictor sample {name} -o samples.png"
-
-
-def model_card(file: Path, metadata: Metadata, run: Run, beside: Sequence[Path] = ()) -> str:
-    """Return the card as Markdown; what only a person can write is marked ``To be written``.
-
-    `beside` are the files of the companions of the network in `file`.
-    """
-    origin, contract = metadata.provenance, metadata.contract
-    hours, seconds = divmod(round(origin.training_time_s), 3600)
-    allowed = "allowed" if origin.commercial_use else "not allowed, or not known to be"
-    horizon = origin.measured_horizon
-    reach = "Measured on data that it was not trained on."
-    if horizon:
-        reach = f"Measured up to {horizon} frames ahead."
-    elif all(name.startswith(_VALIDATED) for name in origin.scores):
-        reach = "From validation in the run."
-    scores = "\n".join(f"| {name} | {value:g} |" for name, value in origin.scores.items())
-    usage = _USAGE.get(metadata.task, _SAMPLED).format(name=file.stem)
-    low, high = contract.pixel_range
-    colours = "RGB, " if "3, H, W" in contract.layout else ""
-    rows = {
-        "network": f"`{metadata.network}`",
-        "layout": f"`{contract.layout}`, {colours}{low:g} to {high:g}",
-    }
-    if contract.context is not None:
-        rows["frames it looks at"] = str(contract.context)
-    if metadata.short_side is not None:
-        rows["pictures"] = f"shorter side resized to {metadata.short_side}, the middle cut out"
-    if contract.multiple > 1:
-        rows["height and width"] = (
-            f"multiples of {contract.multiple} (padded and cropped by the tool)"
-        )
-    for path in (file, *beside):
-        rows[f"`{path.name}`"] = f"{path.stat().st_size / 1e6:.2f} MB, float16"
-    contract_rows = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
-    return f"""# {file.stem}
-
-To be written: one paragraph, what it does and for whom.
-
-```
-{usage}
-```
-
-## Contract
-| | |
-|---|---|
-{contract_rows}
-
-## Training
-| | |
-|---|---|
-| data | {origin.data} |
-| licence of the weights | {origin.licence} |
-| commercial use, by the terms of the data | {allowed} |
-| command | `{origin.command}` |
-| commit | {origin.commit} |
-| iterations | {origin.iterations:,} of {run.settings.iterations:,} |
-| time | {hours} h {seconds // 60} min |
-| hardware | {origin.hardware} |
-
-## Scores
-{reach}
-
-| | |
-|---|---|
-{scores or "| none | |"}
-
-## Known failures
-To be written: what it does badly, seen in the report of `predictor evaluate`.
-"""
-
-
 def _evaluated(path: Path) -> tuple[dict[str, float], int | None]:
     """Return the scores in the document of an evaluation, and its horizon in frames."""
     scores: dict[str, float | None] = {}
@@ -255,7 +171,7 @@ def _validated(run: Run, iteration: int) -> dict[str, float]:
     prefix = "validation/"
     reports = [report for report in reports_in(run.folder) if report.get("iteration") == iteration]
     return {
-        f"{_VALIDATED}{name.removeprefix(prefix)}": value
+        f"{VALIDATED}{name.removeprefix(prefix)}": value
         for report in reports
         for name, value in report.items()
         if name.startswith(prefix)

@@ -1,0 +1,105 @@
+"""The model card of an exported run."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from predictor.training.run import Run
+from predictor.weights import Metadata, Provenance
+
+CARD = "README.md"
+"""The name of the card's file."""
+
+VALIDATED = "validation_"
+"""Prefix of scores from the validation of the run itself."""
+
+_USAGE = {
+    "classifier": "predictor evaluate MODEL pictures/ --features {name}",
+    "frames": "predictor frames in.mp4 --model {name}",
+    "improved-gan": "predictor classify {name} pictures/",
+    "inpaint": 'predictor.load("{name}").fill(images, masks)',
+    "infogan": "predictor sample {name} --vary c1 -o codes.png",
+}
+"""How a model is used, by its task; models of other tasks are sampled."""
+
+_SAMPLED = "predictor sample {name} -o samples.png"
+
+
+def model_card(file: Path, metadata: Metadata, run: Run, beside: Sequence[Path] = ()) -> str:
+    """Return the card as Markdown; what only a person can write is marked ``To be written``.
+
+    `beside` are the files of the companions of the network in `file`.
+    """
+    origin = metadata.provenance
+    hours, seconds = divmod(round(origin.training_time_s), 3600)
+    allowed = "allowed" if origin.commercial_use else "not allowed, or not known to be"
+    return f"""# {file.stem}
+
+To be written: one paragraph, what it does and for whom.
+
+```
+{_USAGE.get(metadata.task, _SAMPLED).format(name=file.stem)}
+```
+
+## Contract
+| | |
+|---|---|
+{_rows(_contract(metadata, (file, *beside)))}
+
+## Training
+| | |
+|---|---|
+| data | {origin.data} |
+| licence of the weights | {origin.licence} |
+| commercial use, by the terms of the data | {allowed} |
+| command | `{origin.command}` |
+| commit | {origin.commit} |
+| iterations | {origin.iterations:,} of {run.settings.iterations:,} |
+| time | {hours} h {seconds // 60} min |
+| hardware | {origin.hardware} |
+
+## Scores
+{_measured_on(origin)}
+
+| | |
+|---|---|
+{_rows({name: f"{value:g}" for name, value in origin.scores.items()}) or "| none | |"}
+
+## Known failures
+To be written: what it does badly, seen in the report of `predictor evaluate`.
+"""
+
+
+def _rows(values: Mapping[str, str]) -> str:
+    """Return the rows of a table of two columns."""
+    return "\n".join(f"| {name} | {value} |" for name, value in values.items())
+
+
+def _contract(metadata: Metadata, files: Sequence[Path]) -> dict[str, str]:
+    """Return what the network takes and returns, and the sizes of its files."""
+    contract = metadata.contract
+    low, high = contract.pixel_range
+    colours = "RGB, " if "3, H, W" in contract.layout else ""
+    rows = {
+        "network": f"`{metadata.network}`",
+        "layout": f"`{contract.layout}`, {colours}{low:g} to {high:g}",
+    }
+    if contract.context is not None:
+        rows["frames it looks at"] = str(contract.context)
+    if metadata.short_side is not None:
+        rows["pictures"] = f"shorter side resized to {metadata.short_side}, the middle cut out"
+    if contract.multiple > 1:
+        rows["height and width"] = (
+            f"multiples of {contract.multiple} (padded and cropped by the tool)"
+        )
+    for path in files:
+        rows[f"`{path.name}`"] = f"{path.stat().st_size / 1e6:.2f} MB, float16"
+    return rows
+
+
+def _measured_on(origin: Provenance) -> str:
+    """Return the sentence that says what the scores were measured on."""
+    if origin.measured_horizon:
+        return f"Measured up to {origin.measured_horizon} frames ahead."
+    if all(name.startswith(VALIDATED) for name in origin.scores):
+        return "From validation in the run."
+    return "Measured on data that it was not trained on."
