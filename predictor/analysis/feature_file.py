@@ -1,6 +1,6 @@
 """Features of all pictures at a path, in one NPZ file."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -20,9 +20,8 @@ from predictor.analysis.pictures import (
 )
 from predictor.data.image_packing import fit_of_shape
 from predictor.data.image_parts import TRAIN
+from predictor.progress import Progress
 from predictor.whole_files import whole_file
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, eq=False)

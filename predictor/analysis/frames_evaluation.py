@@ -16,6 +16,7 @@ from predictor.errors import TensorContractError, UnreadableMedia
 from predictor.flow import constant_velocity, dense_flow
 from predictor.metrics import moving_by_speed, psnr, sharpness, ssim
 from predictor.metrics.ssim import WINDOW as SMALLEST_SIDE_PX
+from predictor.progress import Progress
 from predictor.tensors import IMAGE_RANGE, PSNR_CAP_DB
 
 REPEAT_LAST = "repeat-last"
@@ -37,9 +38,6 @@ MEASURES = {
 
 Extrapolation = Callable[[Tensor, int], Tensor]
 """Takes a clip ``(N, T, 3, H, W)`` and a count, returns the frames after it, ``(N, count, …)``."""
-
-Progress = Callable[[int, int, str], None]
-"""Called with the number of windows done, the number of all, and the video's name."""
 
 
 def repeated_last(clip: Tensor, count: int) -> Tensor:

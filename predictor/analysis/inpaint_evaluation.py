@@ -14,6 +14,7 @@ from predictor.classical_fill import METHODS, opencv_fill
 from predictor.data import HeldOutPhotos, MaskKind, MaskSettings, MaskSource, index_photos
 from predictor.errors import UnreadableMedia
 from predictor.metrics import percent_error, psnr
+from predictor.progress import Progress
 from predictor.tensors import IMAGE_RANGE, PSNR_CAP_DB
 
 SIDE_PX = 256
@@ -33,7 +34,6 @@ BIHARMONIC = "biharmonic"
 
 Fill = Callable[[Tensor, Tensor], Tensor]
 """Takes images ``(N, 3, H, W)`` in [-1, 1] and masks ``(N, 1, H, W)``, returns the images."""
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from torch import Tensor
 from predictor.analysis.frames_evaluation import (
     BASELINES,
     Extrapolation,
-    Progress,
     measurable_windows,
     predicted_frames,
 )
@@ -33,6 +32,7 @@ from predictor.metrics import (
     sharpness,
     ssim,
 )
+from predictor.progress import Progress
 from predictor.tensors import IMAGE_RANGE, PSNR_CAP_DB
 
 CONTEXT_FRAMES = 4

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictor.errors import UnusableData
+from predictor.progress import Progress
 
 PAPER_COSTS = (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2)
 """The values of C that the released code tries."""
@@ -137,7 +138,7 @@ def probed(
     *,
     choosing_draws: int = 10,
     testing_draws: int = 100,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> ProbeScore:
     """Return the score of `method`, the best of its `candidates` on the validation examples.
 

@@ -32,8 +32,7 @@ from predictor.analysis.supervised import fresh_encoder, random_trials, supervis
 from predictor.data.image_packing import fit_of_shape
 from predictor.data.image_parts import TEST, TRAIN, VALIDATION
 from predictor.errors import UnusableData
-
-Progress = Callable[[int, int, str], None]
+from predictor.progress import Progress
 
 PAPER_DRAWS = 100
 PAPER_TRIALS = 64

@@ -1,7 +1,7 @@
 """One pass over every video of a folder, remembered in a cache."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -10,21 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from predictor.data.file_tree import FileTree, file_tree
-from predictor.data.index_cache import Entries, SkippedVideo, read_cache, write_cache
+from predictor.data.index_cache import SkippedVideo, read_cache, write_cache
+from predictor.data.index_entries import updated_entries
 from predictor.data.shots import ShotMeter
 from predictor.data.stamps import file_stamp
-from predictor.data.threads import in_threads
 from predictor.data.video_index import IndexedVideo, VideoIndex
 from predictor.errors import UnreadableMedia, UnusableData
 from predictor.media.folder import pictures_in
 from predictor.media.images import is_image_path, is_video_path
 from predictor.media.video import VideoReader, open_video
+from predictor.progress import Progress
 
 _SEEK_CHECKS = 8
 """Frames compared to find out whether a video can be sought in."""
-
-Progress = Callable[[int, int, str], None]
-"""Called with the number of videos done, the number of all, and the name of the last."""
 
 
 def index_videos(
@@ -58,21 +56,15 @@ def index_videos(
     if lacking := sorted(set(names).difference(there)):
         raise UnusableData(f"{data} lacks {len(lacking)} videos, the first is {lacking[0]}")
     stamps = {name: _stamp(folder / name) for name in names}
-    known = read_cache(cache) if cache is not None else {}
-    entries: Entries = {
-        name: known[name] for name in names if name in known and known[name].stamp == stamps[name]
-    }
-    missing = [name for name in names if name not in entries]
-    done = len(entries)
-    try:
-        for entry in in_threads(lambda n: _entry(folder, n, stamps[n]), missing, workers):
-            entries[entry.name] = entry
-            done += 1
-            if progress is not None:
-                progress(done, len(names), entry.name)
-    finally:
-        if cache is not None and missing:
-            write_cache(cache, entries)
+    entries = updated_entries(
+        stamps,
+        read_cache(cache) if cache is not None else {},
+        lambda name: _entry(folder, name, stamps[name]),
+        write_cache,
+        cache,
+        workers=workers,
+        progress=progress,
+    )
     found = [entry for _, entry in sorted(entries.items())]
     videos = tuple(entry for entry in found if isinstance(entry, IndexedVideo))
     skipped = tuple((e.name, e.reason) for e in found if isinstance(e, SkippedVideo))

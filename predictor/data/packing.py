@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from predictor.data.footage import all_pictures
-from predictor.data.indexing import Progress
 from predictor.data.packed import PackedFrames, PackedPlace
 from predictor.data.threads import in_threads
 from predictor.data.video_index import IndexedVideo, VideoIndex
 from predictor.errors import OutputNotWritten
+from predictor.progress import Progress
 from predictor.whole_files import whole_file, write_whole
 
 _VERSION = 1

@@ -1,22 +1,19 @@
 """One look at every photograph of a folder, remembered in a cache."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from predictor.data.file_tree import file_tree
+from predictor.data.index_entries import updated_entries
 from predictor.data.stamps import file_stamp
-from predictor.data.threads import in_threads
 from predictor.errors import UnreadableImage, UnusableData
 from predictor.media.images import image_size, is_image_path, read_pixels
+from predictor.progress import Progress
 from predictor.whole_files import write_whole
 
 _VERSION = 1
-
-Progress = Callable[[int, int, str], None]
-"""Called with the number of photographs done, the number of all, and the name of the last."""
 
 
 @dataclass(frozen=True)
@@ -85,23 +82,15 @@ def index_photos(
     stamps = {name: file_stamp(folder / name) for name in tree.files if is_image_path(Path(name))}
     if not stamps:
         raise UnusableData(f"{folder} has no photograph in it")
-    known = _read(cache) if cache is not None else {}
-    entries = {
-        name: known[name]
-        for name, stamp in stamps.items()
-        if name in known and known[name].stamp == stamp
-    }
-    missing = [name for name in stamps if name not in entries]
-    done = len(entries)
-    try:
-        for entry in in_threads(lambda n: _entry(folder, n, stamps[n]), missing, workers):
-            entries[entry.name] = entry
-            done += 1
-            if progress is not None:
-                progress(done, len(stamps), entry.name)
-    finally:
-        if cache is not None and missing:
-            _write(cache, entries)
+    entries = updated_entries(
+        stamps,
+        _read(cache) if cache is not None else {},
+        lambda name: _entry(folder, name, stamps[name]),
+        _write,
+        cache,
+        workers=workers,
+        progress=progress,
+    )
     found = [entries[name] for name in sorted(entries)]
     photos = tuple(entry for entry in found if entry.size is not None)
     skipped = tuple((entry.name, entry.reason) for entry in found if entry.reason is not None)

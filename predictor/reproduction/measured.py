@@ -10,9 +10,8 @@ from torch import nn
 
 from predictor.errors import UnknownModel
 from predictor.image_sampler import ImageSampler
+from predictor.progress import Progress
 from predictor.recipes import Recipe
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)

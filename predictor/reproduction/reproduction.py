@@ -10,8 +10,9 @@ from typing import Any
 
 from predictor.devices import chosen_device
 from predictor.errors import Interrupted, SettingsError
+from predictor.progress import Progress
 from predictor.recipes import Recipe
-from predictor.reproduction.measured import Measured, Progress, Protocol, Row, Subject, Trained
+from predictor.reproduction.measured import Measured, Protocol, Row, Subject, Trained
 from predictor.reproduction.plan import Plan, planned, recipe_settings
 from predictor.reproduction.protocols import PROTOCOLS
 from predictor.systems import SYSTEMS
