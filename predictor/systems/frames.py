@@ -109,18 +109,21 @@ class FramesSettings(RunSettings):
     @classmethod
     def _context_is_what_the_generator_takes(cls, values: Any) -> Any:
         """Put the generator's number of frames where `clips` does not say one."""
-        clips, generator = values.get("clips", {}), values.get("generator")
-        if not isinstance(generator, dict) or "context_frames" in clips:
+        if not isinstance(values, dict) or "generator" not in values:
+            return values
+        clips = values.get("clips", {})
+        if not isinstance(clips, dict) or "context_frames" in clips:
             return values
         with contextlib.suppress(ValueError):  # the field's own validator reports it
-            context = NetworkSettings.model_validate(generator).config().context
-            return {**values, "clips": {**clips, "context_frames": context}}
+            config = NetworkSettings.model_validate(values["generator"]).config_with("context")
+            return {**values, "clips": {**clips, "context_frames": config.context}}
         return values
 
     @model_validator(mode="after")
     def _fits(self) -> "FramesSettings":
         context = self.clips.context_frames
-        wanted, seen = self.generator.config().context, self.discriminators.config().context
+        wanted = self.generator.config_with("context").context
+        seen = self.discriminators.config_with("context", "factors").context
         if wanted != context:
             raise ValueError(
                 f"clips.context_frames is {context}, but the generator takes {wanted} frames"

@@ -67,7 +67,10 @@ def with_network_defaults(
 
 def require_shape_and_units(settings: PairSettings) -> None:
     """Raise `ValueError` unless both networks have the pictures' shape and the same units."""
-    generator, discriminator = settings.generator.config(), settings.discriminator.config()
+    generator, discriminator = (
+        chosen.config_with("shape", "units")
+        for chosen in (settings.generator, settings.discriminator)
+    )
     if generator.units != discriminator.units:
         raise ValueError(
             f"generator.units is {generator.units!r}, discriminator.units {discriminator.units!r}"

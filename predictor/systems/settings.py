@@ -1,5 +1,6 @@
 """The settings that every run has, and the tables of networks and optimizers in them."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 from pydantic import (
@@ -149,9 +150,26 @@ class NetworkSettings(BaseModel):
             message = str(error.errors(include_url=False)[0]["msg"])
             raise ValueError(message.removeprefix("Value error, ")) from error
 
+    def config_with(self, *needed: str) -> Any:
+        """Return the config; raises `ValueError` if a system needs more of it than it has."""
+        config = self.config()
+        for name in needed:
+            if not hasattr(config, name):
+                fitting = [key for key, (kind, _) in NETWORKS.items() if _has(kind, needed)]
+                raise ValueError(
+                    f"{self.network} does not fit here: it has no {name!r}; networks with "
+                    f"{' and '.join(map(repr, needed))} are {', '.join(fitting)}"
+                )
+        return config
+
     def build(self) -> Any:
         """Return the network with fresh weights."""
         return NETWORKS[self.network][1](self.config())
+
+
+def _has(config: Any, names: Sequence[str]) -> bool:
+    """Return whether a class of configs has these fields or properties."""
+    return all(name in config.__dataclass_fields__ or hasattr(config, name) for name in names)
 
 
 class OptimizerSettings(Table):

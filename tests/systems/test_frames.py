@@ -19,6 +19,7 @@ from predictor.recipes import load_recipe
 from predictor.systems.frames import FramesSettings, build, open_data
 from predictor.systems.frames_reports import frames_preview, frames_validation
 from predictor.systems.phases import System
+from predictor.systems.settings import NetworkSettings
 from predictor.training.settings import changed_settings, validated_settings
 
 NARROW = {
@@ -171,6 +172,15 @@ def test_table_in_settings_changes_only_what_it_names() -> None:
         ({"discriminators": {"context": 13}}, "is 12, but the discriminators see 13"),
         ({"clips": {"crop": [192, 250]}}, "multiples of 8"),
         ({"discriminators": {"network": "multiscale-discriminators"}}, "patch_size is"),
+        (
+            {"generator": {"network": "dcgan"}},
+            "dcgan does not fit here: it has no 'context'; networks with 'context' are motion, ",
+        ),
+        (
+            {"discriminators": {"network": "motion"}},
+            "motion does not fit here: it has no 'factors'",
+        ),
+        ({"generator": {"network": "motion"}, "clips": 5}, "clips=5: .*valid dictionary"),
         ({"loses": {}}, "did you mean 'losses'"),
         ({"losses": {"mismatched_pairs": True}, "batch_size": 1}, "expected 2 or more"),
     ],
@@ -197,6 +207,8 @@ def test_numbers_of_scales_must_agree(values: dict[str, Any], message: str) -> N
 
 def test_clips_have_the_context_that_the_generator_takes() -> None:
     assert FramesSettings().clips.context_frames == 12
+    chosen = NetworkSettings(network="multiscale")
+    assert FramesSettings(generator=chosen).clips.context_frames == 4
     few = {"generator": {"network": "multiscale"}, "losses": {"adversarial": 0.0}}
     assert FramesSettings.model_validate(few).clips.context_frames == 4
     changed = FramesSettings.model_validate({**few, "clips": {"target_frames": 2}}).clips

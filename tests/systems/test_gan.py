@@ -273,6 +273,11 @@ def test_validation_is_the_likelihood_under_its_own_samples() -> None:
             {"generator": {"network": "dense-generator", "shape": [1, 5, 5]}},
             r"generator.shape is \(1, 5, 5\), images",
         ),
+        (
+            GanSettings,
+            {"generator": {"network": "detail-generator"}},
+            "detail-generator does not fit here: it has no 'units'",
+        ),
         (GanSettings, {"images": {"size": 5}}, "images.size"),
     ],
 )
