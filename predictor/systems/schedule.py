@@ -61,4 +61,5 @@ def warmed_up(schedule: Schedule, iterations: int) -> Schedule:
 
 
 def _share(iteration: int, iterations: int) -> float:
-    return min(1.0, iteration / iterations)
+    """Return the share of `iterations` that is over; they are 0 if a delay takes the whole run."""
+    return min(1.0, iteration / max(1, iterations))

@@ -1,5 +1,7 @@
 """Learning-rate factors at the iterations where they are known by heart."""
 
+from typing import Literal
+
 import pytest
 
 from predictor.systems.schedule import (
@@ -10,6 +12,7 @@ from predictor.systems.schedule import (
     unbiased,
     warmed_up,
 )
+from predictor.systems.settings import OptimizerSettings
 
 
 def test_linear_and_cosine_at_their_quarters() -> None:
@@ -35,6 +38,25 @@ def test_ramp_stays_within_an_epoch() -> None:
     assert [momentum(i) for i in (0, 999)] == [0.5, 0.5]
     assert momentum(1000) == momentum(1499) == pytest.approx(0.5 + 0.2 / 249)
     assert momentum(250 * 500) == momentum(10**7) == pytest.approx(0.7)
+
+
+def test_a_decay_begins_after_the_share_of_constant_iterations() -> None:
+    settings = OptimizerSettings(
+        decay="linear", learning_rate=0.3, final_learning_rate=0, constant_share=0.5
+    )
+    factor = settings.optimizer(iterations=8).learning_rate_factor
+    assert factor is not None
+    assert [factor(k) for k in (0, 4, 5, 6, 8)] == [1, 1, 0.75, 0.5, 0]
+
+
+@pytest.mark.parametrize("decay", ["linear", "cosine"])
+def test_a_run_too_short_for_the_decay_keeps_its_first_rate(
+    decay: Literal["linear", "cosine"],
+) -> None:
+    settings = OptimizerSettings(decay=decay, constant_share=0.75)
+    factor = settings.optimizer(iterations=1).learning_rate_factor
+    assert factor is not None
+    assert factor(0) == 1
 
 
 def test_warm_up_multiplies_and_starts_above_zero() -> None:
