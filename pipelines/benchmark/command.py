@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from predictor.cli.options import MODEL_HELP, AsJson
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -88,43 +90,61 @@ TASKS = {
 
 
 def benchmark(
-    task: Annotated[str, typer.Argument(help=f"What to measure: {', '.join(TASKS)}.")],
+    task: Annotated[
+        str, typer.Argument(metavar="TASK", help=f"What to measure: {', '.join(TASKS)}.")
+    ],
     data: Annotated[
         Path | None,
         typer.Argument(
-            help="A folder of videos or photographs for the quality; without it only speed."
+            metavar="DATA",
+            help="A folder of videos (frames) or photographs (inpaint) that the model was not "
+            "trained on, to measure its quality; without it only the speed is measured.",
         ),
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(metavar="NAME|FILE", show_default="the task's", help="What is measured."),
+        typer.Option(metavar="MODEL", show_default="the task's own", help=MODEL_HELP),
     ] = None,
     against: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="A second model in the quality table.")
+        str | None,
+        typer.Option(metavar="MODEL", help="A second model, for comparison of the quality."),
     ] = None,
     videos: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="inpaint: also ten videos of it with a fixed mask."),
+        typer.Option(
+            metavar="DIR",
+            help="inpaint: also fill a fixed hole in the ten videos of DIR whose camera moves "
+            "most.",
+        ),
     ] = None,
     quality_only: Annotated[
-        bool, typer.Option("--quality-only", help="Leave out the speed, half an hour of work.")
+        bool,
+        typer.Option("--quality-only", help="Do not measure the speed, which takes half an hour."),
     ] = False,
     quick: Annotated[
         bool,
-        typer.Option("--quick", help="Short clips: 2 s for 60 s, 1 min for 10 min; few pictures."),
+        typer.Option(
+            "--quick",
+            help="Measure the speed on shorter clips (2 s for 60 s, 1 min for 10 min) and fewer "
+            "photographs.",
+        ),
     ] = False,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Processor threads; two for the numbers promised.")
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            show_default="all cores",
+            help="Processor threads; the README's numbers are for 2.",
+        ),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document instead of tables.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Measure the promised numbers here and now, each beside its bar.
+    """Measure quality and speed on this machine, each number next to its target.
 
-    Quality on DATA, which the model was not trained on; speed on clips and photographs that are
-    made for it, on the processor whatever the device. dcgan is the throughput of its training, on
-    the GPU where there is one: it takes no DATA and no model.
+    The quality is measured on DATA; the speed on generated clips and photographs, always on the
+    processor. dcgan measures training throughput, on the GPU where there is one, and takes neither
+    DATA nor a model.
     """
     if task not in TASKS:
         raise typer.BadParameter(f"no benchmark {task!r}; known are {', '.join(TASKS)}")

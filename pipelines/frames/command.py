@@ -36,6 +36,7 @@ from pipelines.progress import Advance
 from pipelines.reports import reported
 from pipelines.results import one_line
 from pipelines.timecodes import parsed_time
+from predictor.cli.options import MODEL_HELP
 from predictor.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ def frames(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            metavar="IN...",
-            help="Videos, folders of frames (one clip each), folders of videos, globs.",
+            metavar="IN",
+            help="Videos, folders of pictures (each is one clip), folders of videos, or globs.",
             show_default=False,
         ),
     ],
@@ -58,16 +59,19 @@ def frames(
         typer.Option(
             "-n",
             "--count",
+            metavar="N",
             min=1,
             rich_help_panel=_WHAT,
             show_default=str(DEFAULT_COUNT),
-            help="Frames to predict.",
+            help="How many frames to predict.",
         ),
     ] = None,
     duration: Annotated[
         str | None,
         typer.Option(
-            metavar="TIME", rich_help_panel=_WHAT, help="Instead of -n: how much time (0.5s)."
+            metavar="TIME",
+            rich_help_panel=_WHAT,
+            help="How much to predict as a time, instead of -n: 0.5s, 500ms.",
         ),
     ] = None,
     at: Annotated[
@@ -75,8 +79,9 @@ def frames(
         typer.Option(
             metavar="TIME",
             rich_help_panel=_WHAT,
-            help="Cut the source after TIME (12.5, 1:30, 00:01:30.250) and continue from there; a "
-            "TIME behind the last frame is an error.",
+            show_default="the end",
+            help="Drop what the source shows after TIME and continue from there: 12.5 (seconds), "
+            "1:30, 00:01:30.250. It is an error if the source ends before TIME.",
         ),
     ] = None,
     mode: Annotated[
@@ -85,36 +90,44 @@ def frames(
             metavar="|".join(get_args(Mode)),
             rich_help_panel=_WHAT,
             help="append: the source, then the predicted frames. only: the predicted frames. "
-            "next: for every frame its prediction from the frames before it, with PSNR, SSIM and "
-            "anomaly score as CSV and plot. side-by-side: the last -n frames held out: truth, "
-            "prediction, difference (4x).",
+            "next: every frame as predicted from those before it; PSNR, SSIM and anomaly score go "
+            "to a CSV file and a plot. side-by-side: the last -n frames are held out and shown as "
+            "truth, prediction and their difference (x 4).",
         ),
     ] = "append",
     model: Annotated[
         str,
-        typer.Option(metavar="NAME|FILE", rich_help_panel=_WHAT, help="See `predictor models`."),
+        typer.Option(metavar="MODEL", rich_help_panel=_WHAT, help=MODEL_HELP),
     ] = DEFAULT_MODEL,
     output: Annotated[
         Path | None,
         typer.Option(
             "-o",
             "--output",
+            metavar="FILE|DIR",
             rich_help_panel=WHERE,
-            show_default="IN.predicted.EXT",
-            help="A file for one input; for several a folder, in which inputs of one name keep "
-            "their folders.",
+            show_default="beside IN: NAME.predicted.EXT",
+            help="The video to write; for several inputs a folder, in which inputs of the same "
+            "name keep their subfolders.",
         ),
     ] = None,
     frames_dir: Annotated[
         Path | None,
         typer.Option(
+            metavar="DIR",
             rich_help_panel=WHERE,
-            help="Also write the predicted frames as 000123.png, numbered as in the output.",
+            help="Also write the predicted frames as PNGs, each named after its place in the "
+            "output (000123.png).",
         ),
     ] = None,
     gif: Annotated[
         bool,
-        typer.Option("--gif", rich_help_panel=WHERE, help="Also write a small GIF of the end."),
+        typer.Option(
+            "--gif",
+            rich_help_panel=WHERE,
+            help="Also write a GIF, at most 480 pixels wide: the last source frames that were "
+            "looked at, then the predicted ones.",
+        ),
     ] = False,
     overwrite: Overwrite = False,
     dry_run: DryRun = False,
@@ -126,12 +139,22 @@ def frames(
     precision: Precision = "auto",
     threads: Annotated[
         int | None,
-        typer.Option(min=1, rich_help_panel=HOW, help="Processor threads, to decode and predict."),
+        typer.Option(
+            metavar="N",
+            min=1,
+            rich_help_panel=HOW,
+            show_default="all cores",
+            help="Processor threads for decoding and for predicting.",
+        ),
     ] = None,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Predict the next frames of each IN and write a video."""
+    """Predict the next frames of each IN and write them as a video.
+
+    By default the output is a copy of IN, not encoded again, with the predicted frames after it.
+    The options under "How videos are encoded" have the whole video encoded again.
+    """
     if count is not None and duration is not None:
         raise typer.BadParameter("-n/--count and --duration exclude each other")
     if mode not in get_args(Mode):

@@ -22,6 +22,7 @@ from pipelines.options import (
     Precision,
 )
 from pipelines.results import Tally, counted
+from predictor.cli.options import MODEL_HELP
 
 if TYPE_CHECKING:
     from pipelines.inpaint.sources import Sources
@@ -54,43 +55,49 @@ def inpaint(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            metavar="IN...",
-            help="Photographs, videos with a fixed mask, folders with all below them, globs.",
+            metavar="IN",
+            help="Photographs, videos, folders of them (subfolders included), or globs.",
             show_default=False,
         ),
     ],
     mask: Annotated[
         str,
         typer.Option(
-            metavar="M",
+            metavar="MASK",
             rich_help_panel=_WHAT,
             show_default=False,
-            help="Where the holes are, in the picture as it is displayed; white is filled. A file "
-            "for all, a folder with a mask for each (same place, else same name), alpha "
-            "(what is transparent), color:#ff00ff, box:x,y,width,height (pixels or %), center:0.5.",
+            help="What to fill, in the picture as it is displayed: a picture whose white is "
+            "filled, for all inputs; a folder with one such picture per input (at the same place "
+            "in it, else by name alone); alpha (transparent pixels); color:#ff00ff (pixels of that "
+            "colour; color:#ff00ff,20 if no channel differs by more than 20 of 255); "
+            "box:X,Y,WIDTH,HEIGHT (in pixels or %); center:0.5 (the middle, half as wide and "
+            "high).",
         ),
     ],
     invert_mask: Annotated[
-        bool, typer.Option("--invert-mask", rich_help_panel=_WHAT, help="Fill what is black.")
+        bool,
+        typer.Option(
+            "--invert-mask", rich_help_panel=_WHAT, help="Fill black, and keep what is white."
+        ),
     ] = False,
     resize_mask: Annotated[
         bool,
-        typer.Option("--resize-mask", rich_help_panel=_WHAT, help="Stretch masks of another size."),
+        typer.Option(
+            "--resize-mask",
+            rich_help_panel=_WHAT,
+            help="Stretch masks of another size than their input; else they are an error.",
+        ),
     ] = False,
-    dilate: Annotated[
-        int,
-        _distance("Fill so much around holes."),
-    ] = 0,
+    dilate: Annotated[int, _distance("Also fill so many pixels around each hole.")] = 0,
     feather: Annotated[
-        int,
-        _distance("Blend so much around them."),
+        int, _distance("Blend from filled to known over so many pixels around that.")
     ] = 0,
     model: Annotated[
         str,
         typer.Option(
-            metavar="NAME|FILE",
+            metavar="MODEL",
             rich_help_panel=_WHAT,
-            help="See `predictor models`; telea and navier-stokes are OpenCV's.",
+            help=f"{MODEL_HELP} telea and navier-stokes are OpenCV's classical methods.",
         ),
     ] = "inpaint",
     output: Annotated[
@@ -98,9 +105,11 @@ def inpaint(
         typer.Option(
             "-o",
             "--output",
+            metavar="FILE|DIR",
             rich_help_panel=WHERE,
-            show_default="IN.filled.EXT, a folder IN.filled",
-            help="A file for one input; for folders and several a folder, which keeps their trees.",
+            show_default="beside IN: NAME.filled.EXT, or a folder NAME.filled",
+            help="The file to write; for a folder or several inputs a folder, in which subfolders "
+            "are kept.",
         ),
     ] = None,
     to_format: Annotated[
@@ -109,7 +118,7 @@ def inpaint(
             "--format",
             metavar="|".join(_FORMATS),
             rich_help_panel=WHERE,
-            help="Of the outputs; keep leaves each as it is, bit for bit outside of the holes.",
+            help="File format of photographs; keep: that of each input.",
         ),
     ] = "keep",
     quality: Annotated[
@@ -117,7 +126,8 @@ def inpaint(
         typer.Option(
             metavar="keep|N",
             rich_help_panel=WHERE,
-            help="Of lossy formats, 1 to 100; a number encodes the whole picture again.",
+            help="Quality of JPEG and WebP, 1 to 100; keep: that of each input. A number has the "
+            "whole picture encoded again.",
         ),
     ] = "keep",
     codec: Codec = None,
@@ -126,7 +136,11 @@ def inpaint(
     lossless: Lossless = False,
     keep_time: Annotated[
         bool,
-        typer.Option("--keep-time", rich_help_panel=WHERE, help="Keep the modification time."),
+        typer.Option(
+            "--keep-time",
+            rich_help_panel=WHERE,
+            help="Give each output the modification time of its input.",
+        ),
     ] = False,
     preview: Annotated[
         int | None,
@@ -134,7 +148,8 @@ def inpaint(
             metavar="N",
             min=1,
             rich_help_panel=WHERE,
-            help="Fill the first N only, and write a sheet of them before and after.",
+            help="Fill only the first N inputs, and write a sheet that shows them before and "
+            "after.",
         ),
     ] = None,
     verify: Annotated[
@@ -142,7 +157,8 @@ def inpaint(
         typer.Option(
             "--verify",
             rich_help_panel=WHERE,
-            help="Read each output again; one that changes what it is to keep is not written.",
+            help="Compare each photograph with its output, decoded again, and write none that "
+            "changes what it promises to keep.",
         ),
     ] = False,
     overwrite: Overwrite = False,
@@ -152,33 +168,43 @@ def inpaint(
     workers: Annotated[
         int | None,
         typer.Option(
+            metavar="N",
             min=1,
             rich_help_panel=HOW,
-            show_default="one a core, 4 on a GPU, one for a few photographs",
-            help="Processes, each with a photograph of its own.",
+            show_default="one per core, at most 4 on a GPU",
+            help="Photographs filled at the same time, each in its own process; up to 8 "
+            "photographs are filled in one process.",
         ),
     ] = None,
     threads: Annotated[
         int | None,
         typer.Option(
+            metavar="N",
             min=1,
             rich_help_panel=HOW,
-            show_default="the cores, shared",
-            help="Processor threads of each.",
+            show_default="the cores, shared among the workers",
+            help="Processor threads of each worker.",
         ),
     ] = None,
     max_megapixels: Annotated[
         float,
-        typer.Option(min=0.01, rich_help_panel=HOW, help="Larger photographs are not opened."),
+        typer.Option(
+            metavar="MP",
+            min=0.01,
+            rich_help_panel=HOW,
+            help="Refuse photographs of more than so many million pixels.",
+        ),
     ] = 250,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Fill the holes of photographs, and leave everything else of the files as it is.
+    """Fill holes in photographs and videos, and leave everything else in the files as it is.
 
-    In a video, the same hole of every frame: a logo, a time stamp. What other frames show there
-    comes first. A folder of outputs gets a manifest, inpaint.jsonl: the same command goes on where
-    it stopped.
+    In a video the same hole is filled in every frame, such as a logo or a time stamp; what other
+    frames show there is used first.
+
+    A folder of outputs gets a manifest, inpaint.jsonl: the same command again does only what is
+    left to do.
     """
     from pipelines.inpaint.batch import inpainted
     from pipelines.inpaint.masks import MaskSettings

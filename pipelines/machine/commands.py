@@ -1,17 +1,15 @@
 """`predictor models` and `predictor doctor`: what the package came with, what it runs on."""
 
 import json
-from typing import Annotated
 
 import typer
 
 from pipelines.results import EXIT_FAILED
+from predictor.cli.options import AsJson
 
-_Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
-
-def models(as_json: _Json = False) -> None:
-    """List the bundled models: size, task, licence, commercial use, scores."""
+def models(as_json: AsJson = False) -> None:
+    """List the bundled models: task, size and licence; --json adds files and scores."""
     from pipelines.machine.models import model_rows, model_table
 
     rows = model_rows()
@@ -24,8 +22,11 @@ def models(as_json: _Json = False) -> None:
     Console().print(model_table(rows))
 
 
-def doctor(as_json: _Json = False) -> None:
-    """Show versions, devices and codecs, and what is missing; exit 1 if something is."""
+def doctor(as_json: AsJson = False) -> None:
+    """Show versions, devices and codecs, and say how to mend what is broken.
+
+    The exit code is 1 where something that is needed is missing.
+    """
     from pipelines.machine.doctor import diagnosis, diagnosis_tables
 
     found = diagnosis()

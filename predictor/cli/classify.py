@@ -6,38 +6,39 @@ from typing import Annotated
 import typer
 
 from predictor.cli.console import log_on_stderr, print_document
-from predictor.cli.options import Device, Precision
+from predictor.cli.options import PICTURE_FORMATS, AsJson, Device, Model, Overwrite, Precision
 from predictor.cli.outputs import require_output
 
 
 def classify(
-    model: Annotated[
-        str, typer.Argument(help="A bundled model's name, a weights file, or a model folder.")
-    ],
+    model: Model,
     images: Annotated[
         Path,
-        typer.Argument(
-            help="A picture, a folder of them with all folders below, a tar archive, NPZ, IDX, "
-            "MAT, or CIFAR batches."
-        ),
+        typer.Argument(metavar="IMAGES", help=f"What to classify: a picture, {PICTURE_FORMATS}."),
     ],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="CSV", help="A file instead of the terminal."),
+        typer.Option(
+            "--output", "-o", metavar="CSV", help="Write the table to this file, not to stdout."
+        ),
     ] = None,
     others: Annotated[
         list[str] | None,
-        typer.Option("--with", metavar="MODEL", help="Answer together with it; repeatable."),
+        typer.Option(
+            "--with",
+            metavar="MODEL",
+            help="Average the probabilities with those of this model; repeatable.",
+        ),
     ] = None,
     device: Device = "auto",
     precision: Precision = "auto",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace CSV.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Tell the class of pictures: columns file, class, probability, a row each, by path.
+    """Tell which class each picture belongs to, as a CSV table: file, class, probability.
 
-    Pictures of another size are resized until they cover that of the model and cropped in the
-    middle; colours become grey where the model knows only grey.
+    The rows are sorted by file. A picture of another size than the model's is resized to cover it
+    and cropped in the middle; a model of grey pictures sees colours as grey.
     """
     from predictor.analysis.classifiers import classified_pictures, load_classifier
     from predictor.whole_files import write_whole

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from predictor.cli.console import log_on_stderr, print_document
-from predictor.cli.options import Device, Model
+from predictor.cli.options import PICTURE_FORMATS, AsJson, Device, Model, Overwrite
 from predictor.cli.outputs import require_output
 
 
@@ -15,24 +15,21 @@ def encode(
     images: Annotated[
         Path,
         typer.Argument(
-            help="A picture, a folder of them with all folders below it, or any other format that "
-            "small pictures are trained from. Pictures of another size are resized until they "
-            "cover the model's and cropped in the middle."
+            metavar="IMAGES", help=f"The pictures to read: a picture, {PICTURE_FORMATS}."
         ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="CSV", help="The table to write.")
+        Path, typer.Option("--output", "-o", metavar="CSV", help="The table to write, as CSV.")
     ],
     device: Device = "auto",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace CSV.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document instead of the path.")
-    ] = False,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Write which codes a model of the system infogan reads from pictures.
+    """Read the codes of pictures with a model of the system infogan, and write them as a table.
 
-    The columns are file, c1, c2, …: of a categorical code the most likely category, of a uniform
-    one the mean. The rows are sorted by file, which is relative to IMAGES.
+    The columns are file, c1, c2, …: the most likely category of a categorical code, the mean of a
+    uniform one. The rows are sorted by file, a path relative to IMAGES. A picture of another size
+    than the model's is resized to cover it and cropped in the middle.
     """
     from predictor.analysis.code_reader import load_code_reader
     from predictor.analysis.code_table import code_table

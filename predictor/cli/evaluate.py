@@ -10,7 +10,7 @@ from predictor.cli.evaluate_classification import evaluate_classification
 from predictor.cli.evaluate_frames import evaluate_frames
 from predictor.cli.evaluate_images import evaluate_images
 from predictor.cli.evaluate_inpaint import evaluate_inpaint
-from predictor.cli.options import AsJson, Device, Model, Precision
+from predictor.cli.options import PICTURE_FORMATS, AsJson, Device, Model, Overwrite, Precision
 from predictor.cli.outputs import require_output
 
 EVALUATIONS: Mapping[str, Callable[..., None]] = {
@@ -26,17 +26,17 @@ EVALUATIONS: Mapping[str, Callable[..., None]] = {
 }
 """What measures a model and prints what it found, by the task in the model's file."""
 
-_OF_IMAGES = ("samples", "seed", "features")
-"""The options of all tasks that generate pictures."""
+_GENERATOR_OPTIONS = ("samples", "seed", "features")
+"""The options that every system that generates pictures takes."""
 
 _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "frames": ("against", "horizon", "windows"),
     "inpaint": ("against",),
     "classifier": ("others",),
-    "infogan": (*_OF_IMAGES, "labelled"),
+    "infogan": (*_GENERATOR_OPTIONS, "labelled"),
     "improved-gan": ("others",),
 }
-"""The options of the other tasks, and of the generators that have more than those."""
+"""The options that a task takes; a task that is not here takes `_GENERATOR_OPTIONS`."""
 
 
 def evaluate(
@@ -45,59 +45,85 @@ def evaluate(
     data: Annotated[
         Path,
         typer.Argument(
-            help="What it was not trained on: videos, a folder of them or one file; photographs; "
-            "small pictures in any format that they are trained from."
+            metavar="DATA",
+            help="Data that the model was not trained on: a video or a folder of them; a folder of "
+            f"photographs; for models of small pictures {PICTURE_FORMATS}.",
         ),
     ],
     against: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="A second model in the same table.")
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="frames, inpaint: a second model, measured on the same data for comparison.",
+        ),
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="REPORT", help="Also write a page with curves and pictures."
+            "--output",
+            "-o",
+            metavar="REPORT",
+            help="Also write an HTML report with curves and pictures.",
         ),
     ] = None,
     others: Annotated[
         list[str] | None,
         typer.Option(
-            "--with", metavar="MODEL", help="Classifiers: answer together with it; repeatable."
+            "--with",
+            metavar="MODEL",
+            help="Classifiers: average the probabilities with those of this model; repeatable.",
         ),
     ] = None,
-    horizon: Annotated[int, typer.Option(min=1, help="Videos: frames ahead.")] = 8,
-    windows: Annotated[int, typer.Option(min=1, help="Videos: windows of each.")] = 5,
-    samples: Annotated[int, typer.Option(min=10, help="Generators: pictures made.")] = 10_000,
-    seed: Annotated[int, typer.Option(min=0, help="Generators: of those pictures.")] = 0,
+    horizon: Annotated[
+        int, typer.Option(metavar="N", min=1, help="frames: how many frames ahead to predict.")
+    ] = 8,
+    windows: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=1, help="frames: how many places of each video to predict from."
+        ),
+    ] = 5,
+    samples: Annotated[
+        int, typer.Option(metavar="N", min=10, help="Generators: how many pictures to generate.")
+    ] = 10_000,
+    seed: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Generators: seed of those pictures.")
+    ] = 0,
     features: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NETWORK",
-            help="Generators: compare in its features too, repeatable: a classifier, "
-            "efficientnet-lite0 (extra benchmark) or "
-            "inception=WEIGHTS (package torch-fidelity).",
+            help="Generators: also compare the pictures in the features of this network: a "
+            "classifier model, efficientnet-lite0 (needs the extra benchmark), or "
+            "inception=WEIGHTS (needs the package torch-fidelity); repeatable.",
         ),
     ] = None,
     labelled: Annotated[
         bool,
         typer.Option(
             "--labelled",
-            help="Models with codes: refuse data without labels, which otherwise are used where "
-            "there are any to measure the first code as a classifier.",
+            help="infogan: fail if DATA has no labels, by which the first code is measured as a "
+            "classifier; without this option, labels are used if there are any.",
         ),
     ] = False,
     device: Device = "auto",
     precision: Precision = "auto",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace REPORT.")] = False,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure how well a model does what it is for, against what needs no training.
+    """Measure how good a model is at its task, next to methods that need no training.
 
-    Frames: PSNR, SSIM and sharpness, of all pixels and of those that move, frame by frame ahead,
-    against repeating the last frame and against carrying its optical flow on. Inpainting: PSNR, L1,
-    L2 and a perceptual distance against Telea's, Navier-Stokes and biharmonic fills. Generated
-    pictures: Parzen log-likelihood, neighbours among each other and in the training pictures,
-    precision and recall; where a model has codes, their information and the error of the first.
-    Classifiers: errors, who is taken for whom, calibration.
+    frames: PSNR, SSIM and sharpness of each frame ahead, over all pixels and over those that move,
+    against repeating the last frame and extrapolating its optical flow.
+
+    inpaint: PSNR, L1, L2 and a perceptual distance, against the fills of Telea, Navier-Stokes and
+    biharmonic interpolation.
+
+    Generators of small pictures: Parzen log-likelihood, precision and recall, repeated samples and
+    the nearest training pictures; for infogan also the information in its codes and the error of
+    the first as a classifier.
+
+    Classifiers: error, confusions and calibration.
     """
     from predictor.errors import UnknownModel
     from predictor.weights import find_model, read_metadata
@@ -123,7 +149,7 @@ def evaluate(
         "features": features,
         "labelled": labelled,
     }
-    own = _OPTIONS.get(task, _OF_IMAGES)
+    own = _OPTIONS.get(task, _GENERATOR_OPTIONS)
     for name in special:
         source = context.get_parameter_source(name)
         if name not in own and source is not None and source.name == "COMMANDLINE":

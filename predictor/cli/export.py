@@ -6,39 +6,63 @@ from typing import Annotated
 import typer
 
 from predictor.cli.console import print_document
+from predictor.cli.options import RUN_HELP, AsJson, Overwrite
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="The folder of the run.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help=RUN_HELP)],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="The folder, named as the model.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="The folder to write; its name becomes the model's name.",
+        ),
     ],
     data: Annotated[
-        str | None, typer.Option(help="What it was trained on, and the terms of that.")
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="For the card: what the model was trained on, and the terms of that data.",
+        ),
     ] = None,
-    licence: Annotated[str, typer.Option(help="Of the weights, by its SPDX name.")] = "not stated",
+    licence: Annotated[
+        str,
+        typer.Option(
+            metavar="SPDX", help="For the card: the licence of the weights, such as CC-BY-4.0."
+        ),
+    ] = "not stated",
     commercial_use: Annotated[
-        bool, typer.Option("--commercial-use", help="The terms of the data allow it.")
+        bool,
+        typer.Option(
+            "--commercial-use", help="For the card: the terms of the data allow commercial use."
+        ),
     ] = False,
     evaluation: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Scores: what `predictor evaluate --json` printed."),
+        typer.Option(
+            metavar="FILE", help="For the card: scores, as printed by `predictor evaluate --json`."
+        ),
     ] = None,
     newest: Annotated[
-        bool, typer.Option("--newest", help="The newest weights, not the best by validation.")
+        bool,
+        typer.Option(
+            "--newest", help="Export the newest weights instead of the best by validation."
+        ),
     ] = False,
     others: Annotated[
         list[Path] | None,
         typer.Option(
-            "--with", metavar="RUN", help="Of another level, trained by itself; repeatable."
+            "--with",
+            metavar="RUN",
+            help="lapgan: the run of another level, trained by itself; repeatable.",
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document instead of the path.")
-    ] = False,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Write the weights of a run as a model, with a card that says where they came from."""
+    """Write the weights of a run as a model that the other commands take, with a model card."""
     from predictor.systems import SYSTEMS
     from predictor.training.model_card import CARD
     from predictor.training.release import export_run

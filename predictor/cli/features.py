@@ -6,24 +6,15 @@ from typing import Annotated
 import typer
 
 from predictor.cli.console import print_document, progress_on_stderr
-from predictor.cli.options import Device
+from predictor.cli.options import PICTURE_FORMATS, AsJson, Device, Encoder, Overwrite
 from predictor.cli.outputs import require_output
-
-PICTURES = (
-    "A folder of pictures or of class folders, a tar archive of them, NPZ, IDX, MAT, or CIFAR "
-    "batches."
-)
 
 
 def features(
-    model: Annotated[
-        str,
-        typer.Argument(
-            help="A bundled model's name, a weights file, or the folder of the weights that the "
-            "authors of DCGAN released."
-        ),
+    model: Encoder,
+    images: Annotated[
+        Path, typer.Argument(metavar="IMAGES", help=f"The pictures: {PICTURE_FORMATS}.")
     ],
-    images: Annotated[Path, typer.Argument(help=PICTURES)],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="The NPZ file to write.")
     ],
@@ -31,20 +22,20 @@ def features(
         Path | None,
         typer.Option(
             metavar="IMAGES",
-            help="Pictures to measure the statistics of batch normalization on; else IMAGES.",
+            show_default="IMAGES",
+            help="Pictures on which to measure the statistics of batch normalization.",
         ),
     ] = None,
     device: Device = "auto",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace FILE.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document instead of the path.")
-    ] = False,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Write what the layers of a discriminator see in pictures, max-pooled to 4 x 4 and joined.
+    """Write the features that a discriminator computes from pictures, one vector per picture.
 
-    The file has the arrays features (one row a picture), names, parts, layers, grid, and labels and
-    class_names where there are any. Statistics of batch normalization are measured on real pictures
-    first, on the part train where there is one.
+    They are the activations of all its convolutions, max-pooled to 4 x 4 and concatenated. FILE
+    holds the arrays features (one row per picture), names, parts, layers, grid, and labels and
+    class_names where there are any. The statistics of batch normalization are first measured on
+    real pictures: on the part train of the data, or on all where there is none.
     """
     from predictor.analysis.encoders import load_encoder
     from predictor.analysis.feature_file import picture_features

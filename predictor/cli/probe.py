@@ -6,51 +6,65 @@ from typing import Annotated
 import typer
 
 from predictor.cli.console import print_document, progress_on_stderr
-from predictor.cli.options import Device
+from predictor.cli.options import AsJson, Device, Encoder
 
 
 def probe(
-    model: Annotated[
-        str,
-        typer.Argument(
-            help="A bundled model's name, a weights file, or the folder of the weights that the "
-            "authors of DCGAN released."
-        ),
-    ],
+    model: Encoder,
     data: Annotated[
         Path,
         typer.Argument(
-            help="Labelled pictures: class folders, a tar archive of them, NPZ, IDX, MAT, or CIFAR "
-            "batches."
+            metavar="DATA",
+            help="Labelled pictures: class folders, a tar archive of them, an NPZ file, IDX "
+            "(MNIST), MAT (SVHN) or CIFAR batches.",
         ),
     ],
     labels: Annotated[
-        int, typer.Option(min=1, help="How many labels are shown, as many of each class.")
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="How many labelled pictures to train on in all, equally many of each class.",
+        ),
     ],
-    draws: Annotated[int, typer.Option(min=1, help="Draws of labels that are tested.")] = 100,
+    draws: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, help="Random draws of the labels, averaged over."),
+    ] = 100,
     validation_draws: Annotated[
-        int, typer.Option(min=1, help="Draws of labels that choose C, and k.")
+        int,
+        typer.Option(
+            metavar="N", min=1, help="Further draws, for choosing the SVM's C and the k of k-NN."
+        ),
     ] = 10,
     features_alone: Annotated[
-        bool, typer.Option("--no-baselines", help="Measure the features alone.")
+        bool,
+        typer.Option("--no-baselines", help="Measure the features alone, not the four baselines."),
     ] = False,
     supervised_draws: Annotated[
-        int, typer.Option(min=1, help="Draws that train the supervised network.")
+        int,
+        typer.Option(
+            metavar="N", min=1, help="Draws on which the supervised baseline network is trained."
+        ),
     ] = 5,
     trials: Annotated[
-        int, typer.Option(min=1, help="Settings tried for the supervised network; 64 in the paper.")
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Settings tried for the supervised network; the paper tried 64.",
+        ),
     ] = 8,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the draws.")] = 0,
     device: Device = "auto",
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document instead of the table.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Measure a model's features by a linear SVM on a few labels, against four baselines.
+    """Test a model's features: a linear SVM learns from few labels, next to four baselines.
 
-    As Radford et al. 2015: C is chosen on validation pictures, the accuracy is that on the part
-    test, mean and 1.96 deviations over the draws. Beside it: k-NN on pixels, HOG + SVM, the same
-    network trained on the labels alone, and its features with random weights.
+    As in Radford et al. 2015: C is chosen on validation pictures; the accuracy is measured on the
+    part test of DATA and given as mean ± 1.96 standard deviations over the draws. The baselines are
+    k-NN on pixels, HOG + SVM, the same network trained on the labels alone, and its features with
+    random weights.
     """
     from predictor.analysis.encoders import load_encoder
     from predictor.analysis.probe_run import ProbeRequest, probe_result

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from predictor.cli.options import AsJson, Device, Precision
+from predictor.cli.options import HARMLESS_SETTING_HELP, AsJson, Device, Precision
 from predictor.cli.reproduce_frames import reproduce_frames
 from predictor.cli.reproduce_pictures import reproduce_pictures
 
@@ -17,14 +17,19 @@ _OF_PICTURES = ("output", "against", "seeds", "budget", "draws", "overrides")
 def reproduce(
     context: typer.Context,
     recipe: Annotated[
-        str, typer.Argument(help="The published result: gan-mnist, dcgan-cifar10, …")
+        str,
+        typer.Argument(
+            metavar="RECIPE",
+            help="The name of the recipe: gan-mnist, dcgan-cifar10, …; an unknown name is "
+            "answered with suggestions.",
+        ),
     ],
     inputs: Annotated[
         list[str],
         typer.Argument(
             metavar="[MODEL] DATA",
-            help="The data, or others of your own; before them a trained model to test instead of "
-            "training one.",
+            help="The data of the paper, or your own; before it, a trained model to test instead "
+            "of training one.",
         ),
     ],
     output: Annotated[
@@ -33,31 +38,47 @@ def reproduce(
             "--output",
             "-o",
             metavar="RUN",
-            help="The folder of the runs and of reproduction.json; the same command goes on there.",
+            help="Folder for the runs and for reproduction.json; the same command again resumes.",
         ),
     ] = None,
     seeds: Annotated[
-        int, typer.Option(min=1, help="Train so many times, and report mean and deviation.")
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Train with N seeds, and report mean and standard deviation.",
+        ),
     ] = 1,
     budget: Annotated[
         str | None,
         typer.Option(
-            metavar="TIME", help="Scale the training down to 90s, 30m, 2h in all; the result says."
+            metavar="TIME",
+            show_default="train as published",
+            help="Shorten the training, and its schedules with it, to TIME in all: 90s, 30m, 2h. "
+            "The result says so.",
         ),
     ] = None,
     draws: Annotated[
-        int, typer.Option(min=1, help="Features: draws of labels tested, at most the recipe's.")
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Recipes that test features: how many draws of labels, at most the recipe's.",
+        ),
     ] = 100,
     against: Annotated[
         str | None,
-        typer.Option(metavar="MODEL", help="With MODEL: what a recipe of two is compared with."),
+        typer.Option(
+            metavar="MODEL",
+            help="With a trained MODEL: the second one, for recipes that compare two.",
+        ),
     ] = None,
     overrides: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Change what leaves the result alone: threads, workers, checkpoint_every, …",
+            help=HARMLESS_SETTING_HELP,
         ),
     ] = None,
     listed: Annotated[
@@ -65,20 +86,28 @@ def reproduce(
         typer.Option(
             "--list",
             metavar="FILE",
-            help="Videos: only those it names, as UCF101's testlist01.txt.",
+            help="Videos: use only those named in FILE, such as UCF101's testlist01.txt.",
         ),
     ] = None,
-    every: Annotated[int, typer.Option(min=1, help="Videos: of those, every so many.")] = 1,
-    windows: Annotated[int, typer.Option(min=1, help="Videos: windows of each.")] = 1,
+    every: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Videos: use every Nth of them.")
+    ] = 1,
+    windows: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=1, help="Videos: how many places of each video to predict from."
+        ),
+    ] = 1,
     device: Device = "auto",
     precision: Precision = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Train a recipe and test it as its paper did; the published numbers stand beside it.
+    """Train a recipe, test it as its paper did, and compare with the published numbers.
 
-    A trained MODEL before DATA is tested instead. Recipes of videos are tested on other videos than
-    they are trained on, so they need it: predictor reproduce mathieu-paper MODEL UCF-101 --list
-    testlist01.txt --every 10
+    With a trained MODEL before DATA, that model is tested and nothing is trained. Recipes of videos
+    always need one, since they are tested on other videos than they are trained on:
+
+    predictor reproduce mathieu-paper MODEL UCF-101 --list testlist01.txt --every 10
     """
     from predictor.recipes import load_recipe
     from predictor.reproduction.protocols import PROTOCOLS, VIDEO_PROTOCOLS

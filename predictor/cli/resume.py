@@ -6,29 +6,39 @@ from typing import Annotated
 import typer
 
 from predictor.cli.console import is_main_rank, log_on_stderr
-from predictor.cli.run_state import RunAsJson, say_where_it_stands
+from predictor.cli.options import HARMLESS_SETTING_HELP, RUN_HELP, AsJson
+from predictor.cli.run_state import say_where_it_stands
 
 
 def resume(
-    run: Annotated[Path, typer.Argument(help="The folder of the run.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help=RUN_HELP)],
     overrides: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Change what leaves the result alone: device, workers, checkpoint_every, …",
+            help=HARMLESS_SETTING_HELP,
         ),
     ] = None,
     until: Annotated[
-        int | None, typer.Option(min=1, help="Stop after this many iterations in all.")
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            show_default="the run's own",
+            help="Stop once N iterations in all are done.",
+        ),
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option(metavar="DATA", help="Where its data are now, if moved."),
+        typer.Option(metavar="DATA", help="Where the data of the run are now, if they were moved."),
     ] = None,
-    as_json: RunAsJson = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Continue a run where its newest checkpoint left it, bit for bit on the same CPU."""
+    """Continue a training run from its newest checkpoint.
+
+    On the same CPU the result equals that of a run that was never stopped, bit for bit.
+    """
     from predictor.systems import SYSTEMS
     from predictor.training.loop import resume as resumed
     from predictor.training.run import opened_run

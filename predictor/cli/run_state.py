@@ -2,16 +2,11 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from predictor.cli.console import print_document
 from predictor.errors import OutputIsInput
-
-RunAsJson = Annotated[
-    bool, typer.Option("--json", help="Print one JSON document instead of the path.")
-]
 
 
 def require_other_folder(run: Path, data: Path) -> None:

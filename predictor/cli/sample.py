@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from predictor.cli.console import log_on_stderr, print_document
-from predictor.cli.options import Device, Model, Precision
+from predictor.cli.options import AsJson, Device, Model, Overwrite, Precision
 
 SHEET_COUNT, SERIES_COUNT = 64, 10
 """Pictures where none are counted: on a sheet, and that a series passes through."""
@@ -28,70 +28,96 @@ def sample(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="OUT", help="A PNG; with --images a folder. Not with --walk."
+            "--output",
+            "-o",
+            metavar="OUT",
+            help="The PNG to write; with --images, a folder. Not with --walk, which names its own.",
         ),
     ] = None,
     count: Annotated[
         int | None,
         typer.Option(
-            "-n", "--count", min=1, help="Pictures (64), with --classes of each; in a series 10."
+            "-n",
+            "--count",
+            metavar="N",
+            min=1,
+            show_default="64; 10 in a series",
+            help="How many pictures; with --classes, of each class.",
         ),
     ] = None,
     classes: Annotated[
         str | None,
-        typer.Option(metavar="CLASS,…", help="Only of these classes, by name or number."),
+        typer.Option(
+            metavar="CLASS,…", help="Only pictures of these classes, by name or number: 0,1,cat."
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed, other pictures.")] = 0,
+    seed: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Other seeds give other pictures.")
+    ] = 0,
     images: Annotated[
-        bool, typer.Option("--images", help="A folder of single PNGs, by class with --classes.")
+        bool,
+        typer.Option(
+            "--images", help="Write single PNGs; with --classes, a folder for each class."
+        ),
     ] = False,
     pick_sheet: Annotated[
-        bool, typer.Option("--pick-sheet", help="A sheet with a number over each picture.")
+        bool,
+        typer.Option(
+            "--pick-sheet", help="Write a sheet with the number of each picture above it."
+        ),
     ] = False,
     arithmetic: Annotated[
         str | None,
         typer.Option(
             metavar="SUM",
-            help="Of numbers on that sheet: mean(1,5,9) - mean(2,7,8) + mean(3,4,6). Shows the "
-            "exemplars, and the result among eight noisy neighbours.",
+            help="Compute with the latents of pictures, by their numbers on a --pick-sheet: "
+            "'mean(1,5,9) - mean(2,7,8) + mean(3,4,6)'. The sheet shows those pictures, and the "
+            "result among eight noisy neighbours.",
         ),
     ] = None,
     vary: Annotated[
         list[str] | None,
         typer.Option(
             metavar="CODE",
-            help="Rows of pictures in which one code is varied, repeatable, a block each: c1, "
-            "c2=-2..2; z0 is the first number of the noise. With --walk as a video.",
+            help="Write rows of pictures in which one latent is varied: a code (c1, or c2=-2..2 "
+            "with its range), or a number of the noise (z0, z1, …). Repeatable, a block of rows "
+            "each. With --walk, as a video.",
         ),
     ] = None,
     interpolate: Annotated[
         int | None,
         typer.Option(
-            metavar="K", min=2, help="Rows of K steps from picture to picture; with --walk frames."
+            metavar="K",
+            min=2,
+            help="Write rows of K steps from one picture to the next; with --walk, K frames.",
         ),
     ] = None,
     walk: Annotated[
         Path | None,
-        typer.Option(metavar="VIDEO", help="A video that passes through all and ends as it began."),
+        typer.Option(
+            metavar="VIDEO",
+            help="Write a video that passes from picture to picture and back to the first.",
+        ),
     ] = None,
     way: Annotated[
         Way,
         typer.Option(
-            help="Of a series; auto: spherical between normal latents, else linear. Codes always "
-            "go straight."
+            help="How series interpolate; auto: spherical between normal latents, else linear. "
+            "Codes are always interpolated linearly."
         ),
     ] = Way.auto,
     rate: Annotated[
-        float, typer.Option(min=1, max=1000, help="Of the video, frames a second.")
+        float,
+        typer.Option(metavar="FPS", min=1, max=1000, help="Frames per second of the video."),
     ] = 30.0,
     device: Device = "auto",
     precision: Precision = "auto",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Generate pictures with a model that was trained to.
+    """Generate pictures with a trained generator: a sheet, single files, series or a video.
 
-    A picture depends on the model, the seed and its number alone: number 7 is the same on every
+    A picture depends only on the model, the seed and its number: number 7 is the same on every
     sheet, in every folder and in every series.
     """
     modes = {

@@ -8,72 +8,109 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from predictor.cli.console import is_main_rank, log_on_stderr, print_document
-from predictor.cli.run_state import RunAsJson, require_other_folder, say_where_it_stands
+from predictor.cli.options import PICTURE_FORMATS, AsJson
+from predictor.cli.run_state import require_other_folder, say_where_it_stands
 
 if TYPE_CHECKING:
     from predictor.systems.entry import SystemEntry
     from predictor.training.estimate import Estimate
-
-SETTINGS_HELP = (
-    "Change a setting, repeatable: iterations=20000, batch_size=16, seed=1, precision=fp32, …; an "
-    "unknown KEY is answered with those that there are."
-)
 
 
 def train(
     system: Annotated[
         str,
         typer.Argument(
+            metavar="SYSTEM",
             help="What to train: frames, inpaint, gan, conditional-gan, dcgan, lapgan, infogan, "
-            "improved-gan, classifier."
+            "improved-gan or classifier.",
         ),
     ],
     data: Annotated[
         Path,
         typer.Argument(
-            help="Your data: a folder of videos for frames, of photographs for inpaint; else of "
-            "pictures or class folders (train/, val/, test/ above those if you have them), a tar "
-            "archive of such, NPZ, IDX, MAT, or CIFAR batches."
+            metavar="DATA",
+            help="Your data: for frames a folder of videos, for inpaint a folder of photographs, "
+            f"else {PICTURE_FORMATS}. Folders train/, val/ and test/ inside it are respected.",
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder of the run.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="RUN", help="The folder of the run, a new one."),
+    ],
     overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=SETTINGS_HELP)
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a setting: iterations=20000, batch_size=16, seed=1, …; an unknown KEY "
+            "is answered with suggestions. Repeatable.",
+        ),
     ] = None,
-    recipe: Annotated[str | None, typer.Option(help="The settings of a published result.")] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Start from the settings of a published result, such as dcgan-paper; an unknown "
+            "NAME is answered with suggestions.",
+        ),
+    ] = None,
     init_from: Annotated[
         str | None,
-        typer.Option(metavar="MODEL", help="Start from a released network: a name or a file."),
+        typer.Option(
+            metavar="MODEL",
+            help="Start from the weights of a model: a bundled name, a file or a folder.",
+        ),
     ] = None,
     masks: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="inpaint: your own mask shapes, half of what is drawn."),
+        typer.Option(
+            metavar="DIR",
+            help="inpaint: a folder of your own masks; half of the masks are drawn from it.",
+        ),
     ] = None,
     level: Annotated[
         int | None,
-        typer.Option(metavar="K", help="lapgan: train only the level of K pixels, by itself."),
+        typer.Option(
+            metavar="K", help="lapgan: train only the level that makes pictures of K pixels."
+        ),
     ] = None,
     labels: Annotated[
         int | None,
-        typer.Option(metavar="N", help="improved-gan: pictures that show their label; all."),
+        typer.Option(
+            metavar="N",
+            show_default="all",
+            help="improved-gan: use the labels of only N pictures, equally many of each class.",
+        ),
     ] = None,
     unlabelled: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="improved-gan: more pictures, without labels."),
+        typer.Option(
+            metavar="DIR", help="improved-gan: a folder of further pictures, without labels."
+        ),
     ] = None,
     until: Annotated[
-        int | None, typer.Option(min=1, help="Stop after this many iterations; resume goes on.")
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Stop after N iterations; `predictor resume` continues.",
+        ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print parameters, memory and time; write nothing.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Try a few iterations, print parameters, memory and time; write nothing.",
+        ),
     ] = False,
-    as_json: RunAsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train a system on your own data.
 
-    The folder of the run gets checkpoints, the best by validation among them, log.jsonl, curves for
-    TensorBoard and previews. Ctrl-C saves and stops. On several GPUs:
-    torchrun --no-python --nproc-per-node 4 predictor train …
+    The run folder gets checkpoints (the newest and the best by validation), log.jsonl, curves for
+    TensorBoard and preview pictures. Ctrl-C saves a checkpoint and stops.
+
+    On several GPUs: torchrun --no-python --nproc-per-node 4 predictor train …
     """
     from predictor.recipes import load_recipe
     from predictor.training.estimate import estimated
