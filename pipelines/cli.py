@@ -25,8 +25,8 @@ from pipelines.results import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
     EXIT_USAGE,
+    bug_report,
     failed_document,
-    fault,
     one_line,
 )
 from predictor import __version__
@@ -41,7 +41,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-# The root of the errors that a command line causes, wherever this Typer keeps it.
+# The base class of all usage errors. Newer versions of Typer bring a click of their own, so that
+# it cannot be imported by a name that holds for all of them.
 _UsageError: type[Exception] = next(
     kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError"
 )
@@ -99,19 +100,19 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         if is_debug:
             raise
-        if error.errno not in _FULL or error.filename is not None:
-            return _failed(arguments, fault(error), EXIT_FAILED)
-        sys.stdout = None  # nor can the interpreter write what it still holds
-        message = f"stdout does not take what is said there: {error.strerror}"
+        if error.errno not in _DISK_FULL or error.filename is not None:
+            return _failed(arguments, bug_report(error), EXIT_FAILED)
+        sys.stdout = None  # else the interpreter tries to flush it at the end, and fails again
+        message = f"cannot write to stdout: {error.strerror}"
         return _failed((), message, EXIT_FAILED)
-    except Exception as error:  # the one place where a fault of ours ends as a line too
+    except Exception as error:  # a bug of ours: one line too, unless --debug asks for more
         if is_debug:
             raise
-        return _failed(arguments, fault(error), EXIT_FAILED)
+        return _failed(arguments, bug_report(error), EXIT_FAILED)
 
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""What a file that stdout goes to can refuse; outputs say it as `OutputNotWritten`."""
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of a stdout that goes to a file; the same errors of outputs become `OutputNotWritten`."""
 
 
 def _has_current_folder() -> bool:
@@ -134,21 +135,22 @@ def _failed(arguments: Sequence[str], message: str, code: int) -> int:
 _SPINS = "20000"
 
 
-def _share_the_processor() -> None:
+def _let_idle_threads_sleep() -> None:
     """Let threads that wait for others sleep soon, unless the environment says how they wait.
 
-    GNU's OpenMP, which torch computes with, spins some 300,000 times first. That gains nothing
-    measurable on an idle machine, and beside one other busy process a fill took ten times as long.
-    It reads the environment once, when torch is imported.
+    GNU OpenMP, which torch uses, has them spin some 300,000 times first. That gains nothing
+    measurable on an idle machine, and next to one other busy process a fill took ten times as long.
+    The environment is read once, when torch is imported.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
 
 
 def _open_closed_streams() -> None:
-    """Let the standard streams that the caller closed lead nowhere.
+    """Connect the standard streams that the caller closed to the null device.
 
-    Else the next file that is opened gets the number of one, and what libraries print ends in it.
+    Otherwise the next file to be opened would get the number of a closed stream, and what libraries
+    print to that stream would end up in the file.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
@@ -169,7 +171,7 @@ def main() -> NoReturn:
     """Run the command line of this process and end it."""
     _open_closed_streams()
     _print_any_name()
-    _share_the_processor()
+    _let_idle_threads_sleep()
     sys.exit(run(sys.argv[1:]))
 
 

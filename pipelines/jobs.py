@@ -8,11 +8,11 @@ import typer
 
 from pipelines.inputs import Inputs
 from pipelines.progress import Advance, progress_bar
-from pipelines.results import Outcome, Result, fault
+from pipelines.results import Outcome, Result, bug_report
 from predictor.errors import DamagedWeights, Interrupted, PredictorError, UnknownModel
 
 FATAL = (Interrupted, UnknownModel, DamagedWeights, typer.BadParameter)
-"""What would meet every other input too."""
+"""Errors that every other input would meet too."""
 
 
 class Request(Protocol):
@@ -33,9 +33,9 @@ def outcomes(
 ) -> Iterator[Outcome]:
     """Yield the outcome of `run` for each input, in the order they were named.
 
-    `requests` has one for each of `inputs.clips`. Its outputs are checked first, so that what
-    cannot end well costs no time. An error belongs to its input and the others are done all the
-    same, also where it is a fault of this tool, except for `FATAL`, which is raised.
+    `requests` has one for each of `inputs.clips`; its outputs are checked before it is run, so that
+    no time is lost on what cannot be written. An error, even a bug of this program, is the outcome
+    of its input, and the other inputs are still processed; only `FATAL` errors are raised.
     """
     for path, error in inputs.entries.items():
         try:
@@ -48,9 +48,9 @@ def outcomes(
             raise
         except PredictorError as failed:
             yield Outcome(path, error=failed)
-        except Exception as error:  # a fault of ours over one of many clips stops no other
-            ours = PredictorError(f"{path}: {fault(error)}")
-            ours.__cause__ = error
-            yield Outcome(path, error=ours)
+        except Exception as error:  # a bug that one clip meets must not stop the others
+            bug = PredictorError(f"{path}: {bug_report(error)}")
+            bug.__cause__ = error
+            yield Outcome(path, error=bug)
         else:
             yield Outcome(path, result, is_planned=is_planned)

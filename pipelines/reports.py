@@ -37,10 +37,10 @@ def reported(
 ) -> int:
     """Print each outcome as it comes and return the exit code of the command.
 
-    Paths go to stdout, what is to be known to stderr; with `as_json` one document goes to stdout,
-    entry by entry, so that memory does not grow, and whole also after Ctrl-C, SIGTERM and an error
-    that `outcomes` raise: it is of no input alone, and each of the `inputs` that are left gets it
-    as its outcome. `summary` is said at the end. `debug` shows tracebacks.
+    Paths go to stdout, notes to stderr. With `as_json` one document goes to stdout instead, written
+    entry by entry so that memory does not grow; it is complete even after Ctrl-C, SIGTERM or an
+    error that `outcomes` raises. Such an error concerns all inputs: each of the `inputs` that are
+    left gets it as its outcome. `summary` is printed at the end. `debug` shows tracebacks.
     """
     tally, stopped = Tally(), None
     entries = _Entries() if as_json else None
@@ -92,7 +92,7 @@ class _Entries:
 
 
 def _say(outcome: Outcome, entries: _Entries | None, debug: bool) -> None:
-    """Print the outcome of one input: paths on stdout, what is to be known on stderr."""
+    """Print the outcome of one input: paths on stdout, notes on stderr."""
     if outcome.error is not None:
         typer.echo(f"predictor: {one_line(outcome.error)}", err=True)
         if debug:
@@ -114,7 +114,7 @@ def _say(outcome: Outcome, entries: _Entries | None, debug: bool) -> None:
 
 @contextlib.contextmanager
 def _terminated_like_interrupted() -> Iterator[None]:
-    """Raise SIGTERM as an exception inside the block; in a thread, where none comes, do nothing."""
+    """Turn SIGTERM into an exception inside the block; do nothing outside the main thread."""
 
     def terminate(number: int, frame: FrameType | None) -> None:
         raise _Terminated

@@ -1,4 +1,4 @@
-"""What a run says about each input, for people, for programs and for the shell."""
+"""What a command reports about each input: for people, for programs, and as its exit code."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ EXIT_TERMINATED = 143
 
 
 class Result(Protocol):
-    """What a pipeline says of one input that it did."""
+    """What a pipeline reports of one input that it processed."""
 
     @property
     def how(self) -> str:
@@ -46,9 +46,9 @@ class Outcome:
     error: PredictorError | None = None
     is_planned: bool = False
     was_done_before: bool = False
-    """An earlier run of the same command did it."""
+    """An earlier run of the same command did it already."""
     is_extra: bool = False
-    """Something beside the inputs: a sheet of them."""
+    """An output that belongs to no single input, such as the preview sheet."""
 
     @property
     def status(self) -> str:
@@ -76,7 +76,7 @@ class Outcome:
 
 @dataclass
 class Tally:
-    """How many inputs ended how."""
+    """Counts of how the inputs ended."""
 
     count: int = 0
     failed: int = 0
@@ -95,9 +95,9 @@ class Tally:
         self.was_done_before += outcome.was_done_before
 
     def exit_code(self, is_batch: bool) -> int:
-        """Return 0 if nothing failed, 3 for a batch with failures, 1 for one failed input.
+        """Return 0 if nothing failed, 3 for a batch with failures, else 1 for the failed input.
 
-        A setting that cannot work for the one input is usage, 2.
+        It is 2, a usage error, if that input failed because of a setting that cannot work for it.
         """
         if not self.failed:
             return EXIT_DONE
@@ -107,7 +107,7 @@ class Tally:
 
 
 def fatal_code(error: PredictorError) -> int:
-    """Return the exit code of a command that an error of no input ended."""
+    """Return the exit code of a command that was ended by an error that concerns all inputs."""
     return 128 + error.signal_number if isinstance(error, Interrupted) else EXIT_FAILED
 
 
@@ -121,9 +121,9 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def fault(error: Exception) -> str:
-    """Return how an error is reported that no input can be blamed for."""
-    return f"{type(error).__name__}: {one_line(error)} (a fault of this tool; --debug shows where)"
+def bug_report(error: Exception) -> str:
+    """Return how an unexpected error, a bug of this program, is reported."""
+    return f"{type(error).__name__}: {one_line(error)} (a bug in predictor; --debug shows where)"
 
 
 def one_line(subject: BaseException | Path) -> str:

@@ -183,7 +183,7 @@ def test_evaluation_knows_classes_by_their_names(model: Path, data: Path, tmp_pa
 def test_options_of_other_models_are_refused(model: Path, data: Path) -> None:
     done = run(app, ["evaluate", str(model), str(data), "--horizon", "3"])
     assert done.exit_code == 2
-    assert "--horizon is not of models of the system improved-gan" in done.output
+    assert "--horizon does not apply to models of the system improved-gan" in done.output
     twice = run(app, ["evaluate", str(model), str(data), "--with", str(model)])
     assert twice.exit_code == 2
 

@@ -281,10 +281,10 @@ def test_a_classifier_is_measured_on_the_part_test(model: str, classifier: str, 
     assert (entry["part"], entry["pictures"]) == ("test", 60)
     wrong = evaluate(classifier, data, "--features", classifier)
     assert wrong.exit_code == 2
-    assert "--features is not of models of the system classifier" in wrong.output
+    assert "--features does not apply to models of the system classifier" in wrong.output
 
 
 def test_options_of_other_models_are_refused(model: str, data: Path) -> None:
     done = evaluate(model, data, "--horizon", 4)
     assert done.exit_code == 2
-    assert "--horizon is not of models of the system gan" in done.output
+    assert "--horizon does not apply to models of the system gan" in done.output

@@ -90,8 +90,8 @@ def test_what_is_not_there_is_named(model: str, data: str, tmp_path: Path) -> No
 def test_a_recipe_of_videos_needs_a_model_and_has_no_seeds(model: str, data: str) -> None:
     for arguments, said in (
         ([data], "is tested on other videos than it is trained on"),
-        ([model, data, "--seeds", "2"], "--seeds is not for mathieu-paper"),
-        ([model, data, "--budget", "1h"], "--budget is not for mathieu-paper"),
+        ([model, data, "--seeds", "2"], "--seeds does not apply to the recipe 'mathieu-paper'"),
+        ([model, data, "--budget", "1h"], "--budget does not apply to the recipe 'mathieu-paper'"),
     ):
         done = run(app, ["reproduce", "mathieu-paper", *arguments], env={"COLUMNS": "200"})
         assert done.exit_code == 2, done.output

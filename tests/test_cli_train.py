@@ -53,7 +53,7 @@ def test_dry_run_writes_nothing(tmp_path: Path) -> None:
     assert not folder.exists()
     # 3x8+8, 2x8 of batch norm, 8x3+3; 3x8+8, 8x1+1
     assert "parameters   generator 75\nparameters   discriminator 41\n" in done.stdout
-    assert "10 an epoch" in done.stdout
+    assert "10 per epoch" in done.stdout
 
 
 def test_existing_run_is_not_trained_over(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_an_option_of_another_system_is_a_usage_error(
 ) -> None:
     done = run(app, ["train", "toy", ".", "-o", str(tmp_path / "run"), option, value])
     assert done.exit_code == 2
-    assert f"{option} is not of the system 'toy'" in done.output
+    assert f"{option} does not apply to the system 'toy'" in done.output
 
 
 def test_more_data_are_found_from_another_folder(

@@ -1,1 +1,1 @@
-"""A video with frames behind it: packets copied, a tail encoded, the seam proved exact."""
+"""Frames appended to a video: packets copied, a tail encoded, the seam checked by decoding."""

@@ -1,4 +1,4 @@
-"""The source's video with predicted frames behind it, copied wherever that is exact."""
+"""The source's video with predicted frames appended, copied wherever that is exact."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ TimedImage = tuple[Tensor, Fraction]
 
 @dataclass(frozen=True)
 class AppendReport:
-    """How frames were appended. `reason` says why, in words that follow "because"."""
+    """How frames were appended. `reason` says in words why packets were copied or not."""
 
     packet_copied: bool
     reason: str
@@ -58,16 +58,16 @@ def append_frames(
     options: EncodingOptions | None = None,
     cut_after: Fraction | None = None,
 ) -> AppendReport:
-    """Write to `destination` the video `source` and behind it the `predicted` frames.
+    """Write to `destination` the video `source` followed by the `predicted` frames.
 
-    `predicted` gives images ``(3, H, W)`` in [-1, 1], upright, and their times in seconds on the
-    source's timeline, rising. With `cut_after` the source ends with the last frame shown at or
-    before that time, and other streams where the first predicted frame begins.
+    `predicted` gives images ``(3, H, W)`` in [-1, 1], upright, and their rising times in seconds on
+    the source's timeline. With `cut_after` the source ends with the last frame shown at or before
+    that time, and the other streams end where the first predicted frame begins.
 
-    The source's packets are copied if a decode of the seam is exact; else, and where `options` ask
-    for an encoding, the video is encoded once and only the other streams are copied. `destination`
-    is to come from `atomic_output`. Raises `UnreadableVideo`, `UnsupportedCodec` and what the file
-    system refuses.
+    The source's packets are copied if what was written decodes exactly around the seam. Otherwise,
+    and where `options` ask for an encoding, the whole video is encoded once and only the other
+    streams are copied. `destination` is a path from `atomic_output`. Raises `UnreadableVideo`,
+    `UnsupportedCodec` and the errors of the file system.
     """
     info = probe(source)
     frames = _Predicted(predicted)
@@ -81,7 +81,7 @@ def append_frames(
 
 
 class _Predicted:
-    """The predicted frames, of which the first can be looked at and the last taken back."""
+    """An iterator of predicted frames into which frames can be put back."""
 
     def __init__(self, frames: Iterable[TimedImage]) -> None:
         self._frames = iter(frames)
@@ -109,9 +109,9 @@ def _require_copyable(info: VideoInfo, options: EncodingOptions | None) -> None:
     if info.path.is_dir():
         raise NotCopyableError("the source is a folder of images")
     if options not in (None, EncodingOptions()):
-        raise NotCopyableError("an encoding of its own was asked for")
+        raise NotCopyableError("options for the encoding were given")
     if info.has_alpha:
-        raise NotCopyableError("predicted frames have no transparency")
+        raise NotCopyableError("it has transparency, which predicted frames have not")
 
 
 def _copied(
@@ -123,7 +123,7 @@ def _copied(
 ) -> AppendReport:
     """Write the source's packets and the tail; raises `NotCopyableError` where that is not exact.
 
-    Predicted frames are all there still, or put back, when it raises.
+    When it raises, no predicted frame is lost: those that were encoded are decoded and put back.
     """
     with opened(info.path) as container:
         stream = video_stream(container, info.path)
@@ -131,7 +131,7 @@ def _copied(
         begin = predicted.begin()
         seam = found_seam(info.path, cut_after)
         if begin is not None and seam.last_pts * info.time_base >= begin:
-            # The end of the file did not decode: the prediction takes its place.
+            # The end of the file did not decode, so that the prediction begins before it.
             seam = found_seam(info.path, begin - info.time_base)
         with created(destination) as output:
             _require_same_framing(container, output, info)
@@ -154,10 +154,10 @@ def _copied(
     fault = seam_fault(info.path, destination, seam, tail, start)
     if fault is not None:
         predicted.put_back(_images(info, tail, skipped=len(seam.again)))
-        raise NotCopyableError(f"a decode of the seam is not exact: {fault}")
+        raise NotCopyableError(f"the join does not decode exactly: {fault}")
     return AppendReport(
         packet_copied=True,
-        reason="a decode of the seam is exact",
+        reason="the join decodes exactly",
         frames_kept=kept + len(seam.again),
         frames_added=added - len(seam.again),
         frames_encoded_again=len(seam.again),
@@ -167,7 +167,7 @@ def _copied(
 
 
 def _lost_hdr(info: VideoInfo, destination: Path, begin: Fraction) -> Iterator[str]:
-    """Yield what a player that begins with the tail does not learn, from it or from its header."""
+    """Yield the HDR metadata in words if a player that starts at the tail does not get it."""
     if info.hdr is not None and hdr_at(destination, begin) != info.hdr:
         yield f"{HDR_IN_WORDS} of the new frames"
 
@@ -175,7 +175,7 @@ def _lost_hdr(info: VideoInfo, destination: Path, begin: Fraction) -> Iterator[s
 def _require_same_framing(
     container: InputContainer, output: OutputContainer, info: VideoInfo
 ) -> None:
-    """Raise where the output's container stores the units of a picture in another way."""
+    """Raise where the output's container cannot take the source's packets as they are."""
     if info.codec not in codecs_of(output.format.name):
         raise NotCopyableError(f"{output.format.name} cannot store {info.codec}")
     if info.codec in ("h264", "hevc") and not is_same_container(container, output):
@@ -189,8 +189,8 @@ def _copied_packets(
 ) -> tuple[int, int]:
     """Copy what comes before the seam.
 
-    Returns how many frames that shows, and how much earlier the last is decoded than shown: the
-    tail keeps that delay, else the video seems longer than it is.
+    Returns how many frames that shows, and by how many ticks the last frame is decoded before it
+    is shown. The tail keeps that delay; otherwise the video would seem longer than it is.
     """
     shown, is_before_seam, last_dts = 0, True, seam.last_pts
     try:
@@ -210,7 +210,7 @@ def _copied_packets(
 
 
 def _is_shown(packet: AnyPacket, stream: av.VideoStream) -> bool:
-    """Return whether a packet shows a frame; VP8 has some that others only refer to.
+    """Return whether a packet shows a frame: VP8 also has frames that are only referred to.
 
     Source: RFC 6386 section 9.1, the show_frame bit.
     """

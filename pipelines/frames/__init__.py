@@ -1,1 +1,1 @@
-"""Videos in, predicted videos out: everything behind `predictor frames`."""
+"""Videos in, predicted videos out: all of `predictor frames`."""

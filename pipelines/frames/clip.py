@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from time import perf_counter
 
-from pipelines.frames.context import require_not_behind
+from pipelines.frames.context import require_not_after_end
 from pipelines.frames.continuation import appended, only_predicted
 from pipelines.frames.next_frames import every_next_frame
 from pipelines.frames.prediction import NextFrames, load
@@ -87,7 +87,7 @@ def predicted_frames(
 ) -> FramesResult:
     """Do what `request` asks for and return what was done; errors as in `predict_frames`.
 
-    That its outputs are free was checked: `FramesRequest.check_outputs`.
+    The caller has checked its outputs by `FramesRequest.check_outputs`.
     """
     start = perf_counter()
     with open_video(request.input, request.threads) as reader:
@@ -116,7 +116,7 @@ def _require_container(request: FramesRequest) -> None:
 def _goes_on(result: FramesResult) -> str:
     if result.context_end is None:
         return ""
-    return f"; the prediction goes on from its frame at {clock(result.context_end)}"
+    return f"; the prediction continues from its frame at {clock(result.context_end)}"
 
 
 def planned_frames(request: FramesRequest, model: str) -> FramesResult:
@@ -129,7 +129,7 @@ def planned_frames(request: FramesRequest, model: str) -> FramesResult:
     _require_container(request)
     step = 1 / info.average_rate
     if request.at is not None and info.duration_s is not None:
-        require_not_behind(info, request.at, Fraction(info.duration_s) - step, step)
+        require_not_after_end(info, request.at, Fraction(info.duration_s) - step, step)
     count = request.count
     if request.duration_s is not None:
         count = frames_in(request.duration_s, step)

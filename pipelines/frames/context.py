@@ -15,24 +15,22 @@ from predictor.frame_predictor import FEWEST_FRAMES
 from predictor.media.video import Frame, VideoInfo, VideoReader
 
 CONTEXT_MEMORY = 12
-"""Small pictures remembered to tell a cut from a fast motion; times remembered for the rate."""
-
+"""Frames of which thumbnail (to tell cuts from fast motion) and time (for the rate) are kept."""
 
 _SPARE = 4
-"""Places beyond the window, so that its frames move rarely; each is 25 MB at 1080p."""
+"""Spare places in the buffer, so that frames are rarely moved in it; each is 25 MB at 1080p."""
 
 
 class Context:
-    """A sliding window over frames that starts again after a scene cut.
+    """A sliding window over the newest frames, which is emptied at a scene cut.
 
-    At most `length` frames are held, side by side in one tensor; of those before them only
-    thumbnails and times.
+    It holds at most `length` frames, in one tensor, and thumbnails and times of some more.
     """
 
     def __init__(self, length: int) -> None:
         self.length = max(FEWEST_FRAMES, length)
         self.cut_time: Fraction | None = None
-        """When the newest scene cut among the frames remembered was."""
+        """When the newest scene cut was; None before the first."""
         self.is_cut = False
         """Whether the newest frame begins a new shot."""
         self._images = torch.empty(0)
@@ -115,10 +113,10 @@ def _thumbnail(image: Tensor) -> Tensor:
 
 
 def context_of(reader: VideoReader, length: int, until: Fraction | None = None) -> Context:
-    """Return the context of the frame after the last one, or after the time `until` in seconds.
+    """Return the frames to predict from: the clip's last ones, or the last up to `until` seconds.
 
-    Only the last frames are decoded. Raises `NotEnoughFrames` if a prediction cannot be made, or
-    would be one from another moment: the clip's last frame is shown no longer at `until`.
+    Only these are decoded. Raises `NotEnoughFrames` if they are too few, or if the clip ends long
+    before `until`.
     """
     context = Context(length)
     for frame in reader.tail(max(CONTEXT_MEMORY, length), until):
@@ -127,24 +125,24 @@ def context_of(reader: VideoReader, length: int, until: Fraction | None = None) 
     if until is not None and len(context):
         last, step = context.times[-1], context.step(1 / info.average_rate)
         if is_long_over(last, until, step) and next(reader.from_time(until), None) is None:
-            require_not_behind(info, until - info.start_time, last - info.start_time, step)
+            require_not_after_end(info, until - info.start_time, last - info.start_time, step)
     context.require_enough(info)
     return context
 
 
-def require_not_behind(info: VideoInfo, at: Fraction, last: Fraction, step: Fraction) -> None:
-    """Raise `NotEnoughFrames` if the clip's last frame, at `last` s, is long over at `at` s."""
+def require_not_after_end(info: VideoInfo, at: Fraction, last: Fraction, step: Fraction) -> None:
+    """Raise `NotEnoughFrames` if the clip, whose last frame is at `last` s, ended before `at` s."""
     if is_long_over(last, at, step):
         raise NotEnoughFrames(
-            f"{info.path}: --at {clock(at)} is behind its last frame at {clock(last)}; "
+            f"{info.path}: --at {clock(at)} is after its last frame at {clock(last)}; "
             "without --at the prediction continues from there"
         )
 
 
 def is_long_over(frame: Fraction, time: Fraction, step: Fraction) -> bool:
-    """Return whether a frame at `frame` s that is shown for `step` s is long over at `time` s.
+    """Return whether a frame shown from `frame` s for `step` s ended long before `time` s.
 
-    Another step is allowed: what players show as the length of a video may be the end of its sound,
-    which comes that much later.
+    One more step is tolerated: the length that players show may be that of the sound, which often
+    ends a little after the pictures.
     """
     return time > frame + 2 * step

@@ -1,4 +1,4 @@
-"""The frames after a moment of a clip: behind the source, or alone."""
+"""The frames that follow a moment of a clip: appended to the source, or alone."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,7 +7,7 @@ from time import perf_counter
 
 from torch import Tensor
 
-from pipelines.appending.append import append_frames
+from pipelines.appending.append import AppendReport, append_frames
 from pipelines.frames.context import context_of, is_long_over
 from pipelines.frames.pictures import Pictures, open_pictures
 from pipelines.frames.prediction import NextFrames
@@ -90,7 +90,7 @@ class Continuation:
 def appended(
     request: FramesRequest, reader: VideoReader, network: NextFrames, advance: Advance
 ) -> FramesResult:
-    """Write the source, cut where `request` says so, and behind it the predicted frames."""
+    """Write the source, cut where `request` says so, and after it the predicted frames."""
     cut_after = None if request.at is None else reader.info.start_time + request.at
     with open_pictures(request, reader.info) as pictures:
         ahead = Continuation(request, reader, network, pictures, advance)
@@ -105,17 +105,26 @@ def appended(
             deep = reader.info.bit_depth > 8
             notes = depth_notes(reader.info, probe(partial).bit_depth) if deep else ()
             pictures.number_from(report.frames_kept)
-    kept = "copied" if report.packet_copied else "encoded again"
     result = ahead.result(request, reader, ahead.first_time - report.start)
     return replace(
         result,
         warnings=(*result.warnings, *notes),
         first_index=report.frames_kept,
         packets_copied=report.packet_copied,
-        how=f"{counted(report.frames_added, 'frame')} behind {report.frames_kept}, {kept}: "
-        f"{report.reason}",
+        how=_how(report),
         truncated=report.truncated or result.truncated,
         dropped=report.dropped,
+    )
+
+
+def _how(report: AppendReport) -> str:
+    kept = "encoded again"
+    if report.packet_copied:
+        again = report.frames_encoded_again
+        kept = f"copied except for the last {again} before the cut" if again else "copied"
+    return (
+        f"{counted(report.frames_added, 'frame')} added after "
+        f"{counted(report.frames_kept, 'source frame')}, {kept}: {report.reason}"
     )
 
 

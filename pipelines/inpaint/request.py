@@ -57,7 +57,7 @@ class InpaintSettings:
 
     @property
     def fingerprint(self) -> str:
-        """What two runs share that make the same outputs."""
+        """A hash of all settings that the outputs depend on."""
         asked = (
             predictor.__version__,
             self.mask,
@@ -94,7 +94,7 @@ class InpaintRequest:
         return masks_of(self.settings.mask, self.settings.most_pixels).file(self.relative)
 
     def may_replace(self) -> "InpaintRequest":
-        """Return the request with leave to replace its own output of a try that was stopped."""
+        """Return the request allowed to replace its output, which a stopped run left there."""
         return replace(self, settings=replace(self.settings, overwrite=True))
 
 
@@ -106,8 +106,8 @@ def inpaint_request(source: Source, settings: InpaintSettings) -> InpaintRequest
 def filled(request: InpaintRequest) -> "FilledPhotograph | FilledVideo":
     """Fill one photograph or video; masks and the network are loaded once a process.
 
-    Raises as `fill_photograph` and `fill_video`; a fault of this tool becomes the error of this
-    input, so that no other goes without.
+    Raises as `fill_photograph` and `fill_video`; a bug of this program becomes a `PredictorError`
+    of this input, so that the others are still filled.
     """
     settings = request.settings
     try:
@@ -132,13 +132,13 @@ def filled(request: InpaintRequest) -> "FilledPhotograph | FilledVideo":
         )
     except PredictorError:
         raise
-    except Exception as error:  # a fault of ours in one of a million photographs stops no other
+    except Exception as error:  # a bug that one photograph meets must not stop the others
         if isinstance(error, MemoryError) or is_out_of_memory(error):
             raise OutOfDeviceMemory(
                 f"{request.input}: not enough memory to fill it; fewer --workers need less"
             ) from error
         raise PredictorError(
-            f"{request.input}: {type(error).__name__}: {error} (a fault of this tool; --workers 1 "
+            f"{request.input}: {type(error).__name__}: {error} (a bug in predictor; --workers 1 "
             "--debug shows where)"
         ) from error
 
@@ -167,9 +167,9 @@ def _filled_video(request: InpaintRequest, masks: Masks, filler: Filler) -> "Fil
 
 
 def require_usable(settings: InpaintSettings) -> None:
-    """Raise for what no photograph could do better: the one mask's file, the model, the device.
+    """Load the model, and the mask if it is one file for all: errors in these concern every input.
 
-    `SettingsError`, `UnusableMask`, `UnknownModel`, `DamagedWeights`.
+    Raises `SettingsError`, `UnusableMask`, `UnknownModel`, `DamagedWeights`.
     """
     masks = masks_of(settings.mask, settings.most_pixels)
     if isinstance(masks, OneMask):

@@ -136,8 +136,8 @@ def evaluate(
     task = read_metadata(find_model(model)).task
     if task not in EVALUATIONS:
         raise UnknownModel(
-            f"the model {model} is of the system {task}, which cannot be evaluated yet; "
-            f"what can is {', '.join(EVALUATIONS)}"
+            f"the model {model} is of the system {task}, which cannot be evaluated; "
+            f"expected one of {', '.join(EVALUATIONS)}"
         )
     special = {
         "against": against,
@@ -154,7 +154,7 @@ def evaluate(
         source = context.get_parameter_source(name)
         if name not in own and source is not None and source.name == "COMMANDLINE":
             option = "with" if name == "others" else name
-            raise typer.BadParameter(f"--{option} is not of models of the system {task}")
+            raise typer.BadParameter(f"--{option} does not apply to models of the system {task}")
     EVALUATIONS[task](
         model=model,
         data=data,

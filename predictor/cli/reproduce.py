@@ -9,9 +9,9 @@ from predictor.cli.options import HARMLESS_SETTING_HELP, AsJson, Device, Precisi
 from predictor.cli.reproduce_frames import reproduce_frames
 from predictor.cli.reproduce_pictures import reproduce_pictures
 
-_OF_VIDEOS = ("listed", "every", "windows")
-_OF_PICTURES = ("output", "against", "seeds", "budget", "draws", "overrides")
-"""The options that only some recipes have."""
+_VIDEO_OPTIONS = ("listed", "every", "windows")
+_PICTURE_OPTIONS = ("output", "against", "seeds", "budget", "draws", "overrides")
+"""The options that only recipes of videos take, and those that only recipes of pictures take."""
 
 
 def reproduce(
@@ -118,7 +118,7 @@ def reproduce(
     *models, data = inputs
     model = models[0] if models else None
     if chosen.protocol in VIDEO_PROTOCOLS:
-        _refuse(context, _OF_PICTURES, recipe)
+        _refuse(context, _PICTURE_OPTIONS, f"the recipe {recipe!r}")
         if model is None:
             raise typer.BadParameter(
                 f"recipe {recipe!r} is tested on other videos than it is trained on: "
@@ -139,7 +139,7 @@ def reproduce(
         return
     if chosen.protocol not in PROTOCOLS:
         raise typer.BadParameter(f"recipe {recipe!r} has no protocol to test by")
-    _refuse(context, _OF_VIDEOS, recipe)
+    _refuse(context, _VIDEO_OPTIONS, f"the recipe {recipe!r}")
     if model is not None:
         _refuse(context, ("seeds", "budget", "overrides"), "a trained MODEL")
     if model is None or chosen.against is None:
@@ -161,10 +161,10 @@ def reproduce(
     )
 
 
-def _refuse(context: typer.Context, names: tuple[str, ...], of: str) -> None:
-    """Raise a usage error if one of the options `names` was given, which `of` does not take."""
+def _refuse(context: typer.Context, names: tuple[str, ...], what: str) -> None:
+    """Raise a usage error if one of the options `names` was given, which `what` does not take."""
     flags = {"listed": "list", "overrides": "set"}
     for name in names:
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
-            raise typer.BadParameter(f"--{flags.get(name, name)} is not for {of}")
+            raise typer.BadParameter(f"--{flags.get(name, name)} does not apply to {what}")

@@ -129,12 +129,14 @@ def train(
     for name, value in options.items():
         if value is not None:
             if name not in entry.settings.model_fields:
-                raise typer.BadParameter(f"--{name} is not of the system {system!r}")
+                raise typer.BadParameter(f"--{name} does not apply to the system {system!r}")
             values = merged(values, {name: value})
     if recipe is not None:
         chosen = load_recipe(recipe)
         if chosen.system != system:
-            raise typer.BadParameter(f"recipe {recipe!r} is of the system {chosen.system!r}")
+            raise typer.BadParameter(
+                f"recipe {recipe!r} is for the system {chosen.system!r}, not {system!r}"
+            )
         values = merged(chosen.settings, values)
     settings = validated_settings(entry.settings, values)
     weights, begun_from = None, None
@@ -180,10 +182,10 @@ def _described(estimate: "Estimate") -> str:
     hours, seconds = divmod(round(estimate.total_time_s), 3600)
     lines = [f"parameters   {name} {count:,}" for name, count in estimate.parameters.items()]
     lines += [
-        f"examples     {estimate.examples:,} an epoch, {len(estimate.skipped)} inputs skipped",
+        f"examples     {estimate.examples:,} per epoch, {len(estimate.skipped)} inputs skipped",
         f"device       {estimate.device}, {estimate.precision}",
         f"memory       {estimate.peak_memory_mib:,.0f} MiB at the peak",
-        f"time         {estimate.time_per_iteration_s:.3g} s an iteration, "
+        f"time         {estimate.time_per_iteration_s:.3g} s per iteration, "
         f"{hours} h {seconds // 60} min in all",
     ]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Containers opened for reading: refused in words where they are no video, read to their end."""
+"""Open a file as a video container, or say in words why it is none, and read its packets."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +27,7 @@ def opened(path: Path) -> InputContainer:
     if not path.exists():
         raise UnreadableVideo(f"{path} does not exist")
     if not path.is_file():  # a pipe is gone after one reading, a folder is none
-        raise UnreadableVideo(f"{path} is no regular file, expected a video that is one")
+        raise UnreadableVideo(f"{path} is not a regular file, expected a video")
     try:
         if path.stat().st_size == 0:
             raise UnreadableVideo(f"{path} is empty, expected a video")
@@ -86,7 +86,7 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
 def read_packets(container: InputContainer, *streams: Stream) -> "Iterator[av.Packet[Any]]":
     """Yield the packets of `streams`, then an empty one for each, which ends its decoder.
 
-    PyAV before 19 raises behind the last packet where a stream appeared midway (FLV, MPEG-TS, or
+    PyAV before 19 raises after the last packet where a stream appeared midway (FLV, MPEG-TS, or
     damage that looks like one); by then all has been read.
     """
     try:

@@ -85,7 +85,7 @@ def test_stdout_on_a_full_disk_is_one_line() -> None:
         ended = subprocess.run([sys.executable, *FAILS], stdout=full, stderr=subprocess.PIPE)
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[1:] == [
-        b"predictor: stdout does not take what is said there: No space left on device"
+        b"predictor: cannot write to stdout: No space left on device"
     ]
 
 

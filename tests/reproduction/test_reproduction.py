@@ -373,9 +373,12 @@ def test_what_cannot_be_done_is_named(data: Path, tmp_path: Path) -> None:
         assert said in str(done.exception)
     for arguments, said in (
         (["gan-mnist", data], "-o RUN is needed"),
-        (["gan-mnist", data, "-o", tmp_path / "x", "--every", "2"], "--every is not for gan-mnist"),
+        (
+            ["gan-mnist", data, "-o", tmp_path / "x", "--every", "2"],
+            "--every does not apply to the recipe 'gan-mnist'",
+        ),
         (["gan-mnist", "a", "b", "c"], "expected [MODEL] DATA"),
-        (["gan-mnist", "a", data, "--seeds", "2"], "--seeds is not for a trained MODEL"),
+        (["gan-mnist", "a", data, "--seeds", "2"], "--seeds does not apply to a trained MODEL"),
         (["gan-cifar10-dense", data], "has no protocol"),
     ):
         done = reproduce(*arguments)

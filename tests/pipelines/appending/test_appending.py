@@ -85,7 +85,7 @@ def test_appending_copies_the_source_exactly(tmp_path: Path, name: str) -> None:
     before, after = decoded(source), decoded(output)
     assert report == AppendReport(
         packet_copied=True,
-        reason="a decode of the seam is exact",
+        reason="the join decodes exactly",
         frames_kept=len(before),
         frames_added=3,
         frames_encoded_again=0,
@@ -217,7 +217,7 @@ def test_an_encoding_that_was_asked_for_is_made_and_audio_still_copied(tmp_path:
     options = EncodingOptions(codec="h264", crf=10)
     report = append_frames(source, output, predictions(source), options)
     assert not report.packet_copied
-    assert report.reason == "an encoding of its own was asked for"
+    assert report.reason == "options for the encoding were given"
     assert packets(output, "audio") == packets(source, "audio")
     assert [time for time, _ in decoded(output)] == [Fraction(n, 25) for n in range(27)]
     with av.open(output) as container:
@@ -248,7 +248,7 @@ def test_a_seam_that_decodes_otherwise_is_not_trusted(
     source, output = make_clip(tmp_path / "in.mp4", audio="aac"), tmp_path / "out.mp4"
     report = append_frames(source, output, predictions(source))
     assert not report.packet_copied
-    assert report.reason == "a decode of the seam is not exact: the frame at 0.920 s changed"
+    assert report.reason == "the join does not decode exactly: the frame at 0.920 s changed"
     assert (report.frames_kept, report.frames_added) == (24, 3)
     assert [time for time, _ in decoded(output)] == [Fraction(n, 25) for n in range(27)]
     assert packets(output, "audio") == packets(source, "audio")

@@ -57,7 +57,7 @@ def test_text_named_mp4(command: Command, tmp_path: Path) -> None:
 
 def test_a_pipe_is_no_file_to_read_twice(command: Command, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.mp4")
-    refused(command("frames", tmp_path / "pipe.mp4"), "pipe.mp4", "no regular file")
+    refused(command("frames", tmp_path / "pipe.mp4"), "pipe.mp4", "not a regular file")
 
 
 def test_a_name_without_a_container_is_said_with_what_helps(
@@ -103,7 +103,7 @@ def test_cut_file_whose_index_survives_is_used_in_part(
     if mode == "append":
         begin = times[entry["first_index"] - 1] - times[0]
         assert entry["context_end_s"] == pytest.approx(float(begin), abs=1e-3)
-        assert f"goes on from its frame at {clock(begin)}" in ended.err
+        assert f"continues from its frame at {clock(begin)}" in ended.err
     assert abs(len(shown) - readable - 2 * (mode == "append")) <= 1
 
 
@@ -147,12 +147,12 @@ def test_fewer_frames_than_are_to_be_held_out(command: Command, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("mode", ["append", "only", "side-by-side"])
-def test_moment_behind_the_end(
+def test_moment_after_the_end(
     command: Command, tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipelines.frames.clip.find_model", Path)
     clip = write_clip(tmp_path / "short.mp4", pictures(20))
-    said = ("short.mp4", "--at 00:01:00.000 is behind its last frame at 00:00:00.760")
+    said = ("short.mp4", "--at 00:01:00.000 is after its last frame at 00:00:00.760")
     for option in ("--json", "--dry-run"):
         ended = command("frames", clip, "--mode", mode, "--at", 60, option)
         assert (ended.code, len(ended.err.splitlines())) == (1, 1)
@@ -336,7 +336,7 @@ def test_damage_that_only_the_whole_reading_meets_is_said(command: Command, tmp_
     (entry,) = ended.document["results"]
     assert (ended.code, entry["packets_copied"], entry["truncated"]) == (0, False, True)
     assert "used in part: it cannot be read on" in ended.err
-    assert "the prediction goes on from its frame at 00:00:01.560" in ended.err
+    assert "the prediction continues from its frame at 00:00:01.560" in ended.err
     assert len(decoded(Path(entry["output"]))[0]) < 30
 
 

@@ -27,7 +27,7 @@ def test_paths_on_stdout_and_what_was_done_on_stderr(command: Command, clip: Pat
     output = clip.with_name("clip.predicted.mp4")
     assert ended.code == 0
     assert ended.out.splitlines() == [str(output), str(output.with_suffix(".gif"))]
-    assert "2 frames behind 12, copied" in ended.err
+    assert "2 frames added after 12 source frames, copied: the join decodes exactly" in ended.err
     assert all(Path(line).is_file() for line in ended.out.splitlines())
 
 
@@ -217,7 +217,7 @@ def test_a_fault_of_this_tool_over_one_clip_stops_no_other(
     monkeypatch.setattr("pipelines.frames.continuation.context_of", broken)
     ended = command("frames", tmp_path, "-o", tmp_path / "out", "--json", *debug)
     assert ended.code == 3
-    said = "b.mp4: ZeroDivisionError: by zero (a fault of this tool; --debug shows where)"
+    said = "b.mp4: ZeroDivisionError: by zero (a bug in predictor; --debug shows where)"
     assert said in ended.err
     assert ("in broken" in ended.err) == bool(debug)
     assert [entry["status"] for entry in ended.document["results"]] == ["done", "failed", "done"]

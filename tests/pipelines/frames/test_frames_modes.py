@@ -66,6 +66,21 @@ def test_at_cuts_the_source_and_continues_from_there(clip: Path, tmp_path: Path)
     assert result.first_index == 12
 
 
+def test_source_frames_that_a_cut_has_encoded_again_are_said(tmp_path: Path) -> None:
+    """They follow the cut in decoding order, so that they cannot be copied."""
+    source = write_clip(tmp_path / "in.mp4", pictures(24))
+    said = []
+    for kept in (11, 13):
+        output = tmp_path / f"{kept}.mp4"
+        result = predict_frames(source, 2, at=(kept - 0.5) / 25, output=output, model=rolling())
+        assert result.packets_copied
+        said.append(result.how.split(":")[0])
+    assert said == [
+        "2 frames added after 11 source frames, copied",
+        "2 frames added after 13 source frames, copied except for the last 2 before the cut",
+    ]
+
+
 def test_only_starts_at_zero_at_the_rate_of_the_source(clip: Path, tmp_path: Path) -> None:
     result = predict_frames(clip, 3, mode="only", output=tmp_path / "out.mkv", model=rolling())
     shown, times = decoded(result.output)

@@ -123,7 +123,7 @@ def test_names_too_long_are_said(command: Command, tmp_path: Path, where: str) -
     ended = command("inpaint", *arguments)
     assert ended.code in (1, 2)
     assert str(long) in ended.err
-    assert "a fault of this tool" not in ended.err
+    assert "a bug in predictor" not in ended.err
 
 
 @pytest.mark.jpeg_blocks
