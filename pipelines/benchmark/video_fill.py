@@ -16,7 +16,7 @@ from predictor.analysis.video_fill_evaluation import (
     panned,
     scores,
 )
-from predictor.video_fill.video_inpainter import Filler
+from predictor.video_fill.filler import Filler
 
 CLIPS = 10
 PAN_SIZE = (240, 320)

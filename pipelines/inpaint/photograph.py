@@ -17,7 +17,7 @@ from pipelines.inpaint.masks import (
     missing_pixels,
     parsed_masks,
 )
-from pipelines.inpaint.regions import Filler, Region, regions_of
+from pipelines.inpaint.regions import Region, regions_of
 from pipelines.inpaint.verification import Verification, verified
 from pipelines.outputs import atomic_output, check_output
 from predictor.errors import OutputNotWritten
@@ -25,6 +25,7 @@ from predictor.media.photographs.canvas import Canvas, RasterCanvas
 from predictor.media.photographs.jpeg import JpegCanvas
 from predictor.media.photographs.opening import open_photograph
 from predictor.media.photographs.photograph import MOST_PIXELS, Keeps, Photograph, Saving
+from predictor.video_fill.filler import Filler
 
 _AS_IT_IS = MaskSettings()
 _AS_IT_WAS = Saving()

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import cv2
 import numpy as np
@@ -13,16 +12,6 @@ from pipelines.inpaint.masks import Weights
 from predictor.holes import Box, Hole, holes_of
 
 _CELL_PX = 16
-
-
-class Filler(Protocol):
-    """What fills holes: a network or a classical method."""
-
-    def fill(self, images: Tensor, masks: Tensor) -> Tensor:
-        """Return images ``(N, 3, H, W)`` in [-1, 1] with what `masks` ``(N, 1, H, W)`` call 1."""
-
-    def seen(self, hole: Hole, size: tuple[int, int]) -> Box:
-        """Return the part of an image of `size` ``(height, width)`` that filling `hole` needs."""
 
 
 Seen = Callable[[Hole, tuple[int, int]], Box]

@@ -14,7 +14,6 @@ import predictor
 from pipelines.inpaint.mask_files import OneMask
 from pipelines.inpaint.masks import Masks, MaskSettings, parsed_masks
 from pipelines.inpaint.photograph import FilledPhotograph, fill_photograph
-from pipelines.inpaint.regions import Filler
 from pipelines.inpaint.sources import Source
 from pipelines.outputs import check_output
 from pipelines.progress import progress_bar
@@ -23,6 +22,7 @@ from predictor.devices import chosen_device, is_out_of_memory, usable_cores
 from predictor.errors import OutOfDeviceMemory, PredictorError
 from predictor.media.encoding import EncodingOptions
 from predictor.media.photographs.photograph import MOST_PIXELS, Saving
+from predictor.video_fill.filler import Filler
 from predictor.weights import find_model, read_metadata
 
 if TYPE_CHECKING:

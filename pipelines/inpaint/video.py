@@ -21,7 +21,6 @@ from pipelines.inpaint.masks import (
     missing_pixels,
     parsed_masks,
 )
-from pipelines.inpaint.regions import Filler
 from pipelines.outputs import atomic_output, check_output
 from pipelines.progress import Advance, silent
 from predictor.errors import UnreadableVideo
@@ -33,6 +32,7 @@ from predictor.media.known_samples import KnownSamples
 from predictor.media.photographs.canvas import RasterCanvas
 from predictor.media.photographs.colour_models import Rgb
 from predictor.media.video import VideoReader, open_video
+from predictor.video_fill.filler import Filler
 from predictor.video_fill.video_inpainter import VideoInpainter
 
 _AS_IT_IS = MaskSettings()

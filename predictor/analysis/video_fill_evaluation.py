@@ -20,10 +20,11 @@ from predictor.errors import UnreadableMedia, UnusableData
 from predictor.media.video import open_video
 from predictor.metrics import psnr
 from predictor.tensors import IMAGE_RANGE, PSNR_CAP_DB
-from predictor.video_fill.camera import carried
+from predictor.video_fill.camera import transformed
+from predictor.video_fill.filler import Filler
 from predictor.video_fill.first_sight import looks
 from predictor.video_fill.picture import Stage
-from predictor.video_fill.video_inpainter import Filler, VideoInpainter
+from predictor.video_fill.video_inpainter import VideoInpainter
 
 HOLE_SHARE = 0.1
 MOST_FRAMES = 60
@@ -136,7 +137,7 @@ def camera_motion_of(path: Path) -> float:
         images = (frame.image for frame in islice(reader, MOTION_FRAMES))
         motions = [look.motion for look in looks(images, Stage.of(missing))]
     middle = np.array([[size[1] / 2, size[0] / 2]])
-    steps = [np.abs(carried(m, middle) - middle).sum() for m in motions if m is not None]
+    steps = [np.abs(transformed(m, middle) - middle).sum() for m in motions if m is not None]
     return float(np.median(steps)) / max(size) if steps else 0.0
 
 

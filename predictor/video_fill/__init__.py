@@ -1,1 +1,1 @@
-"""Fill the same hole in every frame of a clip, first of all from frames that show what it hides."""
+"""Fill the same hole in every frame of a clip, from frames that show what it hides if any do."""

@@ -1,4 +1,4 @@
-"""What a frame shows where another has its hole, and how sure that is."""
+"""What one frame shows of the hole of another, and how reliable that is."""
 
 from dataclasses import dataclass
 
@@ -8,33 +8,33 @@ from numpy.typing import NDArray
 
 from predictor.flow import searched_flow
 from predictor.holes import Box
-from predictor.video_fill.camera import Matrix, carried
+from predictor.video_fill.camera import Matrix, transformed
 from predictor.video_fill.picture import Part, Picture, Stage, colours, spread
 
 RIM_PX = 12
-"""Width of what is compared around the hole: how bright a candidate must be, and how good it is."""
+"""Width of the rim around the hole on which a candidate is matched in brightness and rated."""
 FEWEST_COMPARED = 16
-"""Pixels around the hole that a candidate must show as well."""
+"""Pixels of the rim that a candidate must show, at least."""
 TRUST = 12.0
-"""Difference, in grey levels of 255, at which motion found there counts a third."""
+"""Difference, in grey levels of 255, at which the motion found at a place has weight 1/e."""
 
 _Image = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """What the hole of a frame could show, all ``(h, w)`` of the hole's box."""
+    """A proposal for what fills a hole, from another frame; all ``(h, w)`` of the hole's box."""
 
     colours: _Image
     """``(h, w, 3)``."""
     seen: _Image
-    """1 where the other frame shows it, 0 where it does not, between at borders."""
+    """1 where the other frame shows it, 0 where not, something between at the border."""
     error: _Image
-    """Squared error of the colours, as those around the hole let expect it."""
+    """Squared error of the colours, as estimated from the error around the hole."""
     rim_error: float
     """Mean squared error of what it shows around the hole."""
     real: _Image
-    """How much of each pixel was seen in some frame, and not made."""
+    """How much of each pixel was seen in some frame, not made up."""
 
 
 class Target:
@@ -48,7 +48,7 @@ class Target:
         self._colours = colours(picture.pixels[self.rim.rows, self.rim.columns])
         known = self._colours[~stage.missing[self.rim.rows, self.rim.columns]]
         self.variety = float(known.var(0).mean()) + 0.004
-        """Mean squared difference of what surrounds the hole from its mean."""
+        """Variance of the colours around the hole."""
         self._missing = stage.missing[self.rim.rows, self.rim.columns]
         scale = stage.scale
         left, top, _ = np.linalg.solve(scale, [around.left, around.top, 1])
@@ -62,15 +62,15 @@ class Target:
         )
 
     def candidate(self, other: Picture, motion: Matrix, is_still: bool = False) -> Candidate | None:
-        """Return what `other` shows behind the hole; None for nothing that could be compared.
+        """Return what `other` shows of the hole; None where too little of the rim is seen there.
 
-        `motion` takes pixels of this frame to those of `other`, roughly, or exactly if it
-        `is_still`. A hole that is filled counts as seen.
+        `motion` takes pixels of this frame to those of `other`. It is refined by optical flow
+        around the hole unless `is_still`. The hole of `other` counts as seen if it is filled.
         """
         places = _grid(self.rim)
         if not is_still:
             places = places + self._bend(other, motion)
-        places = carried(motion, places)
+        places = transformed(motion, places)
         x, y = np.moveaxis(places.astype(np.float32), -1, 0)
         seen = self._seen_at(x, y, other.real is not None)
         hidden = self._missing
@@ -96,7 +96,7 @@ class Target:
         return np.asarray(cv2.erode(seen, square, borderType=cv2.BORDER_REPLICATE), np.float32)
 
     def _bend(self, other: Picture, motion: Matrix) -> _Image:
-        """Return how much farther pixels of the rim moved than `motion` says, ``(h, w, 2)``."""
+        """Return the motion of the rim's pixels beyond what `motion` says, ``(h, w, 2)``."""
         residual = self._residual(other, motion)
         scale = self.stage.scale
         steps = np.diag(scale)[:2]
@@ -109,7 +109,7 @@ class Target:
         """Return the flow ``(h, w, 2)`` that is left around the hole once `motion` is undone."""
         stage, box = self.stage, self._small
         small = np.linalg.inv(stage.scale) @ motion @ stage.scale
-        places = carried(small, _grid(box)).astype(np.float32)
+        places = transformed(small, _grid(box)).astype(np.float32)
         x, y = places[..., 0], places[..., 1]
         height, width = stage.small_missing.shape
         hole = stage.small_missing[box.rows, box.columns]
@@ -139,7 +139,7 @@ class Target:
         return spread(flow, trust.astype(np.float32))
 
     def _matched(self, shown: _Image, seen: _Image, real: _Image) -> Candidate:
-        """Return the candidate with the brightness that its rim asks for."""
+        """Return the candidate, its brightness matched to this frame on the rim."""
         known = seen * ~self._missing
         difference = self._colours - shown
         close = np.exp(-((np.abs(difference).mean(-1) / 0.25) ** 2))

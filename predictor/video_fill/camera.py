@@ -10,17 +10,18 @@ Matrix = NDArray[np.float64]
 
 GRID_PX = 6
 CLEARANCE_PX = 9
-"""Motion is not looked at nearer to the hole: patches there show what was put into it."""
+"""Motion is not measured closer to the hole than this: patches there overlap what fills it."""
 TEXTURE = 3.0
-"""Least deviation, in grey levels of 255, of what motion can be seen in."""
+"""Least standard deviation, in grey levels of 255, of a patch whose motion can be measured."""
 TOLERANCE_PX = 0.7
 FEWEST_POINTS = 24
 BETTER_BY = 1.03
-"""Points that a homography must explain more than turning, scaling and moving: it says more of what
-it does not see."""
+"""Factor by which a homography must fit more points than a similarity does, since it extrapolates
+less safely to what it was not fitted on."""
 FEWEST_AGREEING = 0.25
+"""Least share of the points that must agree on a motion."""
 MOST_ZOOM = 4.0
-"""Change of area from frame to frame that is no mistake."""
+"""Largest change of area from one frame to the next that is believed."""
 
 
 def camera_motion(
@@ -61,7 +62,7 @@ def is_plausible(motion: Matrix, size: tuple[int, ...]) -> bool:
     """Return whether a picture of `size` keeps its corners in order and roughly its area."""
     height, width = size
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
-    moved = carried(motion, corners)
+    moved = transformed(motion, corners)
     if not np.isfinite(moved).all():
         return False
     outline = moved.astype(np.float32)
@@ -69,8 +70,8 @@ def is_plausible(motion: Matrix, size: tuple[int, ...]) -> bool:
     return cv2.isContourConvex(outline) and 1 / MOST_ZOOM < area < MOST_ZOOM
 
 
-def carried(motion: Matrix, points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return `points` ``(..., 2)``, x first, taken along; not finite where they are behind."""
+def transformed(motion: Matrix, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return `points` ``(..., 2)``, x first, moved by `motion`; NaN for those behind the camera."""
     x, y = points[..., 0], points[..., 1]
     across, down, depth = (row[0] * x + row[1] * y + row[2] for row in motion)
     depth = np.where(depth > 1e-6, depth, np.nan)
@@ -78,12 +79,12 @@ def carried(motion: Matrix, points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def inverse(motion: Matrix) -> Matrix:
-    """Return the motion back."""
+    """Return the inverse of `motion`."""
     return np.asarray(np.linalg.inv(motion), np.float64)
 
 
 def seen_in(grey: NDArray[np.uint8], missing: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return where `grey` shows enough, away from the hole, to follow."""
+    """Return where `grey` has enough texture to be followed and is far enough from the hole."""
     plane = grey.astype(np.float32)
     mean = cv2.blur(plane, (9, 9))
     deviation = np.sqrt(np.maximum(cv2.blur(plane * plane, (9, 9)) - mean * mean, 0))

@@ -1,4 +1,4 @@
-"""What every frame of a clip shows at first sight: a move of the camera, or a new shot."""
+"""A first look at every frame of a clip: how the camera moved, or that a new shot begins."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -18,8 +18,8 @@ from predictor.video_fill.picture import Picture, Stage, scaling
 CAMERA_SIDE_PX = 320
 """Longest side of the pictures that the motion of the camera is measured on."""
 
-_SETTLED = 4  # frames after one that tell whether it begins a shot
-_REMEMBERED = 12  # small pictures that tell what change is usual
+_SETTLED = 4  # frames that must follow one to tell whether it begins a shot
+_REMEMBERED = 12  # thumbnails that show how much change is usual
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class Look:
 
 
 def looks(frames: Iterable[Tensor], stage: Stage) -> Iterator[Look]:
-    """Yield a look at each of `frames` ``(3, H, W)``, a few late: later ones tell a cut."""
+    """Yield a look at each of `frames` ``(3, H, W)``, a few frames late: cuts show only then."""
     camera = _Camera(stage)
     waiting: deque[tuple[Picture, Matrix]] = deque()
     thumbnails: deque[Tensor] = deque(maxlen=_REMEMBERED)
@@ -47,7 +47,7 @@ def looks(frames: Iterable[Tensor], stage: Stage) -> Iterator[Look]:
 
 
 def _settled(waiting: deque[tuple[Picture, Matrix]], thumbnails: Iterable[Tensor]) -> Look:
-    """Return the look at the first that waits, of which the others are the frames after it."""
+    """Return the look at the first waiting frame; the other waiting frames are those after it."""
     picture, motion = waiting.popleft()
     seen = list(thumbnails)
     meter = ShotMeter()
@@ -77,7 +77,7 @@ class _Camera:
         self._before: NDArray[np.uint8] | None = None
 
     def motion_to(self, grey: NDArray[np.uint8]) -> Matrix:
-        """Return the motion of a frame's pixels from the frame before to the one that is `grey`."""
+        """Return the motion from the frame before, in the frame's pixels, to this one, `grey`."""
         small = np.asarray(cv2.resize(grey, self._size, interpolation=cv2.INTER_AREA), np.uint8)
         motion = np.eye(3)
         if self._before is not None:

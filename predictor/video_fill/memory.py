@@ -1,8 +1,8 @@
-"""The frames around the one that is being filled that are worth remembering, and the way to them.
+"""The frames worth remembering around the one that is being filled, and the motion to each.
 
-A second reading of the clip runs ahead. Of what it sees, a frame is kept whenever a hole has moved
-on by a part of its size: so few frames show all that a slow or a fast pan ever shows, and memory
-does not grow with the clip.
+A second reading of the clip runs ahead, and a frame is kept whenever a hole has moved by a certain
+part of its size since the last. So a few frames cover all that a pan shows, slow or fast, and
+memory does not grow with the length of the clip.
 """
 
 from collections import deque
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from predictor.video_fill.camera import Matrix, carried, inverse
+from predictor.video_fill.camera import Matrix, inverse, transformed
 from predictor.video_fill.first_sight import looks
 from predictor.video_fill.picture import Picture, Stage
 
@@ -33,7 +33,7 @@ class Remembered:
 
 
 class Memory:
-    """What is remembered around the current frame of a clip; `advance` makes the first current."""
+    """What is remembered around the current frame of a clip; call `advance` to reach the first."""
 
     def __init__(self, frames: Iterable[Tensor], stage: Stage) -> None:
         self._stage = stage
@@ -48,10 +48,10 @@ class Memory:
         self._next_shot = next(self._looks, None)
 
     def advance(self) -> Matrix | None:
-        """Go on to the next frame; return the motion from it to the one before.
+        """Go to the next frame and return the motion from it to the one before.
 
-        None where it begins a shot: nothing is remembered of what came before. Raises `EOFError`
-        behind the last frame.
+        Return None where it begins a shot; then nothing of the shot before is remembered. Raises
+        `EOFError` after the last frame.
         """
         back: Matrix | None = None
         if self._steps:
@@ -74,7 +74,7 @@ class Memory:
         return back
 
     def others(self) -> list[Remembered]:
-        """Return the frames remembered but for the current one, the nearest in time first."""
+        """Return the remembered frames except the current one, the nearest in time first."""
         others = [it for it in (*self._past, *self._future) if it.picture.number != self._now]
         return sorted(others, key=lambda other: abs(other.picture.number - self._now))
 
@@ -95,7 +95,7 @@ class Memory:
 
     def _has_moved(self, motion: Matrix) -> bool:
         for part in self._stage.parts:
-            moved = np.abs(carried(motion, part.corners) - part.corners)
+            moved = np.abs(transformed(motion, part.corners) - part.corners)
             if not (moved / [part.box.width, part.box.height]).max() < STEP:
                 return True
         return False

@@ -1,4 +1,4 @@
-"""A frame as this room looks at it: its pixels, and a small grey picture to find motion in."""
+"""A frame as it is kept for filling others: its pixels, and a small grey copy to find motion in."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from predictor.holes import Box, Hole, holes_of
 from predictor.smooth_fill import known_means, smooth_fill
 
 FLOW_SIDE_PX = 512
-"""Longest side of what surrounds a hole where motion is searched; larger is made smaller."""
+"""Longest side of the surroundings of a hole in which motion is searched; larger are shrunk."""
 
 CELL_PX = 4
 
@@ -23,7 +23,7 @@ _LEVELS = np.float32(65535 / 2)
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A frame in the memory of a clip; 6 bytes a pixel and little more."""
+    """A remembered frame; it takes 6 bytes per pixel and little more."""
 
     number: int
     pixels: NDArray[np.uint16]
@@ -31,7 +31,7 @@ class Picture:
     grey: NDArray[np.uint8]
     """``(h, w)``, made smaller, its hole filled smoothly."""
     real: NDArray[np.float32] | None = None
-    """``(H, W)``, how much of each pixel was seen in some frame, for one that is filled."""
+    """Of a filled frame, ``(H, W)``: how much of each pixel was seen in some frame, not made up."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class Part:
 
     hole: Hole
     around: Box
-    """The hole and what of its surroundings tells how it moves and how bright it is."""
+    """The hole and as much around it as is used to find its motion and its brightness."""
 
     @property
     def box(self) -> Box:
@@ -56,7 +56,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """What all frames of a clip share: which pixels are missing, and what is looked at."""
+    """What all frames of a clip share: the missing pixels, the holes they form, and the sizes."""
 
     missing: NDArray[np.bool_]
     """``(H, W)``."""
@@ -114,7 +114,7 @@ def colours(codes: NDArray[np.uint16]) -> NDArray[np.float32]:
 
 
 def spread(planes: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return `planes` ``(h, w, C)`` averaged over small cells, smooth where `weights` are 0.
+    """Return `planes` ``(h, w, C)`` averaged over small cells, continued where `weights` are 0.
 
     `weights` are ``(h, w)``, 0 or more.
     """

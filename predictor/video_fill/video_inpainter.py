@@ -1,14 +1,14 @@
-"""A clip with a fixed mask, filled: first from what other frames show, then by what fills images.
+"""Fill a clip with a fixed mask: from what other frames show first, then by an image inpainter.
 
-For every frame the remembered frames that show what is behind the hole are warped onto it, mixed by
+For every frame, the remembered frames that show what the hole hides are warped onto it and mixed by
 how well they fit around the hole (flow-guided propagation without a network, after Gao et al. 2020
-and Huang et al. 2016). Where none fits, the fill of the frame before is carried along the motion,
-and only a little, or what that cannot explain, is filled anew: so nothing flickers.
+and Huang et al. 2016). Where none fits, the fill of the frame before is moved along, and only what
+that does not explain, and a little of the rest, is filled anew, so that nothing flickers.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -17,50 +17,42 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from predictor.errors import TensorContractError
-from predictor.holes import Box, Hole
+from predictor.holes import Box
 from predictor.video_fill.alignment import Candidate, Target
-from predictor.video_fill.camera import Matrix, carried
+from predictor.video_fill.camera import Matrix, transformed
+from predictor.video_fill.filler import Filler
 from predictor.video_fill.memory import Memory, Remembered
 from predictor.video_fill.picture import Part, Picture, Stage, levels
 
 MOST_MIXED = 6
-"""Remembered frames that one is filled from at most."""
+"""Most remembered frames that one frame is filled from."""
 OTHERS_WORTH = 0.3
-"""What showing a pixel is worth when one more frame shows it already."""
+"""Factor on the worth of a pixel for each frame chosen already that shows it."""
 LEAST_WORTH = 0.01
-"""Part of the hole that a frame must be worth to be looked at."""
+"""Least worth of a frame that is used, as a share of the hole's pixels."""
 NEAR_FRAMES = 15
-"""A frame that far away is worth half of one beside the one that is filled."""
+"""Distance in time at which a frame is worth half as much."""
 DECAY = 0.02
-"""Loss of weight, a frame that another is away."""
+"""How fast the weight of a candidate falls with its distance in frames d: 1 / (1 + DECAY d)."""
 DOUBT = 0.2
-"""Error, as a share of the variety around the hole, at which a candidate and a fill weigh the same:
-on validation clips, what fits best."""
+"""Error, as a share of the variance around the hole, at which a candidate and a new fill have equal
+weight; the best value on validation clips."""
 STILL_PX = 0.4
-"""Motion that a fill may lag behind where the picture seems to stand still."""
+"""Motion by which a fill may lag behind a picture that seems to stand still."""
 STILL_NOISE = 3e-5
-"""Squared difference, in [-1, 1] colours, that is no sign of motion: half a level of 255."""
+"""Squared difference, of colours in [-1, 1], that counts as noise: about half a level of 255."""
 CERTAIN = 0.98
-"""Share of what other frames show from which on nothing else is looked for."""
+"""Share from other frames above which a pixel is not filled in any other way."""
 CARRIED_ON = 0.9
-"""Part of a fill that is carried on at most: the mean of many fills is better than the first, and
-what changes from frame to frame is too little to be seen. What was seen is carried on whole."""
+"""Most of an earlier fill that is kept where a pixel was never seen: the mean of many fills is
+better than the first, and the change from frame to frame is too small to be noticed. Pixels that
+were seen are kept whole."""
 SETTLED = 0.995
-"""Trust from which on, all over a hole, the fill of the frame before will do for most frames."""
+"""Trust, everywhere in a hole, above which most frames just keep the fill of the frame before."""
 RENEWED_FRAMES = 4
-"""Every so many frames a settled fill is made anew too, and goes on towards the mean of many."""
+"""A settled fill, too, is mixed with a new one every so many frames."""
 
 _Image = NDArray[np.float32]
-
-
-class Filler(Protocol):
-    """What fills holes in images: `predictor.inpainter.Inpainter`, `ClassicalInpainter`."""
-
-    def fill(self, images: Tensor, masks: Tensor) -> Tensor:
-        """Return images ``(N, 3, H, W)`` in [-1, 1] with what `masks` ``(N, 1, H, W)`` call 1."""
-
-    def seen(self, hole: Hole, size: tuple[int, int]) -> Box:
-        """Return the part of an image of `size` ``(height, width)`` that filling `hole` needs."""
 
 
 @dataclass(eq=False)
@@ -69,7 +61,7 @@ class _Past:
 
     picture: Picture | None = None
     lags: tuple[Matrix, ...] = ()
-    """For each hole the motion, to the frame before, that its fill has not followed yet."""
+    """For each hole the motion back to the frame before that its fill has not followed yet."""
     age: int = 0
     """Frames since its shot began."""
 
@@ -103,10 +95,10 @@ class VideoInpainter:
     def filled(self, frames: Iterable[Tensor], ahead: Iterable[Tensor]) -> Iterator[Tensor]:
         """Yield `frames`, each ``(3, H, W)`` in [-1, 1], with the hole filled, one for one.
 
-        `ahead` are the same frames once more, which are read ahead: the frames of a pan show later
-        what they hide now. Known pixels are returned bit for bit; what is under the mask is never
-        looked at. Memory grows with the size of the frames and not with their number; a shot is
-        filled from itself alone. Raises `TensorContractError` for frames that do not fit the mask.
+        `ahead` yields the same frames once more and is read ahead, since later frames of a pan show
+        what earlier ones hide. Known pixels are returned bit for bit; pixels under the mask are
+        never read. Memory does not grow with the number of frames; a shot is filled from its own
+        frames alone. Raises `TensorContractError` for frames that do not fit the mask.
         """
         memory = Memory(map(self._required, ahead), self._stage)
         past = _Past()
@@ -150,9 +142,9 @@ class VideoInpainter:
         past: _Past,
         lag: Matrix,
     ) -> Matrix:
-        """Fill one hole of `result` ``(3, H, W)``; return what is left of the `lag` of its fill.
+        """Fill one hole of `result` ``(3, H, W)`` in place; return the remaining `lag` of its fill.
 
-        `real` ``(H, W)`` is told how much of it was seen.
+        In `real` ``(H, W)`` it notes how much of each pixel was seen in some frame.
         """
         part = target.part
         found = [
@@ -180,7 +172,7 @@ class VideoInpainter:
         past: _Past,
         lag: Matrix,
     ) -> tuple[_Made, Matrix]:
-        """Return what fills the hole where `mixed` does not, and its lag."""
+        """Return what fills the hole where the mix of other frames does not, and its lag."""
         old = None
         if past.picture is not None:
             old, lag = _carried_on(target, past.picture, lag)
@@ -197,7 +189,7 @@ class VideoInpainter:
         return _Made(colours, old.real * trust), lag
 
     def _fresh(self, image: Tensor, part: Part, mixed: _Image, share: _Image) -> _Image:
-        """Return what the filler makes of the hole, ``(h, w, 3)``, given what is certain of it."""
+        """Return a new fill ``(h, w, 3)``; pixels of `mixed` that are certain count as known."""
         box, size = part.box, (image.shape[-2], image.shape[-1])
         seen = Box.around([self._filler.seen(part.hole, size).within(*size), box])
         rows = slice(box.top - seen.top, box.bottom - seen.top)
@@ -214,9 +206,10 @@ class VideoInpainter:
 
 
 def worth_a_look(others: list[Remembered], part: Part, stage: Stage, now: int) -> list[Remembered]:
-    """Return the frames that show most of the hole `part`, each pixel more than once if possible.
+    """Return the frames that together show the most of the hole `part`, the best first.
 
-    By the motion of the camera alone; of frames that show as much, the nearest in time come first.
+    Greedily, judged by the motion of the camera alone. It is worth something to show a pixel that
+    another frame shows already, and frames that are near in time are preferred.
     """
     rows, columns = np.nonzero(part.hole.pixels)
     step = max(1, len(rows) // 500)
@@ -225,7 +218,7 @@ def worth_a_look(others: list[Remembered], part: Part, stage: Stage, now: int) -
     height, width = stage.missing.shape
     shown = []
     for other in others:
-        moved = np.nan_to_num(carried(other.motion, points), nan=-1)
+        moved = np.nan_to_num(transformed(other.motion, points), nan=-1)
         x, y = np.rint(moved).clip(-1, [width, height]).astype(np.int64).T
         is_inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
         hidden = stage.missing[y.clip(0, height - 1), x.clip(0, width - 1)]
@@ -246,7 +239,7 @@ def worth_a_look(others: list[Remembered], part: Part, stage: Stage, now: int) -
 
 
 def _mixed(target: Target, found: list[tuple[Candidate, int]]) -> tuple[_Image, _Image]:
-    """Return the mean of the candidates ``(h, w, 3)``, the best first, and its share ``(h, w)``.
+    """Return the weighted mean of the candidates ``(h, w, 3)``, and its share ``(h, w)``.
 
     The share is 1 where they are certain and 0 where there are none.
     """
@@ -267,9 +260,9 @@ def _mixed(target: Target, found: list[tuple[Candidate, int]]) -> tuple[_Image, 
 
 
 def _carried_on(target: Target, before: Picture, lag: Matrix) -> tuple[Candidate | None, Matrix]:
-    """Return the fill of the frame before as it is to be now, and what is left of its lag.
+    """Return the fill of the frame before, moved to this frame, and the lag that remains.
 
-    Small motions that the surroundings do not bear out are put off until they add up: else the
+    Small motions that the surroundings do not confirm are put off until they add up; otherwise the
     noise of their measurement would make a still fill tremble.
     """
     moved = target.candidate(before, lag)
@@ -277,7 +270,7 @@ def _carried_on(target: Target, before: Picture, lag: Matrix) -> tuple[Candidate
     if moved is None or still is None:
         return moved or still, np.eye(3)
     corners = target.part.corners
-    if np.abs(carried(lag, corners) - corners).max() < STILL_PX:
+    if np.abs(transformed(lag, corners) - corners).max() < STILL_PX:
         if still.rim_error < 1.2 * moved.rim_error + STILL_NOISE:
             return still, lag
     elif still.rim_error <= moved.rim_error:
@@ -286,6 +279,6 @@ def _carried_on(target: Target, before: Picture, lag: Matrix) -> tuple[Candidate
 
 
 def _soft(seen: _Image) -> _Image:
-    """Return `seen` falling towards its borders, 0 where it was 0."""
+    """Return `seen`, falling off towards its borders; what was 0 stays 0."""
     around = np.asarray(cv2.blur(seen, (7, 7), borderType=cv2.BORDER_REPLICATE), np.float32)
     return seen * around

@@ -6,7 +6,7 @@ from moving_scenes import hole_mask, pan
 from torch import Tensor
 
 from predictor.video_fill import memory
-from predictor.video_fill.camera import carried
+from predictor.video_fill.camera import transformed
 from predictor.video_fill.memory import Memory
 from predictor.video_fill.picture import Stage
 
@@ -47,7 +47,7 @@ def test_the_way_to_a_kept_frame_adds_up() -> None:
         assert (back is None) == (number == 0)
         for other in kept.others():
             far = other.picture.number - number
-            moved = carried(other.motion, np.array([[60.0, 40.0]]))[0] - [60, 40]
+            moved = transformed(other.motion, np.array([[60.0, 40.0]]))[0] - [60, 40]
             assert np.abs(moved + far * np.array([2.3, 0.4])).max() < 0.05 * abs(far) + 0.1
 
 
