@@ -1,6 +1,6 @@
 """Curves over time as a picture, drawn without a plotting library."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isnan
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def write_curves(
     path: Path,
     title: str,
     times_s: Sequence[float],
-    curves: dict[str, Sequence[float]],
+    curves: Mapping[str, Sequence[float]],
     marks_s: Sequence[float] = (),
 ) -> None:
     """Write a PNG with one panel a curve over `times_s`; NaN interrupts a curve.
