@@ -27,23 +27,23 @@ Known = TypeVar("Known")
 
 @dataclass(frozen=True)
 class Settled(Generic[Known]):
-    """A task whose result is known: it is yielded in its place, and nothing is run for it."""
+    """Stands for a task whose result is known: it is yielded in its turn, and nothing is run."""
 
     value: Known
 
 
 @dataclass(frozen=True)
-class Carried(Generic[Task, Done]):
-    """A task that was carried out."""
+class Attempt(Generic[Task, Done]):
+    """A task that was run, and what came of it."""
 
     task: Task
     result: Done | PredictorError
     seconds: float
-    """What it took, where it was done."""
+    """How long it ran in its process, without waiting for one."""
 
 
 _WAITING = 4
-"""Tasks that are handed out ahead for each process."""
+"""Tasks submitted ahead for each process, so that none of them waits for the next."""
 
 
 def carried_out(
@@ -53,14 +53,17 @@ def carried_out(
     worth_processes: int = 8,
     prepare: Callable[[], None] | None = None,
     again: Callable[[Task], Task] | None = None,
-) -> Generator[Carried[Task, Done] | Settled[Known], None, None]:
-    """Yield each task with what `run` returned or the `PredictorError` that it raised, in order.
+) -> Generator[Attempt[Task, Done] | Settled[Known], None, None]:
+    """Yield, in order, each task with what `run` returned or the `PredictorError` that it raised.
 
-    `run` is importable and `tasks` are picklable; few tasks are taken ahead, so any number takes
-    the same memory. With one worker, or up to `worth_processes` tasks, all happens in this process;
-    else each process begins with `prepare`. A task whose process dies gets `WorkerLost`, the others
-    are done all the same: once more, as `again` returns them, since they may have been done when
-    it died. When the iterator is closed, what has begun is finished.
+    `run` must be importable and `tasks` picklable. Only a few tasks are taken ahead, so that memory
+    does not grow with their number. With one worker, or at most `worth_processes` tasks, all are
+    run in this process, otherwise in processes that each call `prepare` first.
+
+    When a process dies, the oldest unfinished task is tried again alone; if its process dies again,
+    its result is `WorkerLost`. The others that were lost are submitted again too. A task that is
+    tried again is replaced by what `again` returns for it, since the first try may have succeeded
+    before the process died. Closing the iterator waits for the tasks that have begun.
     """
     remaining = iter(tasks)
     first = list(itertools.islice(remaining, worth_processes + 1)) if workers > 1 else []
@@ -75,7 +78,7 @@ def carried_out(
 
 
 class _Processes(Generic[Task, Done, Known]):
-    """A pool that outlives the death of its processes."""
+    """A pool of processes that is replaced when one of them dies."""
 
     def __init__(
         self,
@@ -94,7 +97,7 @@ class _Processes(Generic[Task, Done, Known]):
 
     def carried_out(
         self, tasks: Iterator[Task | Settled[Known]]
-    ) -> Iterator[Carried[Task, Done] | Settled[Known]]:
+    ) -> Iterator[Attempt[Task, Done] | Settled[Known]]:
         for task in tasks:
             self._waiting.append(task if isinstance(task, Settled) else self._submitted(task))
             while len(self._waiting) >= self._workers * _WAITING:
@@ -109,30 +112,30 @@ class _Processes(Generic[Task, Done, Known]):
         try:
             return _Pending(task, self._pool.submit(_attempted, self._run, task))
         except BrokenProcessPool as error:  # found out between two tasks
-            lost: Future[Carried[Task, Done]] = Future()
+            lost: Future[Attempt[Task, Done]] = Future()
             lost.set_exception(error)
             return _Pending(task, lost)
 
-    def _oldest(self) -> Carried[Task, Done] | Settled[Known]:
+    def _oldest(self) -> Attempt[Task, Done] | Settled[Known]:
         oldest = self._waiting.popleft()
         if isinstance(oldest, Settled):
             return oldest
         try:
             return oldest.future.result()
         except BrokenProcessPool:
-            # Nobody knows whose fault it was: this one is tried alone, those behind it once more.
+            # Which task killed the process is not known: this one is tried alone, to find out.
             self._pool.shutdown(wait=True)
-            carried = self._alone(self._retried(oldest.task))
+            attempt = self._alone(self._retried(oldest.task))
             self._pool = self._new_pool(self._workers)
             for place, other in enumerate(self._waiting):
                 if isinstance(other, _Pending) and other.is_lost:
                     self._waiting[place] = self._submitted(self._retried(other.task))
-            return carried
+            return attempt
 
     def _retried(self, task: Task) -> Task:
         return task if self._again is None else self._again(task)
 
-    def _alone(self, task: Task) -> Carried[Task, Done]:
+    def _alone(self, task: Task) -> Attempt[Task, Done]:
         with self._new_pool(1) as pool:
             try:
                 return pool.submit(_attempted, self._run, task).result()
@@ -141,7 +144,7 @@ class _Processes(Generic[Task, Done, Known]):
                     f"{task}: the process that worked on it died; if memory ran out, fewer "
                     "--workers or a smaller file need less"
                 )
-                return Carried(task, lost, 0.0)
+                return Attempt(task, lost, 0.0)
 
     def _new_pool(self, workers: int) -> ProcessPoolExecutor:
         # Not forked: the threads of torch and of the decoders would be missing in the child.
@@ -154,7 +157,7 @@ class _Processes(Generic[Task, Done, Known]):
 @dataclass(frozen=True)
 class _Pending(Generic[Task, Done]):
     task: Task
-    future: "Future[Carried[Task, Done]]"
+    future: "Future[Attempt[Task, Done]]"
 
     @property
     def is_lost(self) -> bool:
@@ -162,18 +165,18 @@ class _Pending(Generic[Task, Done]):
         return self.future.done() and isinstance(self.future.exception(), BrokenProcessPool)
 
 
-def _attempted(run: Callable[[Task], Done], task: Task) -> Carried[Task, Done]:
+def _attempted(run: Callable[[Task], Done], task: Task) -> Attempt[Task, Done]:
     start = perf_counter()
     result: Done | PredictorError
     try:
         result = run(task)
     except PredictorError as error:
         result = error
-    return Carried(task, result, perf_counter() - start)
+    return Attempt(task, result, perf_counter() - start)
 
 
 def _begin(prepare: Callable[[], None] | None) -> None:
-    """Set a worker process up: Ctrl-C is left to its parent, and it ends when its parent does."""
+    """Set up a worker process: it ignores Ctrl-C, which its parent handles, and ends with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None

@@ -1,4 +1,4 @@
-"""Any number of photographs: planned, filled in several processes, and gone on with."""
+"""Plan or fill any number of photographs and videos, in several processes, and resume later."""
 
 import contextlib
 import itertools
@@ -55,10 +55,10 @@ def inpainted(
     preview: int | None = None,
     is_planned: bool = False,
 ) -> Iterator[Outcome]:
-    """Yield the outcome of each photograph of `named`; folders are listed as it gets to them.
+    """Yield the outcome of each photograph of `named`; folders are listed only when reached.
 
-    Where all go to one folder, it gets the manifest. With `preview`, only so many are filled, and
-    a sheet of them is written. `is_planned` only says what would be done. Where there is no
+    If all outputs go to one folder, a manifest is written there. With `preview`, only so many are
+    filled and a sheet of them is written. With `is_planned`, nothing is written. Where there is no
     photograph at all, the first name fails.
     """
     listed = itertools.islice(named, preview)
@@ -107,7 +107,7 @@ def _sheet(shown: list[Source], settings: InpaintSettings, named: Sources) -> Ou
 def planned_photographs(
     sources: Iterable[Source], settings: InpaintSettings, earlier: EarlierRuns | None = None
 ) -> Iterator[Outcome]:
-    """Yield what would be done to each photograph, why nothing would, or that `earlier` did it."""
+    """Yield for each photograph what would be done, why it cannot be, or that it is done."""
     for source in sources:
         request = inpaint_request(source, settings)
         try:
@@ -129,10 +129,10 @@ def filled_photographs(
 ) -> Generator[Outcome, None, None]:
     """Yield the outcome of filling each photograph, in order; one that fails stops no other.
 
-    With a `manifest`, what an earlier run did is not done again, and how each went is put down.
+    With a `manifest`, what an earlier run did is not done again, and each outcome is noted in it.
     """
     tasks = (_task(inpaint_request(source, settings), source, manifest) for source in sources)
-    # Before its process died, a photograph may have been written that was free when it was begun.
+    # A task that is run again after its process died may find the output of its own first try.
     every = carried_out(
         tasks,
         filled,
@@ -141,13 +141,13 @@ def filled_photographs(
         again=InpaintRequest.may_replace,
     )
     with contextlib.closing(every):
-        for carried in every:
-            if isinstance(carried, Settled):
-                yield carried.value
+        for attempt in every:
+            if isinstance(attempt, Settled):
+                yield attempt.value
                 continue
-            request, result = carried.task, carried.result
+            request, result = attempt.task, attempt.result
             if manifest is not None:
-                manifest.end(request, result, carried.seconds)
+                manifest.end(request, result, attempt.seconds)
             if isinstance(result, PredictorError):
                 yield Outcome(request.input, error=result)
             else:
@@ -178,9 +178,9 @@ def _done_before(request: InpaintRequest) -> Outcome:
 def _left_to_do(
     request: InpaintRequest, source: Source, earlier: EarlierRuns | None
 ) -> InpaintRequest | None:
-    """Return `request` as it is to be carried out, None where an earlier run did it.
+    """Return `request` as it is to be run, None where an earlier run did it.
 
-    Raises `PredictorError` for what cannot be done, and that is also what the system refuses.
+    Raises `PredictorError` for what cannot be done, also where the operating system refuses it.
     """
     if source.error is not None:
         raise source.error

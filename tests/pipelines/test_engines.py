@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.engines import Carried, Settled, carried_out
+from pipelines.engines import Attempt, Settled, carried_out
 from predictor.errors import SettingsError, WorkerLost
 
 
@@ -48,7 +48,7 @@ def test_results_and_errors_come_in_order(workers: int) -> None:
     tasks = [0, 1, Settled("known"), 2, 3, 4]
     done = list(carried_out(tasks, squared, workers, worth_processes=2))
     assert done[2] == Settled("known")
-    carried = [item for item in done if isinstance(item, Carried)]
+    carried = [item for item in done if isinstance(item, Attempt)]
     assert [item.task for item in carried] == [0, 1, 2, 3, 4]
     results = [item.result for item in carried]
     assert isinstance(results.pop(3), SettingsError)
@@ -58,13 +58,13 @@ def test_results_and_errors_come_in_order(workers: int) -> None:
 
 def test_few_tasks_start_no_process(tmp_path: Path) -> None:
     done = list(carried_out([(str(tmp_path), 0)] * 4, dying, 8, worth_processes=4))
-    assert {item.result for item in done if isinstance(item, Carried)} == {os.getpid()}
+    assert {item.result for item in done if isinstance(item, Attempt)} == {os.getpid()}
 
 
 def test_a_task_that_kills_its_process_is_lost_alone(tmp_path: Path) -> None:
     tasks = [(str(tmp_path), number) for number in range(8)]
     done = list(carried_out(tasks, dying, 2, worth_processes=2))
-    results = [item.result for item in done if isinstance(item, Carried)]
+    results = [item.result for item in done if isinstance(item, Attempt)]
     assert len(results) == 8
     assert isinstance(results.pop(5), WorkerLost)
     assert all(isinstance(result, int) and result != os.getpid() for result in results)
@@ -74,7 +74,7 @@ def test_a_task_that_kills_its_process_is_lost_alone(tmp_path: Path) -> None:
 def test_what_was_written_before_its_process_died_is_written_again(tmp_path: Path) -> None:
     tasks = [(str(tmp_path), number, False) for number in range(8)]
     done = list(carried_out(tasks, writing, 2, worth_processes=2, again=retried))
-    assert [item.result for item in done if isinstance(item, Carried)] == list(range(8))
+    assert [item.result for item in done if isinstance(item, Attempt)] == list(range(8))
 
 
 def test_few_tasks_are_taken_ahead() -> None:
