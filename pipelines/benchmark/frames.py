@@ -50,7 +50,7 @@ def quality_rows(evaluation: Evaluation, method: str) -> list[Row]:
             for name in (method, CONSTANT_VELOCITY)
         )
         name = measure.removesuffix("_db")
-        row = Row(f"{name} of frame 1", own, unit, at_least=classical, note="bar: DIS")
+        row = Row(f"{name} of frame 1", own, unit, at_least=classical, note="target: that of DIS")
         rows.append(row)
     share = 100 * share_worse(evaluation, method, 1)
     rows.append(Row("windows worse than repeat-last by over 0.1 dB", share, "%", at_most=3.0))

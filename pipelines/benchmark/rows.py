@@ -1,4 +1,4 @@
-"""Measured numbers, each beside its bar, and the table that shows them."""
+"""Measured numbers, each with its target, and the table that shows them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -9,7 +9,7 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class Row:
-    """One measured number; without a bar it is told for comparison."""
+    """One measured number; one without a target is shown for comparison."""
 
     what: str
     value: float
@@ -20,7 +20,7 @@ class Row:
 
     @property
     def is_met(self) -> bool | None:
-        """Whether the bar is met, None where there is none. NaN meets no bar."""
+        """Whether the target is met, None where there is none. NaN meets no target."""
         if self.at_most is not None:
             return self.value <= self.at_most
         if self.at_least is not None:
@@ -28,8 +28,8 @@ class Row:
         return None
 
     @property
-    def bar(self) -> str:
-        """The bar in words."""
+    def target(self) -> str:
+        """The target in words."""
         if self.at_most is not None:
             return f"≤ {self.at_most:g}"
         return "" if self.at_least is None else f"≥ {self.at_least:g}"
@@ -43,8 +43,8 @@ class Row:
 def benchmark_table(title: str, rows: Sequence[Row]) -> Table:
     """Return `rows` as a table for a terminal."""
     table = Table(title=title, title_justify="left")
-    for heading in ("what", "measured", "bar", "", "note"):
-        table.add_column(heading, justify="right" if heading in ("measured", "bar") else "left")
+    for heading in ("what", "measured", "target", "", "note"):
+        table.add_column(heading, justify="right" if heading in ("measured", "target") else "left")
     words: Mapping[bool | None, str] = {True: "met", False: "[red]missed[/red]", None: ""}
     for row in rows:
         value = (
@@ -52,5 +52,5 @@ def benchmark_table(title: str, rows: Sequence[Row]) -> Table:
             if abs(row.value) < 100
             else f"{row.value:,.0f} {row.unit}"
         )
-        table.add_row(row.what, value.strip(), row.bar, words[row.is_met], row.note)
+        table.add_row(row.what, value.strip(), row.target, words[row.is_met], row.note)
     return table

@@ -1,7 +1,7 @@
 """What this machine offers: versions, devices, codecs, extras; and what is missing, with a remedy.
 
 Everything is tried, not read from a list: a package that is installed but cannot be imported is
-the fault that people report most.
+the problem that people report most.
 """
 
 import os
@@ -15,6 +15,7 @@ from typing import Any, Literal
 from rich.console import Group
 from rich.table import Table
 
+from pipelines.results import counted
 from predictor import __version__
 
 PACKAGES = {
@@ -31,7 +32,7 @@ PACKAGES = {
     "sklearn": "scikit-learn",
     "tensorboard": "tensorboard",
 }
-"""Needed modules and the distributions that hold them."""
+"""Required modules, and the distribution that each comes from."""
 
 EXTRAS = {
     "jpegio": ("pyjpegio", "JPEG blocks kept exactly"),
@@ -41,7 +42,7 @@ EXTRAS = {
     "stlpips_pytorch": ("stlpips-pytorch", "perceptual distance"),
     "torch_fidelity": ("torch-fidelity", "FID"),
 }
-"""Optional modules: distribution and what it is for."""
+"""Optional modules: the distribution of each, and what it is for."""
 
 CODECS = {
     "h264": "libx264",
@@ -92,7 +93,7 @@ class Codec:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """All that `predictor doctor` found."""
+    """What `predictor doctor` found."""
 
     predictor: str
     python: str
@@ -108,7 +109,7 @@ class Diagnosis:
     codecs: tuple[Codec, ...]
     models: tuple[str, ...]
     problems: tuple[str, ...]
-    """What keeps commands from working, each with its remedy."""
+    """What keeps commands from working, and how to mend each."""
 
     def as_json(self) -> dict[str, Any]:
         """Return what `json.dump` takes."""
@@ -157,7 +158,7 @@ def diagnosis_tables(found: Diagnosis) -> Group:
     for label, value in (
         ("predictor", found.predictor),
         ("Python", f"{found.python} on {found.system}"),
-        ("processors", f"{found.cpus}, torch uses {found.threads} threads"),
+        ("processors", f"{found.cpus}{_threads_in_words(found.threads)}"),
         ("FFmpeg", found.ffmpeg or "missing"),
         ("models", ", ".join(found.models) or "none"),
     ):
@@ -171,8 +172,11 @@ def diagnosis_tables(found: Diagnosis) -> Group:
     for codec in found.codecs:
         codecs.add_row(codec.name, _yes(codec.can_decode), _yes(codec.can_encode), codec.encoder)
     packages = _table("Packages", ("package", "version", "for"))
-    for package in (*found.packages, *found.extras):
-        packages.add_row(package.name, package.version or "missing", package.purpose)
+    for package in found.packages:
+        packages.add_row(package.name, package.version or "missing", "required")
+    for package in found.extras:
+        version = package.version or "not installed"
+        packages.add_row(package.name, version, f"optional: {package.purpose}")
     problems = [f"Problem: {problem}" for problem in found.problems] or ["No problems found."]
     return Group(head, devices, codecs, packages, *problems)
 
@@ -187,6 +191,10 @@ def _package(module: str, distribution: str, purpose: str = "") -> Package:
     except (ImportError, OSError) as error:  # OSError: a shared library that is missing
         reason = " ".join(str(error).split())
         return Package(distribution, None, error=reason, purpose=purpose)
+
+
+def _threads_in_words(threads: int | None) -> str:
+    return "" if threads is None else f"; PyTorch uses {counted(threads, 'thread')}"
 
 
 def _threads() -> int:

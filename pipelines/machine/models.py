@@ -13,7 +13,7 @@ from predictor.weights import bundled_models, read_metadata
 
 @dataclass(frozen=True)
 class ModelRow:
-    """One bundled model: what it does, what may be done with it, what it was seen to reach."""
+    """One bundled model: its task, its terms of use, and its scores."""
 
     name: str
     task: str
@@ -62,8 +62,8 @@ def model_table(rows: Sequence[ModelRow]) -> Table:
         title_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
-        caption="Commercial use: no where the terms of the training data may not allow it.\n"
-        "What each reaches and where it fails is in its card; --json says where that is.",
+        caption="commercial: no where the training data may not be licensed for commercial use.\n"
+        "How good each model is, and where it fails, is in its card; --json says where that is.",
         caption_justify="left",
     )
     for heading in ("model", "task", "MB", "licence", "commercial"):

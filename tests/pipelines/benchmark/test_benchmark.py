@@ -29,7 +29,7 @@ NAN = float("nan")
 
 
 @pytest.mark.parametrize(
-    ("row", "is_met", "bar"),
+    ("row", "is_met", "target"),
     [
         (Row("a", 1.0, "s", at_most=1.0), True, "≤ 1"),
         (Row("a", 1.01, "s", at_most=1.0), False, "≤ 1"),
@@ -40,9 +40,9 @@ NAN = float("nan")
         (Row("a", 5.0, "s"), None, ""),
     ],
 )
-def test_bar_is_met_on_its_own_side(row: Row, is_met: bool | None, bar: str) -> None:
+def test_target_is_met_on_its_own_side(row: Row, is_met: bool | None, target: str) -> None:
     assert row.is_met is is_met
-    assert row.bar == bar
+    assert row.target == target
 
 
 def test_table_says_met_and_missed() -> None:
@@ -127,4 +127,4 @@ def test_every_promised_speed_is_measured(
     own = rows["a predicted 1920x1080 frame"].value
     assert rows["the paper's network over this one"].value == pytest.approx(paper / own)
     assert all(row.value >= 0 or "beyond" in what for what, row in rows.items())
-    assert all(row.bar for what, row in rows.items() if "paper" not in what)
+    assert all(row.target for what, row in rows.items() if "paper" not in what)
