@@ -27,7 +27,7 @@ def encoding_options(
 
     Raises `UnsupportedCodec` for a codec that cannot be encoded here, and `SettingsError`.
     """
-    from predictor.media.codecs import encoder_for
+    from predictor.media.encoders import encoder_for
     from predictor.media.encoding import EncodingOptions
 
     if lossless and crf is not None:

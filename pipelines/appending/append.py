@@ -23,8 +23,9 @@ from pipelines.appending.stream_copy import (
     is_same_container,
 )
 from pipelines.appending.tail import NotCopyableError, TailEncoder, VideoPacket
-from predictor.media.codecs import codecs_of, encoder_for
+from predictor.media.codecs import codecs_of
 from predictor.media.colour import PictureDecoder, PictureEncoder
+from predictor.media.encoders import encoder_for
 from predictor.media.encoding import EncodingOptions
 from predictor.media.hdr import HDR_IN_WORDS
 from predictor.media.info import VideoInfo

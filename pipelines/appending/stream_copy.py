@@ -16,11 +16,11 @@ from pipelines.appending.joins import AnyPacket, ContinuedPackets
 from predictor.errors import OutputNotWritten
 from predictor.media.codecs import (
     container_for,
-    encoder_for,
     muxer_options,
     pixel_format_for,
     usual_codec,
 )
+from predictor.media.encoders import encoder_for
 from predictor.media.info import VideoInfo
 from predictor.media.opening import opened, read_packets, video_stream
 

@@ -15,8 +15,8 @@ from av.codec.context import Flags
 from av.error import FFmpegError
 
 from pipelines.appending import parameter_sets as sets
-from predictor.media.codecs import encoder_for, joined_options
 from predictor.media.colour import ColorTags
+from predictor.media.encoders import encoder_for, joined_options
 from predictor.media.hdr import HdrMetadata
 
 VideoPacket: TypeAlias = "av.Packet[Any]"  # the class takes no parameter at run time

@@ -58,7 +58,7 @@ class FramesRequest:
         if self.mode == "next" and self.gif is not None:
             raise SettingsError("mode next is as long as its input; gif is for a few frames")
         if self.codec is not None:
-            from predictor.media.codecs import encoder_for
+            from predictor.media.encoders import encoder_for
 
             encoder_for(self.codec)
 

@@ -1,16 +1,13 @@
-"""Which container, encoder and pixel format a video is written with."""
+"""Which container and pixel format a video is written with, and which codecs fit into which."""
 
-import difflib
 import io
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import av
 
-from predictor.errors import SettingsError, UnsupportedCodec
+from predictor.errors import UnsupportedCodec
 from predictor.media.colour import (
     LIMITED,
     UNSPECIFIED,
@@ -48,7 +45,12 @@ CONTAINERS = {  # suffix: FFmpeg's muxer
     ".265": "hevc",
     ".hevc": "hevc",
 }
-_USUAL_CODECS = {"webm": "vp9", "ivf": "vp9", "ogg": "vp8", "avi": "mpeg4", "gif": "gif"} | {
+_USUAL_CODECS = {  # container: the codec it is written with by default; else h264
+    "webm": "vp9",
+    "ivf": "vp9",
+    "ogg": "vp8",
+    "avi": "mpeg4",
+    "gif": "gif",
     "apng": "apng",
     "yuv4mpegpipe": "rawvideo",
     "mpeg": "mpeg2video",
@@ -58,7 +60,7 @@ _USUAL_CODECS = {"webm": "vp9", "ivf": "vp9", "ogg": "vp8", "avi": "mpeg4", "gif
     "hevc": "hevc",
 }
 _MPEG = frozenset({"mpeg1video", "mpeg2video"})
-_ALSO_HELD = {  # known to the muxers, missing in FFmpeg's tables
+_ALSO_HELD = {  # codecs that muxers can hold although FFmpeg's tables do not list them
     "mpegts": _MPEG | {"h264", "hevc", "mpeg4"},
     "mpeg": _MPEG,
     "vob": _MPEG,
@@ -66,122 +68,6 @@ _ALSO_HELD = {  # known to the muxers, missing in FFmpeg's tables
     "flv": frozenset({"flv1"}),
     "ogg": frozenset({"vp8"}),
     "yuv4mpegpipe": frozenset({"rawvideo"}),
-}
-_LAMBDA = 118  # FFmpeg's global_quality is this many to one step of the quantizer
-
-
-@dataclass(frozen=True)
-class Encoder:
-    """How one encoder of FFmpeg is told what to do.
-
-    `quality` is its default constant quality (None: it has none) under the option
-    `quality_option`; `lossless` the options that make it exact (None: it cannot be); `fixed`
-    options it always gets. `has_left_chroma`: its decoder takes subsampled chroma to sit above
-    the left luma sample. `needs_even_rate`: its time stamps are multiples of 1 / rate.
-    `most_ticks`: how many its clock may have a second; 1 / rate is its clock where that is even.
-    """
-
-    name: str
-    quality: int | None = None
-    quality_option: str = "crf"
-    lossless: Mapping[str, str] | None = None
-    fixed: Mapping[str, str] = field(default_factory=dict)
-    has_left_chroma: bool = False
-    needs_even_rate: bool = False
-    most_ticks: int | None = None
-
-    def hush(self) -> None:
-        """Keep its library from writing on stderr by itself, unless the environment asks it to."""
-        if self.name == "libsvtav1":
-            os.environ.setdefault("SVT_LOG", "1")  # errors only; it has no other switch
-
-    def options(self, quality: int | None, lossless: bool) -> dict[str, str]:
-        """Return its options for constant `quality` (None: the default), or for `lossless`.
-
-        Raises `UnsupportedCodec` where it can do neither.
-        """
-        options = dict(self.fixed)
-        if lossless:
-            if self.lossless is None:
-                raise UnsupportedCodec(
-                    f"{self.name} cannot be lossless; choose a codec that can with --codec, "
-                    "such as h264, hevc, vp9 or ffv1"
-                )
-            return joined_options(options, self.lossless)
-        if quality is not None and self.quality is None:
-            raise UnsupportedCodec(
-                f"{self.name} has no constant quality; leave out --crf or choose --codec h264"
-            )
-        level = self.quality if quality is None else quality
-        if level is not None and self.quality_option == "qscale":
-            options |= {"flags": "+qscale", "global_quality": str(level * _LAMBDA)}
-        elif level is not None:
-            options[self.quality_option] = str(level)
-        return options
-
-
-def joined_options(first: Mapping[str, str], then: Mapping[str, str]) -> dict[str, str]:
-    """Return both; where both have a list of an encoder's own parameters, it is one list.
-
-    ``x265-params`` and its like take ``key=value:key=value``, of which the last of a key counts.
-    """
-    joined = dict(first)
-    for key, value in then.items():
-        is_list = key.endswith("-params") and key in joined
-        joined[key] = f"{joined[key]}:{value}" if is_list else value
-    return joined
-
-
-def _quantized(
-    name: str, *, needs_even_rate: bool = True, most_ticks: int | None = None
-) -> Encoder:
-    return Encoder(
-        name,
-        2,
-        "qscale",
-        has_left_chroma=True,
-        needs_even_rate=needs_even_rate,
-        most_ticks=most_ticks,
-    )
-
-
-ENCODERS = {  # codec: its encoder; a codec that is not here is tried under its own name
-    "h264": Encoder("libx264", 18, lossless={"qp": "0"}, has_left_chroma=True),
-    "hevc": Encoder(
-        "libx265",
-        20,
-        lossless={"x265-params": "lossless=1"},
-        fixed={"x265-params": "log-level=none"},
-        has_left_chroma=True,
-    ),
-    "vp8": Encoder("libvpx", 6, fixed={"b": "50M", "cpu-used": "2", "auto-alt-ref": "0"}),
-    "vp9": Encoder(
-        "libvpx-vp9",
-        20,
-        lossless={"lossless": "1"},
-        fixed={"b": "0", "row-mt": "1", "cpu-used": "4", "deadline": "good"},
-    ),
-    "av1": Encoder(
-        "libsvtav1", 22, lossless={"svtav1-params": "lossless=1"}, fixed={"preset": "8"}
-    ),
-    "mpeg1video": _quantized("mpeg1video"),
-    "mpeg2video": _quantized("mpeg2video"),
-    "mpeg4": _quantized("mpeg4", needs_even_rate=False, most_ticks=65535),
-    "h263": _quantized("h263"),
-    "flv1": _quantized("flv", needs_even_rate=False),
-    "wmv1": _quantized("wmv1"),
-    "wmv2": _quantized("wmv2"),
-    "mjpeg": Encoder("mjpeg", 2, "qscale"),
-    "prores": Encoder("prores_ks"),
-    "ffv1": Encoder("ffv1", lossless={}),
-    "huffyuv": Encoder("huffyuv", lossless={}),
-    "ffvhuff": Encoder("ffvhuff", lossless={}),
-    "utvideo": Encoder("utvideo", lossless={}),
-    "png": Encoder("png", lossless={}),
-    "apng": Encoder("apng", lossless={}),
-    "qtrle": Encoder("qtrle", lossless={}),
-    "rawvideo": Encoder("rawvideo", lossless={}),
-    "gif": Encoder("gif"),
 }
 
 
@@ -218,8 +104,8 @@ def container_for(path: Path) -> str:
 def muxer_options(path: Path) -> dict[str, str]:
     """Return what the muxer is told for the suffix of `path`; ``.partial`` is ignored.
 
-    Blu-ray discs and camcorders have MPEG-TS of a kind of its own, which alone holds their LPCM.
-    FFmpeg knows it by how the name ends, which an unfinished file's does not.
+    Blu-ray discs and camcorders use a variant of MPEG-TS, which is the only one to hold their LPCM.
+    FFmpeg chooses it by the suffix, which a ``.partial`` file hides from it.
     """
     suffix = Path(str(path).removesuffix(".partial")).suffix.lower()
     return {"mpegts_m2ts_mode": "1"} if suffix in (".m2ts", ".mts") else {}
@@ -243,34 +129,11 @@ def codecs_of(container: str) -> frozenset[str]:
         raise UnsupportedCodec(f"the container {container} cannot be written here") from error
 
 
-def encoder_for(codec: str) -> Encoder:
-    """Return the encoder of `codec`, which may also be an encoder's name such as ``h264_nvenc``.
-
-    Both errors name ``--codec``: `SettingsError` for a name that FFmpeg does not know,
-    `UnsupportedCodec` for a codec that cannot be written here.
-    """
-    by_name = {encoder.name: encoder for encoder in ENCODERS.values()}
-    encoder = ENCODERS.get(codec) or by_name.get(codec) or Encoder(codec)
-    try:
-        found = av.Codec(encoder.name, "w")
-    except ValueError as error:  # the library's error for a name that it does not know
-        if codec not in av.codecs_available:
-            near = difflib.get_close_matches(codec, [*ENCODERS, *by_name], 1)
-            hint = f"did you mean {near[0]}?" if near else "expected one such as h264"
-            raise SettingsError(f"--codec {codec} is no codec that FFmpeg knows; {hint}") from error
-        raise UnsupportedCodec(
-            f"{codec} cannot be encoded here; choose another with --codec, such as h264"
-        ) from error
-    if found.type != "video":
-        raise SettingsError(f"--codec {codec} is a codec for {found.type}, expected video")
-    return encoder
-
-
 def readable_tags(codec: str, container: str, tags: ColorTags) -> ColorTags:
     """Return what a reader of a file tagged `tags` will take its colour to be.
 
-    Codecs and containers keep different parts of the tags; pictures must be encoded for what
-    arrives, or they change colour. Found by writing and reading each combination.
+    Codecs and containers keep different parts of the tags. Pictures must be encoded for the tags
+    that arrive, or their colours change. Found by writing and reading back each combination.
     """
     in_container = container in ("matroska", "webm") or (
         container in ("mov", "mp4") and UNSPECIFIED not in (tags.primaries, tags.transfer)
@@ -293,9 +156,10 @@ def readable_tags(codec: str, container: str, tags: ColorTags) -> ColorTags:
 def pixel_format_for(encoder: str, container: str, like: str, size: tuple[int, int]) -> str:
     """Return the pixel format of `encoder` that keeps the most of `like` for pictures of `size`.
 
-    First RGB, YUV or grey as in `like`, then its bits, then its chroma resolution; alpha is never
-    written. H.264 and HEVC cannot halve an odd size, so they get chroma at full resolution. Raises
-    `UnsupportedCodec` where the encoder has no format for `size`.
+    Most important is the colour model of `like` (RGB, YUV or grey), then its bit depth, then its
+    chroma resolution; alpha is never written. An odd size gets chroma at full resolution in H.264,
+    HEVC and AV1, whose encoders refuse to halve it. Raises `UnsupportedCodec` where the encoder has
+    no format for `size`.
     """
     if encoder == "rawvideo" and container in _RAW_FORMATS:
         offered = _RAW_FORMATS[container]
@@ -333,7 +197,7 @@ def _subsampling(pixel_format: str) -> tuple[int, int]:
 
 
 def _loss(pixel_format: str, like: str) -> tuple[int, ...]:
-    """Return what `pixel_format` loses of `like` and wastes beyond it, the gravest first."""
+    """Return what `pixel_format` loses of `like`, and wastes beyond it, the worst loss first."""
     kind, depth = planar_format(pixel_format)[:4], bit_depth(pixel_format)
     kind_like, depth_like = planar_format(like)[:4], bit_depth(like)
     lost = wasted = 0

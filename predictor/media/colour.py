@@ -1,8 +1,9 @@
-"""Decoded pictures to RGB tensors and back, exactly.
+"""Convert decoded pictures to RGB tensors and back, exactly.
 
-swscale resamples chroma and unpacks pixel formats here, but the colour matrix is our own float
-arithmetic: measured on FFmpeg 8.1, swscale's 16-bit and float paths are half an 8-bit level too
-dark and its full-range chroma half a level off, which recursive prediction would add up.
+swscale resamples chroma and unpacks pixel formats, but the colour matrix is applied here, in
+floating point: measured on FFmpeg 8.1, the 16-bit and float paths of swscale are half an 8-bit
+level too dark and its full-range chroma is half a level off, and recursive prediction would
+accumulate such errors.
 """
 
 import threading
@@ -33,10 +34,6 @@ _LUMA_WEIGHTS = {  # red, blue; keys are matrix code points of ITU-T H.273
     10: (0.2627, 0.0593),
 }
 _YCGCO = 8
-_MATRIX_NAMES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 8: "ycgco"} | {
-    9: "bt2020",
-    10: "bt2020",
-}
 # Bicubic, because chroma that goes up and down again loses 5 levels on average with bilinear
 # and half a level with bicubic.
 _RESAMPLING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND
@@ -59,18 +56,12 @@ class ColorTags:
     def resolved_matrix(self, size: tuple[int, int]) -> int:
         """Return the matrix to use for pictures of `size` ``(height, width)``.
 
-        Untagged (and mistagged as RGB) pictures of high definition are BT.709, smaller ones
-        BT.601, as players do; high is above 576 lines or at least 1280 columns, either way up.
+        Where the tag is missing or says RGB, players take high definition as BT.709 and the rest as
+        BT.601. High is more than 576 lines or at least 1280 columns, also when turned.
         """
         if self.matrix in _LUMA_WEIGHTS or self.matrix == _YCGCO:
             return self.matrix
         return BT709 if max(size) >= 1280 or min(size) > 576 else BT601
-
-    def described(self, size: tuple[int, int]) -> str:
-        """Return the matrix and range in words, such as ``bt709 limited``."""
-        guess = "" if self.matrix in _MATRIX_NAMES else " (untagged)"
-        name = _MATRIX_NAMES[self.resolved_matrix(size)]
-        return f"{name}{guess} {'full' if self.range == FULL else 'limited'}"
 
 
 def bit_depth(pixel_format: str) -> int:
@@ -166,7 +157,7 @@ class PictureDecoder:
         color_range = FULL if is_full or planar.startswith("gbrp") else LIMITED
         matrix = ColorTags(matrix=frame.colorspace).resolved_matrix((frame.height, frame.width))
         if name != planar:
-            # The same matrix and range on both sides: swscale resamples and unpacks, no more.
+            # With the same matrix and range on both sides, swscale only resamples and unpacks.
             with self._lock:
                 frame = self._reformatter.reformat(
                     frame,

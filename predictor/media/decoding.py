@@ -1,4 +1,4 @@
-"""The decoder of one video stream: seeks, survives damage, and says what was wrong."""
+"""Decode one video stream: seek, go on after damage, and tell what was damaged."""
 
 import contextlib
 import heapq
@@ -16,7 +16,7 @@ from predictor.media.info import VideoInfo, has_presentation_times
 from predictor.media.opening import opened, read_packets
 from predictor.media.wholeness import lacks_its_end
 
-_HELD_PICTURES = 16  # damaged ones in a row, after which no sound one is waited for
+_HELD_PICTURES = 16  # damaged ones in a row, after which they are passed on all the same
 # Containers whose headers say how long they are; FFmpeg guesses it for others from what is there.
 _WITH_DURATION = ("matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "avi", "flv", "asf")
 # Containers in which a packet ends where the next begins, so that the last may be half a picture.
@@ -26,7 +26,7 @@ _Packets = Iterator["av.Packet[VideoStream] | None"]
 
 
 class StreamDecoder:
-    """Decodes the stream that `info` names, each time from a fresh opening of its file.
+    """Decodes the stream that `info` names; every reading opens the file anew.
 
     `threads` is the number of decoding threads, None for as many as are useful.
     """
@@ -52,7 +52,7 @@ class StreamDecoder:
         """Yield frames from the key frame at or before `time` on, or from the first.
 
         Where a container seeks imprecisely, the first may be later than `time`. Damaged pictures
-        are yielded where sound ones follow, as in a broadcast, and left out at the end.
+        are yielded if intact ones follow, as in a broadcast, and left out at the end of the file.
         """
         held: deque[av.VideoFrame] = deque()
         for frame in self._decoded(time):
@@ -81,7 +81,7 @@ class StreamDecoder:
             if time is not None:
                 try:
                     container.seek(math.floor(time / self._info.time_base), stream=stream)
-                except av.FFmpegError:  # which leaves the position undefined
+                except av.FFmpegError:  # the position is now undefined: begin again
                     yield from self._decoded(None)
                     return
                 # Without its key frame a packet would decode to nothing or to a damaged picture.
@@ -139,14 +139,14 @@ class StreamDecoder:
                     yield waiting
                 waiting = packet
         tolerance = max(Fraction(1, 5), largest_gap if self._info.is_variable_rate else Fraction(0))
-        if waiting is None:  # the search went beyond the last packet
+        if waiting is None:  # the seek went beyond the last packet
             return
         if expected is not None and end + tolerance < expected:
             self._note("end", f"it ends at {self._told(end)} of {self._told(expected)}")
         elif lacks_its_end(self._info.path, container.format.name):
             self._note("end", f"it was cut off at {self._told(end)}")
             if container.format.name in _UNSIZED_PACKETS:
-                waiting = None  # not every decoder notices
+                waiting = None  # it may be half a picture, which not every decoder notices
         if waiting is not None:
             yield waiting
         yield None
@@ -165,7 +165,7 @@ class StreamDecoder:
                 self._containers.discard(container)
 
     def _told(self, time: Fraction) -> str:
-        """Return `time` as people count it: from the first picture."""
+        """Return `time` in words, counted from the first picture as people do."""
         return f"{float(time - self._info.start_time):.3f} s"
 
     def _note(self, kind: str, finding: str) -> None:

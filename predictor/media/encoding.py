@@ -1,4 +1,4 @@
-"""Videos out: pictures and their exact times into a file like the source."""
+"""Write pictures with their exact times to a video file that resembles its source."""
 
 import contextlib
 import difflib
@@ -23,25 +23,23 @@ from predictor.errors import (
     UnsupportedCodec,
 )
 from predictor.media.codecs import (
-    Encoder,
     codecs_of,
     container_for,
-    encoder_for,
-    joined_options,
     muxer_options,
     pixel_format_for,
     readable_tags,
     usual_codec,
 )
 from predictor.media.colour import PictureEncoder, bit_depth, planar_format
+from predictor.media.encoders import Encoder, encoder_for, joined_options
 from predictor.media.info import VideoInfo
 from predictor.media.palette import PaletteReducer
 
 __all__ = ["EncodingOptions", "UnsupportedCodec", "VideoWriter"]
 
 _EVEN_RATE_CONTAINERS = ("avi", "yuv4mpegpipe", "mxf", "h264", "hevc")
-_FEW_FOR_X265 = 2  # pictures: so few, in their order, come with decoding times at random
-_FINEST_CLOCK = Fraction(1, 10**6)  # MOV has 31 bits between two pictures: half an hour of it
+_FEW_FOR_X265 = 2  # pictures: of so few, x265 gives arbitrary decoding times
+_FINEST_CLOCK = Fraction(1, 10**6)  # MOV has 31 bits for a duration: half an hour of such ticks
 _MOST_TICKS = 2**31 - 1  # a second, in the containers' 32-bit fields
 _PRORES_PROFILES = {"Proxy": "proxy", "LT": "lt", "Standard": "standard", "HQ": "hq"} | {
     "4444": "4444",
@@ -51,7 +49,7 @@ _PRORES_PROFILES = {"Proxy": "proxy", "LT": "lt", "Standard": "standard", "HQ": 
 
 @dataclass(frozen=True)
 class EncodingOptions:
-    """How a video is encoded, where it is not to be as its source is.
+    """How a video is encoded where that is to differ from its source.
 
     `codec` is a codec or an encoder of FFmpeg (``hevc``, ``h264_nvenc``); `crf` its constant
     quality, lower is better (default: 18 for H.264, 20 to 22 for HEVC, VP9 and AV1, quantizer 2
@@ -249,7 +247,7 @@ class VideoWriter:
         return stream
 
     def _clock_for(self, encoder: Encoder, like: VideoInfo, muxer: str) -> Fraction:
-        """Return the length of a tick in seconds, and note what a shorter one would take."""
+        """Return the length of a tick in seconds; note in `_remedy` how to get a shorter one."""
         if muxer == "gif":
             self._remedy += ", beside which --gif makes a GIF of fewer pictures"
             return Fraction(1, 100)
@@ -264,7 +262,7 @@ class VideoWriter:
 
     @contextlib.contextmanager
     def _refusals(self) -> Iterator[None]:
-        """Turn what FFmpeg and the system say while writing into `OutputNotWritten`."""
+        """Turn errors of FFmpeg and of the system while writing into `OutputNotWritten`."""
         try:
             yield
         except (av.FFmpegError, OSError) as error:
@@ -282,7 +280,7 @@ def _require_known(options: Mapping[str, str], context: av.VideoCodecContext, na
 
 
 def _opens_plainly(encoder: str, refused: av.VideoCodecContext) -> bool:
-    """Return whether `encoder` takes pictures as those of `refused` without any option."""
+    """Return whether `encoder` opens for pictures like those of `refused` without any options."""
     plain = av.CodecContext.create(encoder, "w")
     assert isinstance(plain, av.VideoCodecContext)
     plain.width, plain.height, plain.pix_fmt = refused.width, refused.height, refused.pix_fmt
@@ -304,17 +302,17 @@ def _codec_like(like: VideoInfo, muxer: str) -> str:
 
 
 def _format_like(like: VideoInfo, codec: str, lossless: bool) -> str:
-    """Return the pixel format to come near to: RGB is kept by its own codec or without loss."""
+    """Return the pixel format to approximate: RGB is kept only by its own codec or without loss."""
     if not _is_rgb(like.pixel_format) or lossless or codec == like.codec:
         return like.pixel_format
     return "yuv420p" if like.bit_depth <= 8 else "yuv420p10le"
 
 
 def _clock(time_base: Fraction, rate: Fraction, most_ticks: int) -> Fraction:
-    """Return the longest tick that measures the source's times and the rate, both exactly.
+    """Return the longest tick of which the source's times and 1 / rate are multiples, in seconds.
 
-    The mean of a variable rate may need one that is far too fine; then it is the source's own,
-    which measures its times, or a multiple of that. At most `most_ticks` are a whole second.
+    For the mean of a variable rate that may be far too fine; then it is the source's own tick, or a
+    multiple of it. There are at most `most_ticks` to a second.
     """
     period = 1 / rate
     both = Fraction(

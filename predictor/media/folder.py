@@ -36,7 +36,7 @@ def _natural_key(path: Path) -> tuple[list[str | int], str]:
 
 
 def folder_info(folder: Path, rate: Fraction) -> VideoInfo:
-    """Return what a folder of pictures is as a clip of `rate` pictures a second.
+    """Return the properties of a folder of pictures as a clip of `rate` pictures a second.
 
     Raises `UnreadableVideo` for a folder without pictures, `UnreadableImage` for a broken first.
     """
@@ -51,7 +51,7 @@ def folder_info(folder: Path, rate: Fraction) -> VideoInfo:
 
 
 def pictures_info(path: Path, size: tuple[int, int], rate: Fraction, count: int) -> VideoInfo:
-    """Return what `count` RGB pictures of `size` are as a clip of `rate` pictures a second."""
+    """Return the properties of `count` RGB pictures of `size` as a clip of `rate` a second."""
     height, width = size
     return VideoInfo(
         path=path,

@@ -84,8 +84,8 @@ def _shrunk(pixels: npt.NDArray[np.uint8], reduction: Reduction) -> npt.NDArray[
 def small_picture(content: bytes, path: Path, channels: Literal[1, 3]) -> npt.NDArray[np.uint8]:
     """Return the picture in `content`, the bytes of the file `path`, as uint8 ``(H, W, channels)``.
 
-    Upright; RGB, or grey of which the luma of a colour picture becomes; 16 bits become eight, alpha
-    is dropped. Raises `UnreadableImage` as `read_image` does.
+    It is upright, in RGB or in grey (the luma of a colour picture). 16 bits become eight, alpha is
+    dropped. Raises `UnreadableImage` as `read_image` does.
     """
     if channels == 1:
         grey = _decoded_bytes(content, path, cv2.IMREAD_GRAYSCALE)
@@ -186,7 +186,7 @@ def decoded_by_opencv(data: bytes, flags: int) -> npt.NDArray[Any] | None:
 
 
 def _require_whole(path: Path, data: bytes) -> None:
-    """Raise `UnreadableImage` for a picture cut off, whose rest some decoders leave grey."""
+    """Raise `UnreadableImage` for a file that is cut off: some decoders would fill up with grey."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

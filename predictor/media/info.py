@@ -1,4 +1,4 @@
-"""What a video file says about itself, and its first picture."""
+"""The properties of a video file, from its header, its first packets and its first picture."""
 
 import itertools
 import math
@@ -26,7 +26,7 @@ _PROGRESSIVE_ORDERS = (0, 1)  # AVFieldOrder: unknown, progressive
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """A video as it is to be shown: `width` and `height` hold after turning by `rotation_deg`.
+    """The properties of a video; `width` and `height` are those after turning by `rotation_deg`.
 
     Pictures are turned clockwise, then mirrored left to right where `is_mirrored`; readers do
     both. They are not resampled to square pixels: `sample_aspect_ratio` (width to height of a
@@ -134,10 +134,10 @@ def file_info(path: Path) -> VideoInfo:
 
 
 def has_presentation_times(container: str, codec: str) -> bool:
-    """Whether packets say when they are shown; AVI knows the order of decoding alone.
+    """Whether packets say when they are shown; those in AVI have decoding times only.
 
-    For older codecs the library finds out. For these two it guesses wrong, so that the first
-    picture to be shown must be given the first time of decoding, and so on.
+    For older codecs FFmpeg derives the presentation times. For H.264 and HEVC in AVI it derives
+    wrong ones: the decoding times must be handed out to the pictures in the order they are shown.
     """
     return container != "avi" or codec not in ("h264", "hevc")
 
@@ -194,13 +194,13 @@ def _is_variable(times: list[int], time_base: Fraction, rate: Fraction) -> bool:
         gaps = gaps[:-16]  # packets come in decoding order: some times near the end are missing
     if len(gaps) < 2:
         return False
-    unit = math.gcd(*gaps)  # muxers multiply coarse clocks
+    unit = math.gcd(*gaps)  # muxers may store the times of a coarse clock in finer ticks
     gaps = [gap // unit for gap in gaps]
     smallest = min(gaps)
     rounding = 2 if smallest >= 8 else min(1, smallest - 1)
     if max(gaps) - smallest > rounding:
         return True
-    if max(gaps) == 1:  # evenly spaced: what the clock ticks is not known from them
+    if max(gaps) == 1:  # evenly spaced here: variable if the rate of the whole file is another
         return abs(unit * time_base * rate - 1) > Fraction(1, 50)
     usual = median_low(gaps) * unit * time_base
     return abs(usual * rate - 1) > Fraction(1, 50) and abs(usual - 1 / rate) > 2 * unit * time_base

@@ -1,4 +1,4 @@
-"""The known samples of a decoded picture, put back into the one that is encoded in its place."""
+"""Put the known samples of a decoded picture back into the one that is encoded in its place."""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,11 +12,12 @@ from predictor.media.info import VideoInfo
 
 
 class KnownSamples:
-    """Keeps what a hole does not touch from the rounding of colour conversion.
+    """Protects the samples that a hole does not touch from the rounding of colour conversion.
 
     `missing` ``(H, W)`` is the hole in the upright picture of the video that `info` describes. The
     new pictures are upright, in `pixel_format` and tagged `color`. A chroma sample that any pixel
-    of the hole shares is not known. `are_kept` says whether the old samples mean the same there.
+    of the hole shares is not known. `are_kept` says whether samples can be copied at all: whether
+    the old ones lie at the same places and mean the same colours in the new pictures.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class KnownSamples:
         )
 
     def restorer(self, decoded: av.VideoFrame | None) -> Callable[[av.VideoFrame], None] | None:
-        """Return what puts the known samples of `decoded` into a new picture; None if they are not.
+        """Return a function that puts the known samples of `decoded` into a new picture, or None.
 
         To be handed to `VideoWriter.write` as its `retouch`.
         """

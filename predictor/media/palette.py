@@ -1,4 +1,4 @@
-"""Colours of a GIF: a palette of its own for each picture, which needs no second pass."""
+"""Reduce pictures to the colours of a GIF, each to a palette of its own, in a single pass."""
 
 from fractions import Fraction
 

@@ -1,4 +1,4 @@
-"""Videos in: probe them, read them once, from a time on, or only their last pictures."""
+"""Read videos: their properties, all pictures, those from a time on, or only the last ones."""
 
 import itertools
 from collections import deque
@@ -20,12 +20,12 @@ from predictor.media.info import VideoInfo, file_info
 
 __all__ = ["ColorTags", "Frame", "VideoInfo", "VideoReader", "open_video", "probe"]
 
-# These have no time stamps, or too few to know the time after a jump.
+# These have no time stamps, or too few to tell the time after a seek.
 _WITHOUT_SEEKING = ("mpeg", "mpegvideo", "m4v", "h264", "hevc", "vvc", "obu")
 
 
 def probe(path: Path, rate: Fraction = DEFAULT_RATE) -> VideoInfo:
-    """Return what the video file or the folder of pictures at `path` is.
+    """Return the properties of the video file or the folder of pictures at `path`.
 
     `rate` is that of a folder. Raises `UnreadableVideo` where no picture can be decoded.
     """
@@ -50,8 +50,8 @@ def open_video(
 class VideoReader:
     """Reads a video in constant memory, as often as asked; a context manager.
 
-    What can be decoded is yielded; what could not is said in words by `truncated`. A picture of
-    another size raises `UnreadableVideo`, since a clip has one size.
+    What can be decoded is yielded; `truncated` says in words what could not. A picture of another
+    size raises `UnreadableVideo`, since a clip has one size.
     """
 
     def __init__(self, info: VideoInfo, threads: int | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Whether a file goes on to where its own structure says it ends."""
+"""Tell whether a video file is complete, from the sizes that its own structure declares."""
 
 import re
 from pathlib import Path

@@ -6,15 +6,14 @@ import pytest
 from predictor.errors import SettingsError, UnsupportedCodec
 from predictor.media.codecs import (
     CONTAINERS,
-    ENCODERS,
     codecs_of,
     container_for,
-    encoder_for,
     pixel_format_for,
     readable_tags,
     usual_codec,
 )
 from predictor.media.colour import FULL, LIMITED, UNSPECIFIED, ColorTags
+from predictor.media.encoders import ENCODERS, encoder_for
 
 EVEN = (48, 64)
 

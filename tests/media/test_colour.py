@@ -11,7 +11,6 @@ from torch import Tensor
 from predictor.media.colour import (
     FULL,
     LIMITED,
-    UNSPECIFIED,
     ColorTags,
     PictureDecoder,
     PictureEncoder,
@@ -287,8 +286,3 @@ def test_formats_are_unpacked_without_losing_bits(
     assert planar_format(pixel_format) == planar
     assert bit_depth(pixel_format) == depth
     assert has_alpha(pixel_format) == alpha
-
-
-def test_tags_describe_themselves() -> None:
-    assert ColorTags(FULL, BT709).described((48, 64)) == "bt709 full"
-    assert ColorTags(0, UNSPECIFIED).described((48, 64)) == "bt601 (untagged) limited"

@@ -1,0 +1,150 @@
+"""The encoders of FFmpeg that are used here, each with its options; `ENCODERS` is the table."""
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import av
+
+from predictor.errors import SettingsError, UnsupportedCodec
+
+_LAMBDA = 118  # FFmpeg's global_quality is this many to one step of the quantizer
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """One encoder of FFmpeg, and the options that it is given."""
+
+    name: str
+    quality: int | None = None
+    """Its default constant quality; None where it has no constant quality."""
+    quality_option: str = "crf"
+    """The option that sets the constant quality."""
+    lossless: Mapping[str, str] | None = None
+    """The options that make it exact; None where it cannot be."""
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    """The options that it always gets."""
+    has_left_chroma: bool = False
+    """Whether its decoder takes subsampled chroma to lie above the left luma sample."""
+    needs_even_rate: bool = False
+    """Whether its time stamps can only be multiples of 1 / rate."""
+    most_ticks: int | None = None
+    """The most ticks per second of its clock; for an even rate that clock is 1 / rate."""
+
+    def hush(self) -> None:
+        """Keep its library from writing to stderr, unless the environment asks for that."""
+        if self.name == "libsvtav1":
+            os.environ.setdefault("SVT_LOG", "1")  # errors only; it has no other switch
+
+    def options(self, quality: int | None, lossless: bool) -> dict[str, str]:
+        """Return its options for constant `quality` (None: the default), or for `lossless`.
+
+        Raises `UnsupportedCodec` where it can do neither.
+        """
+        options = dict(self.fixed)
+        if lossless:
+            if self.lossless is None:
+                raise UnsupportedCodec(
+                    f"{self.name} cannot be lossless; choose a codec that can with --codec, "
+                    "such as h264, hevc, vp9 or ffv1"
+                )
+            return joined_options(options, self.lossless)
+        if quality is not None and self.quality is None:
+            raise UnsupportedCodec(
+                f"{self.name} has no constant quality; leave out --crf or choose --codec h264"
+            )
+        level = self.quality if quality is None else quality
+        if level is not None and self.quality_option == "qscale":
+            options |= {"flags": "+qscale", "global_quality": str(level * _LAMBDA)}
+        elif level is not None:
+            options[self.quality_option] = str(level)
+        return options
+
+
+def joined_options(first: Mapping[str, str], then: Mapping[str, str]) -> dict[str, str]:
+    """Return the options of both; a list of an encoder's own parameters in both becomes one list.
+
+    ``x265-params`` and its like take ``key=value:key=value``, of which the last of a key counts.
+    """
+    joined = dict(first)
+    for key, value in then.items():
+        is_list = key.endswith("-params") and key in joined
+        joined[key] = f"{joined[key]}:{value}" if is_list else value
+    return joined
+
+
+def _quantized(
+    name: str, *, needs_even_rate: bool = True, most_ticks: int | None = None
+) -> Encoder:
+    return Encoder(
+        name,
+        2,
+        "qscale",
+        has_left_chroma=True,
+        needs_even_rate=needs_even_rate,
+        most_ticks=most_ticks,
+    )
+
+
+ENCODERS = {  # codec: its encoder; a codec that is not here is tried under its own name
+    "h264": Encoder("libx264", 18, lossless={"qp": "0"}, has_left_chroma=True),
+    "hevc": Encoder(
+        "libx265",
+        20,
+        lossless={"x265-params": "lossless=1"},
+        fixed={"x265-params": "log-level=none"},
+        has_left_chroma=True,
+    ),
+    "vp8": Encoder("libvpx", 6, fixed={"b": "50M", "cpu-used": "2", "auto-alt-ref": "0"}),
+    "vp9": Encoder(
+        "libvpx-vp9",
+        20,
+        lossless={"lossless": "1"},
+        fixed={"b": "0", "row-mt": "1", "cpu-used": "4", "deadline": "good"},
+    ),
+    "av1": Encoder(
+        "libsvtav1", 22, lossless={"svtav1-params": "lossless=1"}, fixed={"preset": "8"}
+    ),
+    "mpeg1video": _quantized("mpeg1video"),
+    "mpeg2video": _quantized("mpeg2video"),
+    "mpeg4": _quantized("mpeg4", needs_even_rate=False, most_ticks=65535),
+    "h263": _quantized("h263"),
+    "flv1": _quantized("flv", needs_even_rate=False),
+    "wmv1": _quantized("wmv1"),
+    "wmv2": _quantized("wmv2"),
+    "mjpeg": Encoder("mjpeg", 2, "qscale"),
+    "prores": Encoder("prores_ks"),
+    "ffv1": Encoder("ffv1", lossless={}),
+    "huffyuv": Encoder("huffyuv", lossless={}),
+    "ffvhuff": Encoder("ffvhuff", lossless={}),
+    "utvideo": Encoder("utvideo", lossless={}),
+    "png": Encoder("png", lossless={}),
+    "apng": Encoder("apng", lossless={}),
+    "qtrle": Encoder("qtrle", lossless={}),
+    "rawvideo": Encoder("rawvideo", lossless={}),
+    "gif": Encoder("gif"),
+}
+
+
+def encoder_for(codec: str) -> Encoder:
+    """Return the encoder of `codec`, which may also be an encoder's name such as ``h264_nvenc``.
+
+    Both errors name ``--codec``: `SettingsError` for a name that FFmpeg does not know,
+    `UnsupportedCodec` for a codec that cannot be written here.
+    """
+    by_name = {encoder.name: encoder for encoder in ENCODERS.values()}
+    encoder = ENCODERS.get(codec) or by_name.get(codec) or Encoder(codec)
+    try:
+        found = av.Codec(encoder.name, "w")
+    except ValueError as error:  # the library's error for a name that it does not know
+        if codec not in av.codecs_available:
+            near = difflib.get_close_matches(codec, [*ENCODERS, *by_name], 1)
+            hint = f"did you mean {near[0]}?" if near else "expected one such as h264"
+            raise SettingsError(f"--codec {codec} is no codec that FFmpeg knows; {hint}") from error
+        raise UnsupportedCodec(
+            f"{codec} cannot be encoded here; choose another with --codec, such as h264"
+        ) from error
+    if found.type != "video":
+        raise SettingsError(f"--codec {codec} is a codec for {found.type}, expected video")
+    return encoder
