@@ -1,4 +1,4 @@
-"""How a video is to be encoded, from what stands on the command line."""
+"""How a video is to be encoded, from the options of a command."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def parsed_encoder_options(pairs: Sequence[str]) -> dict[str, str]:
-    """Return the options in `pairs` of ``key=value``. Raises `SettingsError` for other words."""
+    """Return `pairs` of ``key=value`` as a dictionary. Raises `SettingsError` for anything else."""
     options = {}
     for pair in pairs:
         key, separator, value = pair.partition("=")
@@ -23,7 +23,7 @@ def parsed_encoder_options(pairs: Sequence[str]) -> dict[str, str]:
 def encoding_options(
     codec: str | None, crf: int | None, pairs: Sequence[str], lossless: bool
 ) -> "EncodingOptions":
-    """Return what the options of a command mean.
+    """Return the options `codec`, `crf`, ``encoder_option`` (`pairs`) and `lossless` of a command.
 
     Raises `UnsupportedCodec` for a codec that cannot be encoded here, and `SettingsError`.
     """

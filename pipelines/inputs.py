@@ -1,4 +1,4 @@
-"""From what stands on the command line to the clips that are meant."""
+"""Find the clips that the arguments of a command mean."""
 
 import glob
 from collections.abc import Iterable, Sequence
@@ -25,7 +25,7 @@ class Inputs:
 
 
 def named_inputs(names: Sequence[str]) -> Inputs:
-    """Return the clips behind `names`: files, folders of frames, folders of videos, globs.
+    """Return the clips that `names` mean: files, folders of pictures, folders of videos, globs.
 
     A folder whose own files are images is one clip; else each video in it is a clip, in the order
     of their names, without this tool's earlier outputs. A clip named twice counts once. Raises

@@ -1,6 +1,6 @@
-"""Names of outputs, and what is never written over.
+"""The names of outputs, and the checks that nothing is lost by writing them.
 
-An output never replaces an input, and never a file without ``overwrite``.
+An output never replaces an input, and replaces another file only with ``overwrite``.
 """
 
 import contextlib
@@ -47,15 +47,16 @@ def output_paths(
 ) -> list[Path]:
     """Return where the result of each input goes, never the same place twice.
 
-    Beside the input as ``stem.predicted.ext`` without `output`; with it, that very file for one
-    input, a file in that folder for a batch or where the folder exists. `is_batch` is by default
-    whether there are several. `suffix` replaces the input's extension; folders of frames become
-    ``.mp4``.
+    Without `output` that is ``stem.predicted.ext`` beside the input. With it, it is that very file
+    for one input, and a file in that folder for a batch or where the folder exists. `is_batch` is
+    by default whether there are several inputs. `suffix` replaces the input's extension; folders of
+    pictures become ``.mp4``.
 
-    Where names would meet in `output`, all keep the folders that they have below the inputs' common
-    one (``monday/clip.predicted.mp4``). Names of one folder that would meet still say what they
-    were (``clip-avi.predicted.gif``), then take a number. With `distinct_stems` names meet also
-    where only their suffixes differ, for outputs with others beside them (``clip.predicted.csv``).
+    If two names would be equal in `output`, all outputs keep their subfolders below the inputs'
+    common folder (``monday/clip.predicted.mp4``). Names that are still equal get the input's suffix
+    (``clip-avi.predicted.gif``), and at last a number. With `distinct_stems`, names that differ
+    only in their suffix count as equal, for outputs with files beside them
+    (``clip.predicted.csv``).
 
     Raises `SettingsError` where `output` is to be the folder of a batch but is a file, or is named
     like one.
@@ -122,7 +123,7 @@ def _numbered(paths: list[Path], marker: str, identity: Callable[[Path], str]) -
 
 
 def _identity(path: Path) -> str:
-    """Return what two paths share where the file system ignores case."""
+    """Return a string that is equal for paths that may be one file where case is ignored."""
     return str(path.absolute()).casefold()
 
 

@@ -1,6 +1,6 @@
-"""Work that overlaps: reading ahead and writing behind in threads of their own.
+"""Read ahead and write behind, each in a thread, so that they overlap with other work.
 
-Decoders and encoders leave the interpreter while they work, so threads are enough.
+Threads are enough, since decoders and encoders release the interpreter lock while they work.
 """
 
 import contextlib
@@ -44,10 +44,9 @@ class Stopwatch:
 
 @contextlib.contextmanager
 def read_ahead(items: Iterable[Item], most: int) -> Iterator[Iterator[Item]]:
-    """Yield an iterator over `items`, which a thread takes, at most `most` ahead.
+    """Yield an iterator over `items`, which a thread reads at most `most` ahead.
 
-    An exception of `items` is raised where its item would have come. When the block ends early, so
-    does the thread.
+    An exception of `items` is raised in its place. When the block ends early, the thread ends too.
     """
     waiting: queue.Queue[tuple[bool, Item | BaseException | None]] = queue.Queue(most)
     is_stopped = threading.Event()
@@ -102,7 +101,7 @@ def write_behind(write: Callable[[Item], None], most: int) -> Iterator[Callable[
     def take() -> None:
         while (item := waiting.get()) is not None:
             if errors or is_stopped.is_set():
-                continue  # nobody waits for a place in a queue that is not emptied
+                continue  # empty the queue all the same: the other thread may wait for room in it
             try:
                 write(item)
             except BaseException as error:  # handed to the thread that gave the item

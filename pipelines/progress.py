@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 Advance = Callable[[int, int | None], None]
-"""Takes how many frames or files are done and how many there are, None where nobody knows."""
+"""Takes how many frames or files are done, and how many there are (None if unknown)."""
 
 
 def silent(done: int, total: int | None) -> None:
@@ -14,7 +14,7 @@ def silent(done: int, total: int | None) -> None:
 
 @contextlib.contextmanager
 def progress_bar(label: str, is_shown: bool = True, unit: str = "frames") -> Iterator[Advance]:
-    """Yield what moves a bar on stderr; nothing is shown where stderr is no terminal."""
+    """Yield a function that moves a bar on stderr; does nothing where that is no terminal."""
     if not (is_shown and sys.stderr.isatty()):
         yield silent
         return

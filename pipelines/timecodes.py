@@ -1,4 +1,4 @@
-"""Points in time and lengths of time, as people write them, as exact fractions of a second."""
+"""Read and write times as people do, in exact fractions of a second."""
 
 import re
 from fractions import Fraction
@@ -56,9 +56,10 @@ def frame_step(times: list[Fraction], fallback: Fraction) -> Fraction:
 
 
 def exact_step(measured: Fraction, nominal: Fraction, tick: Fraction) -> Fraction:
-    """Return the `nominal` step where it is `measured` on a clock of `tick` s, else `measured`.
+    """Return `nominal` if `measured` equals it up to the rounding of a clock of `tick` s.
 
-    Matroska's milliseconds make 33 or 34 of them out of the 33.37 of 29.97 Hz.
+    Otherwise return `measured`. In the milliseconds of Matroska, a step of 29.97 Hz measures 33 or
+    34, not 33.37.
     """
     return nominal if abs(measured - nominal) <= tick else measured
 

@@ -1,4 +1,4 @@
-"""Recordings joined byte by byte, of which each begins its clock anew, as one timeline."""
+"""Put recordings that were joined byte by byte, each with its own clock, on one timeline."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -10,12 +10,12 @@ import av
 
 AnyPacket: TypeAlias = "av.Packet[Any]"  # the class takes no parameter at run time
 
-_MOST_WAITING = 1000  # packets: some seconds of sound, more than streams lie apart in a file
+_MOST_WAITING = 1000  # packets: seconds of sound, more than streams are apart in a file
 
 
 @dataclass
 class _Track:
-    """How far one stream is, in its own ticks; it has followed the pictures over `joins` joins."""
+    """How far one stream has come, in its own ticks, and how many joins it has followed."""
 
     read: int | None = None
     passed: int | None = None
@@ -24,13 +24,14 @@ class _Track:
 
 
 class ContinuedPackets:
-    """The `packets` of a file but those of `video`, on the timeline that its reader makes.
+    """The `packets` of all streams but `video`, on the timeline that `VideoReader` makes of it.
 
-    Where pictures begin their clock anew, `VideoReader` lets them follow a step behind the last.
-    Packets of the other streams are moved with them, in place, so that sound stays with its
-    pictures; what would then lie before what was passed on is left out, and `overlapping` has its
-    kind. Where a stream begins anew without the pictures, it follows itself. `packets` are in the
-    order of the file, with decoding times. Iterate once.
+    Where the clock of the pictures starts again, `VideoReader` puts the next picture one step after
+    the last. The packets of the other streams are shifted by the same amount, in place, so that
+    sound stays with its pictures. A packet that would then overlap one before it is left out, and
+    the kind of its stream is added to `overlapping`. A stream whose clock starts again without that
+    of the pictures is continued after its own last packet. `packets` must be in the order of the
+    file and have decoding times. Iterate once.
     """
 
     def __init__(self, packets: Iterable[AnyPacket], video: av.VideoStream) -> None:
@@ -45,7 +46,7 @@ class ContinuedPackets:
         self._awaits_key = False
 
     def __iter__(self) -> Iterator[AnyPacket]:
-        waiting: list[AnyPacket] = []  # the pictures of their recording have not begun yet
+        waiting: list[AnyPacket] = []  # of a recording whose pictures have not begun yet
         for packet in self._packets:
             index, dts = packet.stream.index, packet.dts or 0
             track = self._tracks[index]
@@ -70,7 +71,7 @@ class ContinuedPackets:
         yield from self._released(waiting)
 
     def _follow(self, packet: AnyPacket, begins_anew: bool) -> None:
-        """Take note of a picture; a join is where the next that decodes alone falls back."""
+        """Note the time of a picture; at a join, the first key frame has an earlier time."""
         ticks = packet.pts if packet.pts is not None else packet.dts
         time = (ticks or 0) * Fraction(packet.time_base or 0)
         self._awaits_key = self._awaits_key or begins_anew
@@ -91,7 +92,7 @@ class ContinuedPackets:
             begun.add(packet.stream.index)
 
     def _passed(self, packet: AnyPacket, begins_anew: bool) -> Iterator[AnyPacket]:
-        """Yield `packet`, moved with its recording, unless it overlaps the one before."""
+        """Yield `packet`, shifted with its recording, unless it overlaps the one before."""
         track, clock = self._tracks[packet.stream.index], Fraction(packet.time_base or 1)
         if begins_anew and track.joins < self._joins:
             track.joins, track.move = self._joins, self._move

@@ -1,8 +1,8 @@
-"""Parameter sets of H.264 and HEVC streams: what a second encoder must say to share one stream.
+"""Parameter sets of H.264 and HEVC streams, so that a second encoder's pictures share one stream.
 
-A decoder finds the settings of a picture by the numbers of its parameter sets. An appended tail
-therefore brings sets with numbers of its own, and containers that keep the sets apart from the
-pictures (``avcC``, ``hvcC``: mp4, mov, mkv, flv) get both in their header.
+A picture refers to its settings by the number of a parameter set. The sets of an appended tail are
+therefore given unused numbers, and containers that keep sets apart from pictures (in ``avcC`` and
+``hvcC`` records: mp4, mov, mkv, flv) get those of source and tail in their header.
 
 Sources: ISO/IEC 14496-15 sections 5.3.3 and 8.3.3 (the two records), ITU-T H.264 section 7.3.2,
 ITU-T H.265 section 7.3.2 and 7.3.6 (where the numbers stand).
@@ -16,8 +16,8 @@ HEVC_VPS, HEVC_SPS, HEVC_PPS = 32, 33, 34
 HEVC_NUMBER = 15
 """The number that an appended HEVC tail uses: nine bits where x265's own number 0 takes one.
 
-Everything behind it in a slice header moves by exactly one byte, so the coded picture, which must
-start at a byte, is moved and never parsed.
+All that follows it in a slice header thus moves by exactly one byte, so that the coded picture,
+which must start at a byte, can be moved without being parsed.
 """
 
 _USER_DATA = 5
@@ -58,9 +58,9 @@ def hevc_kind(unit: bytes) -> int:
 
 
 def is_h264_signature(unit: bytes) -> bool:
-    """Return whether an H.264 unit is the text by which an encoder names itself.
+    """Return whether an H.264 unit is the text in which an encoder names itself.
 
-    Decoders take from it which faults of that encoder to put up with.
+    Decoders use it to work around known bugs of that encoder.
     """
     return h264_kind(unit) == H264_SEI and unit[1] == _USER_DATA
 

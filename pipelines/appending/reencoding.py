@@ -1,4 +1,4 @@
-"""A video encoded anew, with everything else that its source carries copied beside it."""
+"""Encode a video again, and copy everything else that its source carries."""
 
 import contextlib
 from collections.abc import Callable
@@ -19,10 +19,10 @@ from predictor.media.info import VideoInfo
 class Reencoding:
     """Writes `destination` like the source that `info` names; a context manager.
 
-    Pictures are encoded as `options` say, by default as the source is, at a quality that looks
-    lossless; audio, subtitles, chapters and the like are copied, up to `until` s. All times are the
-    source's; in a container of another kind its time `start` becomes 0. `destination` is to come
-    from `atomic_output`. Raises as `VideoWriter` and `OtherStreams` do.
+    Pictures are encoded as `options` say, by default as the source is and visually lossless; audio,
+    subtitles, chapters and the like are copied, up to `until` s. All times given are the source's;
+    its time `start` becomes 0, in a container of another kind than the source's. `destination` is a
+    path from `atomic_output`. Raises as `VideoWriter` and `OtherStreams` do.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Reencoding:
         duration: Fraction | None = None,
         retouch: Callable[[av.VideoFrame], None] | None = None,
     ) -> None:
-        """Write a picture as `VideoWriter.write` does, and what comes before it."""
+        """Write a picture as `VideoWriter.write` does, after the packets that come before it."""
         if self._others is not None:
             self._others.write_due(time)
         self.writer.write(image, time - self.start, duration, retouch)

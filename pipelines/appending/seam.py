@@ -1,4 +1,4 @@
-"""Where copying of a video's packets can end, and the proof that what follows decodes exactly."""
+"""Find where copying a video's packets can end, and check that what follows decodes exactly."""
 
 import contextlib
 from collections.abc import Iterator
@@ -23,16 +23,16 @@ _FIRST_STEP_BACK_S = 2
 
 @dataclass(frozen=True)
 class Seam:
-    """The end of the packets that are copied; times are in units of the source's stream."""
+    """Where the copied packets end; times are in ticks of the source's stream."""
 
     group_pts: int
-    """The key frame from which a decoder reaches the seam."""
+    """The last key frame before the seam: a decoder must start there to check it."""
     last_pts: int
     """The last frame, in presentation order, that is copied."""
     stop_pts: int | None
     """The first packet, in decoding order, that is not copied; None copies all."""
     again: frozenset[int]
-    """Frames that are kept but follow the seam in decoding order: they are encoded again."""
+    """Frames that are kept but come after the seam in decoding order, so they are encoded again."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class CodedPacket:
 def found_seam(source: Path, cut: Fraction | None) -> Seam:
     """Return the seam of a video that is kept up to and including `cut` s, or whole.
 
-    Packets are copied as far as a decoder gets, in their order, only frames that are kept, and all
-    of them earlier than the kept frames that remain. Raises `NotCopyableError` where there is no
-    such place or packets do not say when they are shown.
+    The packets before it, in decoding order, belong only to frames that are kept, and all of these
+    are shown before the kept frames that are left. Raises `NotCopyableError` where there is no such
+    place, or packets do not say when they are shown.
     """
     for container, stream in _readings(source, cut):
         if container.format.name == "avi" and stream.codec_context.has_b_frames:
@@ -65,8 +65,8 @@ def seam_fault(
 ) -> str | None:
     """Return how a decode of `output` around the seam differs from what it should be, or None.
 
-    It must be, picture by picture, the source's last group up to the seam, then the tail as it
-    decodes alone: equal samples, colour tags, times (counted from `start` s) and count.
+    Picture by picture it must equal the source's last group up to the seam, then the tail as
+    decoded alone, in samples, colour tags, times (counted from `start` s) and number.
     """
     begin = seam.group_pts * tail.time_base - start
     expected, found = _expected(source, seam, tail), _decoded_from(output, begin)
@@ -88,7 +88,7 @@ def seam_fault(
 
 
 def hdr_at(path: Path, time: Fraction) -> HdrMetadata | None:
-    """Return what a decoder that begins with the key frame at `time` s learns of that frame."""
+    """Return the HDR metadata that a decoder finds if it starts at the key frame at `time` s."""
     for container, stream in _readings(path, time):
         time_base = Fraction(stream.time_base or 1)
         has_begun = False
@@ -104,7 +104,7 @@ def hdr_at(path: Path, time: Fraction) -> HdrMetadata | None:
 def frames_again(
     source: Path, seam: Seam, time_base: Fraction
 ) -> Iterator[tuple[Fraction, av.VideoFrame]]:
-    """Yield the frames that the seam leaves to be encoded again, with their times in seconds."""
+    """Yield the frames that must be encoded again, decoded, with their times in seconds."""
     remaining = len(seam.again)
     if not remaining:
         return
@@ -118,9 +118,10 @@ def frames_again(
 
 
 def _readings(path: Path, time: Fraction | None) -> Iterator[tuple[InputContainer, av.VideoStream]]:
-    """Yield the file opened at places ever earlier than `time` s or its end, at last at its start.
+    """Yield the file opened at `time` s (or its end), then ever earlier, the last at its start.
 
-    Some containers, MPEG-TS for one, seek only roughly; MPEG-PS tells wrong times after seeking.
+    For callers who find that a reading began too late: some containers, such as MPEG-TS, seek only
+    roughly. MPEG-PS is read from its start, since its times are wrong after seeking.
     """
     step = _FIRST_STEP_BACK_S
     with opened(path) as container:
@@ -142,7 +143,7 @@ def _readings(path: Path, time: Fraction | None) -> Iterator[tuple[InputContaine
 
 
 def _end(container: InputContainer, stream: av.VideoStream) -> Fraction:
-    """Return a time in seconds at or behind the last frame, 0 where nothing is known."""
+    """Return a time in seconds at or after the last frame, 0 where nothing is known."""
     if stream.duration is not None:
         return ((stream.start_time or 0) + stream.duration) * Fraction(stream.time_base or 1)
     if container.duration is not None:
@@ -155,7 +156,7 @@ def _packets(
 ) -> list[CodedPacket]:
     """Return the packets from the next key frame on, in decoding order.
 
-    The last of them, and all that would follow, are shown after `last`.
+    Reading stops when all further packets are shown after `last`.
     """
     found: list[CodedPacket] = []
     for packet in demuxed(container, [stream]):
@@ -241,7 +242,7 @@ def _is_equal(first: av.VideoFrame, second: av.VideoFrame) -> bool:
 
 
 def _samples(frame: av.VideoFrame) -> Iterator[npt.NDArray[np.uint8]]:
-    """Yield the bytes ``(rows, bytes)`` of each plane, without what pads its rows."""
+    """Yield the bytes ``(rows, bytes)`` of each plane, without the padding of its rows."""
     shape = frame.format
     widest = max(component.bits for component in shape.components)
     sample_bytes = 1 if widest <= 8 else 2 if widest <= 16 else 4

@@ -58,8 +58,9 @@ def is_same_container(source: InputContainer, output: OutputContainer) -> bool:
 def clock_start(info: VideoInfo, output: OutputContainer) -> Fraction:
     """Return the time on the clock of the source `info`, in s, that is to be 0 in `output`.
 
-    Broadcasts count from long before. In a container of another kind the first picture is at 0, or
-    later by whole pictures where sound comes earlier; in one of the same kind the clock stays.
+    Broadcasts do not start at 0. In a container of another kind than the source's, the first
+    picture is at 0, or some whole pictures later if sound comes before it. In one of the same kind,
+    nothing is shifted.
     """
     if info.path.is_dir():
         return Fraction(0)
@@ -81,8 +82,8 @@ def is_picture(stream: Stream) -> bool:
 def demuxed(container: InputContainer, streams: Iterable[Stream]) -> Iterator[AnyPacket]:
     """Yield the packets of `streams` with complete decoding times.
 
-    Matroska stores none and FFmpeg cannot tell them all, the first of a stream above all; what is
-    missing is counted back from, or spread up to, the next that is known.
+    Matroska stores none, and FFmpeg cannot derive them all, such as the first of a stream. The
+    missing ones are counted back from the next that is known, or spread evenly before it.
     """
     untimed: dict[int, list[AnyPacket]] = {}
     known: dict[int, int] = {}
@@ -119,7 +120,7 @@ def _timed(packets: list[AnyPacket], before: int | None, after: int | None) -> I
 def _can_store(muxer: str, stream: Stream) -> bool:
     """Return whether the container `muxer` can hold `stream` beside a video.
 
-    Many say so only when the header is written, which is tried here in memory.
+    Many containers refuse a stream only when the header is written, so that is tried in memory.
     """
     encoder = encoder_for(usual_codec(muxer)).name
     try:
@@ -136,7 +137,7 @@ def _can_store(muxer: str, stream: Stream) -> bool:
 
 
 def _is_nameless(stream: Stream, output: OutputContainer) -> bool:
-    """Return whether `output` would take the sound `stream` but not say what it is."""
+    """Return whether `output` would store the sound `stream`, but as data that no player knows."""
     context = stream.codec_context
     if output.format.name != "mpegts" or stream.type != "audio" or context is None:
         return False
@@ -152,9 +153,9 @@ def packet_seconds(packet: AnyPacket, ticks: int) -> Fraction:
 class StreamCopy:
     """The streams of `source` in `output`, with metadata, chapters, languages and fonts.
 
-    Make it before anything is written to `output`; streams in `without` are left out. What begins
-    at `until` s or later is dropped; the time `start` s becomes 0. `dropped` says in words what the
-    output does not have, `keeps_ids` whether its streams have the numbers of the source's (PIDs).
+    Create it before anything is written to `output`. Streams in `without` are left out; packets
+    that begin at `until` s or later are dropped; the time `start` s becomes 0. `dropped` says in
+    words what the output lacks, `keeps_ids` whether its streams have the source's numbers (PIDs).
     """
 
     def __init__(
@@ -178,7 +179,7 @@ class StreamCopy:
         for stream in source.streams:
             if stream.index in skipped:
                 continue
-            # mp4 repeats its chapters as a text track, which the muxer makes anew.
+            # mp4 repeats its chapters as a text track, which the muxer creates itself.
             if stream.type == "data" and has_chapters and _name(stream) == "bin_data":
                 continue
             copy = self._added(stream)
@@ -194,7 +195,7 @@ class StreamCopy:
 
     @property
     def dropped(self) -> list[str]:
-        """What is missing in the output, in words."""
+        """What the output lacks, in words."""
         end_s = float((self._until or 0) - self._start)
         return self._dropped + [f"{kind} after {end_s:.3f} s" for kind in sorted(self._late)]
 
@@ -250,12 +251,12 @@ class StreamCopy:
 
 
 class OtherStreams:
-    """All of a source but its video, copied beside pictures that are being encoded.
+    """Copies everything of a source except its video, interleaved with pictures being encoded.
 
-    Make it before the first picture is written to `output`; write what is due as the pictures go
-    on, and all after the last, before `output` is closed. The pictures' times must be those of
-    `VideoReader`, before `start` s is taken from them as from all else. What begins at `until` s or
-    later is dropped. A context manager.
+    A context manager. Create it before the first picture is written to `output`. Call `write_due`
+    with the time of each picture before that is written, and with None after the last. These are
+    the times of `VideoReader`; `start` s is subtracted from all times when they are written. What
+    begins at `until` s or later is dropped.
     """
 
     def __init__(
@@ -269,7 +270,7 @@ class OtherStreams:
         self._container = opened(source)
         replaced = video_stream(self._container, source)
         self._copy = StreamCopy(self._container, output, [replaced], until, start)
-        if self._copy.keeps_ids:  # else the muxer may choose one that another stream keeps
+        if self._copy.keeps_ids:  # else the muxer may choose a number that another stream has
             output.streams.video[0].id = replaced.id
         streams = [self._container.streams[index] for index in self._copy.sources]
         packets = demuxed(self._container, [replaced, *streams]) if streams else iter(())
@@ -313,10 +314,7 @@ class OtherStreams:
 def _chapters(
     chapters: "list[Chapter]", until: Fraction | None, start: Fraction
 ) -> "list[Chapter]":
-    """Return the chapters that begin before `until` s, none of them ending later.
-
-    They are counted from `start` s.
-    """
+    """Return the chapters that begin before `until` s, cut off there and counted from `start` s."""
     kept = []
     for chapter in chapters:
         time_base = chapter["time_base"]

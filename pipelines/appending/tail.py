@@ -35,11 +35,11 @@ _PRORES_PROFILES = ("Proxy", "LT", "Standard", "HQ", "4444", "XQ")  # in the enc
 _SELF_DESCRIBED = {"vp8", "vp9", "av1", "mpeg4", "mpeg2video", "mpeg1video", "mjpeg", "prores"}
 """Codecs whose key frames carry all that a decoder needs."""
 _DESCRIBED_BY_HEADER = {"ffv1", "huffyuv", "ffvhuff", "png", "rawvideo"}
-"""Codecs whose pictures mean nothing without the very header of their stream."""
+"""Codecs whose pictures can be decoded only with the header of their own stream."""
 
 
 class NotCopyableError(Exception):
-    """Why packets of a source cannot be copied in front of a tail; never shown as a failure."""
+    """A source's packets cannot be copied; the message says why. The video is encoded instead."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ class _Timed:
 
 
 def padded_packet(data: bytes) -> VideoPacket:
-    """Return a packet of `data` with zeros behind it, which decoders read a little into.
+    """Return a packet of `data` followed by zeros: decoders read a little beyond the end.
 
-    ``av.Packet(data)`` refers to the bytes of Python: what lies behind them is anything, and some
-    decoders take it for the end of the picture.
+    ``av.Packet(data)`` would refer to Python's own bytes, after which anything may follow, and some
+    decoders would take that for the end of the picture.
     """
     packet = av.Packet(len(data))
     packet.update(data)
@@ -65,9 +65,9 @@ def padded_packet(data: bytes) -> VideoPacket:
 class TailEncoder:
     """Encodes frames as the continuation of `stream`, whose decoded frames are tagged `tags`.
 
-    `hdr` is repeated where the encoder can. `time_base` is the source's clock. `header` is what the
-    output's stream must carry as extradata, None to keep the source's. Raises `NotCopyableError`
-    where no such encoder, header or number is to be had.
+    `hdr` is repeated if the encoder can write it. `time_base` is the source's clock. `header` is
+    what the output's stream must have as extradata, None to keep the source's. Raises
+    `NotCopyableError` where there is no suitable encoder, header or number of a parameter set.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class TailEncoder:
         return self._pts[0] * self.time_base
 
     def decoded(self) -> Iterator[tuple[av.VideoFrame, int]]:
-        """Yield what a decoder of its own makes of the tail alone, with times in source units."""
+        """Yield the frames of the tail, decoded on its own, with times in ticks of the source."""
         decoder = av.CodecContext.create(self._source.codec, "r")
         if self._encoder_header:
             decoder.extradata = self._encoder_header
@@ -179,7 +179,7 @@ class TailEncoder:
                 sets.HEVC_NUMBER in self._record.numbers()
             ):
                 raise NotCopyableError("its HEVC parameter sets leave no number free")
-            # Substreams would say where they start, which renumbering could move.
+            # No wavefronts: they store the offsets of substreams, which renumbering would shift.
             return {"x265-params": "bframes=0:wpp=0:info=0"}
         if self._codec == "prores":
             if profile not in _PRORES_PROFILES:

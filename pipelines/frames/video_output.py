@@ -1,4 +1,4 @@
-"""What the outputs have in common: how they are encoded, and what is said about their source."""
+"""What the modes share: how their video is encoded, and the notes about its source."""
 
 import contextlib
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def new_video(
 
 
 def source_notes(info: VideoInfo) -> list[str]:
-    """Return what a user should know of the source, since the result cannot keep it."""
+    """Return notes on what of the source the result cannot keep."""
     notes = []
     if info.is_interlaced:
         notes.append("interlaced: its fields are predicted as whole frames")
@@ -49,7 +49,7 @@ def source_notes(info: VideoInfo) -> list[str]:
 
 
 def depth_notes(info: VideoInfo, written_bits: int) -> tuple[str, ...]:
-    """Return what is to be said of a source with more than 8 bits a channel."""
+    """Return the note on a source with more than 8 bits a channel."""
     if info.bit_depth <= 8:
         return ()
     found = f"{info.bit_depth} bits a channel"
@@ -57,7 +57,7 @@ def depth_notes(info: VideoInfo, written_bits: int) -> tuple[str, ...]:
 
 
 def cut_notes(context: Context, info: VideoInfo) -> tuple[str, ...]:
-    """Return what is to be said about a scene cut just before the prediction."""
+    """Return the note on a scene cut so near that fewer frames than usual are predicted from."""
     if context.cut_time is None or len(context) == context.length:
         return ()
     cut = clock(context.cut_time - info.start_time)

@@ -1,8 +1,9 @@
-"""What was done in a folder of outputs, line by line, so that a second run goes on from there.
+"""The log of what was done in a folder of outputs, from which a second run resumes.
 
 ``inpaint.jsonl`` gets one JSON object when a photograph is begun and one when it is done or failed.
-A run that is killed between an output and its line is known by the first: what lies there is its
-own, and may be replaced. What lies in the place of one that failed is somebody else's.
+If a run was killed between writing an output and its last line, the first line tells that the file
+there is its own and may be replaced. A failed photograph leaves no output, so that a file in its
+place is somebody else's.
 """
 
 import contextlib
@@ -26,7 +27,7 @@ _DIGEST_BYTES = 12
 class EarlierRuns:
     """What the `lines` of the manifest at `path` say of earlier runs.
 
-    Of each output a few bytes are kept in memory.
+    Only a short hash of each output is kept in memory.
     """
 
     def __init__(self, path: Path, lines: Iterable[bytes]) -> None:
@@ -41,7 +42,7 @@ class EarlierRuns:
     def is_done(self, request: InpaintRequest) -> bool:
         """Return whether an earlier run did this very request and its output is still there.
 
-        Photograph and mask are to be as large and as old as they were, the settings the same.
+        The settings, and size and time of photograph and mask, must be the same as then.
         """
         return (
             bool(self._done)
@@ -65,15 +66,15 @@ class EarlierRuns:
         if status == "begun":
             self._begun.add(_digest(name))
         else:
-            self._begun.discard(_digest(name))  # whoever fails leaves nothing there
+            self._begun.discard(_digest(name))  # done, or failed and left nothing there
         if status == "done":
             self._done.add(_digest(name, entry.get("facts")))
 
 
 class Manifest(EarlierRuns):
-    """The manifest at `path`, which is added to; a context.
+    """The manifest at `path`, to read and to append to; a context manager.
 
-    Raises `OutputNotWritten`, also while another process fills into its folder.
+    Raises `OutputNotWritten`, also while another process writes to its folder.
     """
 
     def __init__(self, path: Path) -> None:
@@ -107,17 +108,17 @@ class Manifest(EarlierRuns):
         self._file.close()
 
     def begin(self, request: InpaintRequest) -> None:
-        """Say that the output may appear from now on. Raises `OutputNotWritten`.
+        """Note that the output may appear from now on. Raises `OutputNotWritten`.
 
-        It is the output of photograph and mask as they are now: who changes them meanwhile gets
-        another by the next run.
+        Size and time of photograph and mask are taken now: if they change while it is filled, the
+        next run does it again.
         """
         name = self._name(request)
         self._facts[name] = _facts(request)
         self._add({"output": name, "status": "begun"})
 
     def end(self, request: InpaintRequest, result: Result | PredictorError, seconds: float) -> None:
-        """Say how it went. Raises `OutputNotWritten`."""
+        """Note how it ended. Raises `OutputNotWritten`."""
         name = self._name(request)
         facts = self._facts.pop(name, None)
         entry: dict[str, Any] = {
@@ -147,7 +148,7 @@ class Manifest(EarlierRuns):
 
 
 def earlier_runs(path: Path) -> EarlierRuns:
-    """Return what the manifest at `path` says, nothing where there is none, and leave it alone.
+    """Return what the manifest at `path` says, without changing it; nothing where there is none.
 
     Raises `OutputNotWritten`.
     """
@@ -176,7 +177,7 @@ def _facts(request: InpaintRequest) -> list[Any]:
     facts: list[Any] = [request.settings.fingerprint, *_size_and_time(request.input)]
     try:
         mask = request.mask_file
-    except (PredictorError, OSError):  # said by who fills
+    except (PredictorError, OSError):  # filling it will meet and report the error
         mask = None
     return facts if mask is None else [*facts, *_size_and_time(mask)]
 

@@ -1,4 +1,4 @@
-"""Masks that are picture files: one for all photographs, or a folder with one for each."""
+"""Masks in picture files: one file for all photographs, or a folder with one for each."""
 
 import os
 import sys
@@ -26,8 +26,7 @@ _WITH_OPACITY = ("RGBA", "LA", "PA")
 def read_mask(path: Path, most_pixels: int = MOST_PIXELS) -> Mask:
     """Return the mask in the picture `path`, upright: white is missing, from half brightness on.
 
-    Where the picture is transparent, black lies behind it. Raises `UnusableMask`, also for more
-    than `most_pixels`.
+    Transparent parts count as black. Raises `UnusableMask`, also for more than `most_pixels`.
     """
     return np.asarray(_brightness(path, most_pixels) >= 0.5)
 
@@ -35,7 +34,7 @@ def read_mask(path: Path, most_pixels: int = MOST_PIXELS) -> Mask:
 def brightness_range(path: Path) -> tuple[float, float]:
     """Return the brightness of the darkest and the brightest pixel of the mask `path`, 0 to 1.
 
-    It was read before, so that it is not too large.
+    The mask has been read before, so that its size needs no check.
     """
     brightness = _brightness(path, sys.maxsize)
     return float(brightness.min()), float(brightness.max())

@@ -22,7 +22,7 @@ Mask = npt.NDArray[np.bool_]
 Weights = npt.NDArray[np.float32] | Mask
 
 MUCH = 0.5
-"""A mask of more than this part of the photograph is probably meant the other way round."""
+"""A mask of more than this part of the photograph is probably inverted, which a warning says."""
 
 _LOSSY_TOLERANCE = 40
 _KINDS = "a file, a folder, alpha, color:#RRGGBB, box:X,Y,WIDTH,HEIGHT or center:PART"
@@ -126,22 +126,22 @@ def _why_empty(file: Path | None, is_inverted: bool) -> list[str]:
         return []
     darkest, brightest = brightness_range(file)
     if is_inverted and darkest < 1:
-        found = f"bright: its darkest pixel has {darkest * 255:.0f} of 255, what is filled has "
-        found += "less than 128"
+        found = f"too bright: its darkest pixel has {darkest * 255:.0f} of 255, and only pixels "
+        found += "below 128 are filled"
     elif not is_inverted and brightest > 0:
-        found = f"dark: its brightest pixel has {brightest * 255:.0f} of 255, what is filled has "
-        found += "128 or more"
+        found = f"too dark: its brightest pixel has {brightest * 255:.0f} of 255, and only pixels "
+        found += "from 128 on are filled"
     else:
         return []
     return [f"{file.name} is {found}"]
 
 
 def grown(mask: Mask, settings: MaskSettings, relative: Path) -> Weights:
-    """Return how far each pixel is to be replaced, in [0, 1]: `mask` dilated and feathered.
+    """Return the weight, in [0, 1], with which each pixel is replaced: `mask` dilated, feathered.
 
-    It is 1 up to `dilate_px` from the mask, falls over the next `feather_px`, and is 0 from there
-    on; distances are Euclidean. What is not to grow is returned as it is. Raises `UnusableMask`
-    for a mask that covers all of the photograph `relative` when it is grown.
+    It is 1 up to `dilate_px` from the mask, falls to 0 over the next `feather_px`; distances are
+    Euclidean. If neither is asked for, `mask` itself is returned. Raises `UnusableMask` if the
+    grown mask covers all of the photograph `relative`.
     """
     reach = settings.dilate_px + settings.feather_px
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
@@ -186,7 +186,7 @@ def _fitted(
 
 @dataclass(frozen=True)
 class Transparency:
-    """What is more transparent than not is missing."""
+    """Pixels that are more transparent than opaque are missing."""
 
     def file(self, relative: Path) -> Path | None:
         return None
@@ -200,7 +200,10 @@ class Transparency:
 
 @dataclass(frozen=True)
 class _Colour:
-    """What has a colour is missing; `tolerance` is the largest difference of a channel."""
+    """Pixels of a colour are missing; `tolerance` is the largest difference of a channel, of 255.
+
+    None stands for 0, or for `_LOSSY_TOLERANCE` in lossy files.
+    """
 
     colour: tuple[int, ...]
     tolerance: int | None

@@ -1,4 +1,4 @@
-"""Before and after on one sheet, to look at before a folder is filled."""
+"""A sheet of some photographs before and after, to be looked at before a folder is filled."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The neighbourhoods of the holes of a photograph: all that has to be looked at to fill them."""
+"""The regions of a photograph around its holes: all that has to be read to fill them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Region:
     """A part of a photograph with holes that are filled together."""
 
     box: Box
-    """All that filling them looks at."""
+    """The part of the photograph that is read to fill them."""
     missing: Tensor
     """``(1, 1, h, w)``, 1 for every missing pixel of the part, of these holes or of others."""
     weight: Tensor
@@ -32,8 +32,8 @@ class Region:
 def regions_of(weight: Weights, seen: Seen) -> list[Region]:
     """Return the regions of the holes of a photograph, `weight` ``(H, W)`` above 0.
 
-    Holes whose neighbourhoods meet share a region, so that every pixel is read once. What lies
-    outside of all regions is not looked at.
+    Holes whose surroundings meet share a region, so that every pixel is read once. `seen` tells
+    what filling a hole needs; pixels outside all regions are never read.
     """
     size = (weight.shape[0], weight.shape[1])
     holes = holes_of(weight > 0)

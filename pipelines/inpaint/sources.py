@@ -1,6 +1,6 @@
-"""From what stands on the command line to the photographs that are meant, folder by folder.
+"""Find the photographs and videos that the arguments of a command mean, folder by folder.
 
-Nothing is listed before it is needed: a million photographs take the memory of the largest folder.
+No folder is listed before it is reached, so memory depends on the largest folder alone.
 """
 
 import glob
@@ -20,13 +20,13 @@ from predictor.whole_files import PARTIAL, is_same_file
 
 MARKER = ".filled"
 MANIFEST = "inpaint.jsonl"
-"""The name of the manifest; a folder with one in it holds outputs, no input unless it is named."""
+"""The manifest's name. A folder that holds one has outputs in it, and is skipped unless named."""
 
 PREVIEW = "preview.png"
-"""What the name of a sheet of photographs before and after ends with."""
+"""How the name of a preview sheet ends."""
 
 SUFFIXES = IMAGE_SUFFIXES | {".gif", ".apng", ".heic", ".heif", ".jfif"}
-"""What is taken for a photograph in a folder; a file that is named is always tried."""
+"""Suffixes of photographs in folders; a file that is named itself is tried whatever its suffix."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Sources:
     left_out: tuple[Path, ...] = ()
     """Folders and files below the inputs that are not inputs themselves: the masks."""
     suffix: str | None = None
-    """That of all outputs where a format was asked for; None keeps those of the inputs."""
+    """The suffix of all outputs, if a format was asked for; None keeps those of the inputs."""
     others: int = 0
     """Files seen in folders that are no pictures, and are left alone."""
 
@@ -128,7 +128,7 @@ class Sources:
     def _below(
         self, folder: Path, relative: Path, place: Path, visited: set[tuple[int, int]]
     ) -> Iterator[Source]:
-        """Yield the photographs in `folder` and below it; each real folder once: links may loop."""
+        """Yield the photographs in and below `folder`; each folder once, since links may loop."""
         try:
             about = folder.stat()
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
@@ -155,7 +155,7 @@ class Sources:
     def _outputs(
         self, files: Sequence[Path], target: Path | None, *, is_batch: bool, marker: str
     ) -> list[Path]:
-        """Return where the results go; the format that was asked for is that of photographs."""
+        """Return where the results go; a suffix that was asked for does not concern videos."""
         paths: dict[Path, Path] = {}
         for suffix, are_videos in ((self.suffix, False), (None, True)):
             some = [file for file in files if _is_video(file) == are_videos]
@@ -179,11 +179,11 @@ def named_sources(
     left_out: Iterable[Path] = (),
     suffix: str | None = None,
 ) -> Sources:
-    """Return the photographs behind `names`: files, folders with all below them, globs.
+    """Return the photographs and videos that `names` mean: files, folders and subfolders, globs.
 
-    A name given twice counts once. One folder's photographs keep their places below it; of several
-    inputs, each folder becomes one below the output's. Outputs of earlier runs below a folder, the
-    folder of outputs itself and `left_out` are no inputs. Raises `SettingsError` for an empty name.
+    A name given twice counts once. The outputs of a single folder keep its subfolders; of several
+    inputs, each folder becomes a folder of the output. Outputs of earlier runs, the folder of
+    outputs itself and `left_out` are not inputs. Raises `SettingsError` for an empty name.
     """
     found: dict[Path, Path] = {}
     for name in names:
@@ -219,7 +219,7 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
 
 
 def _places(folders: Sequence[Path]) -> list[Path]:
-    """Return where each folder's outputs go: below its name, or all of it where names meet."""
+    """Return where each folder's outputs go: in its name, or its path where names would meet."""
     absolute = [folder.absolute() for folder in folders]
     names = [Path(folder.name) for folder in absolute]
     if len({str(name).casefold() for name in names}) == len(names):

@@ -1,4 +1,4 @@
-"""Whether the known pixels of a written photograph are those of its source, measured from both."""
+"""Compare a written photograph with its source: are the known pixels the same?"""
 
 import contextlib
 import io
