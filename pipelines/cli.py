@@ -12,9 +12,10 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Annotated, NoReturn, cast
+from typing import Annotated, Any, NoReturn, cast
 
 import typer
+from typer.core import TyperGroup
 
 import predictor.cli
 from pipelines.benchmark.command import benchmark
@@ -32,8 +33,24 @@ from pipelines.results import (
 from predictor import __version__
 from predictor.errors import Interrupted, PredictorError, SettingsError
 
+
+class _Stopped(Exception):
+    """Ctrl-C in a command that does not handle it itself."""
+
+
+class _Commands(TyperGroup):
+    """The commands, of which an unhandled Ctrl-C is reported: Typer would end without a word."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise _Stopped from error
+
+
 app = typer.Typer(
     name="predictor",
+    cls=_Commands,
     help="Predict the next frames of videos, fill holes in photographs, train the networks for it.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -83,7 +100,7 @@ def run(arguments: Sequence[str]) -> int:
         return code if isinstance(code, int) else 0
     except _UsageError as error:
         return _failed(arguments, cast(typer.BadParameter, error).format_message(), EXIT_USAGE)
-    except typer.Abort:
+    except (_Stopped, typer.Abort):
         return _failed(arguments, "interrupted", EXIT_INTERRUPTED)
     except Interrupted as error:
         return _failed(arguments, one_line(error), 128 + error.signal_number)

@@ -126,6 +126,9 @@ ENCODERS = {  # codec: its encoder; a codec that is not here is tried under its 
     "gif": Encoder("gif"),
 }
 
+_USUAL_NAMES = {"h265": "hevc", "x265": "hevc", "x264": "h264", "avc": "h264"}
+"""What FFmpeg calls the codecs that people know by these names."""
+
 
 def encoder_for(codec: str) -> Encoder:
     """Return the encoder of `codec`, which may also be an encoder's name such as ``h264_nvenc``.
@@ -139,7 +142,8 @@ def encoder_for(codec: str) -> Encoder:
         found = av.Codec(encoder.name, "w")
     except ValueError as error:  # the library's error for a name that it does not know
         if codec not in av.codecs_available:
-            near = difflib.get_close_matches(codec, [*ENCODERS, *by_name], 1)
+            usual = _USUAL_NAMES.get(codec.lower().replace(".", ""))
+            near = [usual] if usual else difflib.get_close_matches(codec, [*ENCODERS, *by_name], 1)
             hint = f"did you mean {near[0]}?" if near else "expected one such as h264"
             raise SettingsError(f"--codec {codec} is no codec that FFmpeg knows; {hint}") from error
         raise UnsupportedCodec(

@@ -74,7 +74,13 @@ def test_formats_in_the_memory_of_a_device_are_not_chosen() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("h267", "did you mean h26"), ("nonsense", "such as h264")]
+    ("name", "hint"),
+    [
+        ("h267", "did you mean h26"),
+        ("h265", "did you mean hevc"),
+        ("H.265", "did you mean hevc"),
+        ("nonsense", "such as h264"),
+    ],
 )
 def test_a_name_that_is_no_codec_is_a_wrong_setting(name: str, hint: str) -> None:
     with pytest.raises(SettingsError, match=f"--codec {name} is no codec .*{hint}"):

@@ -1,5 +1,6 @@
 """The console script before any command runs."""
 
+import json
 import os
 import signal
 import subprocess
@@ -87,6 +88,19 @@ def test_stdout_on_a_full_disk_is_one_line() -> None:
     assert ended.stderr.splitlines()[1:] == [
         b"predictor: cannot write to stdout: No space left on device"
     ]
+
+
+def test_ctrl_c_in_any_command_is_reported_in_json_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipelines.machine.doctor.diagnosis", interrupted)
+    assert run(["doctor", "--json"]) == 130
+    said = capsys.readouterr()
+    assert said.err == "predictor: interrupted\n"
+    assert json.loads(said.out) == {"results": [], "exit_code": 130, "error": "interrupted"}
 
 
 def test_a_current_folder_that_was_deleted_is_said(
