@@ -5,6 +5,7 @@ prediction has to know which frames are new, for the motion between them, and wh
 will be new.
 """
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -59,13 +60,16 @@ def clip_cadence(clip: Tensor) -> Cadence:
     """Return the cadence of one clip ``(T, 3, H, W)`` in [-1, 1].
 
     A clip that stands still, comes to rest, or in which everything moves, has no repeats. A rhythm
-    needs to be seen twice, so 12 frames show periods up to 6.
+    needs to be seen twice, so 12 frames show periods up to 6. Raises `TensorContractError`, also
+    for values that are not finite.
     """
     if clip.ndim != 4:
         raise TensorContractError(f"clip has shape {tuple(clip.shape)}, expected (T, 3, H, W)")
     step = max(1, min(clip.shape[-2:]) // SAMPLED_SIDE_PX)
     sampled = clip[..., ::step, ::step]
     changes = (sampled[1:] - sampled[:-1]).abs().mean(dim=(1, 2, 3)).tolist()
+    if not math.isfinite(sum(changes)):
+        raise TensorContractError("clip has values that are not finite, expected [-1, 1]")
     largest = max(changes, default=0.0)
     if largest <= STILL_LEVEL:
         return Cadence((False,) * clip.shape[0], None)

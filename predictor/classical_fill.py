@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from predictor.errors import SettingsError, TensorContractError
+from predictor.errors import SettingsError
 from predictor.holes import Box, Hole
-from predictor.tensors import require_images, require_masks
+from predictor.tensors import missing_pixels, require_images, require_masks
 
 Method = Literal["telea", "navier-stokes"]
 
@@ -57,11 +57,10 @@ class ClassicalInpainter:
     def fill(self, images: Tensor, masks: Tensor) -> Tensor:
         """Return `images` ``(N, 3, H, W)`` in [-1, 1] with their holes filled.
 
-        As `opencv_fill`; raises `TensorContractError` also where a mask leaves nothing of an image.
+        As `opencv_fill`; raises `TensorContractError` also where a mask leaves nothing of an image,
+        and for known pixels outside of the range.
         """
-        require_masks(masks, require_images(images))
-        if (masks > 0.5).flatten(1).all(1).any():
-            raise TensorContractError("a mask covers its whole image: nothing is left to fill from")
+        missing_pixels(masks, images)
         return opencv_fill(images, masks, self.method)
 
     def seen(self, hole: Hole, size: tuple[int, int]) -> Box:

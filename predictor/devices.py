@@ -21,7 +21,7 @@ def chosen_device(name: str) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise SettingsError(f"device={name} is not a device, expected {_EXPECTED}") from error
     if device.type not in ("cpu", "cuda", "mps"):
         raise SettingsError(f"device={name} is not supported, expected {_EXPECTED}")
@@ -46,6 +46,11 @@ def uses_bfloat16(precision: str, device: torch.device) -> bool:
     if precision not in ("auto", "fp32", "bf16"):
         raise SettingsError(f"precision={precision!r}, expected auto, fp32 or bf16")
     return precision == "bf16" or (precision == "auto" and _multiplies_bfloat16(device))
+
+
+def computing(device: torch.device, use_bfloat16: bool) -> torch.autocast:
+    """Return the context in which a network computes on `device`, whatever surrounds it."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=use_bfloat16)
 
 
 def moved(network: nn.Module, device: torch.device | str | None) -> torch.device:

@@ -1,15 +1,20 @@
 """The public interface to frame generators: a clip in, any number of next frames out."""
 
-import contextlib
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from predictor.cadence import Cadence, clip_cadence
-from predictor.devices import moved
-from predictor.errors import NotEnoughFrames
-from predictor.tensors import IMAGE_RANGE, padded_to_multiple, require_clip, rescaled
+from predictor.devices import computing, moved
+from predictor.errors import NotEnoughFrames, SettingsError
+from predictor.tensors import (
+    IMAGE_RANGE,
+    padded_to_multiple,
+    require_clip,
+    require_image_range,
+    rescaled,
+)
 
 FEWEST_FRAMES = 2
 """A single frame shows no motion."""
@@ -42,13 +47,17 @@ class FramePredictor:
     def predict(self, clip: Tensor, count: int = 1) -> Tensor:
         """Return the next `count` frames ``(N, count, 3, H, W)`` of `clip`, on its device.
 
-        Raises `NotEnoughFrames` if there are fewer than two frames.
+        Raises `NotEnoughFrames` if there are fewer than two frames, `SettingsError` for a count
+        below 1, and `TensorContractError` for another shape or range.
         """
+        if count < 1:
+            raise SettingsError(f"count is {count}, expected at least 1")
         require_clip(clip)
         if clip.shape[1] < FEWEST_FRAMES:
             raise NotEnoughFrames(
                 f"clip has {clip.shape[1]} frame, a prediction needs at least {FEWEST_FRAMES}"
             )
+        require_image_range(clip[:, -FEWEST_FRAMES:], "clip")
         clip = clip[:, -self.context_frames :].float()
         cadences = [clip_cadence(example) for example in clip]
         if len(set(cadences)) == 1:
@@ -71,15 +80,10 @@ class FramePredictor:
     def _next(self, frames: list[Tensor]) -> Tensor:
         wanted = self.network.context
         context = [*[frames[0]] * (wanted - len(frames)), *frames[-wanted:]]
-        with self._precision():
+        with computing(self.device, self.use_bfloat16):
             if self._memory is not None:
                 return self.network.next_frame(context, self._memory).float()
             clip = padded_to_multiple(torch.stack(context, dim=1), self.network.multiple)
             clip = rescaled(clip, IMAGE_RANGE, self.network.pixel_range)
             prediction = self.network(clip)[-1]
         return rescaled(prediction.float(), self.network.pixel_range, IMAGE_RANGE).clamp(-1, 1)
-
-    def _precision(self) -> contextlib.AbstractContextManager[None]:
-        if self.use_bfloat16:
-            return torch.autocast(self.device.type, torch.bfloat16)
-        return contextlib.nullcontext()

@@ -1,13 +1,12 @@
 """The public interface to discriminators that classify: pictures in, probabilities out."""
 
-import contextlib
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from predictor.devices import moved
+from predictor.devices import computing, moved
 from predictor.errors import UnknownModel
 
 BATCH = 500
@@ -57,14 +56,9 @@ class ImageClassifier:
         return torch.cat(found) if found else torch.empty(0, len(self.class_names))
 
     def _batch(self, images: Tensor) -> Tensor:
-        with self._precision():
+        with computing(self.device, self.use_bfloat16):
             logits = self.network(self.network.units.encoded(images.to(self.device))).logits
         return logits.float().softmax(dim=1).cpu()
-
-    def _precision(self) -> contextlib.AbstractContextManager[None]:
-        if self.use_bfloat16:
-            return torch.autocast(self.device.type, torch.bfloat16)
-        return contextlib.nullcontext()
 
 
 def averaged_probabilities(classifiers: Sequence[ImageClassifier], images: Tensor) -> Tensor:

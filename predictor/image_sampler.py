@@ -1,14 +1,13 @@
 """The public interface to generators of pictures from latents."""
 
-import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from predictor.devices import moved
-from predictor.errors import TensorContractError, UnknownModel
+from predictor.devices import computing, moved
+from predictor.errors import SettingsError, TensorContractError, UnknownModel
 from predictor.latents import Distribution, picture_latents
 from predictor.structured_latents import StructuredLatents
 
@@ -122,12 +121,14 @@ class ImageSampler:
         """Return the pictures ``(N, C, H, W)`` in the units of the network, on the CPU.
 
         Raises `UnknownModel` for labels where the model has no classes, and where they are missing,
-        and `TensorContractError` for latents of another width.
+        and `TensorContractError` for latents of another width or type.
         """
         if latents.ndim != 2 or latents.shape[1] != self.latent_width:
             raise TensorContractError(
                 f"latents have shape {tuple(latents.shape)}, expected (N, {self.latent_width})"
             )
+        if not latents.is_floating_point():
+            raise TensorContractError(f"latents are {latents.dtype}, expected floating point")
         found = [
             self._batch(part, chosen)
             for part, chosen in zip(
@@ -141,8 +142,11 @@ class ImageSampler:
     ) -> Tensor:
         """Return `count` pictures ``(count, C, H, W)`` in [-1, 1], of the numbers from `first` on.
 
-        Without `labels` a model with classes shows them in turn, as `labels` has them.
+        Without `labels` a model with classes shows them in turn, as `labels` has them. Raises
+        `SettingsError` for a count below 0, and what `values` raises.
         """
+        if count < 0:
+            raise SettingsError(f"count is {count}, expected 0 or more")
         numbers = range(first, first + count)
         labels = self.labels(numbers) if labels is None else labels
         return self.images(self.latents(seed, numbers), labels)
@@ -155,30 +159,25 @@ class ImageSampler:
         return None if self.classes is None else [number % self.classes for number in numbers]
 
     def _batch(self, latents: Tensor, labels: Tensor | None) -> Tensor:
-        if labels is not None:
-            labels = labels.to(self.device)
-        with self._precision():
-            pictures = self.network(latents.to(self.device), labels)
+        with computing(self.device, self.use_bfloat16):
+            pictures = self.network(latents.to(self.device, torch.float32), labels)
         return pictures.float().cpu()
 
     def _labels(self, count: int, labels: Sequence[int] | None) -> Iterator[Tensor | None]:
         if self.classes is None:
             if labels is not None:
                 raise UnknownModel("the model was trained without labels: it has no classes")
-            yield from [None] * -(-count // BATCH)
+            yield from [None] * max(1, -(-count // BATCH))
             return
         if labels is None:
             raise UnknownModel(f"the model has {self.classes} classes: say of which, for each")
-        wrong = [label for label in labels if not 0 <= label < self.classes]
+        wrong = [label for label in labels if label not in range(self.classes)]
         if wrong or len(labels) != count:
             raise UnknownModel(
-                f"class {wrong[0]}: the model has 0 to {self.classes - 1}"
+                f"class {wrong[0]!r}: the model has 0 to {self.classes - 1}"
                 if wrong
                 else f"{len(labels)} labels for {count} pictures"
             )
-        yield from torch.split(torch.tensor(labels, dtype=torch.int64), BATCH)
-
-    def _precision(self) -> contextlib.AbstractContextManager[None]:
-        if self.use_bfloat16:
-            return torch.autocast(self.device.type, torch.bfloat16)
-        return contextlib.nullcontext()
+        yield from torch.split(
+            torch.tensor([*map(int, labels)], dtype=torch.int64, device=self.device), BATCH
+        )

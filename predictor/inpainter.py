@@ -1,6 +1,5 @@
 """An inpainting network as people use it: any image, any mask, only missing pixels change."""
 
-import contextlib
 import itertools
 import math
 from dataclasses import dataclass
@@ -11,15 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from predictor.devices import moved
-from predictor.errors import TensorContractError
+from predictor.devices import computing, moved
 from predictor.holes import Box, Hole, holes_of, joined
 from predictor.smooth_fill import known_means, smooth_fill
 from predictor.tensors import (
     IMAGE_RANGE,
+    missing_pixels,
     padded_to_multiple,
-    require_images,
-    require_masks,
     rescaled,
 )
 from predictor.texture import with_detail
@@ -63,14 +60,10 @@ class Inpainter:
         `masks` ``(N, 1, H, W)`` are 1 where a pixel is missing; above one half counts. All other
         pixels are returned bit for bit, in the type and on the device of `images`, which is left
         as it is. What the images show under the mask is never looked at. An image is filled the
-        same whatever else is in the batch. Raises `TensorContractError` for shapes that do not fit
-        and where a mask leaves nothing of an image.
+        same whatever else is in the batch. Raises `TensorContractError` for shapes that do not
+        fit, known pixels outside of the range, and where a mask leaves nothing of an image.
         """
-        require_images(images)
-        require_masks(masks, images)
-        missing = masks > 0.5
-        if missing.flatten(1).all(1).any():
-            raise TensorContractError("a mask covers its whole image: nothing is left to fill from")
+        missing = missing_pixels(masks, images)
         filled = images.clone()
         for mask, result in zip(missing, filled, strict=True):
             holes = holes_of(mask[0].cpu().numpy())
@@ -177,15 +170,10 @@ class Inpainter:
         height, width = images.shape[-2:]
         images = padded_to_multiple(images * (1 - masks), self.network.multiple)
         masks = padded_to_multiple(masks, self.network.multiple)
-        with self._precision():
+        with computing(self.device, self.use_bfloat16):
             made = self.network(rescaled(images, IMAGE_RANGE, self.network.pixel_range), masks)[-1]
         made = rescaled(made.float(), self.network.pixel_range, IMAGE_RANGE)
         return made[..., :height, :width]
-
-    def _precision(self) -> contextlib.AbstractContextManager[None]:
-        if self.use_bfloat16:
-            return torch.autocast(self.device.type, torch.bfloat16)
-        return contextlib.nullcontext()
 
 
 @dataclass(frozen=True)

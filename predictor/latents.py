@@ -39,8 +39,11 @@ def drawn_latents(
     shape: tuple[int, ...],
     device: torch.device | str = "cpu",
     generator: Generator | None = None,
+    dtype: torch.dtype | None = None,
 ) -> Tensor:
-    """Return a float32 tensor of `shape` on `device` with independent entries.
+    """Return a tensor of `shape` on `device` with independent entries.
+
+    Its `dtype` is PyTorch's default unless given: a run may train in float64.
 
     The first axis counts examples: without a `generator` they are drawn by `drawn_rows`, so that in
     training they do not depend on the number of ranks.
@@ -49,8 +52,8 @@ def drawn_latents(
     def draw(rows: int, source: Generator | None) -> Tensor:
         whole = (rows, *shape[1:])
         if distribution == "normal":
-            return torch.randn(whole, generator=source, device=device)
-        drawn = torch.rand(whole, generator=source, device=device)
+            return torch.randn(whole, generator=source, device=device, dtype=dtype)
+        drawn = torch.rand(whole, generator=source, device=device, dtype=dtype)
         if distribution == "positive_uniform":
             return drawn
         return (2 * drawn - 1) * bounds(distribution)[1]
@@ -73,7 +76,9 @@ def picture_latents(
     A row depends on `seed` and on its own number alone.
     """
     rows = [
-        drawn_latents(distribution, shape, generator=picture_generator(seed, number))
+        drawn_latents(
+            distribution, shape, generator=picture_generator(seed, number), dtype=torch.float32
+        )
         for number in numbers
     ]
     return torch.stack(rows) if rows else torch.empty(0, *shape)

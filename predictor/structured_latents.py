@@ -88,15 +88,19 @@ class StructuredLatents:
         raise KeyError(name)
 
     def drawn(
-        self, count: int, device: torch.device | str = "cpu", generator: Generator | None = None
+        self,
+        count: int,
+        device: torch.device | str = "cpu",
+        generator: Generator | None = None,
+        dtype: torch.dtype | None = None,
     ) -> Tensor:
         """Return `count` latents ``(count, width)`` on `device`, drawn as by `drawn_latents`."""
-        parts = [drawn_latents(self.distribution, (count, self.noise), device, generator)]
+        parts = [drawn_latents(self.distribution, (count, self.noise), device, generator, dtype)]
         for categories in self.categorical:
-            places = drawn_latents("uniform", (count,), device, generator)
+            places = drawn_latents("uniform", (count,), device, generator, dtype)
             chosen = ((places + 1) * categories / 2).long().clamp_max(categories - 1)
             parts.append(functional.one_hot(chosen, categories).to(parts[0].dtype))
-        parts.append(drawn_latents("uniform", (count, self.uniform), device, generator))
+        parts.append(drawn_latents("uniform", (count, self.uniform), device, generator, dtype))
         return torch.cat(parts, dim=1)
 
     def of_pictures(self, seed: int, numbers: Iterable[int]) -> Tensor:
@@ -104,7 +108,10 @@ class StructuredLatents:
 
         A row depends on `seed` and its own number alone.
         """
-        rows = [self.drawn(1, generator=picture_generator(seed, number)) for number in numbers]
+        rows = [
+            self.drawn(1, generator=picture_generator(seed, number), dtype=torch.float32)
+            for number in numbers
+        ]
         return torch.cat(rows) if rows else torch.empty(0, self.width)
 
     def codes(self, latents: Tensor) -> Codes:

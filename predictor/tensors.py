@@ -5,6 +5,7 @@ float32, RGB, in [-1, 1]. Sizes are ``(height, width)``. Discriminators return l
 ``(N, 2, H, W)`` in pixels, channel 0 along x (to the right) and channel 1 along y (down).
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -19,6 +20,9 @@ IMAGE_RANGE = (-1.0, 1.0)
 PSNR_CAP_DB = 60.0
 """Upper bound of PSNR and sharpness in reports, where equal images would reach infinity."""
 
+FARTHEST_VALUE = 2.0
+"""The largest magnitude taken for that of a picture in [-1, 1]: resampling overshoots by less."""
+
 DIFFERENCE_GAIN = 4
 """Factor by which `shown_difference` amplifies a difference."""
 
@@ -28,7 +32,8 @@ def require_images(images: Tensor, name: str = "images", channels: int | None = 
 
     Raises `TensorContractError` otherwise; ``channels=None`` takes any number of channels.
     """
-    return _require(images, name, "(N, C, H, W)", channels)
+    _require(images, name, "(N, C, H, W)", channels)
+    return images
 
 
 def require_clip(clip: Tensor, name: str = "clip", channels: int | None = 3) -> Tensor:
@@ -36,7 +41,8 @@ def require_clip(clip: Tensor, name: str = "clip", channels: int | None = 3) -> 
 
     Raises `TensorContractError` otherwise; ``channels=None`` takes any number of channels.
     """
-    return _require(clip, name, "(N, T, C, H, W)", channels)
+    _require(clip, name, "(N, T, C, H, W)", channels)
+    return clip
 
 
 def require_masks(masks: Tensor, images: Tensor, name: str = "masks") -> Tensor:
@@ -44,7 +50,7 @@ def require_masks(masks: Tensor, images: Tensor, name: str = "masks") -> Tensor:
 
     `images` are ``(N, C, H, W)``. Raises `TensorContractError` otherwise.
     """
-    _require(masks, name, "(N, 1, H, W)", 1)
+    _require(masks, name, "(N, 1, H, W)", 1, "1 where a pixel is missing")
     expected = (images.shape[0], 1, *images.shape[-2:])
     if tuple(masks.shape) != expected:
         raise TensorContractError(
@@ -52,6 +58,39 @@ def require_masks(masks: Tensor, images: Tensor, name: str = "masks") -> Tensor:
             f"{images.shape[-1]}x{images.shape[-2]}"
         )
     return masks
+
+
+def require_image_range(images: Tensor, name: str = "images") -> Tensor:
+    """Return `images` unchanged if its values are finite and those of pictures in [-1, 1].
+
+    A little more is let pass, since resampling overshoots. Raises `TensorContractError` for what
+    was left in [0, 255], say. Waits for the device.
+    """
+    least, greatest = (float(value) for value in torch.aminmax(images.detach()))
+    if math.isfinite(least + greatest):
+        if max(-least, greatest) > FARTHEST_VALUE:
+            raise TensorContractError(
+                f"{name} goes from {least:.4g} to {greatest:.4g}, expected [-1, 1]"
+            )
+        return images
+    raise TensorContractError(f"{name} has values that are not finite, expected [-1, 1]")
+
+
+def missing_pixels(masks: Tensor, images: Tensor) -> Tensor:
+    """Return which pixels of `images` ``(N, 3, H, W)`` are missing, ``(N, 1, H, W)`` bool.
+
+    Those that `masks` ``(N, 1, H, W)`` give more than one half. Raises `TensorContractError` for
+    masks that do not fit or leave nothing of an image, and for known pixels that are none of a
+    picture in [-1, 1].
+    """
+    require_masks(masks, require_images(images))
+    if masks.isnan().any():
+        raise TensorContractError("masks have values that are not numbers, expected 0 to 1")
+    missing = masks > 0.5
+    if missing.flatten(1).all(1).any():
+        raise TensorContractError("a mask covers its whole image: nothing is left to fill from")
+    require_image_range(images.masked_fill(missing.to(images.device), 0))
+    return missing
 
 
 def constants(like: Tensor, values: Sequence[float]) -> Tensor:
@@ -62,17 +101,20 @@ def constants(like: Tensor, values: Sequence[float]) -> Tensor:
     return torch.stack([like.new_full((), value) for value in values])
 
 
-def _require(tensor: Tensor, name: str, layout: str, channels: int | None) -> Tensor:
+def _require(
+    tensor: Tensor, name: str, layout: str, channels: int | None, values: str = "in [-1, 1]"
+) -> None:
+    if not isinstance(tensor, Tensor):
+        raise TensorContractError(f"{name} is a {type(tensor).__name__}, expected a torch.Tensor")
     shape = tuple(tensor.shape)
     if tensor.ndim != layout.count(",") + 1:
         raise TensorContractError(f"{name} has shape {shape}, expected {layout}")
     if not tensor.is_floating_point():
-        raise TensorContractError(f"{name} is {tensor.dtype}, expected floating point in [-1, 1]")
+        raise TensorContractError(f"{name} is {tensor.dtype}, expected floating point, {values}")
     if channels is not None and tensor.shape[-3] != channels:
         raise TensorContractError(f"{name} has {tensor.shape[-3]} channels, expected {channels}")
     if 0 in shape:
         raise TensorContractError(f"{name} is empty: its shape is {shape}")
-    return tensor
 
 
 def rescaled(

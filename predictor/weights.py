@@ -153,15 +153,16 @@ def load_network(path: Path) -> tuple[nn.Module, Metadata]:
     """Return the network in `path`, in float32, on the CPU and in evaluation mode.
 
     Raises `UnknownModel` if there is no such file and `DamagedWeights` if it is a pickle, cut
-    short, changed, or of a network that this version does not have. Random state is untouched.
+    short, changed, or of a network that this version does not have. Random state is untouched,
+    and PyTorch's default type and device make no difference.
     """
     tensors, metadata = _read(path)
     if metadata.network not in NETWORKS:
         known = ", ".join(NETWORKS)
         raise DamagedWeights(f"{path} holds the network {metadata.network!r}, known are {known}")
     config_type, module_type = NETWORKS[metadata.network]
-    with torch.random.fork_rng(devices=[]):
-        network = module_type(_restored_config(path, config_type, metadata.config))
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        network = module_type(_restored_config(path, config_type, metadata.config)).float()
     expected = network.state_dict()
     _require_same_tensors(path, tensors, expected)
     network.load_state_dict(

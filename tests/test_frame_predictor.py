@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from predictor.errors import NotEnoughFrames
+from predictor.errors import NotEnoughFrames, SettingsError, TensorContractError
 from predictor.frame_predictor import FramePredictor
 
 
@@ -78,3 +78,36 @@ def test_predictions_stay_in_range() -> None:
 def test_one_frame_is_not_enough() -> None:
     with pytest.raises(NotEnoughFrames, match="at least 2"):
         FramePredictor(Drift()).predict(ramp([0.0]))
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_no_frames_cannot_be_asked_for(count: int) -> None:
+    with pytest.raises(SettingsError, match=f"count is {count}, expected at least 1"):
+        FramePredictor(Drift()).predict(ramp([0.1, 0.2]), count)
+
+
+@pytest.mark.parametrize("value", [255.0, float("nan")])
+@pytest.mark.parametrize("frame", [0, -1])
+def test_what_no_picture_has_is_refused(value: float, frame: int) -> None:
+    clip = ramp([0.1, 0.2, 0.3])
+    clip[0, frame if value != value else slice(None), 0, 3, 4] = value
+    with pytest.raises(TensorContractError, match=r"clip .*expected \[-1, 1\]"):
+        FramePredictor(Drift()).predict(clip)
+
+
+class Multiplied(Drift):
+    """Multiplies, as networks do, in what autocast makes of it."""
+
+    def forward(self, clip: Tensor) -> list[Tensor]:
+        last = clip[:, -1]
+        return [(last.flatten(0, 2) @ torch.eye(last.shape[-1])).view_as(last)]
+
+
+@pytest.mark.parametrize(("use_bfloat16", "is_exact"), [(False, True), (True, False)])
+def test_precision_is_the_predictors_whatever_surrounds_it(
+    use_bfloat16: bool, is_exact: bool
+) -> None:
+    clip = ramp([0.1003, 0.2003], 8, 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        predicted = FramePredictor(Multiplied(), use_bfloat16=use_bfloat16).predict(clip)
+    assert torch.allclose(predicted[:, 0], clip[:, -1], atol=1e-6) is is_exact

@@ -1,10 +1,12 @@
 """Sampling: a picture is a function of its number, whatever the batch; classes are checked."""
 
+from typing import Any
+
 import pytest
 import torch
 
 from predictor import image_sampler
-from predictor.errors import TensorContractError, UnknownModel
+from predictor.errors import SettingsError, TensorContractError, UnknownModel
 from predictor.image_sampler import ImageSampler
 from predictor.networks.dense_generator import DenseGenerator, DenseGeneratorConfig
 from predictor.networks.labelled_convolutions import (
@@ -63,10 +65,12 @@ def test_units_become_the_public_range() -> None:
         (None, "has 3 classes: say of which"),
         ([0, 3], "class 3: the model has 0 to 2"),
         ([-1, 0], "class -1"),
+        ([0, 1.5], "class 1.5: the model has 0 to 2"),
+        (["0", "1"], "class '0': the model has 0 to 2"),
         ([0], "1 labels for 2 pictures"),
     ],
 )
-def test_wrong_classes(labels: list[int] | None, said: str) -> None:
+def test_wrong_classes(labels: list[Any] | None, said: str) -> None:
     sampler = labelled()
     with pytest.raises(UnknownModel, match=said):
         sampler.images(sampler.latents(0, range(2)), labels)
@@ -108,3 +112,29 @@ def test_several_classes_are_told_apart_by_commas_also_where_names_have_some() -
     for names, said in (("", "''"), ("cat,", "''"), ("cat,black", "'black'"), ("dog,7", "'7'")):
         with pytest.raises(UnknownModel, match=f"no class {said}"):
             sampler.labels_of(names)
+
+
+def test_latents_of_any_floating_type_are_taken() -> None:
+    sampler = unlabelled()
+    latents = sampler.latents(0, range(3))
+    assert torch.equal(sampler.images(latents.double()), sampler.images(latents))
+    with pytest.raises(TensorContractError, match=r"latents are torch\.int64"):
+        sampler.images(latents.long())
+
+
+def test_less_than_no_pictures_cannot_be_asked_for() -> None:
+    assert unlabelled().sampled(0).shape == (0, 3, 6, 5)
+    with pytest.raises(SettingsError, match="count is -1, expected 0 or more"):
+        unlabelled().sampled(-1)
+
+
+def test_defaults_of_pytorch_make_no_difference() -> None:
+    sampler = labelled()
+    expected = sampler.sampled(3)
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert torch.equal(sampler.sampled(3), expected)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    with torch.device("meta"):
+        assert torch.equal(sampler.sampled(3), expected)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -36,6 +37,9 @@ def test_unknown_model_and_settings_are_named(file: Path) -> None:
         predictor.load("frams")
     with pytest.raises(SettingsError, match="device"):
         predictor.load(file, device="tpu9")
+    nowhere: Any = None
+    with pytest.raises(SettingsError, match="device=None is not a device, expected auto"):
+        predictor.load(file, device=nowhere)
     with pytest.raises(SettingsError, match="precision='fp8'"):
         predictor.load(file, precision="fp8")
 
@@ -55,3 +59,15 @@ def test_a_model_does_its_own_task_only(file: Path, tmp_path: Path) -> None:
     assert isinstance(predictor.load(file, device="cpu", task="frames"), FramePredictor)
     with pytest.raises(UnknownModel, match=r"is of the system inpaint, expected .* frames$"):
         predictor.load(other, device="cpu", task="frames")
+
+
+def test_loading_does_not_depend_on_defaults_of_pytorch(file: Path) -> None:
+    clip = torch.rand(1, 3, 3, 33, 35, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    expected = predictor.load(file, device="cpu", precision="fp32").predict(clip)
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.device("meta"):
+            loaded = predictor.load(file, device="cpu", precision="fp32")
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert torch.equal(loaded.predict(clip), expected)

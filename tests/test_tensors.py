@@ -1,5 +1,7 @@
 """The tensor contract: what is refused, and the arithmetic between ranges and sizes."""
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given
@@ -8,8 +10,10 @@ from hypothesis import strategies as st
 from predictor.errors import TensorContractError
 from predictor.tensors import (
     frames_as_channels,
+    missing_pixels,
     padded_to_multiple,
     require_clip,
+    require_image_range,
     require_images,
     require_masks,
     rescaled,
@@ -76,3 +80,38 @@ def test_padding_repeats_edges_and_is_cropped_off_again(
     assert (rows % multiple, columns % multiple) == (0, 0)
     assert max(rows - height, columns - width) < multiple
     assert torch.equal(padded[..., -1, -1], clip[..., -1, -1])
+
+
+def test_a_mask_of_another_type_is_told_what_masks_are() -> None:
+    images = torch.zeros(1, 3, 4, 6)
+    with pytest.raises(TensorContractError, match=r"bool, expected .* 1 where a pixel is mis"):
+        require_masks(torch.ones(1, 1, 4, 6, dtype=torch.bool), images)
+
+
+def test_what_is_no_tensor_is_named() -> None:
+    images: Any = torch.zeros(1, 3, 4, 6).numpy()
+    with pytest.raises(TensorContractError, match=r"is a ndarray, expected a torch\.Tensor"):
+        require_images(images)
+
+
+@pytest.mark.parametrize("value", [255.0, 2.1, -2.1, float("nan"), float("inf"), -float("inf")])
+def test_values_of_no_picture_are_refused(value: float) -> None:
+    images = torch.linspace(-1.4, 1.4, 72).view(1, 3, 4, 6)  # resampling overshoots
+    assert require_image_range(images) is images
+    images[0, 1, 2, 3] = value
+    with pytest.raises(TensorContractError, match=r"clip .*expected \[-1, 1\]"):
+        require_image_range(images, "clip")
+
+
+def test_missing_is_what_masks_give_more_than_one_half() -> None:
+    images = torch.zeros(1, 3, 1, 4)
+    masks = torch.tensor([0.0, 0.5, 0.6, 255.0]).view(1, 1, 1, 4)
+    assert missing_pixels(masks, images).flatten().tolist() == [False, False, True, True]
+    images[..., 3] = 255  # under the mask
+    assert missing_pixels(masks, images).sum() == 2
+    images[..., 0] = 255
+    with pytest.raises(TensorContractError, match="images goes from 0 to 255"):
+        missing_pixels(masks, images)
+    masks[..., 0] = float("nan")
+    with pytest.raises(TensorContractError, match="masks have values that are not numbers"):
+        missing_pixels(masks, images)

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from predictor.errors import DamagedWeights, UnknownModel
 from predictor.networks.classifier import Classifier
+from predictor.tensors import require_image_range, require_images
 from predictor.weights import find_model, load_network
 
 EFFICIENTNET = "efficientnet-lite0"
@@ -46,9 +47,13 @@ class FeatureNetwork:
 
     @torch.no_grad()
     def seen(self, images: Tensor) -> Seen:
-        """Return the features and the class probabilities ``(N, K)`` of all `images`, float32."""
+        """Return the features and the class probabilities ``(N, K)`` of all `images`, float32.
+
+        Raises `TensorContractError` for another shape or range than `look` says.
+        """
+        require_image_range(require_images(images, channels=None))
         features, probabilities = [], []
-        for part in torch.split(images, self.batch):
+        for part in torch.split(images.float(), self.batch):
             found, logits = self.look(part)
             features.append(found.float().cpu())
             probabilities.append(torch.softmax(logits.float(), dim=1).cpu())

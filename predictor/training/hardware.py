@@ -12,6 +12,7 @@ import torch
 from predictor import __version__
 from predictor.devices import (
     chosen_device,
+    computing,
     is_out_of_memory,
     usable_cores,
     uses_bfloat16,
@@ -39,7 +40,7 @@ class Hardware:
 
     def autocast(self) -> torch.autocast:
         """Return the context in which losses are computed, bfloat16 if that is the precision."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
+        return computing(self.device, self.precision == "bf16")
 
     def facts(self) -> dict[str, str | int | bool]:
         """Return what a result depends on bit for bit, beside the settings."""

@@ -12,7 +12,7 @@ import predictor
 from predictor.analysis import network_scores as network_scores_module
 from predictor.analysis.feature_networks import FeatureNetwork, efficientnet, feature_network
 from predictor.analysis.network_scores import network_scores
-from predictor.errors import DamagedWeights, UnknownModel
+from predictor.errors import DamagedWeights, TensorContractError, UnknownModel
 from predictor.metrics import frechet_distance
 from predictor.networks.classifier import Classifier, ClassifierConfig
 from predictor.weights import save_network
@@ -41,6 +41,7 @@ def test_a_classifier_is_named_with_its_accuracy(classifier: Path) -> None:
     assert torch.allclose(alone, features[100:101], atol=1e-5)
     loaded = predictor.load(classifier, "cpu")
     assert torch.equal(loaded.seen(images[:3])[0], network.seen(images[:3])[0])
+    assert torch.equal(loaded.seen(images[:3].double())[0], network.seen(images[:3])[0])
     larger = images.repeat_interleave(2, 2).repeat_interleave(2, 3)
     assert network.seen(larger)[0].shape == (130, 6)
 
@@ -48,6 +49,10 @@ def test_a_classifier_is_named_with_its_accuracy(classifier: Path) -> None:
 def test_what_is_no_feature_network_is_named(classifier: Path, small_model: object) -> None:
     with pytest.raises(UnknownModel, match="sees 1 channels, the pictures have 3"):
         feature_network(str(classifier)).seen(torch.zeros(1, 3, 8, 8))
+    with pytest.raises(TensorContractError, match=r"images has shape \(1, 8, 8\)"):
+        feature_network(str(classifier)).seen(torch.zeros(1, 8, 8))
+    with pytest.raises(TensorContractError, match="images goes from 0 to 255"):
+        feature_network(str(classifier)).seen(torch.tensor([0.0, 255.0]).view(1, 1, 1, 2))
     with pytest.raises(UnknownModel, match="frames is of the system frames, expected a class"):
         feature_network("frames")
     with pytest.raises(UnknownModel, match="no model"):
@@ -82,9 +87,9 @@ def test_pictures_in_order_and_samples_in_turn_are_compared_of_all_classes(
     """Of an even number of classes every second sample would be of half of them."""
     monkeypatch.setattr(network_scores_module, "SEEN_BY_NETWORKS", 40)
     monkeypatch.setattr(network_scores_module, "COMPARED", 20)
-    network = FeatureNetwork("values", lambda images: (images.flatten(1), images.flatten(1)))
-    near = 0.01 * torch.rand(80, 1, generator=torch.Generator().manual_seed(0))
-    classes = 4.0 * torch.eye(4).repeat_interleave(20, dim=0)
+    network = FeatureNetwork("values", lambda images: (4 * images.flatten(1), images.flatten(1)))
+    near = 0.0025 * torch.rand(80, 1, generator=torch.Generator().manual_seed(0))
+    classes = torch.eye(4).repeat_interleave(20, dim=0)
     real = (classes + near).reshape(80, 4, 1, 1)
     made = real.reshape(4, 20, 4, 1, 1).transpose(0, 1).reshape(80, 4, 1, 1)
     found = network_scores(network, real, made)
