@@ -1,7 +1,9 @@
 """The device and the precision to compute in, as named or as the machine has them."""
 
+import contextlib
 import itertools
 import os
+from collections.abc import Iterator
 
 import torch
 from torch import nn
@@ -67,6 +69,21 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def using_threads(count: int | None) -> Iterator[None]:
+    """Let PyTorch use `count` threads inside the block, and as many as before after it.
+
+    None leaves it as it is.
+    """
+    before = torch.get_num_threads()
+    if count is not None:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -65,7 +65,9 @@ def speed_rows(
     `next_s` is the length of the clip of which every frame is predicted, `long_s` that of the one
     that frames are appended to, both 1080p.
     """
-    network = load(model, "cpu", "auto", threads)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    network = load(model, "cpu")
     own = median(_frame_times(network, count=5))
     yield Row("a predicted 1920x1080 frame", own, "s", at_most=1.0)
     paper = _paper_time() * FULL_HD[0] * FULL_HD[1] / (PAPER_SIZE[0] * PAPER_SIZE[1])

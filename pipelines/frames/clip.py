@@ -10,7 +10,7 @@ from time import perf_counter
 from pipelines.frames.context import require_not_after_end
 from pipelines.frames.continuation import appended, only_predicted
 from pipelines.frames.next_frames import every_next_frame
-from pipelines.frames.prediction import NextFrames, load
+from pipelines.frames.prediction import NextFrames, PredictsFrames, load
 from pipelines.frames.request import (
     DEFAULT_COUNT,
     DEFAULT_MODEL,
@@ -25,7 +25,8 @@ from pipelines.outputs import output_paths
 from pipelines.progress import Advance, silent
 from pipelines.results import counted
 from pipelines.timecodes import clock, frames_in
-from predictor.errors import UnsupportedCodec
+from predictor.devices import using_threads
+from predictor.errors import SettingsError, UnsupportedCodec
 from predictor.frame_predictor import FEWEST_FRAMES
 from predictor.media.codecs import container_for
 from predictor.media.video import open_video, probe
@@ -40,7 +41,7 @@ def predict_frames(
     mode: Mode = "append",
     at: Fraction | float | None = None,
     duration_s: Fraction | float | None = None,
-    model: str | NextFrames = DEFAULT_MODEL,
+    model: str | os.PathLike[str] | PredictsFrames | NextFrames = DEFAULT_MODEL,
     device: str = "auto",
     precision: str = "auto",
     frames_dir: str | os.PathLike[str] | None = None,
@@ -56,8 +57,9 @@ def predict_frames(
     """Predict `count` frames of the clip at `path`, write a video and return what was done.
 
     The arguments are the options of ``predictor frames``, which `FramesRequest` explains; `model`
-    is a name, a file, or what `pipelines.frames.prediction.load` returned, to load it once for
-    several clips. Raises a `PredictorError` that names the file; then nothing is written.
+    is a name, a file, or, to load it once for several clips, what `predictor.load` returned, which
+    does not know how far ahead it was measured, or `pipelines.frames.prediction.load`. `threads`
+    decode and predict. Raises a `PredictorError` that names the file; then nothing is written.
     """
     source = Path(path)
     target = output_paths([source], None if output is None else Path(output))[0]
@@ -66,8 +68,8 @@ def predict_frames(
         output=target,
         mode=mode,
         count=count,
-        duration_s=None if duration_s is None else Fraction(duration_s),
-        at=None if at is None else Fraction(at),
+        duration_s=_exact("duration_s", duration_s),
+        at=_exact("at", at),
         frames_dir=None if frames_dir is None else Path(frames_dir),
         gif=gif_beside(target) if gif else None,
         codec=codec,
@@ -78,8 +80,19 @@ def predict_frames(
         overwrite=overwrite,
     )
     request.check_outputs()
-    network = load(model, device, precision, threads) if isinstance(model, str) else model
-    return predicted_frames(request, network, progress)
+    with using_threads(threads):
+        if isinstance(model, str | os.PathLike):
+            model = load(os.fspath(model), device, precision)
+        elif not isinstance(model, NextFrames):
+            model = NextFrames(model, type(model).__name__)
+        return predicted_frames(request, model, progress)
+
+
+def _exact(name: str, seconds: Fraction | float | None) -> Fraction | None:
+    try:
+        return None if seconds is None else Fraction(seconds)
+    except (ValueError, OverflowError) as error:  # of nan and inf
+        raise SettingsError(f"{name} is {seconds}, expected seconds") from error
 
 
 def predicted_frames(

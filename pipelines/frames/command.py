@@ -183,10 +183,14 @@ def frames(
 
     @cache
     def network() -> "NextFrames":
+        import torch
+
         from pipelines.frames.prediction import load
 
+        if threads is not None:
+            torch.set_num_threads(threads)
         try:
-            return load(model, device, precision, threads)
+            return load(model, device, precision)
         except SettingsError as error:  # no input of a batch can do better
             raise typer.BadParameter(one_line(error)) from error
 

@@ -71,13 +71,11 @@ class NextFrames:
             ) from error
 
 
-def load(model: str, device: str, precision: str, threads: int | None) -> NextFrames:
+def load(model: str, device: str = "auto", precision: str = "auto") -> NextFrames:
     """Return the model with that name or in that file, on `device`.
 
     Raises `UnknownModel`, `DamagedWeights`, and `SettingsError` for a device that is not there.
     """
-    if threads is not None:
-        torch.set_num_threads(threads)
     network = predictor.load(model, device=device, precision=precision, task="frames")
     metadata = read_metadata(find_model(model))
     return NextFrames(network, model, metadata.provenance.measured_horizon)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from pipelines.inputs import Inputs
 from pipelines.outputs import (
@@ -47,6 +47,10 @@ class FramesRequest:
     """Real paths of all inputs of the command: no output replaces one of them."""
 
     def __post_init__(self) -> None:
+        if self.mode not in get_args(Mode):
+            raise SettingsError(f"mode is {self.mode!r}, expected {', '.join(get_args(Mode))}")
+        if self.threads is not None and self.threads < 1:
+            raise SettingsError(f"threads is {self.threads}, expected at least 1")
         if self.count < 1:
             raise SettingsError(f"count is {self.count}, expected at least 1")
         if self.duration_s is not None and self.duration_s <= 0:

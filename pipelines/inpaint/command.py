@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipelines.encoder_options import encoding_options
+from pipelines.inpaint.format import SUFFIXES, format_of_output
 from pipelines.options import (
     HOW,
     WHERE,
@@ -21,8 +22,9 @@ from pipelines.options import (
     Overwrite,
     Precision,
 )
-from pipelines.results import Tally, counted
+from pipelines.results import Tally, counted, one_line
 from predictor.cli.options import MODEL_HELP
+from predictor.errors import SettingsError
 
 if TYPE_CHECKING:
     from pipelines.inpaint.sources import Sources
@@ -38,13 +40,6 @@ _FORMATS: dict[str, "Format"] = {
     "webp": "webp",
     "tiff": "tiff",
 }
-_SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif"}
-# fmt: off
-_FORMAT_OF: dict[str, "Format"] = {
-    ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".jpe": "jpeg", ".webp": "webp",
-    ".tif": "tiff", ".tiff": "tiff",
-}
-# fmt: on
 
 
 def _distance(meaning: str) -> Any:
@@ -214,7 +209,7 @@ def inpaint(
     from predictor.media.photographs.photograph import Saving
 
     form = _format(to_format)
-    named = named_sources(inputs, output, [Path(mask)], _SUFFIXES.get(form))
+    named = named_sources(inputs, output, [Path(mask)], SUFFIXES.get(form))
     named.check()
     settings = InpaintSettings(
         mask=mask,
@@ -254,18 +249,10 @@ def _format_of_output(named: "Sources", form: "Format") -> "Format":
     """Return the format that the one output is named after, `form` where there are others."""
     if named.output is None or named.folder is not None:
         return form
-    source, output = named.names[0].suffix.lower(), named.output.suffix.lower()
-    meant = _FORMAT_OF.get(output)
-    if form != "keep" and meant != form:
-        raise typer.BadParameter(f"-o {named.output} is not named like --format {form}")
-    if output == source or meant == _FORMAT_OF.get(source, ""):
-        return form
-    if meant is None:
-        raise typer.BadParameter(
-            f"-o {named.output}: expected the input's {source or 'name without a suffix'}, or "
-            f"one of {', '.join(_FORMAT_OF)}"
-        )
-    return meant
+    try:
+        return format_of_output(named.output, named.names[0], form)
+    except SettingsError as error:
+        raise typer.BadParameter(one_line(error)) from error
 
 
 def _quality(text: str) -> int | None:

@@ -1,13 +1,14 @@
 """One photograph: opened with its mask, filled, and written whole with everything it carries."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
+from pipelines.inpaint.format import format_of_output
 from pipelines.inpaint.masks import (
     Masks,
     MaskSettings,
@@ -67,7 +68,7 @@ class FilledPhotograph:
 def fill_photograph(
     path: str | os.PathLike[str],
     output: str | os.PathLike[str],
-    mask: str | Masks,
+    mask: str | os.PathLike[str] | Masks,
     filler: Filler,
     *,
     relative: Path | None = None,
@@ -80,29 +81,35 @@ def fill_photograph(
 ) -> FilledPhotograph:
     """Fill the holes of the photograph at `path`, write `output`, and return what was done.
 
-    `mask` is a file (white is missing), a folder with one for `relative` (by default the name of
-    the file), ``alpha``, ``color:#RRGGBB``, ``box:X,Y,W,H`` or ``center:PART``, all meant in the
-    photograph as it is displayed. With ``alpha``, what is filled becomes opaque. An empty mask
-    copies the file. `verify` reads the written file again and refuses one that does not keep what
-    it is to keep; `keep_time` gives it the source's modification time.
+    `filler` is what ``predictor.load("inpaint")`` returns, or a
+    `predictor.classical_fill.ClassicalInpainter`. `mask` is a file (white is missing), a folder
+    with one for `relative` (by default the name of the file), ``alpha``, ``color:#RRGGBB``,
+    ``box:X,Y,W,H`` or ``center:PART``, all meant in the photograph as it is displayed. With
+    ``alpha``, what is filled becomes opaque. An empty mask copies the file. The format is that of
+    `saving`, else the one that `output` is named after, by default that of the file. `verify` reads
+    the written file again and refuses one that does not keep what it is to keep; `keep_time` gives
+    it the source's modification time.
 
-    Raises `UnreadableImage`, `UnusableMask`, `OutputIsInput`, `OutputExists`, `OutputNotWritten`;
-    then nothing is written.
+    Raises `UnreadableImage`, `UnusableMask`, `SettingsError`, `OutputIsInput`, `OutputExists`,
+    `OutputNotWritten`; then nothing is written.
     """
     source, target = Path(path), Path(output)
     check_output(target, [source], overwrite)
-    masks = parsed_masks(mask, most_pixels) if isinstance(mask, str) else mask
+    if saving.format == "keep":
+        saving = replace(saving, format=format_of_output(target, source))
+    if isinstance(mask, str | os.PathLike):
+        mask = parsed_masks(os.fspath(mask), most_pixels)
     start = perf_counter()
     photograph = open_photograph(source, saving, most_pixels)
     name = relative or Path(source.name)
     missing, warnings = missing_pixels(
-        masks, name, photograph.canvases[0], mask_settings, photograph.is_lossy
+        mask, name, photograph.canvases[0], mask_settings, photograph.is_lossy
     )
     weight = grown(missing, mask_settings, name)
     opened = perf_counter()
     for canvas in photograph.canvases if weight.any() else ():
         for region in regions_of(weight, filler.seen):
-            _fill(canvas, region, filler, isinstance(masks, Transparency))
+            _fill(canvas, region, filler, isinstance(mask, Transparency))
     filled = perf_counter()
     is_copy = not weight.any() and saving.is_as_it_was
     if not weight.any():

@@ -83,7 +83,7 @@ class FilledVideo:
 def fill_video(
     path: str | os.PathLike[str],
     output: str | os.PathLike[str],
-    mask: str | Masks,
+    mask: str | os.PathLike[str] | Masks,
     filler: Filler,
     *,
     relative: Path | None = None,
@@ -95,20 +95,20 @@ def fill_video(
 ) -> FilledVideo:
     """Fill the same hole in every frame of the video at `path`, write `output`, say what was done.
 
-    `mask` is as for `fill_photograph`, without ``alpha``; a colour is looked for in the first
-    frame. It is meant in the video as it is displayed. What other frames show of the hidden is used
-    first, `filler` makes the rest. The container is that of the suffix of `output`; frame times,
-    audio, subtitles and chapters are kept. Pictures are encoded once, as `options` say, by default
-    as the source is at a quality that looks lossless; without loss the known samples stay exactly
-    what they were. An empty mask copies the file, or only encodes it where that was asked for.
-    `threads` decode (None: as many as are useful).
+    `mask` and `filler` are as for `fill_photograph`, without ``alpha``; a colour is looked for in
+    the first frame. It is meant in the video as it is displayed. What other frames show of the
+    hidden is used first, `filler` makes the rest. The container is that of the suffix of `output`;
+    frame times, audio, subtitles and chapters are kept. Pictures are encoded once, as `options`
+    say, by default as the source is at a quality that looks lossless; without loss the known
+    samples stay exactly what they were. An empty mask copies the file, or only encodes it where
+    that was asked for. `threads` decode (None: as many as are useful).
 
     Raises `UnreadableVideo`, `UnusableMask`, `UnsupportedCodec`, `SettingsError`, `OutputIsInput`,
     `OutputExists`, `OutputNotWritten`; then nothing is written.
     """
     source, target = Path(path), Path(output)
     check_output(target, [source], overwrite)
-    masks = parsed_masks(mask) if isinstance(mask, str) else mask
+    masks = parsed_masks(os.fspath(mask)) if isinstance(mask, str | os.PathLike) else mask
     start = perf_counter()
     with open_video(source, threads) as reader:
         container_for(target)

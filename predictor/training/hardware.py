@@ -16,6 +16,7 @@ from predictor.devices import (
     is_out_of_memory,
     usable_cores,
     uses_bfloat16,
+    using_threads,
 )
 from predictor.errors import OutOfDeviceMemory, SettingsError
 from predictor.systems.settings import RunSettings
@@ -82,15 +83,14 @@ def hardware_for(settings: RunSettings) -> Hardware:
 @contextlib.contextmanager
 def in_use(hardware: Hardware) -> Iterator[None]:
     """Apply the process-wide options of `hardware` inside the block and restore them after it."""
-    threads, benchmark = torch.get_num_threads(), torch.backends.cudnn.benchmark
-    torch.set_num_threads(hardware.threads)
+    benchmark = torch.backends.cudnn.benchmark
     if hardware.is_cuda:
         torch.cuda.set_device(hardware.device)
         torch.backends.cudnn.benchmark = True
     try:
-        yield
+        with using_threads(hardware.threads):
+            yield
     finally:
-        torch.set_num_threads(threads)
         torch.backends.cudnn.benchmark = benchmark
 
 

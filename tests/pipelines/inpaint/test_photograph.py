@@ -225,7 +225,8 @@ def test_a_tiff_of_16_bits_is_verified_in_every_format(
     pixels = scene(3 if photometric == "rgb" else 1, np.uint16).squeeze()
     order = "<" if photometric == "miniswhite" else ">"  # Pillow knows no other
     tifffile.imwrite(tmp_path / "a.tif", pixels, byteorder=order, photometric=photometric)
-    result = done(tmp_path / "a.tif", output=tmp_path / "a.out", saving=Saving(target))
+    name = "b.tif" if target == "keep" else f"b.{target}"
+    result = done(tmp_path / "a.tif", output=tmp_path / name, saving=Saving(target))
     assert result.keeps == "samples"
     assert result.verification is not None
     assert result.verification.changed_pixels == 0
@@ -235,7 +236,8 @@ def test_a_tiff_of_16_bits_is_verified_in_every_format(
 def test_a_ppm_of_10_bits_is_verified_in_every_format(tmp_path: Path, target: Any) -> None:
     samples = (scene(3, np.uint16) >> 6).astype(">u2")
     (tmp_path / "a.ppm").write_bytes(b"P6 130 90 1023\n" + samples.tobytes())
-    result = done(tmp_path / "a.ppm", output=tmp_path / "a.out", saving=Saving(target))
+    name = "b.ppm" if target == "keep" else f"b.{target}"
+    result = done(tmp_path / "a.ppm", output=tmp_path / name, saving=Saving(target))
     assert result.verification is not None
     assert result.verification.changed_pixels == 0
 

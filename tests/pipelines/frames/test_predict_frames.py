@@ -1,0 +1,60 @@
+"""`predict_frames` as it is called from Python: what it takes, what it refuses, what it leaves."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from made_clips import RollingPredictor, pictures, write_clip
+
+from pipelines import predict_frames
+from predictor.errors import SettingsError
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return write_clip(tmp_path / "clip.mp4", pictures(6))
+
+
+def test_a_model_may_be_what_predictor_load_returned(clip: Path) -> None:
+    result = predict_frames(clip, 1, model=RollingPredictor())
+    assert (result.model, result.predicted_count) == ("RollingPredictor", 1)
+
+
+def test_a_model_may_be_a_path(clip: Path, small_model: Any, tmp_path: Path) -> None:
+    weights = small_model(tmp_path / "small.safetensors")
+    assert predict_frames(clip, 1, model=weights).model == str(weights)
+
+
+class Watching(RollingPredictor):
+    """Remembers how many threads it computes with."""
+
+    threads = 0
+
+    def predict(self, clip: torch.Tensor, count: int) -> torch.Tensor:
+        self.threads = torch.get_num_threads()
+        return super().predict(clip, count)
+
+
+def test_threads_are_those_of_the_call_alone(clip: Path) -> None:
+    before = torch.get_num_threads()
+    model = Watching()
+    predict_frames(clip, 1, model=model, threads=before + 1)
+    assert model.threads == before + 1
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"mode": "nope"}, "mode is 'nope', expected append, only, next, side-by-side"),
+        ({"threads": 0}, "threads is 0, expected at least 1"),
+        ({"at": float("nan")}, "at is nan, expected seconds"),
+        ({"duration_s": float("inf")}, "duration_s is inf, expected seconds"),
+        ({"count": 0}, "count is 0, expected at least 1"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(clip: Path, arguments: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{said}$"):
+        predict_frames(clip, model=RollingPredictor(), **arguments)
+    assert sorted(clip.parent.iterdir()) == [clip]
