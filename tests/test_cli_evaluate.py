@@ -106,8 +106,7 @@ def test_a_task_without_an_evaluation_is_named(model: str, data: str, tmp_path: 
     save_network(other, told.network, network, told.provenance, task="classify")
     error = run(app, ["evaluate", str(other), data]).exception
     assert isinstance(error, UnknownModel)
-    assert f"{other} is of the system classify, which cannot be evaluated;" in str(error)
-    assert "expected one of frames" in str(error)
+    assert f"{other} is of the system classify and generates no pictures" in str(error)
 
 
 def test_a_single_video_is_measured_like_a_folder_of_one(model: str, tmp_path: Path) -> None:

@@ -16,15 +16,11 @@ from predictor.cli.outputs import require_output
 EVALUATIONS: Mapping[str, Callable[..., None]] = {
     "frames": evaluate_frames,
     "inpaint": evaluate_inpaint,
-    "gan": evaluate_images,
-    "conditional-gan": evaluate_images,
-    "lapgan": evaluate_images,
-    "dcgan": evaluate_images,
-    "infogan": evaluate_images,
     "classifier": evaluate_classification,
     "improved-gan": evaluate_classification,
 }
-"""What measures a model and prints what it found, by the task in the model's file."""
+"""What measures a model and prints what it found, by the task in the model's file; of all others
+the pictures that they generate are measured."""
 
 _GENERATOR_OPTIONS = ("samples", "seed", "features")
 """The options that every system that generates pictures takes."""
@@ -125,7 +121,6 @@ def evaluate(
 
     Classifiers: error, confusions and calibration.
     """
-    from predictor.errors import UnknownModel
     from predictor.weights import find_model, read_metadata
 
     if output is not None:
@@ -134,11 +129,6 @@ def evaluate(
     if against == model:
         raise typer.BadParameter("--against names the model itself, expected another")
     task = read_metadata(find_model(model)).task
-    if task not in EVALUATIONS:
-        raise UnknownModel(
-            f"the model {model} is of the system {task}, which cannot be evaluated; "
-            f"expected one of {', '.join(EVALUATIONS)}"
-        )
     special = {
         "against": against,
         "others": others,
@@ -155,7 +145,7 @@ def evaluate(
         if name not in own and source is not None and source.name == "COMMANDLINE":
             option = "with" if name == "others" else name
             raise typer.BadParameter(f"--{option} does not apply to models of the system {task}")
-    EVALUATIONS[task](
+    EVALUATIONS.get(task, evaluate_images)(
         model=model,
         data=data,
         output=output,

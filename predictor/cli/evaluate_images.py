@@ -34,9 +34,18 @@ def evaluate_images(
     from predictor.analysis.image_evaluation import evaluated_images
     from predictor.analysis.image_report import html_report, score_rows
     from predictor.analysis.page import write_page
+    from predictor.errors import UnknownModel
+    from predictor.image_sampler import ImageSampler
+    from predictor.weights import find_model, read_metadata
 
     with log_on_stderr():
         sampler = predictor.load(model, device, precision)
+        if not isinstance(sampler, ImageSampler):
+            task = read_metadata(find_model(model)).task
+            raise UnknownModel(
+                f"the model {model} is of the system {task} and generates no pictures from "
+                "latents: nothing here measures it"
+            )
         codes, rows, sections, left_out = None, [], [], {}
         if sampler.structure is not None:
             if labelled or has_code_reader(model):

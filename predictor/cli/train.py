@@ -49,9 +49,10 @@ def train(
     recipe: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME",
-            help="Start from the settings of a published result, such as dcgan-paper; an unknown "
-            "NAME is answered with suggestions.",
+            metavar="NAME|FILE",
+            help="Start from the settings of a published result, such as dcgan-paper, or from those "
+            "in a file of your own, NAME.toml, with system and [settings]. An unknown NAME is "
+            "answered with suggestions.",
         ),
     ] = None,
     init_from: Annotated[

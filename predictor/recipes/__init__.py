@@ -10,12 +10,15 @@ import difflib
 import tomllib
 from collections.abc import Mapping
 from importlib import resources
+from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from predictor.errors import SettingsError
 from predictor.training.settings import merged
+
+_SUFFIX = ".toml"
 
 
 class Target(BaseModel):
@@ -90,18 +93,41 @@ class Recipe(BaseModel):
 def recipe_names() -> list[str]:
     """Return the names of all recipes, sorted."""
     files = resources.files(__name__).iterdir()
-    return sorted(file.name[: -len(".toml")] for file in files if file.name.endswith(".toml"))
+    return sorted(file.name.removesuffix(_SUFFIX) for file in files if file.name.endswith(_SUFFIX))
 
 
 def load_recipe(name: str) -> Recipe:
-    """Return the recipe `name`; raises `SettingsError` with the nearest name if there is none."""
+    """Return the recipe `name`, or the one in the file of that path if it ends in ``.toml``.
+
+    A file of one's own needs to say `system` and `settings` alone. Raises `SettingsError` with the
+    nearest name if there is none, and for a file that is no recipe.
+    """
+    if name.endswith(_SUFFIX):
+        return _own_recipe(Path(name))
     names = recipe_names()
     if name not in names:
         near = difflib.get_close_matches(name, names, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names) or 'none'}"
         raise SettingsError(f"no recipe {name!r}; {hint}")
-    text = resources.files(__name__).joinpath(f"{name}.toml").read_text(encoding="utf-8")
-    told: Mapping[str, Any] = {"name": name, **tomllib.loads(text)}
+    text = resources.files(__name__).joinpath(f"{name}{_SUFFIX}").read_text(encoding="utf-8")
+    return _recipe({"name": name, **tomllib.loads(text)})
+
+
+def _own_recipe(path: Path) -> Recipe:
+    usual = {"name": path.stem, "title": path.stem, "source": path.name, "data": "not stated"}
+    try:
+        return _recipe(usual | tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        what = ".".join(map(str, first["loc"]))
+        raise SettingsError(f"{path} is no recipe: {what}: {first['msg']}") from error
+    except ValueError as error:  # neither text nor TOML
+        raise SettingsError(f"{path} is no TOML: {error}") from error
+
+
+def _recipe(told: Mapping[str, Any]) -> Recipe:
     if "like" in told:
         model = load_recipe(told["like"]).model_dump(exclude_unset=True)
         if "target" not in told:

@@ -1,4 +1,21 @@
-"""Adversarial systems: one method a file, each as networks and phases."""
+"""Adversarial systems: one method a file, each as networks and phases.
+
+A new one is a file here and a row in `SYSTEMS`; a network of its own is a file in
+`predictor.networks` and a row in `NETWORKS`. Every command finds it there: train, resume, export,
+sample, evaluate, ``torchrun``. ``gan.py`` is the one to begin from:
+
+- its settings are a `RunSettings`, with a `NetworkSettings` and an `OptimizerSettings` for each
+  network; `pair.told_of_data` tells the networks the shape of the pictures,
+- ``build`` returns the `System`: fresh networks, the phases, what is validated, shown, released,
+- `gan.open_data` opens pictures; another kind of data has an `OpenData` of its own.
+
+Losses draw through `predictor.draws` and return named, weighted terms; a network that is released
+has what `predictor.weights.save_network` asks for, a generator what `ImageSampler` does, its
+pictures in `PixelUnits`. The contract tests run over the table with the settings that
+``tests/systems/tiny_systems.py`` has for each row. A system outside of this package is the same: a
+program that puts rows into both tables, networks first, and then calls `pipelines.cli.main` has all
+the commands.
+"""
 
 from predictor.systems import (
     classifier,

@@ -1,5 +1,7 @@
 """Every bundled recipe fits its system, and states what must not be inherited from defaults."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import BaseModel
 
@@ -15,6 +17,36 @@ def test_every_recipe_fits_its_system() -> None:
         recipe = load_recipe(name)
         settings = validated_settings(SYSTEMS[recipe.system].settings, recipe.settings)
         assert settings.iterations > 0
+
+
+def test_a_recipe_may_be_a_file_of_ones_own(tmp_path: Path) -> None:
+    own = tmp_path / "mine.toml"
+    own.write_text('system = "gan"\n[settings]\nbatch_size = 7\n')
+    recipe = load_recipe(str(own))
+    assert (recipe.name, recipe.system, recipe.settings) == ("mine", "gan", {"batch_size": 7})
+    own.write_text('like = "gan-mnist"\n[settings]\nbatch_size = 7\n')
+    recipe = load_recipe(str(own))
+    assert (recipe.settings["batch_size"], recipe.settings["iterations"]) == (7, 500_000)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"[settings]", "is no recipe: system: Field required"),
+        (b'system = "gan"\nsetings = 1', "is no recipe: setings: Extra inputs"),
+        (b"system = ", "is no TOML"),
+        (b"\xff", "is no TOML"),
+        (None, "cannot be read: No such file"),
+    ],
+)
+def test_a_file_that_is_no_recipe_is_named(
+    tmp_path: Path, content: bytes | None, said: str
+) -> None:
+    own = tmp_path / "mine.toml"
+    if content is not None:
+        own.write_bytes(content)
+    with pytest.raises(SettingsError, match=rf"mine\.toml {said}"):
+        load_recipe(str(own))
 
 
 @pytest.mark.parametrize("name", recipe_names())
