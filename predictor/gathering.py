@@ -3,8 +3,14 @@
 A loss that is not a mean over examples needs the whole batch on every rank.
 """
 
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+
 import torch
 from torch import Tensor, distributed
+
+_is_alone: ContextVar[bool] = ContextVar("is_alone", default=False)
 
 
 def gathered(values: Tensor) -> Tensor:
@@ -21,15 +27,38 @@ def gathered(values: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
+def averaged(value: Tensor) -> Tensor:
+    """Return the mean of `value` over all ranks, without gradient; alone `value`.
+
+    What a rank divides by so that the mean of all ranks' quotients is that of the whole batch.
+    """
+    if not is_shared():
+        return value
+    total = value.detach().clone()
+    distributed.all_reduce(total)
+    return total / distributed.get_world_size()
+
+
 def first_own_row(rows: int) -> int:
     """Return the index of this rank's first row among all, where each rank has `rows`."""
     return rows * distributed.get_rank() if is_shared() else 0
 
 
+@contextlib.contextmanager
+def unshared() -> Iterator[None]:
+    """Let each rank see inside the block what it passes itself: all of them pass the same."""
+    token = _is_alone.set(True)
+    try:
+        yield
+    finally:
+        _is_alone.reset(token)
+
+
 def is_shared() -> bool:
-    """Return whether several processes train together."""
+    """Return whether several processes train together, each on its part of a batch."""
     return (
-        distributed.is_available()
+        not _is_alone.get()
+        and distributed.is_available()
         and distributed.is_initialized()
         and distributed.get_world_size() > 1
     )

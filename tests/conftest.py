@@ -1,9 +1,12 @@
 """What all tests share: Ctrl-C is heard, a released network of few weights is at hand."""
 
+import multiprocessing
 import os
 import signal
 from collections.abc import Callable
 from importlib.util import find_spec
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,15 @@ def small_model() -> SmallModel:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def processes() -> ForkServerContext:
+    """Processes that are forked from a server that has PyTorch loaded already."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch._dynamo", "predictor.training.loop"])
+    forkserver.ensure_running()  # with these modules, before a loader starts it with fewer
+    return context
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

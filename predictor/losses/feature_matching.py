@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from predictor.errors import TensorContractError
-from predictor.gathering import gathered
+from predictor.gathering import averaged, gathered
 from predictor.losses.lp import absolute_power
 from predictor.losses.reduction import Reduction, accurate_pair, reduced
 
@@ -36,7 +36,7 @@ def paired_feature_loss(
             losses.append(difference.mean())
             continue
         shares = functional.interpolate(weights, ours.shape[-2:], mode="area")
-        losses.append((shares * difference).sum() / shares.sum().clamp_min(1e-6))
+        losses.append((shares * difference).sum() / averaged(shares.sum()).clamp_min(1e-6))
     return torch.stack(losses).mean()
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from predictor.errors import TensorContractError
+from predictor.gathering import averaged
 
 Reduction = Literal["mean", "sum_per_example"]
 """``"mean"``: over all elements. ``"sum_per_example"``: summed over the elements of each example
@@ -27,9 +28,10 @@ def reduced(values: Tensor, reduction: Reduction) -> Tensor:
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
     """Return the mean of `values` weighted by `weights`, which have the same shape.
 
-    NaN where all weights are 0.
+    NaN where all weights are 0. Under data-parallel training the denominator is averaged over the
+    ranks, so that the mean of the ranks' results is the weighted mean over the whole batch.
     """
-    return (values * weights).sum() / weights.sum()
+    return (values * weights).sum() / averaged(weights.sum())
 
 
 def accurate_pair(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:

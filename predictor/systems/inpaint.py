@@ -25,6 +25,7 @@ from predictor.data import (
     index_photos,
     split_by_file,
 )
+from predictor.gathering import averaged, gathered
 from predictor.losses import (
     Reduction,
     fake_loss,
@@ -247,7 +248,7 @@ class _Examples:
         generator: Any = networks["generator"]
         self.images = rescaled(batch["image"], IMAGE_RANGE, generator.pixel_range)
         masks = batch["mask"]
-        self.masks = masks[:1].expand_as(masks) if settings.shared_masks else masks
+        self.masks = gathered(masks)[:1].expand_as(masks) if settings.shared_masks else masks
         self.region = (..., *generator.region(*self.images.shape[-2:]))
         self._composites = settings.losses.judged == "composite"
         self._judge: Any = networks.get(DISCRIMINATOR)
@@ -288,7 +289,8 @@ def _generator_loss(
         parts = [_reconstruction(losses, stage, truth, weights, hole) for stage in painted]
         terms[losses.pixel_loss] = losses.reconstruction * torch.stack(parts).mean()
     if losses.gradient_difference:
-        parts = [masked_gradient_difference_loss(s, truth, hole / hole.mean()) for s in painted]
+        shares = hole / averaged(hole.mean())
+        parts = [masked_gradient_difference_loss(stage, truth, shares) for stage in painted]
         terms["gradient_difference"] = losses.gradient_difference * torch.stack(parts).mean()
     if not losses.is_judged or (settings.discriminator_from and "is_trained" not in earlier):
         return PhaseLoss(terms)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from predictor.errors import DamagedCheckpoint, SettingsError, UnusableData
+from predictor.gathering import unshared
 from predictor.systems.phases import System, TrainingDataset
 from predictor.training.checkpoint import Checkpoint, checkpoints_newest_first, restore_newest
 from predictor.training.hardware import Hardware
@@ -33,7 +34,8 @@ def built_state(
     torch.manual_seed(derived_seed(run.settings.seed, "build"))
     system = run.entry.build(run.settings)
     if examples is not None and system.prepare is not None:
-        system.prepare(system.networks, examples)
+        with unshared():  # every rank looks at the same examples
+            system.prepare(system.networks, examples)
     if initial_weights is not None:
         _start_from(system, initial_weights)
     return TrainingState(system, hardware)
