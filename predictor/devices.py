@@ -12,6 +12,9 @@ from predictor.errors import SettingsError
 
 _EXPECTED = "auto, cpu, cuda or mps"
 
+MOST_THREADS = 1024
+"""Of so many times more, OpenMP kills the process when it cannot start them."""
+
 
 def chosen_device(name: str) -> torch.device:
     """Return the device `name`; ``"auto"`` is a CUDA GPU if there is one, else the CPU.
@@ -71,15 +74,22 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+def require_thread_count(count: int) -> int:
+    """Return `count` if so many threads can be started; raises `SettingsError` otherwise."""
+    if not 1 <= count <= MOST_THREADS:
+        raise SettingsError(f"threads is {count}, expected 1 to {MOST_THREADS}")
+    return count
+
+
 @contextlib.contextmanager
 def using_threads(count: int | None) -> Iterator[None]:
     """Let PyTorch use `count` threads inside the block, and as many as before after it.
 
-    None leaves it as it is.
+    None leaves it as it is. Raises `SettingsError` as `require_thread_count`.
     """
     before = torch.get_num_threads()
     if count is not None:
-        torch.set_num_threads(count)
+        torch.set_num_threads(require_thread_count(count))
     try:
         yield
     finally:

@@ -49,8 +49,10 @@ class FramesRequest:
     def __post_init__(self) -> None:
         if self.mode not in get_args(Mode):
             raise SettingsError(f"mode is {self.mode!r}, expected {', '.join(get_args(Mode))}")
-        if self.threads is not None and self.threads < 1:
-            raise SettingsError(f"threads is {self.threads}, expected at least 1")
+        if self.threads is not None:
+            from predictor.devices import require_thread_count
+
+            require_thread_count(self.threads)
         if self.count < 1:
             raise SettingsError(f"count is {self.count}, expected at least 1")
         if self.duration_s is not None and self.duration_s <= 0:

@@ -18,7 +18,12 @@ from pipelines.inpaint.sources import Source
 from pipelines.outputs import check_output
 from pipelines.progress import progress_bar
 from predictor.classical_fill import METHODS, ClassicalInpainter
-from predictor.devices import chosen_device, is_out_of_memory, usable_cores
+from predictor.devices import (
+    chosen_device,
+    is_out_of_memory,
+    require_thread_count,
+    usable_cores,
+)
 from predictor.errors import OutOfDeviceMemory, PredictorError
 from predictor.media.encoding import EncodingOptions
 from predictor.media.photographs.photograph import MOST_PIXELS, Saving
@@ -189,8 +194,8 @@ def share_cores(workers: int) -> None:
 
 
 def use_threads(count: int) -> None:
-    """Let the libraries of this process use `count` threads each."""
-    torch.set_num_threads(count)
+    """Let the libraries of this process use `count` threads each. Raises `SettingsError`."""
+    torch.set_num_threads(require_thread_count(count))
     cv2.setNumThreads(count)
 
 

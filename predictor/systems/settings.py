@@ -13,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from predictor.devices import MOST_THREADS
 from predictor.networks import NETWORKS
 from predictor.systems import schedule
 from predictor.systems.phases import Optimizer
@@ -87,12 +88,18 @@ class RunSettings(BaseModel):
         "report_every",
         "preview_every",
         "validate_every",
-        "threads",
     )
     @classmethod
     def _at_least_one(cls, value: int | None) -> int | None:
         if value is not None and value < 1:
             raise ValueError("expected 1 or more")
+        return value
+
+    @field_validator("threads")
+    @classmethod
+    def _can_be_started(cls, value: int | None) -> int | None:
+        if value is not None and not 1 <= value <= MOST_THREADS:
+            raise ValueError(f"expected 1 to {MOST_THREADS}")
         return value
 
     @field_validator("seed", "workers")

@@ -59,7 +59,9 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], record: Mapping[
     held = {**record, "format": FORMAT_VERSION, "crc32": _checksum(tensors)}
     try:
         with whole_file(path) as partial:
+            mode = partial.stat().st_mode
             save_file(dict(tensors), partial, {METADATA_KEY: json.dumps(held)})
+            partial.chmod(mode)  # a file of its own, which nobody else may read
     except SafetensorError as error:
         raise OutputNotWritten(f"{path}: not written: {error}") from error
 

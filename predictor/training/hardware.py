@@ -21,6 +21,9 @@ from predictor.devices import (
 from predictor.errors import OutOfDeviceMemory, SettingsError
 from predictor.systems.settings import RunSettings
 
+_BATCH_OF_ONE = "Expected more than 1 value per channel when training"
+"""What PyTorch says of it."""
+
 
 @dataclass(frozen=True)
 class Hardware:
@@ -98,11 +101,18 @@ def in_use(hardware: Hardware) -> Iterator[None]:
 def remedies(settings: RunSettings, hardware: Hardware) -> Iterator[None]:
     """Turn errors of the machine inside the block into ones that say what to do.
 
-    A failed allocation becomes `OutOfDeviceMemory`; a compiler that is missing or fails becomes
-    `SettingsError`.
+    A failed allocation becomes `OutOfDeviceMemory`; a compiler that is missing or fails, and a
+    batch of one example where batch normalization needs several, become `SettingsError`.
     """
     try:
         yield
+    except ValueError as error:
+        if _BATCH_OF_ONE not in str(error):
+            raise
+        raise SettingsError(
+            f"batch_size={settings.batch_size}: batch normalization compares the examples of a "
+            "batch, expected 2 or more for each process"
+        ) from error
     except RuntimeError as error:
         if is_out_of_memory(error):
             remedy = f"lower batch_size, now {settings.batch_size}"

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import math
 import signal
 import time
 from collections.abc import Iterator, Mapping
@@ -281,9 +282,9 @@ class _Loop:
         if state.system.best_by is None:
             return False
         name, direction = state.system.best_by
-        value = numbers.get(name)
+        value = numbers.get(name, math.nan)
         sign = 1 if direction == "max" else -1
-        if value is None or (state.best and not sign * value > sign * state.best.value):
+        if math.isnan(value) or (state.best and not sign * value > sign * state.best.value):
             return False
         state.best = Best(value, state.iteration)
         return True

@@ -174,7 +174,7 @@ def _validated(run: Run, iteration: int) -> dict[str, float]:
         f"{VALIDATED}{name.removeprefix(prefix)}": value
         for report in reports
         for name, value in report.items()
-        if name.startswith(prefix)
+        if name.startswith(prefix) and value is not None  # of one that was not finite
     }
 
 

@@ -2,7 +2,8 @@
 
 import contextlib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,21 +28,33 @@ class RunLog:
         kept = [line for line in reports_in(folder) if line.get("iteration", 0) <= iteration]
         lines = [json.dumps(line) for line in (kept or [dict(header)])]
         write_whole(self._path, "".join(f"{line}\n" for line in lines).encode())
-        self._curves = SummaryWriter(str(folder / "tensorboard"), purge_step=iteration + 1)
+        self._folder = folder / "tensorboard"
+        with self._named_refusal(self._folder):
+            self._curves = SummaryWriter(str(self._folder), purge_step=iteration + 1)
 
     def write(self, iteration: int, numbers: Mapping[str, float]) -> None:
-        """Append one report; the keys name the units."""
-        try:
-            with self._path.open("a") as file:
-                file.write(json.dumps({"iteration": iteration, **numbers}) + "\n")
-        except OSError as error:
-            raise OutputNotWritten(f"{self._path} was not written: {error.strerror}") from error
-        for name, value in numbers.items():
-            self._curves.add_scalar(name, value, iteration)
+        """Append one report; the keys name the units. A number that is not finite is null.
+
+        Raises `OutputNotWritten`.
+        """
+        told = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+        with self._named_refusal(self._path), self._path.open("a") as file:
+            file.write(json.dumps({"iteration": iteration, **told}) + "\n")
+        with self._named_refusal(self._folder):
+            for name, value in numbers.items():
+                self._curves.add_scalar(name, value, iteration)
 
     def close(self) -> None:
         """Write out the curves."""
-        self._curves.close()
+        with self._named_refusal(self._folder):
+            self._curves.close()
+
+    @contextlib.contextmanager
+    def _named_refusal(self, path: Path) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputNotWritten(f"{path} was not written: {error.strerror}") from error
 
 
 class Means:

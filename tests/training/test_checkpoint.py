@@ -45,6 +45,8 @@ def test_comes_back_bit_for_bit(tmp_path: Path) -> None:
         assert tensors[name].dtype == tensor.dtype
         assert torch.equal(tensors[name], tensor), name
     assert {key: record[key] for key in RECORD} == RECORD
+    (tmp_path / "plain").touch()
+    assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty", "text", "foreign"])

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch._dynamo.exc import TorchDynamoException
 
+from predictor.devices import require_thread_count
 from predictor.errors import OutOfDeviceMemory, SettingsError
 from predictor.systems.settings import RunSettings
 from predictor.training.hardware import hardware_for, in_use, remedies
@@ -108,3 +109,25 @@ def test_a_compiler_that_fails_gets_the_remedy(is_compiling: bool) -> None:
             "compile=true: No working C++ compiler found; install a C++ compiler (g++), or set "
             "compile=false"
         )
+
+
+def test_a_batch_of_one_is_no_batch_to_normalize() -> None:
+    settings = RunSettings(batch_size=1, device="cpu")
+    with (
+        pytest.raises(
+            SettingsError, match=r"^batch_size=1: .* expected 2 or more for each process$"
+        ),
+        remedies(settings, hardware_for(settings)),
+    ):
+        torch.nn.BatchNorm1d(3)(torch.zeros(1, 3))
+    with pytest.raises(ValueError, match=r"^another$"), remedies(settings, hardware_for(settings)):
+        raise ValueError("another")
+
+
+def test_more_threads_than_can_be_started_are_refused() -> None:
+    for count in (0, 1025):
+        with pytest.raises(SettingsError, match=f"threads is {count}, expected 1 to 1024"):
+            require_thread_count(count)
+        with pytest.raises(ValueError, match="expected 1 to 1024"):
+            RunSettings(threads=count)
+    assert require_thread_count(1024) == 1024

@@ -131,7 +131,7 @@ def test_reported_loss_is_the_mean_since_the_last_report(tmp_path: Path) -> None
 
 
 def test_best_by_validation_is_kept_and_handed_out(tmp_path: Path) -> None:
-    errors = iter([3.0, 1.0, 2.0, float("nan")])
+    errors = iter([float("nan"), 1.0, 2.0, float("nan")])
 
     def validate(networks: Networks, batches: object) -> dict[str, float]:
         assert not any(network.training for network in networks.values())
@@ -156,6 +156,8 @@ def test_best_by_validation_is_kept_and_handed_out(tmp_path: Path) -> None:
     newest, _, record = trained_networks(tmp_path, {"toy": falling}, best=False)
     assert record["iteration"] == 12
     assert not newest["generator"].training
+    log = (tmp_path / "log.jsonl").read_text()
+    assert log.count('"validation/error": null') == 2  # NaN is no JSON
 
 
 def test_best_that_a_kill_left_unnamed_is_kept_on_resume(tmp_path: Path) -> None:

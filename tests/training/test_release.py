@@ -268,9 +268,10 @@ def test_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
 
 def test_a_log_cut_short_or_gone_costs_only_its_scores(run: Path, tmp_path: Path) -> None:
     log = run / "log.jsonl"
-    log.write_text(log.read_text() + '{"iteration": 4, "valid')
+    log.write_text(log.read_text() + '{"iteration": 4, "validation/lost": null}\n{"iterat')
     origin = load_network(export_run(run, tmp_path / "mine", SYSTEMS))[1].provenance
     assert origin.scores["validation_psnr_1_db"] == 30
+    assert "validation_lost" not in origin.scores  # of one that was not finite
     log.unlink()
     origin = load_network(export_run(run, tmp_path / "bare", SYSTEMS))[1].provenance
     assert origin.scores == {}

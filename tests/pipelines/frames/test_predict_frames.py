@@ -48,7 +48,7 @@ def test_threads_are_those_of_the_call_alone(clip: Path) -> None:
     ("arguments", "said"),
     [
         ({"mode": "nope"}, "mode is 'nope', expected append, only, next, side-by-side"),
-        ({"threads": 0}, "threads is 0, expected at least 1"),
+        ({"threads": 0}, "threads is 0, expected 1 to 1024"),
         ({"at": float("nan")}, "at is nan, expected seconds"),
         ({"duration_s": float("inf")}, "duration_s is inf, expected seconds"),
         ({"count": 0}, "count is 0, expected at least 1"),
