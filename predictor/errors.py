@@ -109,7 +109,7 @@ class OutOfDeviceMemory(PredictorError, MemoryError):
 
 
 class WorkerLost(PredictorError, RuntimeError):
-    """A process that died while it worked on an input: killed, or out of memory."""
+    """A process that died over an input, or beside others in a run: killed, or out of memory."""
 
 
 class Interrupted(PredictorError):

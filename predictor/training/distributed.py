@@ -9,6 +9,8 @@ from datetime import timedelta
 import torch
 from torch import Tensor, distributed
 
+from predictor.errors import WorkerLost
+
 WAIT = timedelta(hours=2)
 """How long a rank waits for the others; rank 0 validates and writes while they wait."""
 
@@ -57,7 +59,10 @@ class Ranks:
 
 @contextlib.contextmanager
 def joined_ranks(device: torch.device) -> Iterator[Ranks]:
-    """Join the processes that ``torchrun`` started, if it did: gloo on CPUs, NCCL on GPUs."""
+    """Join the processes that ``torchrun`` started, if it did: gloo on CPUs, NCCL on GPUs.
+
+    Raises `WorkerLost` where another of them is gone.
+    """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Ranks()
         return
@@ -65,5 +70,13 @@ def joined_ranks(device: torch.device) -> Iterator[Ranks]:
     distributed.init_process_group(backend, timeout=WAIT)
     try:
         yield Ranks(distributed.get_rank(), distributed.get_world_size())
+    except RuntimeError as error:
+        if not isinstance(error, distributed.DistError) and "gloo" not in str(error):
+            raise
+        reason = str(error).strip().splitlines()[0]
+        raise WorkerLost(
+            f"rank {distributed.get_rank()} lost another process of the run, which ended: killed, "
+            f"or out of memory ({reason}); `predictor resume` goes on from the newest checkpoint"
+        ) from error
     finally:
         distributed.destroy_process_group()

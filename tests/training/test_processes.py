@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from safetensors.torch import load_file, save_file
 from test_loop import assert_same_state
 from toy import ENTRY, SYSTEMS, settings, signalled
 
-from predictor.errors import Interrupted
+from predictor.errors import Interrupted, WorkerLost
+from predictor.systems.phases import Batch, Networks, PhaseLoss, System
 from predictor.training.beginning import built_state
 from predictor.training.checkpoint import checkpoints_newest_first, read_checkpoint
 from predictor.training.distributed import joined_ranks
@@ -122,6 +124,32 @@ def stop_on_rank(rank: int, port: int, folder: Path) -> None:
         (folder / f"rank-{rank}").write_text(str(error))
 
 
+def die_on_rank(rank: int, port: int, folder: Path) -> None:
+    """Train as the command does; rank 1 is gone in its fifth iteration."""
+    join(rank, 2, port)
+    entry = ENTRY
+
+    def built(chosen: Any) -> System:
+        system = ENTRY.build(chosen)
+        discriminator, generator = system.phases
+        calls: list[int] = []
+
+        def loss(networks: Networks, batch: Batch, earlier: Batch) -> PhaseLoss:
+            calls.append(rank)
+            if len(calls) == 5:
+                os._exit(0)
+            return generator.loss(networks, batch, earlier)
+
+        return replace(system, phases=(discriminator, replace(generator, loss=loss)))
+
+    if rank == 1:
+        entry = replace(ENTRY, build=built)
+    try:
+        train(folder, "toy", entry, settings(**FLOAT64), folder.parent)
+    except WorkerLost as error:
+        (folder / "lost").write_text(str(error))
+
+
 def run_together(processes: ForkServerContext, target: Any, *arguments: tuple[Any, ...]) -> None:
     children = [processes.Process(target=target, args=given) for given in arguments]
     for child in children:
@@ -171,3 +199,14 @@ def test_a_signal_to_one_rank_stops_all_at_one_iteration(
     assert said[0] == said[1]
     assert "SIGTERM stopped the run after iteration 5," in said[0]
     assert newest_iteration(folder) == 5
+
+
+def test_a_rank_that_is_gone_is_told_of_by_the_others(
+    tmp_path: Path, processes: ForkServerContext
+) -> None:
+    folder, port = tmp_path / "run", free_port()
+    run_together(processes, die_on_rank, *((rank, port, folder) for rank in range(2)))
+    said = (folder / "lost").read_text()
+    assert said.startswith("rank 0 lost another process of the run, which ended: killed, or out of")
+    assert said.endswith("`predictor resume` goes on from the newest checkpoint")
+    assert newest_iteration(folder) == 4
