@@ -1,4 +1,9 @@
-"""Several processes that train one network, each on its share of every batch."""
+"""Several processes that train one network, each on its share of every batch.
+
+Together they do what one process does with the whole batch, except where a layer depends on its own
+share: batch normalization takes the statistics of each share, dropout and noise are drawn for each.
+A system that shows its discriminator half of a batch takes half of each share.
+"""
 
 import contextlib
 import os
