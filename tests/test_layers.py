@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [
     ["predictor.errors"],
     ["predictor.whole_files", "predictor.file_lock"],
-    ["predictor.devices"],
+    ["predictor.devices", "predictor.progress"],
     ["predictor.tensors"],
     ["predictor.pyramid"],
     ["predictor.draws"],

@@ -50,9 +50,9 @@ def train(
         str | None,
         typer.Option(
             metavar="NAME|FILE",
-            help="Start from the settings of a published result, such as dcgan-paper, or from those "
-            "in a file of your own, NAME.toml, with system and [settings]. An unknown NAME is "
-            "answered with suggestions.",
+            help="Start from the settings of a published result, such as dcgan-paper, or of your "
+            "own in a file NAME.toml with system and [settings]. An unknown NAME is answered with "
+            "suggestions.",
         ),
     ] = None,
     init_from: Annotated[
