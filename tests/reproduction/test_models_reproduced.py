@@ -93,7 +93,7 @@ def test_companions_of_a_name_with_brackets_are_found(classifier: Path) -> None:
 def test_against_is_for_a_model_of_a_recipe_that_compares_two(digits: Path, tmp_path: Path) -> None:
     for arguments, said in (
         (["gan-mnist", "a", digits], "does not apply to gan-mnist, which compares with nothing"),
-        (["lapgan-cifar10", digits, "-o", tmp_path / "r"], "does not apply to what is trained here"),
+        (["lapgan-cifar10", digits, "-o", tmp_path / "r"], "not apply to what is trained here"),
     ):
         done = reproduce(*arguments, "--against", "b")
         assert done.exit_code == 2
