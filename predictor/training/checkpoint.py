@@ -61,7 +61,7 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], record: Mapping[
         with whole_file(path) as partial:
             mode = partial.stat().st_mode
             save_file(dict(tensors), partial, {METADATA_KEY: json.dumps(held)})
-            partial.chmod(mode)  # a file of its own, which nobody else may read
+            partial.chmod(mode)  # safetensors puts a file of mode 0600 in its place
     except SafetensorError as error:
         raise OutputNotWritten(f"{path}: not written: {error}") from error
 

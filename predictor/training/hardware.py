@@ -128,9 +128,8 @@ def remedies(settings: RunSettings, hardware: Hardware) -> Iterator[None]:
 
 
 def _is_of_compiler(error: RuntimeError) -> bool:
-    from torch._dynamo.exc import (
-        TorchDynamoException,
-    )  # slow to import, and already loaded when compiling
+    # slow to import, and already loaded when compiling
+    from torch._dynamo.exc import TorchDynamoException
 
     return isinstance(error, TorchDynamoException)
 
@@ -141,9 +140,8 @@ def peak_memory_mib(hardware: Hardware) -> float:
         return torch.cuda.max_memory_allocated(hardware.device) / 2**20
     import resource
 
-    unit = (
-        1 if sys.platform == "darwin" else 2**10
-    )  # ru_maxrss is in bytes on macOS, in KiB elsewhere
+    # ru_maxrss is in bytes on macOS, in KiB elsewhere
+    unit = 1 if sys.platform == "darwin" else 2**10
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
