@@ -17,6 +17,7 @@ LAYERS = [
     ["predictor.tensors"],
     ["predictor.pyramid"],
     ["predictor.draws"],
+    ["predictor.augmentation"],
     ["predictor.latents"],
     ["predictor.structured_latents"],
     ["predictor.gathering"],

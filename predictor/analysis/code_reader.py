@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from predictor.analysis.encoders import DISCRIMINATOR
+from predictor.augmentation import AffineAugmentation
 from predictor.devices import moved
+from predictor.draws import shared_draws
 from predictor.errors import UnknownModel
 from predictor.image_sampler import BATCH, ImageSampler
 from predictor.losses import categorical_information, uniform_information
@@ -59,14 +61,25 @@ class CodeReader:
         found = self.posterior(images)
         return Codes(tuple(logits.argmax(dim=1) for logits in found.logits), found.means)
 
-    def information(self, sampler: ImageSampler, count: int, seed: int) -> dict[str, float]:
+    def information(
+        self,
+        sampler: ImageSampler,
+        count: int,
+        seed: int,
+        views: AffineAugmentation | None = None,
+    ) -> dict[str, float]:
         """Return the information of each code, by name and in nats, over `count` samples.
 
         The bound of Chen et al. 2016, eq. 5: at most ln K for a code of K categories. As in
-        training, samples are normalized by statistics of samples, which are measured first.
+        training, samples are normalized by statistics of samples, which are measured first. With
+        `views` it is the information that is left once these have changed the samples.
         """
         latents = sampler.latents(seed, range(count))
-        batches = torch.split(sampler.values(latents).to(self.device), BATCH)
+        images = sampler.values(latents).to(self.device)
+        if views is not None:
+            with shared_draws(seed):
+                images = views.augmented(images)
+        batches = torch.split(images, BATCH)
         network = copy.deepcopy(self.network)
         whole = [batch for batch in batches if len(batch) == BATCH]
         measure_statistics(network, network, whole or batches)

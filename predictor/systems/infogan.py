@@ -12,12 +12,13 @@ from typing import Any, Literal
 
 import torch
 from pydantic import Field, model_validator
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
 from predictor.analysis.code_reader import CodeReader, group_information
 from predictor.analysis.code_sweeps import usual_sweeps
 from predictor.analysis.sheets import sheet
+from predictor.augmentation import AffineAugmentation
 from predictor.data import ImageSettings, split_images
 from predictor.image_sampler import BATCH, ImageSampler
 from predictor.losses import (
@@ -87,6 +88,9 @@ class InfoganSettings(RunSettings):
     is an ordinary GAN."""
     uniform_weight: float = Field(0.1, ge=0)
     """Weight of the information of all uniform codes (1 in the released code)."""
+    views: AffineAugmentation | None = None
+    """Random changes of a generated picture before Q reads its categorical codes, which then have
+    to stand for what such changes preserve. None: no changes, as published."""
     scored_as: Literal["uniform", "normal"] = "uniform"
     """Distribution whose entropy enters the information of uniform codes: their own, or N(0, 1) as
     in the released code. It shifts the logged terms by a constant; gradients are the same."""
@@ -185,7 +189,7 @@ def _discriminator_loss(
         {
             "real": real_loss(real.logits),
             "fake": fake_loss(fake.logits),
-            **_information_terms(settings, latents, fake.codes),
+            **_information_terms(settings, discriminator, latents, made, fake.codes),
         }
     )
 
@@ -196,26 +200,40 @@ def _generator_loss(
     """Return -ln D(G(z, c)) - λ L_I(G, Q), on latents of its own."""
     latents = settings.latents.drawn(len(batch["image"]), batch["image"].device)
     discriminator = networks[DISCRIMINATOR]
+    made = networks[GENERATOR](latents)
     with held_statistics(discriminator):
-        fake = discriminator(networks[GENERATOR](latents))
+        fake = discriminator(made)
     return PhaseLoss(
         {
             "adversarial": non_saturating_generator_loss(fake.logits),
-            **_information_terms(settings, latents, fake.codes),
+            **_information_terms(settings, discriminator, latents, made, fake.codes),
         }
     )
 
 
 def _information_terms(
-    settings: InfoganSettings, latents: Tensor, posterior: CodePosterior
+    settings: InfoganSettings,
+    discriminator: nn.Module,
+    latents: Tensor,
+    made: Tensor,
+    posterior: CodePosterior,
 ) -> dict[str, Tensor]:
-    """Return the terms -λ L_I of each group of codes in `latents`, as Q reads them."""
+    """Return the terms -λ L_I of each group of codes in `latents`.
+
+    `posterior` is what Q reads from the pictures `made` of them. With `views` it reads categorical
+    codes from changed pictures instead. That is still a lower bound: no change of a picture adds
+    information about its code.
+    """
     codes = settings.latents.codes(latents)
     terms: dict[str, Tensor] = {}
     if settings.categorical_weight and codes.categories:
+        read = posterior.logits
+        if settings.views is not None:
+            with held_statistics(discriminator):
+                read = discriminator(settings.views.augmented(made)).codes.logits
         categorical = [
             categorical_information(logits, categories)
-            for logits, categories in zip(posterior.logits, codes.categories, strict=True)
+            for logits, categories in zip(read, codes.categories, strict=True)
         ]
         terms["categorical_information"] = (
             -settings.categorical_weight * torch.stack(categorical).sum()

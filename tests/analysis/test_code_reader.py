@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from predictor.analysis.code_reader import CodeReader, group_information
+from predictor.augmentation import AffineAugmentation
 from predictor.image_sampler import ImageSampler
 from predictor.losses import categorical_information, uniform_information
 from predictor.networks.infogan import (
@@ -73,6 +74,18 @@ def test_information_is_the_bound_over_samples_normalized_as_in_training(
     assert list(found.values()) == pytest.approx([float(value) for value in expected], abs=1e-3)
     assert all(value <= math.log(3) for value in list(found.values())[:2])
     assert reader.information(sampler, 101, seed=4)["c1"] == pytest.approx(found["c1"], abs=0.1)
+
+
+def test_information_in_views_is_what_changes_leave(reader: CodeReader) -> None:
+    generator = InfoganGenerator(InfoganGeneratorConfig((1, 8, 8), CODES, dense=6, maps=(4, 3)))
+    sampler = ImageSampler(generator)
+    whole = reader.information(sampler, 300, seed=4)
+    still = AffineAugmentation(1.0, 0.0, 0.0, 0.0)
+    assert reader.information(sampler, 300, 4, still) == pytest.approx(whole, abs=1e-4)
+    away = AffineAugmentation(1.0, 0.0, 0.0, 5.0)  # at most a strip of an edge is left
+    lost = reader.information(sampler, 300, 4, away)
+    assert abs(lost["c1"] - whole["c1"]) > 1e-3
+    assert lost == reader.information(sampler, 300, 4, away)
 
 
 def test_groups_are_sums_over_their_codes() -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from predictor.augmentation import AffineAugmentation
 from predictor.errors import UnknownModel, UnusableData
 from predictor.recipes import load_recipe
 from predictor.reproduction.codes import chen_2016
@@ -65,6 +66,20 @@ def test_a_reader_that_always_answers_one_category_has_no_information_and_half_t
     assert set(row.scores) == set(found.headings)
     assert found.notes[0].startswith("10 test pictures")
     assert "200 samples" in found.notes[0]
+
+
+def test_what_c1_tells_in_views_is_measured_where_they_were_trained_with(data: Path) -> None:
+    chosen = subject(data)
+    for weight in chosen.model.networks["discriminator"].parameters():
+        nn.init.normal_(weight)
+    assert "information_c1_in_views_nats" not in chen_2016(chosen).rows[0].scores
+    changed = chosen.settings.model_copy(update={"views": AffineAugmentation(translation=3.0)})
+    found = chen_2016(replace(chosen, settings=changed))
+    scores = found.rows[0].scores
+    assert set(scores) == set(found.headings)
+    assert found.headings["information_c1_in_views_nats"] == "information of c1 in views, nats"
+    assert scores["information_c1_in_views_nats"] != scores["information_c1_nats"]
+    assert "information_c2_in_views_nats" not in scores
 
 
 def test_the_last_weights_are_tested() -> None:

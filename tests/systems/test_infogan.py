@@ -120,6 +120,36 @@ def test_the_information_of_all_codes_of_a_group_is_added_up() -> None:
     torch.testing.assert_close(found["uniform_information"], expected)
 
 
+@pytest.mark.parametrize("phase", ["discriminator", "generator"])
+def test_with_views_categories_are_read_from_changed_pictures_and_the_rest_is_not(
+    phase: str,
+) -> None:
+    amounts = {"scale": 1.0, "shear": 0.0, "rotation_degrees": 0.0, "translation": 0.0}
+    found = {}
+    for name, views in (
+        ("none", None),
+        ("still", amounts),
+        ("turned", amounts | {"rotation_degrees": 180.0}),
+    ):
+        system = system_of(settings(views=views))
+        torch.manual_seed(1)
+        found[name] = {k: v.item() for k, v in loss_of(system, phase).terms.items()}
+    assert found["still"] == pytest.approx(found["none"], abs=1e-5)
+    information = "categorical_information"
+    assert abs(found["turned"].pop(information) - found["none"].pop(information)) > 1e-4
+    assert found["turned"] == pytest.approx(found["none"])
+
+
+def test_views_teach_the_generator_and_leave_the_statistics_of_real_pictures() -> None:
+    system = system_of(settings(views={}, uniform_weight=0.0))
+    generator, judge = (system.networks[name] for name in ("generator", "discriminator"))
+    running = {name: value for name, value in judge.named_buffers() if "running" in name}
+    before = {name: value.clone() for name, value in running.items()}
+    loss_of(system, "generator").terms["categorical_information"].backward()
+    assert all(weight.grad is not None for weight in generator.parameters())
+    assert all(torch.equal(before[name], value) for name, value in running.items())
+
+
 def test_the_score_of_the_released_code_is_a_third_of_a_nat_at_most() -> None:
     chosen = settings(scored_as="normal", uniform_weight=1.0, discriminator={"deviation": 1.0})
     system = without_answers(system_of(chosen))
@@ -340,6 +370,8 @@ def test_the_command_of_a_card_starts_the_same_run(changes: dict[str, Any]) -> N
         ({"images": {"size": 8}}, "images.size"),
         ({"categorical_weight": -1}, "categorical_weight"),
         ({"scored_as": "gaussian"}, "scored_as"),
+        ({"views": {"scale": 0.5}}, "scale is 0.5, expected 1 or more"),
+        ({"views": {"angle": 5}}, "angle"),
     ],
 )
 def test_settings_that_do_not_fit(changes: dict[str, Any], message: str) -> None:

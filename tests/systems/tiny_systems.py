@@ -239,6 +239,14 @@ TINY: dict[str, tuple[Callable[[Path], None], list[dict[str, Any]]]] = {
                 "average_decay": 0.5,
                 "precision": "bf16",
             },
+            {
+                **SMALL_IMAGES,
+                "images": SMALL_IMAGES["images"] | HELD_OUT,
+                "latents": {"noise": 2, "categorical": [3], "uniform": 0},
+                "views": {"scale": 1.5},
+                "generator": {"network": "infogan", "dense": 6, "maps": [4, 3]},
+                "discriminator": {"network": "infogan-discriminator", "maps": [3, 4]},
+            },
         ],
     ),
     "lapgan": (
