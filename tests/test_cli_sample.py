@@ -289,6 +289,9 @@ def test_classes_that_are_not_there(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["-o", "a.png", "--way", "linear"], "add --interpolate or --walk"),
+        (["--walk", "a.mp4", "--vary", "z0", "--way", "linear"], "add --interpolate or --walk"),
+        (["-o", "a.png", "--interpolate", "3", "--rate", "25"], "add --walk"),
         ([], "name one output"),
         (["-o", "a.png", "--walk", "b.mp4"], "name one output"),
         (["-o", "a", "--images", "--pick-sheet"], "--images and --pick-sheet"),

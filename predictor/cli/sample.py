@@ -14,6 +14,9 @@ SHEET_COUNT, SERIES_COUNT = 64, 10
 
 ROW_STEPS, WALK_STEPS = 10, 30
 
+RATE_HZ = 30.0
+"""Frames per second of a video."""
+
 
 class Way(StrEnum):
     """How series go from one latent to the next."""
@@ -107,9 +110,15 @@ def sample(
         ),
     ] = Way.auto,
     rate: Annotated[
-        float,
-        typer.Option(metavar="FPS", min=1, max=1000, help="Frames per second of the video."),
-    ] = 30.0,
+        float | None,
+        typer.Option(
+            metavar="FPS",
+            min=1,
+            max=1000,
+            show_default=f"{RATE_HZ:g}",
+            help="Frames per second of the video.",
+        ),
+    ] = None,
     device: Device = "auto",
     precision: Precision = "auto",
     overwrite: Overwrite = False,
@@ -133,6 +142,12 @@ def sample(
         raise typer.BadParameter(f"{chosen[0]} and {chosen[1]} are two kinds of output: choose one")
     if (output is None) == (walk is None):
         raise typer.BadParameter("name one output: -o OUT, or --walk VIDEO")
+    if way is not Way.auto and interpolate is None and (walk is None or vary):
+        raise typer.BadParameter(
+            "--way is how a series goes from picture to picture: add --interpolate or --walk"
+        )
+    if rate is not None and walk is None:
+        raise typer.BadParameter("--rate is that of a video: add --walk VIDEO")
     from predictor.analysis.sampling import SampleRequest, write_samples
 
     with log_on_stderr():
@@ -150,7 +165,7 @@ def sample(
         vary=tuple(vary or ()),
         steps=interpolate or (WALK_STEPS if walk else ROW_STEPS),
         way=way.value,
-        rate=rate,
+        rate=rate or RATE_HZ,
         overwrite=overwrite,
     )
     with log_on_stderr():
