@@ -1,194 +1,23 @@
-"""``predictor reproduce`` of small pictures: trained, resumed, tested, compared with the paper."""
+"""``predictor reproduce`` of small pictures: trained, resumed, averaged, within a budget."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
+from tiny_recipes import QUICK, document, reproduce, tiny
 from typer.testing import CliRunner
 
-from predictor.analysis.likelihood import chosen_width
 from predictor.cli import app
-from predictor.errors import Interrupted, OutputExists, SettingsError, UnknownModel, UnusableData
-from predictor.metrics import nearest_class_error, parzen_log_likelihood
-from predictor.recipes import Recipe, load_recipe
+from predictor.errors import Interrupted, OutputExists, SettingsError, UnusableData
 from predictor.reproduction import reproduction
-from predictor.reproduction.classifiers import salimans_2016
-from predictor.reproduction.generators import goodfellow_2014
 from predictor.reproduction.measured import Measured, Protocol, Row, Subject
-from predictor.reproduction.pictures import held_out_pictures, pictures_of_test
-from predictor.reproduction.plan import recipe_settings
 from predictor.reproduction.protocols import PROTOCOLS
 from predictor.reproduction.reproduction import Request
-from predictor.systems import SYSTEMS
 from predictor.training.checkpoint import read_checkpoint
 from predictor.training.loop import train
-from predictor.training.release import export_run
 
-run = CliRunner().invoke
-
-HELD_OUT = {"validation_rows": "last", "validation_count": 12}
-TINY: dict[str, dict[str, Any]] = {
-    "gan": {
-        "generator": {"network": "dense-generator", "latent": 4, "hidden": [8, 6]},
-        "discriminator": {"network": "dense-discriminator", "hidden": [6, 4]},
-        "images": {"size": [8, 8], "channels": 1} | HELD_OUT,
-        "validation_samples": 8,
-    },
-    "conditional-gan": {
-        "classes": 3,
-        "generator": {"network": "dense-generator", "latent": 4, "hidden": [8, 6]},
-        "discriminator": {"network": "dense-discriminator", "hidden": [6, 4]},
-        "images": {"size": [8, 8], "channels": 1} | HELD_OUT,
-        "validation_samples": 8,
-    },
-    "dcgan": {
-        "generator": {"network": "dcgan", "latent": 4, "maps": [6, 4]},
-        "discriminator": {"network": "dcgan-discriminator", "maps": [4, 6]},
-        "images": {"size": [8, 8], "channels": 1} | HELD_OUT,
-    },
-    "improved-gan": {
-        "classes": 3,
-        "labels": 6,
-        "best_by": "last",
-        "generator": {"network": "normalized-dense-generator", "latent": 4, "hidden": [6]},
-        "discriminator": {"network": "dense-classifier", "hidden": [6, 5]},
-        "images": {"size": [8, 8], "channels": 1} | HELD_OUT,
-    },
-    "lapgan": {
-        "sizes": [4, 8],
-        "coarsest_generator": {"hidden": [6, 5]},
-        "coarsest_discriminator": {"hidden": [5, 4]},
-        "finer_generator": {"planes": [3, 3]},
-        "finer_discriminator": {"planes": 8, "kernel": 3},
-        "nearest_images": 1,
-        "nearest_samples": 2,
-        "images": {"size": [8, 8], "channels": 1} | HELD_OUT,
-        "validation_samples": 8,
-    },
-}
-COMMON = {
-    "iterations": 6,
-    "batch_size": 4,
-    "checkpoint_every": 2,
-    "validate_every": 3,
-    "preview_every": 6,
-    "precision": "fp32",
-}
-QUICK = ["--set", "threads=1", "--set", "workers=0", "--device", "cpu"]
-
-
-def tiny(name: str, **more: Any) -> Recipe:
-    """Return the recipe with small networks, few iterations and few samples."""
-    recipe = load_recipe(name)
-    asked = recipe.protocol_settings.model_copy(
-        update={
-            "samples": 60,
-            "draws": 2,
-            "labels": (3, 6) if recipe.protocol_settings.labels else (),
-        }
-    )
-    return recipe.model_copy(
-        update={"settings": {**COMMON, **TINY[recipe.system]}, "protocol_settings": asked, **more}
-    )
-
-
-@pytest.fixture(autouse=True)
-def _tiny_recipes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("predictor.recipes.load_recipe", lambda name: tiny(name))
-    monkeypatch.setattr("predictor.reproduction.plan.load_recipe", lambda name: tiny(name))
-    monkeypatch.setattr("predictor.analysis.supervised.IMAGES_SEEN", 60)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("data") / "d.npz"
-    random = np.random.default_rng(0)
-
-    def pictures(count: int) -> np.ndarray:
-        images = random.integers(0, 80, (count, 8, 8), np.uint8)
-        images[np.arange(count), 2 * (np.arange(count) % 3)] += 150
-        return images
-
-    np.savez(
-        path,
-        x_train=pictures(120),
-        y_train=np.arange(120) % 3,
-        x_test=pictures(30),
-        y_test=np.arange(30) % 3,
-    )
-    return path
-
-
-def reproduce(*arguments: Any) -> Any:
-    return run(app, ["reproduce", *map(str, arguments)], env={"COLUMNS": "300"})
-
-
-def document(folder: Path) -> dict[str, Any]:
-    (entry,) = json.loads((folder / "reproduction.json").read_text())["results"]
-    found: dict[str, Any] = entry
-    return found
-
-
-def test_likelihood_is_that_of_the_checkpoint_and_the_gap_to_the_paper(
-    data: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "r"
-    done = reproduce("gan-mnist", data, "-o", folder, *QUICK)
-    assert done.exit_code == 0, done.output
-    entry = document(folder)
-    subject = Subject(
-        recipe=tiny("gan-mnist"),
-        settings=recipe_settings(tiny("gan-mnist")),
-        data=data,
-        model=_trained(folder / "gan-mnist-seed-0"),
-    )
-    samples = (subject.sampler().sampled(60, 0) + 1) / 2
-    test, _ = pictures_of_test(subject)
-    choosing, _ = held_out_pictures(subject, 1000)
-    assert len(choosing) == 12
-    sigma = chosen_width((choosing + 1) / 2, samples)
-    wanted = float(parzen_log_likelihood((test + 1) / 2, samples, [sigma]).mean())
-    assert entry["scores"] == {"parzen_nats": pytest.approx(wanted, abs=1e-6)}
-    assert entry["gaps"] == {"parzen_nats": pytest.approx(wanted - 225, abs=1e-6)}
-    assert entry["scale"] == 1
-    assert {"method": "deep GSN", "parzen_nats": 214.0} in entry["published"]
-    for said in (
-        "test digits [paper]",
-        "adversarial nets *",
-        "225.00",
-        f"{wanted:.2f} ±",
-        f"{wanted - 225:+.2f}",
-    ):
-        assert said in done.stdout
-    assert "6 of 6 iterations" in done.stdout
-
-
-def test_misclassified_test_pictures_are_counted(data: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "r"
-    done = reproduce("improved-gan-mnist-100", data, "-o", folder, "--seeds", 2, *QUICK)
-    assert done.exit_code == 0, done.output
-    with np.load(data) as stored:
-        pictures, labels = stored["x_test"], stored["y_test"]
-    images = torch.from_numpy(pictures)[:, None].float() / 255
-    wrong = []
-    for seed in range(2):
-        trained = _trained(folder / f"improved-gan-mnist-100-seed-{seed}")
-        answers = trained.networks["discriminator"](images).logits.argmax(1).numpy()
-        wrong.append(int((answers != labels).sum()))
-    entry = document(folder)
-    (row,) = entry["measured"]
-    assert row["wrong_of_10000"]["values"] == pytest.approx([10_000 * w / 30 for w in wrong])
-    expected = 10_000 * np.mean(wrong) / 30
-    assert entry["scores"]["wrong_of_10000"] == pytest.approx(expected)
-    assert entry["gaps"]["wrong_of_10000"] == pytest.approx(expected - 93)
-    assert "6 labels were shown" in done.stdout
-
-
-def _trained(folder: Path) -> reproduction.Trained:
-    return reproduction.Trained("x", reproduction.trained_networks(folder, SYSTEMS)[0])
+pytestmark = pytest.mark.usefixtures("tiny_recipes")
 
 
 def test_seeds_differ_and_are_averaged(data: Path, tmp_path: Path) -> None:
@@ -280,75 +109,12 @@ def test_a_budget_is_measured(data: Path, tmp_path: Path) -> None:
     assert document(tmp_path / "r")["scale"] == 1  # six iterations fit into an hour
 
 
-def test_samples_of_a_class_classify_the_test_pictures(data: Path, tmp_path: Path) -> None:
-    done = reproduce("conditional-gan-mnist", data, "-o", tmp_path / "r", *QUICK)
-    assert done.exit_code == 0, done.output
-    entry = document(tmp_path / "r")
-    subject = Subject(
-        recipe=tiny("conditional-gan-mnist"),
-        settings=recipe_settings(tiny("conditional-gan-mnist")),
-        data=data,
-        model=_trained(tmp_path / "r/conditional-gan-mnist-seed-0"),
-    )
-    test, labels = pictures_of_test(subject)
-    assert labels is not None
-    samples, numbers = subject.sampler().sampled(60, 0), torch.arange(60) % 3
-    wanted = 100 * nearest_class_error(test, labels, samples, numbers)
-    assert entry["scores"]["one_nearest_neighbour_error_percent"] == pytest.approx(wanted)
-    assert entry["gaps"]["one_nearest_neighbour_error_percent"] == pytest.approx(wanted - 2.98)
-
-
-def test_features_are_reported_beside_their_baselines(data: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "r"
-    done = reproduce("dcgan-svhn", data, "-o", folder, "--draws", 1, *QUICK)
-    assert done.exit_code == 0, done.output
-    entry = document(folder)
-    methods = [row["method"] for row in entry["measured"]]
-    assert methods[0] == "dcgan-svhn: features + linear SVM"
-    assert methods[1:] == [
-        "random weights + linear SVM",
-        "the same network, supervised",
-        "HOG + linear SVM",
-        "pixels + nearest neighbours",
-    ]
-    assert set(entry["scores"]) == {"error_percent_3", "error_percent_6"}
-    assert "3 labels: 1 of 2 draws" in entry["notes"]
-    (one,) = entry["runs"]
-    assert one["tested_iteration"] == 6  # the last weights, not the best
-
-
-def test_lapgan_is_reported_beside_a_plain_gan(data: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "r"
-    done = reproduce("lapgan-cifar10", data, "-o", folder, *QUICK)
-    assert done.exit_code == 0, done.output
-    own, other = document(folder)["measured"]
-    assert (own["method"], other["method"]) == ("lapgan-cifar10", "gan-cifar10-baseline")
-    assert {"parzen_nats", "multiscale_parzen_nats"} <= set(own)
-    assert np.isfinite(own["multiscale_parzen_nats"]["mean"])
-    assert "multiscale_parzen_nats" not in other
-    assert [each["recipe"] for each in document(folder)["runs"]] == [
-        "lapgan-cifar10",
-        "gan-cifar10-baseline",
-    ]
-    models = [tmp_path / "models" / name for name in ("pyramid", "pair")]
-    for name, model in zip(("lapgan-cifar10", "gan-cifar10-baseline"), models, strict=True):
-        export_run(folder / f"{name}-seed-0", model, SYSTEMS)
-    tested = reproduce("lapgan-cifar10", models[0], data, "--against", models[1], "--json")
-    assert tested.exit_code == 0, tested.output
-    (entry,) = json.loads(tested.stdout)["results"]
-    assert entry["runs"] == []
-    for measure, value in document(folder)["scores"].items():
-        assert entry["scores"][measure] == pytest.approx(value, rel=0.01)
-    alone = reproduce("lapgan-cifar10", models[0], data)
-    assert isinstance(alone.exception, SettingsError)
-    assert "--against" in str(alone.exception)
-
-
 def test_a_model_card_takes_the_scores(data: Path, tmp_path: Path) -> None:
     folder = tmp_path / "r"
     assert reproduce("gan-mnist", data, "-o", folder, *QUICK).exit_code == 0
-    done = run(app, ["export", str(folder / "gan-mnist-seed-0"), "-o", str(tmp_path / "m"),
-                     "--evaluation", str(folder / "reproduction.json")])  # fmt: skip
+    arguments = [folder / "gan-mnist-seed-0", "-o", tmp_path / "m"]
+    arguments += ["--evaluation", folder / "reproduction.json"]
+    done = CliRunner().invoke(app, ["export", *map(str, arguments)])
     assert done.exit_code == 0, done.output
     nats = document(folder)["scores"]["parzen_nats"]
     card = (tmp_path / "m/README.md").read_text()
@@ -384,19 +150,6 @@ def test_what_cannot_be_done_is_named(data: Path, tmp_path: Path) -> None:
         done = reproduce(*arguments)
         assert done.exit_code == 2, said
         assert said in done.output
-
-
-def test_models_of_another_kind_are_named(data: Path) -> None:
-    def subject(name: str) -> Subject:
-        networks = {"": torch.nn.Linear(1, 1)}
-        settings = recipe_settings(tiny(name))
-        return Subject(tiny(name), settings, data, reproduction.Trained("mine", networks))
-
-    with pytest.raises(UnknownModel, match="mine has no discriminator that tells classes"):
-        salimans_2016(subject("improved-gan-mnist-100"))
-    said = "mine generates no pictures, as the models of the recipe gan-mnist do"
-    with pytest.raises(UnknownModel, match=said):
-        goodfellow_2014(subject("gan-mnist"))
 
 
 def test_budgets_of_two_recipes_share_the_time(
