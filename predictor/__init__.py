@@ -63,7 +63,8 @@ def load(
     """
     from predictor.devices import chosen_device, uses_bfloat16
     from predictor.errors import UnknownModel
-    from predictor.weights import find_model, load_network
+    from predictor.model_files import find_model
+    from predictor.weights import load_network
 
     chosen = chosen_device(device)
     use_bfloat16 = uses_bfloat16(precision, chosen)

@@ -1,19 +1,13 @@
 """Released networks: one safetensors file each, with all that is needed to use and to judge it.
 
 The file holds the tensors in float16 and, in its header, one JSON string with the name of the
-network, its config, the contract of its inputs and its provenance. Reading it never unpickles. A
-model is a folder ``NAME`` with ``NAME.safetensors``, its companions, such as
-``NAME.discriminator.safetensors``, and the model card. The folders of bundled models lie in
-``predictor/_models`` of an installed package and in ``models`` of a checkout.
+network, its config, the contract of its inputs and its provenance. Reading it never unpickles.
 """
 
 import dataclasses
-import difflib
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,10 +22,6 @@ from predictor.networks import NETWORKS
 from predictor.whole_files import require_free, write_whole
 
 METADATA_KEY = "predictor"
-SUFFIX = ".safetensors"
-
-_RUN = "run.json"
-"""What lies in the folder of a training run."""
 
 _PICKLES = {
     b"PK\x03\x04": "a PyTorch archive (zip with pickle)",
@@ -190,58 +180,6 @@ def read_metadata(path: Path) -> Metadata:
         first = error.errors()[0]
         setting = ".".join(map(str, first["loc"])) or "header"
         raise DamagedWeights(f"{path}: {setting} of its header: {first['msg']}") from error
-
-
-def bundled_models() -> dict[str, Path]:
-    """Return the weights files that are bundled with this package, by model name."""
-    package = Path(str(resources.files("predictor")))
-    installed, checkout = package / "_models", package.parent / "models"
-    root = installed if installed.is_dir() else checkout
-    files = sorted(root.glob(f"*/*{SUFFIX}"))
-    return {file.stem: file for file in files if file.stem == file.parent.name}
-
-
-def find_model(name_or_file: str | os.PathLike[str]) -> Path:
-    """Return the weights file of a bundled model, or the file or model folder of that path.
-
-    A bundled name wins over a path. Raises `UnknownModel` with the names there are, or with what
-    makes a model of a run.
-    """
-    bundled = bundled_models()
-    name = os.fspath(name_or_file)
-    if name in bundled:
-        return bundled[name]
-    path = Path(name)
-    if path.is_file():
-        return path
-    if path.is_dir():
-        stems = [file.stem for file in path.glob(f"*{SUFFIX}")]
-        heads = [stem for stem in stems if not any(stem.startswith(f"{o}.") for o in stems)]
-        if len(heads) == 1:
-            return path / f"{heads[0]}{SUFFIX}"
-    if (path / _RUN).is_file():
-        raise UnknownModel(
-            f"{name} is the folder of a training run: predictor export {name} -o MODEL makes a "
-            "model of it"
-        )
-    near = difflib.get_close_matches(name, bundled, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise UnknownModel(
-        f"no model {name!r}: no file of that name, bundled are {', '.join(bundled) or 'none'}{hint}"
-    )
-
-
-def companion_file(model: Path, part: str) -> Path:
-    """Return the path of the network `part` of a model, given the file of the one people run."""
-    return model.with_name(f"{model.stem}.{part}{SUFFIX}")
-
-
-def find_companion(model: Path, part: str) -> Path:
-    """Return the file of the network `part` of a model; raises `UnknownModel` if it has none."""
-    path = companion_file(model, part)
-    if not path.is_file():
-        raise UnknownModel(f"{model} was released without its {part}: there is no {path.name}")
-    return path
 
 
 def _stored(name: str, tensor: Tensor) -> Tensor:

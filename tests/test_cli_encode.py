@@ -16,6 +16,7 @@ from pipelines.cli import run as exit_code_of
 from predictor.analysis.code_reader import CodeReader
 from predictor.cli import app
 from predictor.media.images import from_uint8, read_pixels
+from predictor.model_files import companion_file
 from predictor.networks.infogan import (
     InfoganDiscriminator,
     InfoganDiscriminatorConfig,
@@ -24,7 +25,7 @@ from predictor.networks.infogan import (
 )
 from predictor.networks.normalization import measure_statistics
 from predictor.structured_latents import StructuredLatents
-from predictor.weights import companion_file, load_network, save_network
+from predictor.weights import load_network, save_network
 
 run = CliRunner().invoke
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from predictor.cli import app
 from predictor.errors import OutputIsInput
-from predictor.weights import find_model
+from predictor.model_files import find_model
 
 run = CliRunner().invoke
 

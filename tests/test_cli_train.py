@@ -107,7 +107,9 @@ def test_resume_of_what_is_not_a_run(tmp_path: Path) -> None:
 
 def test_starts_from_a_released_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     donor = build(settings(seed=9)).networks["generator"]
-    monkeypatch.setattr("predictor.weights.find_model", lambda name: Path(f"{name}.safetensors"))
+    monkeypatch.setattr(
+        "predictor.model_files.find_model", lambda name: Path(f"{name}.safetensors")
+    )
     monkeypatch.setattr(
         "predictor.weights.load_network",
         lambda path: ({Path("released.safetensors"): donor}[path], None),

@@ -38,7 +38,7 @@ LAYERS = [
     ["predictor.media"],
     ["predictor.losses", "predictor.metrics", "predictor.networks", "predictor.data"],
     ["predictor.video_fill"],
-    ["predictor.weights", "predictor.theano_weights"],
+    ["predictor.model_files", "predictor.theano_weights", "predictor.weights"],
     ["predictor.analysis"],
     ["predictor.systems"],
     ["predictor.training"],

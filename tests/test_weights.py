@@ -14,15 +14,7 @@ from torch import nn
 
 from predictor import weights
 from predictor.errors import DamagedWeights, OutputExists, OutputNotWritten, UnknownModel
-from predictor.weights import (
-    METADATA_KEY,
-    Provenance,
-    bundled_models,
-    find_model,
-    load_network,
-    read_metadata,
-    save_network,
-)
+from predictor.weights import METADATA_KEY, Provenance, load_network, read_metadata, save_network
 
 PROVENANCE = Provenance(
     data="six clips of the test",
@@ -230,48 +222,6 @@ def test_other_tensors_are_named(
     save_file(tensors, saved, {METADATA_KEY: json.dumps(metadata)})
     with pytest.raises(DamagedWeights, match=message):
         load_network(saved)
-
-
-@pytest.fixture
-def bundle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    package = tmp_path / "site" / "predictor"
-    package.mkdir(parents=True)
-    monkeypatch.setattr(weights.resources, "files", lambda name: package)
-    return package
-
-
-def place(root: Path, *names: str) -> None:
-    for name in names:
-        save_network(root / name / f"{name}.safetensors", "toy", Toy(ToyConfig()), PROVENANCE)
-
-
-def test_models_of_a_checkout_and_of_a_wheel_are_found(bundle: Path) -> None:
-    place(bundle.parent / "models", "frames", "frames-paper")
-    assert list(bundled_models()) == ["frames", "frames-paper"]
-    assert find_model("frames") == bundle.parent / "models" / "frames" / "frames.safetensors"
-    place(bundle / "_models", "frames")
-    assert find_model("frames") == bundle / "_models" / "frames" / "frames.safetensors"
-
-
-def test_bundled_name_wins_over_a_folder_of_the_same_name(
-    bundle: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    place(bundle / "_models", "frames")
-    (tmp_path / "frames").mkdir()
-    monkeypatch.chdir(tmp_path)
-    assert find_model("frames").parent.parent == bundle / "_models"
-
-
-def test_exported_file_and_its_folder_are_models(bundle: Path, tmp_path: Path) -> None:
-    place(tmp_path, "mine")
-    file = tmp_path / "mine" / "mine.safetensors"
-    assert find_model(file) == find_model(str(file.parent)) == file
-
-
-def test_unknown_model_lists_the_bundled_and_the_nearest(bundle: Path) -> None:
-    place(bundle / "_models", "frames", "inpaint")
-    with pytest.raises(UnknownModel, match=r"'frame'.*frames, inpaint; did you mean 'frames'\?"):
-        find_model("frame")
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ import predictor
 from predictor.recipes import load_recipe, recipe_names
 from predictor.systems import SYSTEMS
 from predictor.training.settings import validated_settings
-from predictor.weights import bundled_models, read_metadata
+from predictor.model_files import bundled_models
+from predictor.weights import read_metadata
 
 recipes = {}
 for name in recipe_names():

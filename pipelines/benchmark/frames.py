@@ -18,9 +18,9 @@ from predictor.analysis.frames_evaluation import CONSTANT_VELOCITY, Evaluation
 from predictor.analysis.frames_summary import gain_over_baselines, mean_over_videos, share_worse
 from predictor.media.encoding import VideoWriter
 from predictor.media.video import open_video
+from predictor.model_files import find_model
 from predictor.networks import NETWORKS
 from predictor.tensors import rescaled
-from predictor.weights import find_model
 
 FULL_HD = (1080, 1920)
 SMALL = (480, 854)

@@ -23,7 +23,7 @@ from predictor.analysis.inpaint_evaluation import KINDS, InpaintEvaluation
 from predictor.analysis.inpaint_summary import perceptual_ratio, psnr_gain
 from predictor.data.masks import drawn_mask
 from predictor.media.images import to_uint8
-from predictor.weights import find_model
+from predictor.model_files import find_model
 
 SIDE = 512
 LARGE = (4000, 6000)

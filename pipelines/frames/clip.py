@@ -30,7 +30,7 @@ from predictor.errors import SettingsError, UnsupportedCodec
 from predictor.frame_predictor import FEWEST_FRAMES
 from predictor.media.codecs import container_for
 from predictor.media.video import open_video, probe
-from predictor.weights import find_model
+from predictor.model_files import find_model
 
 
 def predict_frames(

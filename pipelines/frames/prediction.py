@@ -11,7 +11,8 @@ import predictor
 from predictor.devices import is_out_of_memory
 from predictor.errors import OutOfDeviceMemory
 from predictor.frame_predictor import FEWEST_FRAMES
-from predictor.weights import find_model, read_metadata
+from predictor.model_files import find_model
+from predictor.weights import read_metadata
 
 FRAMES_AT_ONCE = 8
 """Frames predicted before they are handed on, so that memory does not grow with the horizon."""

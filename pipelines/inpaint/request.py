@@ -27,8 +27,9 @@ from predictor.devices import (
 from predictor.errors import OutOfDeviceMemory, PredictorError
 from predictor.media.encoding import EncodingOptions
 from predictor.media.photographs.photograph import MOST_PIXELS, Saving
+from predictor.model_files import find_model
 from predictor.video_fill.filler import Filler
-from predictor.weights import find_model, read_metadata
+from predictor.weights import read_metadata
 
 if TYPE_CHECKING:
     from pipelines.inpaint.video import FilledVideo

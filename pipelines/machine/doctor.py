@@ -131,7 +131,7 @@ def diagnosis() -> Diagnosis:
         problems.append("this PyAV cannot write H.264: pip install --force-reinstall av")
     models: tuple[str, ...] = ()
     if {"torch", "safetensors", "pydantic"} <= usable:
-        from predictor.weights import bundled_models
+        from predictor.model_files import bundled_models
 
         models = tuple(bundled_models())
         if not models:

@@ -8,7 +8,8 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from predictor.weights import bundled_models, read_metadata
+from predictor.model_files import bundled_models
+from predictor.weights import read_metadata
 
 
 @dataclass(frozen=True)

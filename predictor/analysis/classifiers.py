@@ -15,8 +15,9 @@ from predictor.data.image_packing import Fit, fit_of_shape, packed_images
 from predictor.devices import chosen_device, uses_bfloat16
 from predictor.errors import UnknownModel
 from predictor.image_classifier import ImageClassifier, averaged_probabilities
+from predictor.model_files import companion_file, find_model
 from predictor.networks.classification import ClassifierNetwork
-from predictor.weights import companion_file, find_model, load_network
+from predictor.weights import load_network
 
 COLUMNS = ("file", "class", "probability")
 

@@ -16,10 +16,11 @@ from predictor.draws import shared_draws
 from predictor.errors import UnknownModel
 from predictor.image_sampler import BATCH, ImageSampler
 from predictor.losses import categorical_information, uniform_information
+from predictor.model_files import companion_file, find_companion, find_model
 from predictor.networks.infogan import CodePosterior, InfoganDiscriminator, InfoganGenerator
 from predictor.networks.normalization import measure_statistics
 from predictor.structured_latents import Codes, StructuredLatents
-from predictor.weights import companion_file, find_companion, find_model, load_network
+from predictor.weights import load_network
 
 
 class CodeReader:

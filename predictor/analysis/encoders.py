@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 
 from predictor.analysis.features import ImageEncoder, require_encoder
+from predictor.model_files import companion_file, find_model
 from predictor.theano_weights import holds_theano_weights, read_theano_discriminator
-from predictor.weights import companion_file, find_model, load_network
+from predictor.weights import load_network
 
 DISCRIMINATOR = "discriminator"
 

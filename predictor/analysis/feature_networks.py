@@ -17,9 +17,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from predictor.errors import DamagedWeights, UnknownModel
+from predictor.model_files import find_model
 from predictor.networks.classifier import Classifier
 from predictor.tensors import require_image_range, require_images
-from predictor.weights import find_model, load_network
+from predictor.weights import load_network
 
 EFFICIENTNET = "efficientnet-lite0"
 EFFICIENTNET_SIDE_PX = 224

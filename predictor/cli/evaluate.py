@@ -121,7 +121,8 @@ def evaluate(
 
     Classifiers: error, confusions and calibration.
     """
-    from predictor.weights import find_model, read_metadata
+    from predictor.model_files import find_model
+    from predictor.weights import read_metadata
 
     if output is not None:
         compared = [*([against] if against else []), *(others or []), *(features or [])]

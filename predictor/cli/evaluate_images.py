@@ -36,7 +36,8 @@ def evaluate_images(
     from predictor.analysis.page import write_page
     from predictor.errors import UnknownModel
     from predictor.image_sampler import ImageSampler
-    from predictor.weights import find_model, read_metadata
+    from predictor.model_files import find_model
+    from predictor.weights import read_metadata
 
     with log_on_stderr():
         sampler = predictor.load(model, device, precision)

@@ -29,7 +29,7 @@ def _is_read_in(output: Path, folder: Path) -> bool:
         return False
     from predictor.data.image_arrays import is_idx_name
     from predictor.media.images import is_image_path, is_video_path
-    from predictor.weights import SUFFIX
+    from predictor.model_files import SUFFIX
 
     is_array = output.suffix in (".mat", ".bin", SUFFIX) or is_idx_name(output.name)
     return is_array or is_image_path(output) or is_video_path(output)

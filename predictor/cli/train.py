@@ -142,7 +142,8 @@ def train(
     settings = validated_settings(entry.settings, values)
     weights, begun_from = None, None
     if init_from is not None:
-        from predictor.weights import bundled_models, find_model, load_network
+        from predictor.model_files import bundled_models, find_model
+        from predictor.weights import load_network
 
         file = find_model(init_from)
         weights = load_network(file)[0].state_dict()

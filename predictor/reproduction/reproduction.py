@@ -10,6 +10,7 @@ from typing import Any
 
 from predictor.devices import chosen_device
 from predictor.errors import Interrupted, SettingsError
+from predictor.model_files import SUFFIX, find_model
 from predictor.progress import Progress
 from predictor.recipes import Recipe
 from predictor.reproduction.measured import Measured, Protocol, Row, Subject, Trained
@@ -20,7 +21,7 @@ from predictor.training.loop import resume, train
 from predictor.training.result import trained_networks
 from predictor.training.run import RUN_FILE, opened_run
 from predictor.training.settings import require_same_run
-from predictor.weights import SUFFIX, find_model, load_network
+from predictor.weights import load_network
 from predictor.whole_files import write_whole
 
 _logger = logging.getLogger(__name__)

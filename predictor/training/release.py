@@ -13,19 +13,14 @@ from torch import nn
 from predictor import __version__
 from predictor.data import ImageSettings
 from predictor.errors import SettingsError
+from predictor.model_files import SUFFIX, companion_file
 from predictor.networks import NETWORKS
 from predictor.systems.entry import SystemEntry
 from predictor.training.model_card import CARD, VALIDATED, model_card
 from predictor.training.reports import reports_in
 from predictor.training.result import trained_networks
 from predictor.training.run import Run, opened_run
-from predictor.weights import (
-    SUFFIX,
-    Metadata,
-    Provenance,
-    companion_file,
-    save_network,
-)
+from predictor.weights import Metadata, Provenance, save_network
 from predictor.whole_files import require_free, write_whole
 
 NOT_STATED = "not stated"

@@ -20,6 +20,7 @@ from predictor.analysis.code_report import code_rows, code_sections
 from predictor.cli import app
 from predictor.errors import UnknownModel, UnusableData
 from predictor.image_sampler import ImageSampler
+from predictor.model_files import companion_file
 from predictor.networks.infogan import (
     CodedJudgement,
     CodePosterior,
@@ -30,7 +31,7 @@ from predictor.networks.infogan import (
 )
 from predictor.networks.pixel_units import PixelUnits
 from predictor.structured_latents import StructuredLatents
-from predictor.weights import companion_file, save_network
+from predictor.weights import save_network
 
 run = CliRunner().invoke
 

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 import predictor
 from predictor.cli import app
 from predictor.errors import SettingsError
+from predictor.model_files import find_companion
 from predictor.pyramid import laplacian_pyramid
 from predictor.systems import SYSTEMS
 from predictor.systems.lapgan import GateSettings, LapganSettings, build
@@ -30,7 +31,7 @@ from predictor.training.result import trained_networks
 from predictor.training.run import Run
 from predictor.training.settings import validated_settings
 from predictor.training.stream import BatchStream
-from predictor.weights import find_companion, load_network, read_metadata
+from predictor.weights import load_network, read_metadata
 
 SMALL: dict[str, Any] = {
     "sizes": [4, 6, 12],

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 import predictor
 from predictor.cli import app
 from predictor.errors import OutputExists, SettingsError, UnknownModel, UnknownRun
+from predictor.model_files import find_companion, find_model
 from predictor.networks import NETWORKS
 from predictor.systems.entry import SystemEntry, TrainingData
 from predictor.systems.phases import Batch, Networks, Optimizer, Phase, PhaseLoss, System
@@ -24,7 +25,7 @@ from predictor.training.loop import train
 from predictor.training.release import export_run, training_command
 from predictor.training.run import opened_run
 from predictor.training.settings import parsed_overrides
-from predictor.weights import find_companion, find_model, load_network
+from predictor.weights import load_network
 
 CONFIG, MODULE = NETWORKS["multiscale"]
 
