@@ -25,7 +25,7 @@ MANIFEST = "inpaint.jsonl"
 PREVIEW = "preview.png"
 """How the name of a preview sheet ends."""
 
-SUFFIXES = IMAGE_SUFFIXES | {".gif", ".apng", ".heic", ".heif", ".jfif"}
+SUFFIXES = IMAGE_SUFFIXES | {".gif", ".apng", ".heic", ".heif"}
 """Suffixes of photographs in folders; a file that is named itself is tried whatever its suffix."""
 
 

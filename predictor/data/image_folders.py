@@ -34,7 +34,7 @@ ReadBytes = Callable[[Sequence[str]], Iterator[bytes | UnreadableImage]]
 
 # fmt: off
 _KINDS_NOT_READ = frozenset({
-    ".gif", ".heic", ".heif", ".jxl", ".jfif", ".ico", ".tga", ".psd", ".svg",
+    ".gif", ".heic", ".heif", ".jxl", ".ico", ".tga", ".psd", ".svg",
     ".dng", ".cr2", ".nef", ".arw", ".raw",
 })
 # fmt: on

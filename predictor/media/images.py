@@ -17,7 +17,7 @@ from predictor.errors import OutputNotWritten, TensorContractError, UnreadableIm
 
 # fmt: off
 IMAGE_SUFFIXES = frozenset({
-    ".png", ".jpg", ".jpeg", ".jpe", ".webp", ".bmp", ".tif",
+    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif",
     ".tiff", ".ppm", ".pgm", ".pnm", ".jp2", ".avif",
 })
 VIDEO_SUFFIXES = frozenset({

@@ -203,7 +203,7 @@ def test_a_full_disk_is_an_output_error() -> None:
 
 
 def test_suffixes_tell_pictures_from_videos() -> None:
-    assert all(is_image_path(Path(f"a.{suffix}")) for suffix in ("png", "JPG", "jpeg", "TIF"))
+    assert all(is_image_path(Path(f"a.{suffix}")) for suffix in ("png", "JPG", "jfif", "TIF"))
     assert all(is_video_path(Path(f"a.{suffix}")) for suffix in ("mp4", "MKV", "gif", "ts", "y4m"))
     assert not is_image_path(Path("a.gif"))
     assert not is_video_path(Path("a.png"))
