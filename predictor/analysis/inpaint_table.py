@@ -1,5 +1,6 @@
 """An evaluation of inpainting as a table for a terminal."""
 
+import rich.box
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -11,32 +12,34 @@ _DIGITS = {"perceptual": 4}
 
 
 def inpaint_table(evaluation: InpaintEvaluation) -> Group:
-    """Return one table with a row for each method and kind of hole, and what was left out.
+    """Return one table with a column for each kind of hole, and what was left out.
 
-    Methods are `Text`: the [brackets] of a string, as of a path, would be markup.
+    It fits into 80 columns. Methods are `Text`: the [brackets] of a string, as of a path, would be
+    markup.
     """
-    title = f"Mean over photographs at {SIDE_PX}x{SIDE_PX}"
-    table = Table(title=title, title_justify="left")
-    table.add_column("holes")
+    table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table.add_column("holes", overflow="fold")
+    for meaning in KINDS.values():
+        table.add_column(meaning, justify="right", no_wrap=True)
     for measure in evaluation.measures:
-        table.add_column(MEASURES[measure], justify="right")
-    table.add_column("PSNR gain, dB [95 %]", justify="right")
-    has_distance = "perceptual" in evaluation.measures
-    if has_distance:
-        table.add_column("ST-LPIPS over the best baseline's", justify="right")
-    for kind, meaning in KINDS.items():
-        table.add_row(meaning, style="bold")
+        table.add_row(MEASURES[measure], style="bold")
         for method in evaluation.methods:
-            cells = [
-                f"{mean_over_holes(evaluation, method, name, kind).value:.{_DIGITS.get(name, 2)}f}"
-                for name in evaluation.measures
-            ]
-            if method not in evaluation.baselines:
-                cells.append(str(psnr_gain(evaluation, method, kind)))
-                if has_distance:
-                    cells.append(str(perceptual_ratio(evaluation, method, kind)))
-            table.add_row(Text(f"  {method}"), *cells)
-        table.add_section()
-    notes = [f"{len({hole.photo for hole in evaluation.holes})} photographs"]
+            means = [mean_over_holes(evaluation, method, measure, kind) for kind in KINDS]
+            digits = _DIGITS.get(measure, 2)
+            table.add_row(Text(f"  {method}"), *(f"{mean.value:.{digits}f}" for mean in means))
+    comparisons = {"gain in PSNR, dB [95 %]": psnr_gain}
+    if "perceptual" in evaluation.measures:
+        comparisons["ratio of ST-LPIPS [95 %]"] = perceptual_ratio
+    own = [method for method in evaluation.methods if method not in evaluation.baselines]
+    for meaning, compared in comparisons.items():
+        table.add_row(meaning, style="bold")
+        for method in own:
+            found = [str(compared(evaluation, method, kind)) for kind in KINDS]
+            table.add_row(Text(f"  {method}"), *found)
+    photographs = len({hole.photo for hole in evaluation.holes})
+    notes = [
+        f"Means over the middle, {SIDE_PX}x{SIDE_PX} pixels, of each of {photographs} photographs.",
+        f"Compared with the best of {', '.join(evaluation.baselines)}.",
+    ]
     notes += [f"skipped {name}: {reason}" for name, reason in evaluation.skipped]
     return Group(table, *(Text(note) for note in notes))

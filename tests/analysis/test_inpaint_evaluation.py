@@ -88,9 +88,18 @@ def test_biharmonic_is_exact_for_a_plane() -> None:
 
 def test_all_is_said_in_table_document_and_page(evaluation: InpaintEvaluation) -> None:
     said = io.StringIO()
-    Console(file=said, width=200).print(inpaint_table(evaluation))
-    assert "4 photographs" in said.getvalue()
+    Console(file=said, width=80).print(inpaint_table(evaluation))
+    lines = said.getvalue().splitlines()
+    assert "each of 4 photographs." in said.getvalue()
+    assert "with the best of telea, navier-stokes, biharmonic." in said.getvalue()
     assert "skipped bad.jpg" in said.getvalue()
+    assert max(map(len, lines)) <= 80
+    assert sum(line.split()[:1] == ["navier-stokes"] for line in lines) == 3
+    place = next(place for place, line in enumerate(lines) if line.lstrip().startswith("gain"))
+    method = evaluation.methods[3]
+    assert lines[place + 1].split()[0] == method
+    for kind in ("centre", "strokes"):
+        assert str(psnr_gain(evaluation, method, kind)) in lines[place + 1]
     document = json.loads(json.dumps(inpaint_json(evaluation)))
     assert document["photographs"] == 4
     assert document["scores"]["centre_psnr_db"] == pytest.approx(20, abs=0.2)
