@@ -8,7 +8,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from predictor.model_files import bundled_models
+from predictor.model_files import SUFFIX, bundled_models
 from predictor.weights import read_metadata
 
 
@@ -20,7 +20,7 @@ class ModelRow:
     task: str
     network: str
     size_mb: float
-    """Size of the weights file in 10^6 bytes."""
+    """Size of the weights of all its networks in 10^6 bytes."""
     licence: str
     commercial_use: bool
     """Whether the terms of the training data allow commercial use."""
@@ -39,12 +39,13 @@ def model_rows() -> list[ModelRow]:
     rows = []
     for name, file in bundled_models().items():
         metadata = read_metadata(file)
+        parts = [file, *file.parent.glob(f"{name}.*{SUFFIX}")]
         rows.append(
             ModelRow(
                 name=name,
                 task=metadata.task,
                 network=metadata.network,
-                size_mb=round(file.stat().st_size / 1e6, 3),
+                size_mb=round(sum(part.stat().st_size for part in parts) / 1e6, 3),
                 licence=metadata.provenance.licence,
                 commercial_use=metadata.provenance.commercial_use,
                 measured_horizon=metadata.provenance.measured_horizon,
