@@ -28,7 +28,7 @@ from predictor.recipes import load_recipe, recipe_names
 from predictor.systems import SYSTEMS
 from predictor.training.settings import validated_settings
 from predictor.model_files import bundled_models
-from predictor.weights import read_metadata
+from predictor.weights import load_network, read_metadata
 
 recipes = {}
 for name in recipe_names():
@@ -41,11 +41,14 @@ texture = torch.nn.functional.avg_pool2d(torch.rand(1, 3, 72, 120, generator=gen
 clip = torch.stack([texture[..., 4:68, 2 * k : 2 * k + 96] for k in range(12)], 1) * 2 - 1
 hole = torch.zeros(1, 1, 64, 96)
 hole[..., 20:40, 30:60] = 1
+sampled = lambda model: model.sampled(10, seed=0)
 use = {
     "frames": lambda model: model.predict(clip, count=1)[:, 0],
     "inpaint": lambda model: model.fill(clip[:, 0], hole),
     "classifier": lambda model: model.seen(clip[:, 0, :1])[1],
-    "conditional-gan": lambda model: model.sampled(10, seed=0),
+    "conditional-gan": sampled,
+    "improved-gan": sampled,
+    "infogan": sampled,
 }
 models = {}
 for name, file in bundled_models().items():
@@ -53,6 +56,8 @@ for name, file in bundled_models().items():
     made = use[task](predictor.load(name, device="cpu"))
     is_usable = made.isfinite().all() and made.abs().max() <= 1
     has_card = file.with_name("README.md").is_file()
+    for part in file.parent.glob("*.safetensors"):
+        load_network(part)
     models[name] = [task, list(made.shape), bool(is_usable), has_card]
 
 homes = [str(Path(package.__file__).parent.parent) for package in (predictor, pipelines)]
@@ -120,7 +125,7 @@ def test_recipes_and_models_load_and_predict_without_the_checkout(
     assert {"frames", "inpaint"} <= set(found["models"])
     picture = [1, 3, 64, 96]
     shapes = {"frames": picture, "inpaint": picture, "classifier": [1, 10]}
-    shapes["conditional-gan"] = [10, 1, 28, 28]
+    shapes |= {task: [10, 1, 28, 28] for task in ("conditional-gan", "improved-gan", "infogan")}
     for name, (task, shape, is_usable, has_card) in found["models"].items():
         assert (shape, is_usable, has_card) == (shapes[task], True, True), name
 
