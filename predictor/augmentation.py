@@ -14,7 +14,11 @@ from predictor.errors import SettingsError
 
 @dataclass(frozen=True)
 class AffineAugmentation:
-    """Moves each picture at random, then rotates, shears and scales it about its middle."""
+    """Moves each picture at random, then rotates, shears and scales it about its middle.
+
+    Kornia's ``RandomAffine`` does the same, but draws for the pictures it is given: on several
+    ranks these would not be the draws of one process with all of them.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
