@@ -2,9 +2,9 @@
 
 ``DATA/train/cat/1.png`` is a picture of class ``cat`` in the part ``train``; the parts are
 ``train``, ``val`` and ``test``; without a folder ``train`` everything is trained on, unless there
-is nothing but ``val`` and ``test``, which are for measuring. A part in
-which every picture lies in a folder is labelled, by the first folder below it, in sorted order; a
-part with a picture of its own is not.
+is nothing but ``val`` and ``test``, which are for measuring. A part in which every picture lies in
+a folder is labelled, by the first folder below it: classes are sorted by name, or where all names
+are numbers by those. A part with a picture of its own is not labelled.
 """
 
 from collections import Counter
@@ -130,7 +130,7 @@ def collected(
         for part, pictures in below.items()
         if all("/" in name for name in pictures)
     }
-    class_names = tuple(sorted(set().union(*used.values()))) if used else None
+    class_names = _in_order(set().union(*used.values())) if used else None
     parts = {
         part: _part(path, prefix, below[part], class_names if part in used else None, contents)
         for part, prefix in prefixes.items()
@@ -151,6 +151,13 @@ def collected(
         tuple(empty),
         tuple(skipped),
     )
+
+
+def _in_order(class_names: set[str]) -> tuple[str, ...]:
+    """Return the names sorted; numbers by their value, so that class 10 follows class 9."""
+    if all(name.isascii() and name.isdigit() for name in class_names):
+        return tuple(sorted(class_names, key=lambda name: (int(name), name)))
+    return tuple(sorted(class_names))
 
 
 def _as_text(name: str) -> str:

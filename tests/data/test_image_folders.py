@@ -96,6 +96,27 @@ def test_classes_are_counted_over_all_parts(tmp_path: Path) -> None:
     assert collection.skipped == (f"{tmp_path}/loose/1.png lies beside train/, not in it",)
 
 
+@pytest.mark.parametrize(
+    ("folders", "classes"),
+    [
+        (("10", "9", "0", "1"), ("0", "1", "9", "10")),
+        (("7", "07", "10"), ("07", "7", "10")),
+        (("10", "9", "none"), ("10", "9", "none")),
+    ],
+)
+def test_numbered_classes_are_in_the_order_of_their_numbers(
+    folders: tuple[str, ...], classes: tuple[str, ...], tmp_path: Path
+) -> None:
+    for folder in folders:
+        write_png(tmp_path / folder / "1.png", IMAGES[0])
+    collection = open_images(tmp_path)
+    assert collection.class_names == classes
+    part = collection.part("train")
+    assert part.labels is not None
+    told = {name.split("/")[0]: label for name, label in zip(part.names, part.labels, strict=True)}
+    assert told == {name: label for label, name in enumerate(classes)}
+
+
 @pytest.mark.parametrize("is_archive", [True, False])
 def test_class_folders_whose_names_are_no_text_are_different_classes(
     is_archive: bool, tmp_path: Path
