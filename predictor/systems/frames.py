@@ -28,6 +28,7 @@ from predictor.data import (
     with_packed_frames,
 )
 from predictor.errors import SettingsError
+from predictor.gathering import first_own_row, gathered
 from predictor.losses import (
     Reduction,
     fake_loss,
@@ -310,9 +311,16 @@ def _discriminators_loss(
     }
     if weights.mismatched_pairs:
         terms["real"] = 2 * terms["real"]
-        mismatched = discriminators(context, [truth.roll(1, dims=0) for truth in truths])
+        mismatched = discriminators(context, [*map(_of_the_clip_before, truths)])
         terms["mismatched"] = _summed(fake_loss(logits) for logits in mismatched)
     return PhaseLoss(terms)
+
+
+def _of_the_clip_before(truth: Tensor) -> Tensor:
+    """Return for each clip of the whole batch the frame ``(N, 3, H, W)`` of another one."""
+    frames, first = gathered(truth), first_own_row(len(truth))
+    rows = torch.arange(first - 1, first - 1 + len(truth), device=truth.device)
+    return frames[rows % len(frames)]
 
 
 def _evidence_in(batch: Batch) -> dict[str, Tensor]:

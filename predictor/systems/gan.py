@@ -27,7 +27,9 @@ from predictor.systems.image_reports import (
 )
 from predictor.systems.pair import (
     DISCRIMINATOR,
+    FAKE_HALF,
     GENERATOR,
+    REAL_HALF,
     every_other,
     latents_for,
     require_shape_and_units,
@@ -166,6 +168,7 @@ def build(settings: GanSettings) -> System:
         best_by=("parzen_nats", "max"),
         preview=_preview,
         prepare=_prepare,
+        share_multiple=2 if settings.shown == "halves" else 1,
     )
 
 
@@ -211,13 +214,13 @@ def _discriminator_loss(
     """Goodfellow et al. 2014, eq. 1, negated to be minimized: -ln D(x) - ln(1 - D(G(z)))."""
     generator: Any = networks[GENERATOR]
     images, labels = batch["image"], batch["label"] if settings.labelled else None
-    count = len(images) if settings.shown == "whole" else len(images) // 2
-    latents = latents_for(generator, count, images.device)
-    real_labels = None if labels is None else labels[:count]
-    fake_labels = None if labels is None else labels[-count:]
+    real_rows, fake_rows = _rows_shown(settings)
+    images, real_labels = images[real_rows], None if labels is None else labels[real_rows]
+    latents = latents_for(generator, len(images), images.device)
+    fake_labels = None if labels is None else labels[fake_rows]
     fake = generator(latents, fake_labels).detach()
     judge = networks[DISCRIMINATOR]
-    real_logits = judge(generator.units.encoded(images[:count]), real_labels)
+    real_logits = judge(generator.units.encoded(images), real_labels)
     weight = settings.discriminator_weight
     return PhaseLoss(
         {
@@ -237,10 +240,16 @@ def _generator_loss(
     if latents is None:
         images = batch["image"]
         latents = latents_for(networks[GENERATOR], len(images), images.device)
-    labels = None if labels is None else labels[-len(latents) :]
+    elif labels is not None:
+        labels = labels[_rows_shown(settings)[1]]
     fake = networks[GENERATOR](latents, labels)
     loss = _GENERATOR_LOSSES[settings.generator_loss]
     return PhaseLoss({"adversarial": loss(networks[DISCRIMINATOR](fake, labels))})
+
+
+def _rows_shown(settings: GanSettings) -> tuple[slice, slice]:
+    """Return which rows of a batch the discriminator sees, and for which it sees samples."""
+    return (REAL_HALF, FAKE_HALF) if settings.shown == "halves" else (slice(None), slice(None))
 
 
 def _validated(

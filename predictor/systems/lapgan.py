@@ -30,7 +30,7 @@ from predictor.networks.pixel_units import PixelUnits, Units
 from predictor.pyramid import laplacian_pyramid
 from predictor.systems.image_reports import pixel_statistics
 from predictor.systems.lapgan_reports import Levels, level_preview, measured_levels
-from predictor.systems.pair import latents_for
+from predictor.systems.pair import FAKE_HALF, REAL_HALF, latents_for
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System, TrainingDataset
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings, Table
 
@@ -213,6 +213,7 @@ def build(settings: LapganSettings) -> System:
         best_by=(f"nearest_l2_{finest}", "min") if is_one_detail else ("parzen_nats", "max"),
         preview=functools.partial(_preview, settings),
         prepare=_prepare,
+        share_multiple=2,
     )
 
 
@@ -302,15 +303,13 @@ def _discriminator_loss(
 ) -> PhaseLoss:
     """Denton et al. 2015, algorithm 1: half of a batch is real, half is generated."""
     level = _LevelBatch(settings, number, networks, batch)
-    half = len(batch["image"]) // 2
-    first, second = slice(0, half), slice(half, None)
     fake = earlier.get("fake")
     if fake is None:
-        fake = level.generated(second).detach()
+        fake = level.generated(FAKE_HALF).detach()
     return PhaseLoss(
         {
-            "real": 0.5 * real_loss(level.logits(level.real[first], first)),
-            "fake": 0.5 * fake_loss(level.logits(fake, second)),
+            "real": 0.5 * real_loss(level.logits(level.real[REAL_HALF], REAL_HALF)),
+            "fake": 0.5 * fake_loss(level.logits(fake, FAKE_HALF)),
         },
         outputs={"fake": fake},
     )

@@ -13,6 +13,13 @@ from predictor.systems.settings import NetworkSettings
 
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"
 
+REAL_HALF, FAKE_HALF = slice(0, None, 2), slice(1, None, 2)
+"""The rows of a batch that are shown as they are, and those that samples stand for.
+
+They alternate, so that data-parallel ranks with an even number of rows each show what one process
+would show of the whole batch.
+"""
+
 
 class PairSettings(Protocol):
     """Settings of a system of two networks."""

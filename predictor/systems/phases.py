@@ -85,7 +85,7 @@ class Phase:
     """An update of exactly one network by one loss with one optimizer.
 
     A phase runs `repeats` times in an iteration, each time on a new batch. `draws_from` names an
-    earlier phase whose batch and outputs it uses instead, if that phase ran in this iteration. A
+    earlier phase whose batch and outputs all of them use instead, if it ran in this iteration. A
     phase without a network only measures its loss, for the conditions of later phases. `when`
     decides from the iteration (0-based) and the latest loss terms (``"<phase>/<term>"``) whether
     the phase runs; without it, it always does.
@@ -134,6 +134,8 @@ class System:
     """Settings, by name, that must be equal in the runs that `assemble` is given networks of."""
     prepare: Callable[[Networks, TrainingDataset], None] | None = None
     """Sets what depends on the training data, such as a bias or a mean, before iteration 0."""
+    share_multiple: int = 1
+    """Each rank's share of a batch must be a multiple of this many examples."""
 
     def __post_init__(self) -> None:
         names = [phase.name for phase in self.phases]

@@ -149,7 +149,9 @@ def _run(
                 facts["precision"],
                 run.settings.report_every,
             )
-            stream = BatchStream(data.train, run.settings, hardware, ranks, drawn)
+            stream = BatchStream(
+                data.train, run.settings, hardware, ranks, drawn, state.system.share_multiple
+            )
             with (
                 contextlib.closing(stream),
                 noted_signals() as request,

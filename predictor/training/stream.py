@@ -20,7 +20,8 @@ from predictor.training.order import OrderedBatches, derived_seed
 class BatchStream:
     """The batches of a run from number `drawn` on, on the device; `drawn` counts on.
 
-    The content of a batch is a function of the seed and the number of the batch, whatever the
+    Raises `SettingsError` unless each rank's share is the same multiple of `share_multiple`. The
+    content of a batch is a function of the seed and the number of the batch, whatever the
     number of loading processes and however often the run was resumed.
     """
 
@@ -31,10 +32,12 @@ class BatchStream:
         hardware: Hardware,
         ranks: Ranks,
         drawn: int = 0,
+        share_multiple: int = 1,
     ) -> None:
-        if settings.batch_size % ranks.size:
+        if settings.batch_size % (ranks.size * share_multiple):
+            by = "" if share_multiple == 1 else f" by multiples of {share_multiple}"
             raise SettingsError(
-                f"batch_size={settings.batch_size} cannot be shared by {ranks.size} ranks"
+                f"batch_size={settings.batch_size} cannot be shared by {ranks.size} ranks{by}"
             )
         if len(dataset) == 0:
             raise UnusableData("the training data have no examples")

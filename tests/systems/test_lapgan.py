@@ -99,12 +99,12 @@ def test_a_level_sees_real_details_for_half_and_its_own_for_the_other() -> None:
     assert real is not None
     assert fake is not None
     assert real_labels is not None
-    assert torch.allclose(real, detail[:2])
-    assert torch.equal(real_look, look[:2])  # type: ignore[arg-type] # not None
-    assert torch.equal(fake_look, look[2:])  # type: ignore[arg-type] # not None
-    assert not torch.allclose(fake, detail[2:], atol=1e-3)
+    assert torch.allclose(real, detail[0::2])
+    assert torch.equal(real_look, look[0::2])  # type: ignore[arg-type] # not None
+    assert torch.equal(fake_look, look[1::2])  # type: ignore[arg-type] # not None
+    assert not torch.allclose(fake, detail[1::2], atol=1e-3)
     assert not fake.requires_grad
-    assert (real_labels.tolist(), fake_labels.tolist()) == ([0, 1], [2, 0])  # type: ignore[union-attr] # not None
+    assert (real_labels.tolist(), fake_labels.tolist()) == ([0, 2], [1, 0])  # type: ignore[union-attr] # not None
     assert len(whole[0]) == 4  # type: ignore[arg-type] # not None
     assert whole[0].requires_grad  # type: ignore[union-attr] # not None
 
@@ -133,7 +133,7 @@ def test_coarsest_level_is_a_plain_pair() -> None:
     judge, batch, _ = shown(settings(units="signed"), 4)
     coarsest, _ = laplacian_pyramid(batch["image"], [(4, 4), (6, 6), (12, 12)])
     (real, labels), *_ = judge.seen
-    assert torch.allclose(real, coarsest[:2])  # type: ignore[arg-type] # not None
+    assert torch.allclose(real, coarsest[0::2])  # type: ignore[arg-type] # not None
     assert labels is None
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from toy import settings
 
-from predictor.errors import PredictorError, UnreadableImage
+from predictor.errors import PredictorError, SettingsError, UnreadableImage
 from predictor.training.distributed import Ranks
 from predictor.training.hardware import hardware_for
 from predictor.training.stream import BatchStream
@@ -38,3 +38,19 @@ def test_an_error_of_a_loading_process_is_the_error_itself(workers: int) -> None
     stream.close()
     assert str(caught) == "seven.png: no such file:\nor folder"
     assert not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize(
+    ("ranks", "multiple", "message"),
+    [(3, 1, "by 3 ranks$"), (4, 2, "by 4 ranks by multiples of 2"), (8, 2, "by 8 ranks by")],
+)
+def test_shares_that_are_not_equal_are_refused(ranks: int, multiple: int, message: str) -> None:
+    chosen = settings(batch_size=4)
+    with pytest.raises(SettingsError, match=message):
+        BatchStream(
+            Lost(),  # type: ignore[arg-type]
+            chosen,
+            hardware_for(chosen),
+            Ranks(0, ranks),
+            share_multiple=multiple,
+        )
