@@ -134,12 +134,23 @@ class VideoReader:
         last: Fraction | None = None
         for picture in self._stream.frames(time):
             shown = None if picture.pts is None else picture.pts * self.info.time_base
-            if shown is None or (last is not None and shown <= last):
+            if shown is None:
                 shown = self.info.start_time if last is None else last + step
+            elif last is not None and shown <= last:
+                shown = last + (self._half(step) if shown > last - step else step)
             last = shown
             self._require_size(picture, shown)
             duration = picture.duration * self.info.time_base if picture.duration else None
             yield Frame(shown, duration, partial(self._pictures.tensor, picture), picture)
+
+    def _half(self, step: Fraction) -> Fraction:
+        """Return half of a `step` from frame to frame by the file's clock, or all of it if coarse.
+
+        A frame at the time of the one before is shown between that and the next, so that no other
+        frame is late.
+        """
+        clock = self.info.time_base
+        return step // (2 * clock) * clock or step
 
     def _require_size(self, picture: av.VideoFrame, time: Fraction) -> None:
         height, width = self.info.coded_size

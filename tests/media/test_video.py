@@ -12,6 +12,7 @@ import torch
 from made_videos import (
     Recipe,
     assert_marked,
+    grey_of,
     marked_picture,
     marks,
     textured_picture,
@@ -261,6 +262,23 @@ def test_durations_are_exact(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", [marked_picture(0)] * 5, Recipe(rate=NTSC))
     with open_video(path) as reader:
         assert [frame.duration for frame in reader] == [Fraction(1001, 30000)] * 5
+
+
+@pytest.mark.parametrize("again", [[80], [80, 80]])
+def test_a_time_that_was_shown_before_makes_no_later_picture_late(
+    again: list[int], tmp_path: Path
+) -> None:
+    ticks = [0, 40, 80, *again, 120, 160, 200, 240, 280]
+    recipe = Recipe("ffv1", {}, time_base=Fraction(1, 1000), times=ticks)
+    path = tmp_path / "a.mkv"
+    write_video(path, [marked_picture(n) for n in range(len(ticks))], recipe)
+    with open_video(path) as reader:
+        shown = [int(frame.time * 1000) for frame in reader]
+        (number,) = marks([next(reader.from_time(Fraction(28, 100))).image])
+    assert shown[:4] == [0, 40, 80, 100]
+    assert shown == sorted(set(shown))
+    assert shown[-4:] == ticks[-4:]
+    assert abs(number - grey_of(len(ticks) - 1)) <= 2
 
 
 def test_a_change_of_size_is_an_error_that_says_when(tmp_path: Path) -> None:
