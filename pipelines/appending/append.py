@@ -7,6 +7,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 import av
+import numpy as np
 import torch
 from av.container import InputContainer, OutputContainer
 from av.error import ArgumentError, InvalidDataError
@@ -29,6 +30,7 @@ from predictor.media.encoders import encoder_for
 from predictor.media.encoding import EncodingOptions
 from predictor.media.hdr import HDR_IN_WORDS
 from predictor.media.info import VideoInfo
+from predictor.media.known_samples import KnownSamples
 from predictor.media.opening import opened, video_stream
 from predictor.media.video import open_video, probe
 
@@ -50,6 +52,8 @@ class AppendReport:
     """What was wrong with a source that was decoded whole, in words."""
     start: Fraction = Fraction(0)
     """The time on the source's clock that is 0 in the output, in seconds."""
+    is_exact: bool = False
+    """Whether a source that was encoded again without loss has kept every sample."""
 
 
 def append_frames(
@@ -66,8 +70,9 @@ def append_frames(
     that time, and the other streams end where the first predicted frame begins.
 
     The source's packets are copied if what was written decodes exactly around the seam. Otherwise,
-    and where `options` ask for an encoding, the whole video is encoded once and only the other
-    streams are copied. `destination` is a path from `atomic_output`. Raises `UnreadableVideo`,
+    and where `options` ask for an encoding, the whole video is encoded once, from the samples of
+    the source where the encoding has the same pixel format and colours, and only the other streams
+    are copied. `destination` is a path from `atomic_output`. Raises `UnreadableVideo`,
     `UnsupportedCodec` and the errors of the file system.
     """
     info = probe(source)
@@ -267,10 +272,12 @@ def _encoded(
         open_video(info.path, info=info) as reader,
         Reencoding(info, destination, options, until) as video,
     ):
+        nowhere = np.zeros(info.size, np.bool_)
+        known = KnownSamples(info, nowhere, video.writer.pixel_format, video.writer.color)
         for frame in reader:
             if cut_after is not None and frame.time > cut_after:
                 break
-            video.write(frame.image, frame.time, frame.duration)
+            video.write(frame.image, frame.time, frame.duration, known.restorer(frame.coded))
             kept += 1
         for image, time in predicted:
             video.write(image, time)
@@ -285,4 +292,5 @@ def _encoded(
         dropped=video.dropped,
         truncated=truncated,
         start=video.start,
+        is_exact=options.lossless and known.are_kept,
     )

@@ -118,7 +118,7 @@ def appended(
 
 
 def _how(report: AppendReport) -> str:
-    kept = "encoded again"
+    kept = "encoded again, every sample exact" if report.is_exact else "encoded again"
     if report.packet_copied:
         again = report.frames_encoded_again
         kept = f"copied except for the last {again} before the cut" if again else "copied"

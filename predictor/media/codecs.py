@@ -74,7 +74,8 @@ _ALSO_HELD = {  # codecs that muxers can hold although FFmpeg's tables do not li
 _RANGE_IN_STREAM = ("h264", "hevc", "av1", "vp9")
 _MATRIX_IN_STREAM = (*_RANGE_IN_STREAM, "mpeg2video", "prores")
 _ALWAYS_LIMITED = ("mpeg1video", "mpeg2video", "prores", "vp8")
-_FIXED_MATRIX = {"vp8": 5, "mjpeg": 5, "utvideo": 5}
+_FIXED_MATRIX = {"vp8": 5, "mjpeg": 5}
+_UTVIDEO_MATRICES = (1, 5)  # it has a code for BT.709; all else is read as BT.601
 # Encoders that refuse an odd size with subsampled chroma.
 _EVEN_ONLY = ("libx264", "libx265", "libsvtav1")
 _Y4M_DEPTHS = ("", "10le", "12le", "16le")
@@ -141,6 +142,8 @@ def readable_tags(codec: str, container: str, tags: ColorTags) -> ColorTags:
     matrix = UNSPECIFIED
     if codec in _FIXED_MATRIX:
         matrix = _FIXED_MATRIX[codec]
+    elif codec == "utvideo":
+        matrix = tags.matrix if tags.matrix in _UTVIDEO_MATRICES else _UTVIDEO_MATRICES[-1]
     elif codec in _MATRIX_IN_STREAM or in_container:
         matrix = tags.matrix
     keeps_range = (

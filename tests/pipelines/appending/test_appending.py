@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -18,6 +19,7 @@ from pipelines.appending.parameter_sets import AvcRecord, h264_kind
 from pipelines.appending.stream_copy import demuxed
 from pipelines.outputs import atomic_output
 from predictor.errors import OutputNotWritten, UnreadableVideo
+from predictor.media.colour import sample_planes
 from predictor.media.encoding import EncodingOptions
 from predictor.media.video import open_video
 
@@ -224,6 +226,36 @@ def test_an_encoding_that_was_asked_for_is_made_and_audio_still_copied(tmp_path:
         assert container.metadata["title"] == "a clip"
         assert len(container.chapters()) == 1
     assert_like_predictions(output, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "options", "is_exact"),
+    [
+        ("a.mp4", {"rotation_deg": 90}, EncodingOptions(lossless=True), True),
+        ("a.mkv", {"codec": "ffv1", "pixel_format": "yuv422p10le"}, EncodingOptions(lossless=True),
+         True),
+        ("a.avi", {"codec": "utvideo", "pixel_format": "yuv422p"}, None, False),  # is without loss
+    ],
+)  # fmt: skip
+def test_samples_encoded_again_without_loss_are_exact(
+    tmp_path: Path,
+    name: str,
+    settings: dict[str, Any],
+    options: EncodingOptions | None,
+    is_exact: bool,
+) -> None:
+    source, output = make_clip(tmp_path / name, **settings), tmp_path / f"out-{name}"
+    with open_video(source) as reader:
+        turns, before = reader.info.rotation_deg // 90, [frame.coded for frame in reader]
+        last = len(before) * Fraction(1, 25)
+    pictures = [(torch.rot90(image(30), -turns, (-2, -1)), last)]
+    report = append_frames(source, output, pictures, options)
+    assert (report.packet_copied, report.is_exact) == (False, is_exact)
+    with open_video(output) as reader:
+        after = [frame.coded for frame in reader]
+    for old, new in zip(before, after[:-1], strict=True):
+        for one, other in zip(sample_planes(old), sample_planes(new), strict=True):
+            assert np.array_equal(np.rot90(one, -turns), other)
 
 
 def test_a_folder_of_images_is_encoded(tmp_path: Path) -> None:
