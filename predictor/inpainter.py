@@ -63,7 +63,7 @@ class Inpainter:
         same whatever else is in the batch. Raises `TensorContractError` for shapes that do not
         fit, known pixels outside of the range, and where a mask leaves nothing of an image.
         """
-        missing = missing_pixels(masks, images)
+        missing = missing_pixels(masks, images).to(images.device)
         filled = images.clone()
         for mask, result in zip(missing, filled, strict=True):
             holes = holes_of(mask[0].cpu().numpy())

@@ -85,7 +85,7 @@ def whole_file(path: Path, *, reads_too: bool = False) -> Iterator[Path]:
     with _refusals_named(path, partial, reads_too):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            partial.touch()
+            partial.write_bytes(b"")  # a killed process may have left one
             yield partial
             _sync(partial)
             partial.replace(path)

@@ -174,6 +174,18 @@ def test_a_run_is_not_written_among_its_own_data(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_run_is_not_written_among_other_files(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "cat.png").write_bytes(b"")
+    done = run(app, ["train", "toy", ".", "-o", str(folder)])
+    assert isinstance(done.exception, OutputExists)
+    assert "pictures holds other files (cat.png); choose a new folder" in str(done.exception)
+    (folder / "cat.png").rename(folder / ".cat.png")
+    done = run(app, ["train", "toy", ".", "-o", str(folder), "--until", "1"])
+    assert done.exit_code == 0, done.output
+
+
 def test_moved_data_are_named_on_resume(tmp_path: Path) -> None:
     data, folder = tmp_path / "data", str(tmp_path / "run")
     data.mkdir()

@@ -119,6 +119,13 @@ def test_other_errors_are_the_outputs_unless_the_block_reads_too(tmp_path: Path)
     assert not isinstance(caught.value, OutputNotWritten)
 
 
+def test_what_a_killed_process_left_is_not_continued(tmp_path: Path) -> None:
+    (tmp_path / "out.mp4.partial").write_bytes(b"left")
+    with whole_file(tmp_path / "out.mp4") as partial, partial.open("ab") as file:
+        file.write(b"whole")
+    assert (tmp_path / "out.mp4").read_bytes() == b"whole"
+
+
 def test_an_error_that_names_the_partial_file_is_changed_to_name_the_output(tmp_path: Path) -> None:
     with (
         pytest.raises(OutputNotWritten, match=r"/out\.mp4 was not written: too large$"),

@@ -22,6 +22,7 @@ from pipelines.inpaint.sources import PREVIEW, Source, Sources
 from pipelines.progress import progress_bar
 from pipelines.results import Outcome
 from predictor.errors import PredictorError, UnreadableImage
+from predictor.whole_files import require_free, whole_file
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,10 @@ def inpainted(
 def _sheet(shown: list[Source], settings: InpaintSettings, named: Sources) -> Outcome:
     path = named.beside(PREVIEW, shown[0].output)
     try:
-        write_preview(path, shown, settings)
+        # In a folder of outputs, which has a manifest, the sheet of an earlier run is replaced.
+        require_free(path, settings.overwrite or named.manifest is not None)
+        with whole_file(path, reads_too=True) as partial:
+            write_preview(partial, shown, settings)
     except PredictorError as error:
         return Outcome(path, error=error)
     return Outcome(path, PlannedPhotograph(path), is_extra=True)

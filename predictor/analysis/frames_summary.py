@@ -35,7 +35,7 @@ def mean_over_videos(evaluation: Evaluation, method: str, measure: str, step: in
     Still windows are left out, and so are windows without a value (nothing moves).
     """
     table = _per_video(evaluation.moving, [method], measure, step)
-    return bootstrapped(table, lambda rows: rows[..., 0].mean(axis=-1))
+    return bootstrapped(table, lambda means: means[..., 0])
 
 
 def gain_over_baselines(
@@ -43,9 +43,7 @@ def gain_over_baselines(
 ) -> Mean:
     """Return the mean of `method` less the largest of the baselines' means, videos paired."""
     table = _per_video(evaluation.moving, [method, *BASELINES], measure, step)
-    return bootstrapped(
-        table, lambda rows: rows[..., 0].mean(axis=-1) - rows[..., 1:].mean(axis=-2).max(axis=-1)
-    )
+    return bootstrapped(table, lambda means: means[..., 0] - means[..., 1:].max(axis=-1))
 
 
 def share_worse(evaluation: Evaluation, method: str, step: int) -> float:

@@ -13,23 +13,19 @@ from predictor.analysis.intervals import Mean, bootstrapped, number_json
 def mean_over_holes(evaluation: InpaintEvaluation, method: str, measure: str, kind: str) -> Mean:
     """Return the mean of `measure` over the holes of `kind`."""
     table = _table(evaluation, [method], measure, kind)
-    return bootstrapped(table, lambda rows: rows[..., 0].mean(axis=-1))
+    return bootstrapped(table, lambda means: means[..., 0])
 
 
 def psnr_gain(evaluation: InpaintEvaluation, method: str, kind: str) -> Mean:
     """Return the mean PSNR of `method` less the largest of the baselines' means, in dB."""
     table = _table(evaluation, [method, *evaluation.baselines], "psnr_db", kind)
-    return bootstrapped(
-        table, lambda rows: rows[..., 0].mean(axis=-1) - rows[..., 1:].mean(axis=-2).max(axis=-1)
-    )
+    return bootstrapped(table, lambda means: means[..., 0] - means[..., 1:].max(axis=-1))
 
 
 def perceptual_ratio(evaluation: InpaintEvaluation, method: str, kind: str) -> Mean:
     """Return the mean distance of `method` over the smallest of the baselines' means."""
     table = _table(evaluation, [method, *evaluation.baselines], "perceptual", kind)
-    return bootstrapped(
-        table, lambda rows: rows[..., 0].mean(axis=-1) / rows[..., 1:].mean(axis=-2).min(axis=-1)
-    )
+    return bootstrapped(table, lambda means: means[..., 0] / means[..., 1:].min(axis=-1))
 
 
 def by_gain(evaluation: InpaintEvaluation, method: str, kind: str) -> list[HoleScores]:

@@ -34,13 +34,19 @@ def bootstrapped(
 ) -> Mean:
     """Return `statistic` of a table ``(cases, methods)`` with its bootstrap interval over cases.
 
-    `statistic` takes ``(…, cases, methods)`` and returns one number for each table.
+    `statistic` takes the means of the methods, ``(…, methods)``, and returns one number for each
+    row of them.
     """
-    if not len(table):
+    count = len(table)
+    if not count:
         return Mean(float("nan"), float("nan"), float("nan"))
-    draws = np.random.default_rng(0).integers(len(table), size=(RESAMPLES, len(table)))
-    low, high = np.percentile(statistic(table[draws]), [2.5, 97.5])
-    return Mean(float(statistic(table)), float(low), float(high))
+    source = np.random.default_rng(0)
+    means = np.empty((RESAMPLES, table.shape[1]))
+    for resample in means:
+        drawn = np.bincount(source.integers(count, size=count), minlength=count)
+        resample[:] = drawn @ table / count
+    low, high = np.percentile(statistic(means), [2.5, 97.5])
+    return Mean(float(statistic(table.mean(axis=0))), float(low), float(high))
 
 
 def number_json(value: float) -> float | None:

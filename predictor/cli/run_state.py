@@ -6,13 +6,24 @@ from pathlib import Path
 import typer
 
 from predictor.cli.console import print_document
-from predictor.errors import OutputIsInput
+from predictor.errors import OutputExists, OutputIsInput
 
 
-def require_other_folder(run: Path, data: Path) -> None:
-    """Raise `OutputIsInput` where a run would be written among its own data."""
-    if run.exists() and data.exists() and run.samefile(data):
+def require_new_folder(run: Path, data: Path) -> None:
+    """Raise where a run would be written among other files, which would pass for its own.
+
+    `OutputIsInput` for the folder of the data, else `OutputExists`. A folder in which a run was
+    begun is for the training loop to judge.
+    """
+    from predictor.training.lock import LOCK_FILE
+
+    if not run.is_dir():
+        return
+    if data.exists() and run.samefile(data):
         raise OutputIsInput(f"-o {run} is the folder of the data; choose another")
+    names = sorted(path.name for path in run.iterdir() if not path.name.startswith("."))
+    if names and LOCK_FILE not in names:
+        raise OutputExists(f"-o {run} holds other files ({names[0]}); choose a new folder")
 
 
 def say_where_it_stands(

@@ -9,7 +9,7 @@ import typer
 
 from predictor.cli.console import is_main_rank, log_on_stderr, print_document
 from predictor.cli.options import PICTURE_FORMATS, AsJson
-from predictor.cli.run_state import require_other_folder, say_where_it_stands
+from predictor.cli.run_state import require_new_folder, say_where_it_stands
 
 if TYPE_CHECKING:
     from predictor.systems.entry import SystemEntry
@@ -119,7 +119,7 @@ def train(
     from predictor.training.settings import merged, parsed_overrides, validated_settings
 
     entry = _entry(system)
-    require_other_folder(output, data)
+    require_new_folder(output, data)
     values = parsed_overrides(overrides or [])
     options: dict[str, Any] = {
         "masks": None if masks is None else {"folder": str(masks.absolute())},

@@ -200,6 +200,8 @@ def split_images(
                 classes,
             )
     packed, skipped = packed_images(collection, TRAIN, settings.fit(is_training=True), cache)
+    if classes is not None:
+        _require_readable_classes(collection, packed)
     if VALIDATION in collection.parts:
         rows = np.arange(len(packed))
         fit = settings.fit(is_training=False)
@@ -219,6 +221,19 @@ def split_images(
         collection,
         [*collection.skipped, *skipped],
     )
+
+
+def _require_readable_classes(collection: ImageCollection, packed: PackedImages) -> None:
+    """Raise `UnusableData` for a class of which no picture to train on could be read."""
+    names, labels = collection.class_names, collection.part(TRAIN).labels
+    if names is None or labels is None or packed.labels is None:
+        return
+    lost = sorted(set(labels.tolist()).difference(packed.labels.tolist()))
+    if lost:
+        raise UnusableData(
+            f"{collection.path} has no readable picture of class {names[lost[0]]} to train on; "
+            "put some there or delete the folder"
+        )
 
 
 def _split(

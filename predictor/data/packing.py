@@ -17,6 +17,7 @@ from predictor.progress import Progress
 from predictor.whole_files import whole_file, write_whole
 
 _VERSION = 1
+_BLOCK_BYTES = 1 << 24
 
 
 def with_packed_frames(
@@ -85,7 +86,11 @@ def _is_current(path: Path, note: Path, size: int, description: str) -> bool:
 def _reserve(path: Path, size: int) -> None:
     """Make the file take all its space now: a full disk is an error here, a crash in a mapping."""
     with path.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, size)
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+            return
+        for start in range(0, size, _BLOCK_BYTES):
+            file.write(bytes(min(_BLOCK_BYTES, size - start)))
 
 
 def _fill(

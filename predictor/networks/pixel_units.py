@@ -16,6 +16,8 @@ minus its mean and scaled to the norm `CONTRAST_LENGTH` (CIFAR-10 in Goodfellow 
 CONTRAST_LENGTH = 55.0
 
 _EPSILON = 1e-7
+_LEAST_DEVIATION = 1 / 255
+"""Half a step of 8 bits: a pixel that never varies must not show how its mean is rounded."""
 
 
 class PixelUnits(nn.Module):
@@ -39,7 +41,7 @@ class PixelUnits(nn.Module):
         """Set the mean and deviation of every pixel of pictures in [-1, 1]."""
         if self.units == "standardized":
             self.mean.copy_(mean)
-            self.deviation.copy_(deviation + _EPSILON)
+            self.deviation.copy_((deviation + _EPSILON).clamp_min(_LEAST_DEVIATION))
 
     def encoded(self, images: Tensor) -> Tensor:
         """Return pictures in [-1, 1] in these units."""

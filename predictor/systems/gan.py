@@ -196,9 +196,7 @@ def open_data(settings: Any, path: Path, run: Path | None = None) -> TrainingDat
 
 def _prepare(networks: Networks, examples: TrainingDataset) -> None:
     """Give both networks the mean and deviation of every pixel of the training pictures."""
-    mean, deviation = pixel_statistics(
-        examples[(0, number)]["image"] for number in range(len(examples))
-    )
+    mean, deviation = pixel_statistics(examples)
     for name in (GENERATOR, DISCRIMINATOR):
         prepared: Any = networks[name]
         prepared.prepare(mean, deviation)

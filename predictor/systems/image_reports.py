@@ -1,6 +1,6 @@
 """Validation scores and previews that the systems of small pictures share."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -16,7 +16,7 @@ from predictor.networks.dcgan import (
     DcganDiscriminatorConfig,
     usual_maps,
 )
-from predictor.systems.phases import Batch
+from predictor.systems.phases import Batch, TrainingDataset
 
 PREVIEW_SEED = 0
 """Seed of the latents in every preview: the same ones, so that a person can watch them change."""
@@ -26,6 +26,7 @@ VARIANCE_SHARE = "made_variance_share"
 
 VALIDATION_SEED = 1
 PREVIEW_COUNT = 100
+_AT_ONCE = 1000
 COLUMNS = 10
 
 
@@ -145,11 +146,20 @@ def best_parzen(points: Tensor, samples: Tensor) -> tuple[float, float]:
     return float(found[best]), SIGMAS[best]
 
 
-def pixel_statistics(examples: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
-    """Return mean and deviation ``(C, H, W)`` of every pixel over pictures ``(C, H, W)``."""
-    count, total, squares = 0, torch.zeros(()).double(), torch.zeros(()).double()
-    for image in examples:
-        image = image.double()
-        count, total, squares = count + 1, total + image, squares + image.square()
+def pixel_statistics(examples: TrainingDataset) -> tuple[Tensor, Tensor]:
+    """Return mean and deviation ``(C, H, W)`` of every pixel over all pictures."""
+    count, total, squares = len(examples), torch.zeros(()).double(), torch.zeros(()).double()
+    for start in range(0, count, _AT_ONCE):
+        keys = [(0, number) for number in range(start, min(start + _AT_ONCE, count))]
+        images = _images_of(examples, keys).double()
+        total, squares = total + images.sum(0), squares + images.square().sum(0)
     mean = total / count
     return mean.float(), (squares / count - mean.square()).clamp_min(0).sqrt().float()
+
+
+def _images_of(examples: TrainingDataset, keys: Sequence[tuple[int, int]]) -> Tensor:
+    whole_batch = getattr(examples, "__getitems__", None)
+    if whole_batch is None:
+        return torch.stack([examples[key]["image"] for key in keys])
+    images: Tensor = whole_batch(keys)["image"]
+    return images

@@ -326,9 +326,7 @@ def _generator_loss(
 
 def _prepare(networks: Networks, examples: TrainingDataset) -> None:
     pixels: Any = networks[PIXELS]
-    pixels.prepare(
-        *pixel_statistics(examples[(0, number)]["image"] for number in range(len(examples)))
-    )
+    pixels.prepare(*pixel_statistics(examples))
 
 
 def _assembled(settings: LapganSettings, networks: Networks) -> dict[str, nn.Module]:

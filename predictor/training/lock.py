@@ -7,6 +7,8 @@ from pathlib import Path
 from predictor.errors import OutputNotWritten
 from predictor.file_lock import hold
 
+LOCK_FILE = "run.lock"
+
 
 @contextlib.contextmanager
 def sole_writer(folder: Path) -> Iterator[None]:
@@ -16,7 +18,7 @@ def sole_writer(folder: Path) -> Iterator[None]:
     `OutputNotWritten` if another process holds the lock or the folder cannot be made.
     """
     is_new = not folder.exists()
-    path = folder / "run.lock"
+    path = folder / LOCK_FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = path.open("w")

@@ -293,8 +293,8 @@ class _Loop:
 
     def preview(self) -> None:
         """Let the system write pictures of its first validation batch."""
-        batch = next(iter(self.data.validation), None)
-        if not self.ranks.is_main or batch is None:
+        batch = next(iter(self.data.validation), None) if self.ranks.is_main else None
+        if batch is None:
             return
         folder = self.run.folder / "previews" / f"iteration-{self.state.iteration:06d}"
         folder.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from typing import Protocol
 import torch
 from torch import Generator, Tensor
 
+from predictor.devices import is_out_of_memory
 from predictor.draws import shared_draws
 from predictor.systems.phases import Batch
 from predictor.training.distributed import Ranks
@@ -153,6 +154,8 @@ class ReplayedIterations:
         try:
             return self._record(self._state, self._hardware, self._batches)
         except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise
             _logger.info("iterations are not replayed: %s", str(error).partition("\n")[0])
             self._plain_left = math.inf
             return None

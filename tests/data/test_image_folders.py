@@ -86,6 +86,16 @@ def test_a_class_to_test_on_that_no_other_part_has_is_named(tmp_path: Path) -> N
         split_images(tmp_path, ImageSettings(size=(8, 8)), 0, classes=2)
 
 
+def test_a_class_without_a_readable_picture_is_named(tmp_path: Path) -> None:
+    for number, name in enumerate(("cat/1.png", "cat/2.png", "dog/1.png", "dog/2.png")):
+        write_png(tmp_path / name, IMAGES[number])
+    (tmp_path / "bird").mkdir()
+    (tmp_path / "bird" / "1.png").write_bytes(b"no picture")
+    with pytest.raises(UnusableData, match=r"no readable picture of class bird to train on"):
+        split_images(tmp_path, ImageSettings(size=(8, 8)), 0, classes=3)
+    assert len(split_images(tmp_path, ImageSettings(size=(8, 8)), 0).train) == 3
+
+
 def test_classes_are_counted_over_all_parts(tmp_path: Path) -> None:
     for name in ("train/b/1.png", "train/c/1.png", "val/a/1.png", "val/c/1.png", "loose/1.png"):
         write_png(tmp_path / name, IMAGES[0])

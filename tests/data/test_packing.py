@@ -88,6 +88,15 @@ def test_a_pack_is_made_once_and_again_when_a_video_changes(
     ).all()
 
 
+def test_where_space_cannot_be_reserved_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(packing.os, "posix_fallocate")
+    monkeypatch.setattr(packing, "_BLOCK_BYTES", 1000)
+    packing._reserve(tmp_path / "frames", 2500)
+    assert (tmp_path / "frames").read_bytes() == bytes(2500)
+
+
 def test_a_limit_below_every_video_packs_none(index: VideoIndex, tmp_path: Path) -> None:
     assert with_packed_frames(index, tmp_path / "frames", 100) is index
     assert not (tmp_path / "frames").exists()

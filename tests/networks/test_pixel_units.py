@@ -30,8 +30,17 @@ def test_standardized_pixels_have_mean_0_and_deviation_1() -> None:
     values = chosen.encoded(images)
     assert torch.allclose(values.mean(0), torch.zeros(1, 3, 3), atol=1e-5)
     assert torch.allclose(values.std(0), torch.ones(1, 3, 3), atol=1e-4)
-    chosen.prepare(torch.zeros(1, 3, 3), torch.zeros(1, 3, 3))  # pixels that never change
-    assert chosen.encoded(torch.zeros(1, 1, 3, 3)).isfinite().all()
+
+
+def test_a_pixel_that_never_varies_is_near_0_also_where_its_mean_was_stored_in_half_precision() -> (
+    None
+):
+    chosen = PixelUnits("standardized", (1, 3, 3))
+    never = torch.full((1, 3, 3), 0.3)
+    chosen.prepare(never, torch.zeros(1, 3, 3))
+    chosen.half().float()
+    assert chosen.encoded(never[None]).abs().max() < 0.1
+    assert torch.allclose(chosen.decoded(chosen.encoded(never[None])), never[None])
 
 
 def test_contrast_of_every_picture_is_one_length() -> None:

@@ -198,9 +198,31 @@ def test_steps_of_the_discriminator() -> None:
     assert build(settings(discriminator_steps=3)).phases[0].repeats == 3
 
 
-def test_pixel_statistics() -> None:
-    images = torch.rand(50, 1, 3, 4) * 2 - 1
-    mean, deviation = pixel_statistics(iter(images))
+class OneByOne:
+    """Examples that are read one at a time."""
+
+    def __init__(self, images: torch.Tensor) -> None:
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, key: tuple[int, int]) -> dict[str, torch.Tensor]:
+        assert key[0] == 0
+        return {"image": self.images[key[1]]}
+
+
+class AtOnce(OneByOne):
+    """Examples of which whole batches can be read."""
+
+    def __getitems__(self, keys: list[tuple[int, int]]) -> dict[str, torch.Tensor]:
+        return {"image": self.images[[number for _, number in keys]]}
+
+
+@pytest.mark.parametrize("kind", [OneByOne, AtOnce])
+def test_pixel_statistics(kind: type[OneByOne]) -> None:
+    images = torch.rand(1500, 1, 3, 4) * 2 - 1
+    mean, deviation = pixel_statistics(kind(images))
     assert torch.allclose(mean, images.mean(0), atol=1e-6)
     assert torch.allclose(deviation, images.std(0, correction=0), atol=1e-6)
 

@@ -183,6 +183,16 @@ def test_what_cannot_be_recorded_runs_as_it_is(caplog: pytest.LogCaptureFixture)
     assert line.endswith("not replayed: operation not permitted when stream is capturing")
 
 
+def test_too_little_memory_to_record_ends_the_run() -> None:
+    def refuse(state: TrainingState, hardware: Hardware, batches: Sequence[Batch]) -> Remembered:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    replayed = ReplayedIterations(state_of(), batches(), 7, CPU, refuse)
+    iterations = (replayed() for _ in range(8))
+    with pytest.raises(torch.OutOfMemoryError):
+        list(iterations)
+
+
 def test_replayed_are_iterations_of_one_gpu_without_conditions() -> None:
     state = state_of()
     assert isinstance(iteration_runner(state, batches(), 0, CPU), ReplayedIterations)

@@ -54,6 +54,7 @@ def test_the_same_command_goes_on(command: Command, photos: Path) -> None:
     assert first.code == 0
     out = photos.with_name("photos.filled")
     assert sorted(contents(out)) == ["0.png", "1.png", "inpaint.preview.png"]
+    assert command("inpaint", photos, *BOX, "--preview", 2).code == 0  # a sheet of its own
     old = (out / "0.png").stat().st_mtime_ns
     again = command("inpaint", photos, *BOX)
     assert again.code == 0
@@ -205,6 +206,17 @@ def test_the_preview_shows_the_hole_before_and_after(command: Command, tmp_path:
     is_magenta = [(part == (255, 0, 255)).all(axis=2).mean() for part in (before, after)]
     assert is_magenta[0] > 0.05  # the close one is a quarter hole
     assert is_magenta[1] == 0
+
+
+def test_a_preview_replaces_no_other_file(command: Command, tmp_path: Path) -> None:
+    source, sheet = photograph(tmp_path / "a.png"), tmp_path / "a.filled.preview.png"
+    sheet.write_bytes(b"mine")
+    ended = command("inpaint", source, *BOX, "--preview", 1)
+    assert (ended.code, ended.err.count("a.filled.preview.png: exists already")) == (1, 1)
+    assert sheet.read_bytes() == b"mine"
+    assert command("inpaint", source, *BOX, "--preview", 1, "--overwrite").code == 0
+    assert sheet.read_bytes() != b"mine"
+    assert not list(tmp_path.glob("*.partial"))
 
 
 @pytest.mark.parametrize(
