@@ -100,13 +100,11 @@ class FolderOfMasks:
             found = self._with_stem(place)
             if len(found) > 1:
                 names = " and ".join(path.name for path in found[:2])
-                raise UnusableMask(f"{relative}: {names} in {place.parent} could both be its mask")
+                raise UnusableMask(f"{names} in {place.parent} could both be its mask")
             if found:
                 return found[0]
         stem = relative.with_suffix("")
-        raise UnusableMask(
-            f"{relative}: no mask in {self.folder} (looked for {stem}.png and others)"
-        )
+        raise UnusableMask(f"no mask in {self.folder} (looked for {stem}.png and others)")
 
     def mask(self, relative: Path, canvas: Canvas, is_lossy: bool) -> Mask:
         """Return the mask."""

@@ -3,8 +3,10 @@
 A mask is ``(H, W)`` bool, True where a pixel is missing, of the photograph as it is displayed.
 """
 
+import contextlib
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -79,6 +81,8 @@ def parsed_masks(text: str, most_pixels: int = MOST_PIXELS) -> Masks:
         return _Colour(tuple(bytes.fromhex(match[1])), tolerance)
     if match := _BOX.fullmatch(text):
         parts = [(float(match[n]), match[n + 1] == "%") for n in range(1, 8, 2)]
+        if 0 in (parts[2][0], parts[3][0]):
+            raise SettingsError(f"--mask {text} is a box without a pixel")
         return _Rectangle(text, *parts)
     if match := _CENTRE.fullmatch(text):
         side = 100 * float(match[1])
@@ -94,6 +98,33 @@ def parsed_masks(text: str, most_pixels: int = MOST_PIXELS) -> Masks:
     raise SettingsError(f"--mask {text}: no such file or folder; expected {_KINDS}")
 
 
+def hole_weights(
+    masks: Masks,
+    picture: Path,
+    relative: Path,
+    canvas: Canvas,
+    settings: MaskSettings,
+    is_lossy: bool,
+) -> tuple[Weights, tuple[str, ...]]:
+    """Return with which weight each pixel of `canvas` is replaced, see `grown`, and warnings.
+
+    `relative` is where masks in a folder are looked for. Raises `UnusableMask`, which names
+    `picture`, the file that `canvas` is of.
+    """
+    with naming(picture):
+        missing, warnings = missing_pixels(masks, relative, canvas, settings, is_lossy)
+        return grown(missing, settings), warnings
+
+
+@contextlib.contextmanager
+def naming(picture: Path) -> Iterator[None]:
+    """Let an `UnusableMask` begin with the name of the `picture` whose mask it is about."""
+    try:
+        yield
+    except UnusableMask as error:
+        raise UnusableMask(f"{picture}: {error}") from error
+
+
 def missing_pixels(
     masks: Masks, relative: Path, canvas: Canvas, settings: MaskSettings, is_lossy: bool
 ) -> tuple[Mask, tuple[str, ...]]:
@@ -107,11 +138,11 @@ def missing_pixels(
         mask = ~mask
     warnings = [] if mask.any() else _why_empty(masks.file(relative), settings.is_inverted)
     if mask.shape != canvas.size:
-        mask, stretched = _fitted(mask, canvas, masks.file(relative) or relative, settings)
+        mask, stretched = _fitted(mask, canvas, masks.file(relative), settings)
         warnings += stretched
     part = np.count_nonzero(mask) / mask.size
     if part == 1:
-        raise UnusableMask(f"{relative}: the mask covers the whole picture; nothing is left of it")
+        raise UnusableMask("the mask covers the whole picture; nothing is left of it")
     if part > MUCH:
         other = "without" if settings.is_inverted else "with"
         warnings.append(
@@ -136,12 +167,12 @@ def _why_empty(file: Path | None, is_inverted: bool) -> list[str]:
     return [f"{file.name} is {found}"]
 
 
-def grown(mask: Mask, settings: MaskSettings, relative: Path) -> Weights:
+def grown(mask: Mask, settings: MaskSettings) -> Weights:
     """Return the weight, in [0, 1], with which each pixel is replaced: `mask` dilated, feathered.
 
     It is 1 up to `dilate_px` from the mask, falls to 0 over the next `feather_px`; distances are
     Euclidean. If neither is asked for, `mask` itself is returned. Raises `UnusableMask` if the
-    grown mask covers all of the photograph `relative`.
+    grown mask covers all of the picture.
     """
     reach = settings.dilate_px + settings.feather_px
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
@@ -158,22 +189,23 @@ def grown(mask: Mask, settings: MaskSettings, relative: Path) -> Weights:
     weight[inside] = np.clip(1 - beyond, 0, 1) * (distance <= reach)
     if weight.all():
         raise UnusableMask(
-            f"{relative}: the mask, grown by --dilate and --feather, covers the whole picture; "
-            "nothing is left of it"
+            "the mask, grown by --dilate and --feather, covers the whole picture; nothing is left "
+            "of it"
         )
     return weight
 
 
 def _fitted(
-    mask: Mask, canvas: Canvas, name: Path, settings: MaskSettings
+    mask: Mask, canvas: Canvas, file: Path | None, settings: MaskSettings
 ) -> tuple[Mask, list[str]]:
     height, width = canvas.size
     found = f"{mask.shape[1]}x{mask.shape[0]}"
     if not settings.is_resized:
         hint = "--resize-mask stretches it"
         if mask.shape == (width, height):
-            hint = "both are meant as they are displayed, turned by their EXIF orientation"
-        raise UnusableMask(f"{name} is {found}, the photograph is {width}x{height}; {hint}")
+            hint = "both are meant as they are displayed, turned as their files say"
+        name = "its mask" if file is None else f"its mask {file}"
+        raise UnusableMask(f"it is {width}x{height}, {name} is {found}; {hint}")
     warnings = []
     if abs(mask.shape[1] * height / (mask.shape[0] * width) - 1) > 0.01:
         warnings.append(f"its mask is stretched from {found} to {width}x{height}")
@@ -194,7 +226,7 @@ class Transparency:
     def mask(self, relative: Path, canvas: Canvas, is_lossy: bool) -> Mask:
         transparent = canvas.transparent()
         if transparent is None:
-            raise UnusableMask(f"{relative} has no transparency, which --mask alpha needs")
+            raise UnusableMask("it has no transparency, which --mask alpha needs")
         return transparent
 
 
@@ -243,9 +275,7 @@ class _Rectangle:
         left, right = _edges(self.left, self.width, width)
         top, bottom = _edges(self.top, self.height, height)
         if left >= width or top >= height or right <= left or bottom <= top:
-            raise UnusableMask(
-                f"{relative} is {width}x{height}, --mask {self.text} has no pixel of it"
-            )
+            raise UnusableMask(f"it is {width}x{height}, --mask {self.text} has no pixel of it")
         mask = np.zeros((height, width), bool)
         mask[top:bottom, left:right] = True
         return mask

@@ -14,8 +14,7 @@ from pipelines.inpaint.masks import (
     MaskSettings,
     Transparency,
     Weights,
-    grown,
-    missing_pixels,
+    hole_weights,
     parsed_masks,
 )
 from pipelines.inpaint.regions import Region, regions_of
@@ -102,10 +101,9 @@ def fill_photograph(
     start = perf_counter()
     photograph = open_photograph(source, saving, most_pixels)
     name = relative or Path(source.name)
-    missing, warnings = missing_pixels(
-        mask, name, photograph.canvases[0], mask_settings, photograph.is_lossy
+    weight, warnings = hole_weights(
+        mask, source, name, photograph.canvases[0], mask_settings, photograph.is_lossy
     )
-    weight = grown(missing, mask_settings, name)
     opened = perf_counter()
     for canvas in photograph.canvases if weight.any() else ():
         for region in regions_of(weight, filler.seen):

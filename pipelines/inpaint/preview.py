@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipelines.inpaint.masks import grown, missing_pixels
+from pipelines.inpaint.masks import hole_weights
 from pipelines.inpaint.request import InpaintSettings, masks_of
 from pipelines.inpaint.sources import Source
 from predictor.holes import Box, holes_of
@@ -37,10 +37,10 @@ def write_preview(path: Path, sources: Sequence[Source], settings: InpaintSettin
 def _row(source: Source, settings: InpaintSettings) -> list[Tensor]:
     photograph = open_photograph(source.path, most_pixels=settings.most_pixels)
     canvas, masks = photograph.canvases[0], masks_of(settings.mask, settings.most_pixels)
-    missing, _ = missing_pixels(
-        masks, source.relative, canvas, settings.mask_settings, photograph.is_lossy
+    weights, _ = hole_weights(
+        masks, source.path, source.relative, canvas, settings.mask_settings, photograph.is_lossy
     )
-    weight = np.asarray(grown(missing, settings.mask_settings, source.relative) > 0)
+    weight = np.asarray(weights > 0)
     before = canvas.pixels().float()
     after = open_photograph(source.output, most_pixels=settings.most_pixels).canvases[0].pixels()
     hole = torch.from_numpy(weight)

@@ -12,7 +12,7 @@ import torch
 
 import predictor
 from pipelines.inpaint.mask_files import OneMask
-from pipelines.inpaint.masks import Masks, MaskSettings, parsed_masks
+from pipelines.inpaint.masks import Masks, MaskSettings, naming, parsed_masks
 from pipelines.inpaint.photograph import FilledPhotograph, fill_photograph
 from pipelines.inpaint.sources import Source
 from pipelines.outputs import check_output
@@ -97,7 +97,8 @@ class InpaintRequest:
     @property
     def mask_file(self) -> Path | None:
         """The file that its mask is in, if it is in one. Raises `UnusableMask` for none."""
-        return masks_of(self.settings.mask, self.settings.most_pixels).file(self.relative)
+        with naming(self.input):
+            return masks_of(self.settings.mask, self.settings.most_pixels).file(self.relative)
 
     def may_replace(self) -> "InpaintRequest":
         """Return the request allowed to replace its output, which a stopped run left there."""

@@ -17,8 +17,7 @@ from pipelines.inpaint.masks import (
     Masks,
     MaskSettings,
     Weights,
-    grown,
-    missing_pixels,
+    hole_weights,
     parsed_masks,
 )
 from pipelines.outputs import atomic_output, check_output
@@ -114,8 +113,7 @@ def fill_video(
         container_for(target)
         canvas = _first_picture(reader)
         name = relative or Path(source.name)
-        missing, warnings = missing_pixels(masks, name, canvas, mask_settings, is_lossy=True)
-        weight = grown(missing, mask_settings, name)
+        weight, warnings = hole_weights(masks, source, name, canvas, mask_settings, is_lossy=True)
         opened = perf_counter()
         is_as_it_was = options == _AS_IT_WAS and source.suffix.lower() == target.suffix.lower()
         with atomic_output(target, overwrite) as partial:

@@ -29,7 +29,7 @@ def test_a_mask_of_another_size(command: Command, tmp_path: Path) -> None:
     mask = tmp_path / "mask.png"
     PIL.Image.fromarray(np.eye(30, 20, dtype=np.uint8) * 255).save(mask)
     line = failed(command, source, "--mask", mask, "--model", "telea")
-    assert f"mask.png is 20x30, the photograph is {WIDTH}x{HEIGHT}; --resize-mask" in line
+    assert f"{source}: it is {WIDTH}x{HEIGHT}, its mask {mask} is 20x30; --resize-mask" in line
     assert command("inpaint", source, "--mask", mask, "--model", "telea", "--resize-mask").code == 0
 
 
@@ -76,7 +76,7 @@ def test_one_mask_is_missing(command: Command, tmp_path: Path) -> None:
         "inpaint", tmp_path / "photos", "--mask", tmp_path / "masks", "--model", "telea"
     )
     assert ended.code == 3
-    assert ended.error_lines[0].startswith("predictor: b.png: no mask in")
+    assert ended.error_lines[0].startswith(f"predictor: {tmp_path}/photos/b.png: no mask in")
     assert sorted(contents(tmp_path / "photos.filled")) == ["a.png"]
 
 

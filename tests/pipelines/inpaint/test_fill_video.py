@@ -250,7 +250,10 @@ class TestRefusals:
         source = clip(tmp_path / "a.mp4")
         cv2.imwrite(str(tmp_path / "small.png"), np.full((5, 4), 255, np.uint8))
         self.refused(
-            UnusableMask, "small.png is 4x5, .* 96x64", source, str(tmp_path / "small.png")
+            UnusableMask,
+            "a.mp4: it is 96x64, .*small.png is 4x5",
+            source,
+            str(tmp_path / "small.png"),
         )
         self.refused(UnusableMask, "covers the whole picture", source, "box:0,0,100%,100%")
         self.refused(UnusableMask, "no transparency", source, "alpha")
@@ -273,12 +276,12 @@ class TestRefusals:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         source = clip(tmp_path / "a.mp4")
-        touch: Callable[..., None] = Path.touch
+        write: Callable[..., int] = Path.write_bytes
 
-        def denied(path: Path, *arguments: Any, **options: Any) -> None:
+        def denied(path: Path, content: bytes) -> int:
             if path.suffix == ".partial":
                 raise PermissionError(13, "Permission denied", str(path))
-            touch(path, *arguments, **options)
+            return write(path, content)
 
-        monkeypatch.setattr(Path, "touch", denied)
+        monkeypatch.setattr(Path, "write_bytes", denied)
         self.refused(OutputNotWritten, r"out-a\.mp4: not written: permission denied", source)

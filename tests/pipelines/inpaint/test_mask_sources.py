@@ -73,11 +73,9 @@ class TestBoxes:
         assert found[:20, :10].all()
         assert found.sum() == 200
 
-    @pytest.mark.parametrize("text", ["box:60,0,5,5", "box:0,40,5,5", "box:3,3,0,5"])
+    @pytest.mark.parametrize("text", ["box:60,0,5,5", "box:0,40,5,5", "box:3,3,0.1,5"])
     def test_a_box_outside_is_an_error_that_says_both(self, text: str) -> None:
-        with pytest.raises(
-            UnusableMask, match=rf"a\.jpg is 60x40, --mask {text} has no pixel of it"
-        ):
+        with pytest.raises(UnusableMask, match=rf"it is 60x40, --mask {text} has no pixel of it"):
             mask(text)
 
     @pytest.mark.parametrize(
@@ -87,6 +85,10 @@ class TestBoxes:
     def test_what_means_nothing_is_refused(self, text: str) -> None:
         with pytest.raises(SettingsError, match="expected a file, a folder, alpha, color"):
             parsed_masks(text)
+
+    def test_a_box_without_a_pixel_is_refused(self) -> None:
+        with pytest.raises(SettingsError, match="box:10,10,0,20 is a box without a pixel"):
+            parsed_masks("box:10,10,0,20")
 
     def test_a_path_that_is_not_there_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(SettingsError, match=r"nowhere\.png: no such file or folder"):
@@ -114,8 +116,8 @@ class TestColourAndTransparency:
         pixels[7:9, :, 3] = 128
         assert np.array_equal(mask("alpha", canvas(pixels, True)), pixels[..., 3] < 128)
 
-    def test_a_picture_without_transparency_is_named(self) -> None:
-        with pytest.raises(UnusableMask, match=r"trip/a\.jpg has no transparency"):
+    def test_a_picture_without_transparency_is_refused(self) -> None:
+        with pytest.raises(UnusableMask, match="it has no transparency"):
             mask("alpha")
 
 
@@ -161,10 +163,10 @@ class TestFiles:
 
     def test_another_size_is_an_error_that_says_both(self, tmp_path: Path) -> None:
         path = saved(tmp_path / "m.png", spot(20, 30))
-        message = r"m\.png is 30x20, the photograph is 60x40; --resize-mask"
+        message = r"it is 60x40, its mask .*m\.png is 30x20; --resize-mask"
         with pytest.raises(UnusableMask, match=message):
             mask(path)
-        with pytest.raises(UnusableMask, match=r"40x60, the photograph is 60x40; .*EXIF"):
+        with pytest.raises(UnusableMask, match=r"60x40, its mask .*t\.png is 40x60; .*turned as"):
             mask(saved(tmp_path / "t.png", spot(60, 40)))
 
     def test_a_mask_is_stretched_when_asked_for(self, tmp_path: Path) -> None:
@@ -246,8 +248,8 @@ class TestFolders:
         with pytest.raises(UnusableMask, match=r"a\.bmp and a\.png in .*trip could both"):
             mask(tmp_path)
 
-    def test_a_missing_mask_names_the_photograph(self, tmp_path: Path) -> None:
-        with pytest.raises(UnusableMask, match=r"trip/a\.jpg: no mask in .*trip/a\.png"):
+    def test_a_missing_mask_says_what_was_looked_for(self, tmp_path: Path) -> None:
+        with pytest.raises(UnusableMask, match=r"^no mask in .*trip/a\.png"):
             mask(tmp_path)
 
     def test_the_mask_of_each_is_used(self, tmp_path: Path) -> None:
@@ -262,30 +264,30 @@ class TestGrowing:
     POINT[15, 20] = True
 
     def test_nothing_asked_for_is_the_mask_itself(self) -> None:
-        assert np.array_equal(grown(self.POINT, MaskSettings(), WHERE), self.POINT)
+        assert np.array_equal(grown(self.POINT, MaskSettings()), self.POINT)
 
     @pytest.mark.parametrize("radius", [1, 3, 9])
     def test_dilating_makes_discs(self, radius: int) -> None:
         y, x = np.mgrid[:31, :41]
         disc = np.hypot(y - 15, x - 20) <= radius + 1e-3
-        assert np.array_equal(grown(self.POINT, MaskSettings(dilate_px=radius), WHERE), disc)
+        assert np.array_equal(grown(self.POINT, MaskSettings(dilate_px=radius)), disc)
 
     def test_a_feather_falls_evenly_outside_of_what_was_dilated(self) -> None:
-        weight = grown(self.POINT, MaskSettings(dilate_px=2, feather_px=3), WHERE)
+        weight = grown(self.POINT, MaskSettings(dilate_px=2, feather_px=3))
         expected = [1, 1, 1, 0.75, 0.5, 0.25, 0, 0]
         assert np.allclose(weight[15, 20:28], expected, atol=1e-6)
 
     def test_an_empty_mask_stays_empty_and_edges_are_no_obstacle(self) -> None:
         settings = MaskSettings(dilate_px=5, feather_px=5)
-        assert not grown(np.zeros((5, 5), bool), settings, WHERE).any()
+        assert not grown(np.zeros((5, 5), bool), settings).any()
         corner = np.zeros((5, 5), bool)
         corner[0, 0] = True
-        weight = grown(corner, MaskSettings(dilate_px=5), WHERE)
+        weight = grown(corner, MaskSettings(dilate_px=5))
         assert np.array_equal(np.argwhere(weight == 0), [[4, 4]])
 
-    def test_growing_over_the_whole_picture_is_an_error_that_names_it(self) -> None:
-        with pytest.raises(UnusableMask, match=r"trip/a\.jpg: .*--dilate and --feather.* whole"):
-            grown(self.POINT, MaskSettings(feather_px=99), WHERE)
+    def test_growing_over_the_whole_picture_is_an_error(self) -> None:
+        with pytest.raises(UnusableMask, match=r"--dilate and --feather.* whole"):
+            grown(self.POINT, MaskSettings(feather_px=99))
 
     def test_less_than_nothing_is_refused(self) -> None:
         with pytest.raises(SettingsError, match="--dilate is -1"):
