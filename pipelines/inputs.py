@@ -47,7 +47,10 @@ def named_inputs(names: Sequence[str]) -> Inputs:
                 if videos := videos_in(path):
                     found, has_folder = videos, True
                 else:
-                    error = UnreadableMedia(f"{path}: no video and no image in this folder")
+                    error = UnreadableMedia(
+                        f"{path}: no video and no image in this folder itself; those in folders "
+                        f"below it are named by a pattern such as '{path}/**/*.mp4'"
+                    )
             entries |= {clip: error for clip in found if clip.absolute() not in seen}
             seen |= {clip.absolute() for clip in found}
     return Inputs(entries, has_folder or len(entries) > 1)

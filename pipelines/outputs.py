@@ -146,9 +146,7 @@ def check_output(output: Path, inputs: Iterable[Path], overwrite: bool = False) 
 def require_no_source(output: Path, sources: Container[str]) -> None:
     """Raise `OutputIsInput` where `output` is one of the inputs whose real paths are `sources`."""
     if os.path.realpath(output) in sources:
-        raise OutputIsInput(
-            f"{output}: the output is another input of this command; choose another -o"
-        )
+        raise OutputIsInput(f"{output}: the output is an input of this command; choose another -o")
 
 
 def check_output_folder(folder: Path, inputs: Iterable[Path], overwrite: bool = False) -> None:

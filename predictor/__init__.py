@@ -53,9 +53,11 @@ def load(
     ``load("frames").predict(clip, count=8)`` takes a clip ``(N, T, 3, H, W)`` in [-1, 1] and
     returns ``(N, 8, 3, H, W)``. ``load("inpaint").fill(images, masks)`` takes ``(N, 3, H, W)`` in
     [-1, 1] and ``(N, 1, H, W)``, 1 where a pixel is missing, and returns the images filled. A model
-    that generates pictures is an `ImageSampler`: ``load("models/mine").sampled(64, seed=0)``. A
-    classifier is a `FeatureNetwork`, whose ``seen(images)`` are features and probabilities, in
-    float32 always.
+    that generates pictures is an `ImageSampler`: ``load("models/mine").sampled(64, seed=0)``. The
+    model of a ``classifier`` is a `FeatureNetwork`, whose ``seen(images)`` are features and
+    probabilities, in float32 always; that of an ``improved-gan`` generates, and
+    `predictor.analysis.classifiers.load_classifier` loads its other network.
+
     `device` is ``"auto"`` (the GPU where there is one) or as PyTorch names it; `precision` is
     ``"auto"`` (bfloat16 where it is native), ``"fp32"`` or ``"bf16"``. Raises `UnknownModel`, also
     for a model that does not do the `task` asked for; `DamagedWeights` (a pickle too: it is never

@@ -128,6 +128,8 @@ def test_an_unreadable_picture_is_said_and_has_no_row(model: Path, tmp_path: Pat
     assert told["truncated"]
     assert "b.png" in told["skipped"][0]
     assert "skipped: " in done.stderr
+    assert (done.exit_code, json.loads(done.stdout)["exit_code"]) == (3, 3)
+    assert run(app, ["classify", str(model), str(tmp_path)]).exit_code == 3
 
 
 def test_what_cannot_be_classified_is_named(model: Path, tmp_path: Path) -> None:

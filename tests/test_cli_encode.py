@@ -145,8 +145,8 @@ def test_what_cannot_be_read_is_said_and_has_no_row(
 ) -> None:
     (folder / "broken.png").write_bytes(b"no picture")
     result = encode(model, folder, "-o", tmp_path / "codes.csv", "--json")
-    assert result.exit_code == 0
     document = json.loads(result.stdout)
+    assert (result.exit_code, document["exit_code"]) == (3, 3)
     (entry,) = document["results"]
     assert (entry["input"], entry["output"]) == (str(folder), str(tmp_path / "codes.csv"))
     assert (entry["pictures"], entry["codes"]) == (12, ["c1", "c2", "c3", "c4"])

@@ -172,7 +172,7 @@ def test_pictures_of_a_folder_are_fitted_and_bad_ones_are_named(model: str, tmp_
     (folder / "broken.png").write_bytes((folder / "1.png").read_bytes()[:40])
     output = tmp_path / "features.npz"
     done = run(app, ["features", model, str(folder), "-o", str(output), "--json"])
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == 3, done.output
     assert "broken.png" in done.stderr
     (entry,) = json.loads(done.stdout)["results"]
     assert entry["truncated"] is True

@@ -186,6 +186,13 @@ def test_a_run_is_not_written_among_other_files(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
 
 
+def test_more_iterations_than_the_run_has_are_refused(tmp_path: Path) -> None:
+    done = run(app, ["train", "toy", ".", "-o", str(tmp_path / "run"), "--until", "9999"])
+    assert done.exit_code == 2
+    assert "--set" in done.output
+    assert not (tmp_path / "run").exists()
+
+
 def test_moved_data_are_named_on_resume(tmp_path: Path) -> None:
     data, folder = tmp_path / "data", str(tmp_path / "run")
     data.mkdir()

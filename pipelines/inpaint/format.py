@@ -32,8 +32,9 @@ def format_of_output(output: Path, source: Path, asked: "Format" = "keep") -> "F
     if after == before or meant == _FORMAT_OF.get(before, ""):
         return asked
     if meant is None:
+        no_folder = "" if after else "no such folder, and for a file "
         raise SettingsError(
-            f"-o {output}: expected the input's {before or 'name without a suffix'}, or "
+            f"-o {output}: {no_folder}expected the input's {before or 'name without a suffix'}, or "
             f"one of {', '.join(_FORMAT_OF)}"
         )
     return meant

@@ -4,7 +4,7 @@ For a generator without codes any entry of the latent can vary, which is the con
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -78,8 +78,8 @@ def parsed_sweep(text: str, sampler: ImageSampler) -> Sweep:
     found = _known(name, sampler)
     if found is None:
         raise SettingsError(f"--vary {name}: the model has {_described(sampler)}")
-    if not equals:
-        return found
+    if not equals:  # what is usual to look at needs no warning
+        return replace(found, bounds=(-math.inf, math.inf))
     low, dots, high = ends.partition("..")
     try:
         first, last = float(low), float(high)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from predictor.cli.console import log_on_stderr, print_document
+from predictor.cli.console import end_with_code_of, log_on_stderr, print_document
 from predictor.cli.options import PICTURE_FORMATS, AsJson, Device, Model, Overwrite, Precision
 from predictor.cli.outputs import require_output
 
@@ -66,8 +66,10 @@ def classify(
                     for row in found.rows
                 ],
             },
+            found.skipped,
         )
     elif output is not None:
         typer.echo(output)
     else:
         typer.echo(found.as_csv(), nl=False)
+    end_with_code_of(found.skipped)

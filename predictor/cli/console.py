@@ -5,11 +5,14 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import typer
+
+PARTLY_FAILED = 3
+"""Exit code of a command that did some of several and not all."""
 
 
 def is_main_rank() -> bool:
@@ -48,11 +51,23 @@ def progress_on_stderr(label: str) -> Iterator[Callable[[int, int, str], None] |
         )
 
 
-def print_document(source: str | Path, output: str | Path | None, facts: Mapping[str, Any]) -> None:
+def print_document(
+    source: str | Path,
+    output: str | Path | None,
+    facts: Mapping[str, Any],
+    skipped: Sequence[str] = (),
+) -> None:
     """Print the document that ``--json`` promises, for the one input that was done."""
     written = None if output is None else str(output)
     entry = {"input": str(source), "output": written, "status": "done", "error": None, **facts}
-    typer.echo(json.dumps({"results": [entry], "exit_code": 0}, indent=2))
+    code = PARTLY_FAILED if skipped else 0
+    typer.echo(json.dumps({"results": [entry], "exit_code": code}, indent=2))
+
+
+def end_with_code_of(skipped: Sequence[str]) -> None:
+    """End the command with the exit code for some that failed, if any picture was skipped."""
+    if skipped:
+        raise typer.Exit(PARTLY_FAILED)
 
 
 def print_rows(title: str, rows: Iterable[tuple[str, str]]) -> None:

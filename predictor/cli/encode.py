@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from predictor.cli.console import log_on_stderr, print_document
+from predictor.cli.console import end_with_code_of, log_on_stderr, print_document
 from predictor.cli.options import PICTURE_FORMATS, AsJson, Device, Model, Overwrite
 from predictor.cli.outputs import require_output
 
@@ -53,6 +53,8 @@ def encode(
                 "truncated": bool(found.skipped),
                 "skipped": list(found.skipped),
             },
+            found.skipped,
         )
-        return
-    typer.echo(output)
+    else:
+        typer.echo(output)
+    end_with_code_of(found.skipped)

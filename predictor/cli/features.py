@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from predictor.cli.console import print_document, progress_on_stderr
+from predictor.cli.console import end_with_code_of, print_document, progress_on_stderr
 from predictor.cli.options import PICTURE_FORMATS, AsJson, Device, Encoder, Overwrite
 from predictor.cli.outputs import require_output
 
@@ -63,6 +63,8 @@ def features(
                 "truncated": bool(found.skipped),
                 "skipped": found.skipped,
             },
+            found.skipped,
         )
-        return
-    typer.echo(output)
+    else:
+        typer.echo(output)
+    end_with_code_of(found.skipped)

@@ -140,6 +140,11 @@ def train(
             )
         values = merged(chosen.settings, values)
     settings = validated_settings(entry.settings, values)
+    if until is not None and until > settings.iterations:
+        raise typer.BadParameter(
+            f"--until {until} is beyond the {settings.iterations} iterations of the run; --set "
+            f"iterations={until} makes it longer"
+        )
     weights, begun_from = None, None
     if init_from is not None:
         from predictor.model_files import bundled_models, find_model

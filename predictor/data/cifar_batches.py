@@ -14,7 +14,8 @@ from predictor.errors import UnusableData
 _PIXELS = 3 * 32 * 32
 _TEN = {TRAIN: [f"data_batch_{number}.bin" for number in range(1, 6)], TEST: ["test_batch.bin"]}
 _HUNDRED = {TRAIN: ["train.bin"], TEST: ["test.bin"]}
-_PICKLED = {"data_batch_1", "test_batch"}
+_PICKLED = {*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"}
+_HUNDRED_PICKLED = {"train", "test", "meta"}
 
 ReadFile = Callable[[str], bytes]
 
@@ -25,11 +26,11 @@ def is_cifar(path: Path, names: Sequence[str]) -> bool:
     Raises `UnusableData` if they are those that are pickled.
     """
     plain = {PurePosixPath(name).name for name in names}
-    if _PICKLED & plain:
+    if _PICKLED & plain or plain >= _HUNDRED_PICKLED:
         raise UnusableData(
             f"{path} has CIFAR's batches for Python: pickles, which run code when they are read; "
-            "they were not read. Take the binary version (cifar-10-binary.tar.gz), or class "
-            "folders of pictures"
+            "they were not read. Take the binary version (such as cifar-10-binary.tar.gz), or "
+            "class folders of pictures"
         )
     return _TEN[TRAIN][0] in plain or set(_HUNDRED[TRAIN] + _HUNDRED[TEST]) <= plain
 

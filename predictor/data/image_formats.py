@@ -17,7 +17,7 @@ from predictor.data.image_arrays import (
     mat_files,
 )
 from predictor.data.image_folders import every_picture, images_in_folder
-from predictor.data.image_parts import ImageCollection
+from predictor.data.image_parts import PARTS, ImageCollection
 from predictor.data.stamps import stamp_of
 from predictor.errors import UnusableData
 from predictor.media.images import is_image_path
@@ -46,6 +46,7 @@ def open_images(path: Path) -> ImageCollection:
         return images_in_mat(path, [path])
     if is_idx_name(path.name):
         return images_in_idx(path, idx_partners(path))
+    is_cifar(path, [path.name])  # for what it says of pickled batches
     raise UnusableData(f"{path} is none of these: {EXPECTED}")
 
 
@@ -63,7 +64,23 @@ def open_pictures(path: Path) -> ImageCollection:
 
 
 def _in_folder(folder: Path) -> ImageCollection:
-    return _array_files(folder) or images_in_folder(folder)
+    """Return the pictures in `folder`, or in the one folder that is in it, as archives have one."""
+    found = _array_files(folder)
+    if found is not None:
+        return found
+    below = _lone_folder(folder)
+    return images_in_folder(folder) if below is None else _in_folder(below)
+
+
+def _lone_folder(folder: Path) -> Path | None:
+    """Return the one folder that `folder` holds and nothing else, unless it is a part or a class.
+
+    A class has pictures of its own.
+    """
+    visible = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    if len(visible) != 1 or not visible[0].is_dir() or visible[0].name in PARTS:
+        return None
+    return None if any(map(is_image_path, visible[0].iterdir())) else visible[0]
 
 
 def _array_files(folder: Path) -> ImageCollection | None:

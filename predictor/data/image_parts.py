@@ -16,7 +16,7 @@ Pixels = NDArray[np.uint8]
 
 Channels = Literal[1, 3]
 
-TRAIN, VALIDATION, TEST = "train", "val", "test"
+TRAIN, VALIDATION, TEST = PARTS = "train", "val", "test"
 """The names of official parts: in folders, in archives and in the keys of arrays."""
 
 
@@ -148,7 +148,8 @@ def _checked_labels(
             f"{where} has {count} pictures and labels of shape {labels.shape}, expected one whole "
             f"number a picture: ({count},)"
         )
-    if not np.issubdtype(labels.dtype, np.integer):
+    is_number = np.issubdtype(labels.dtype, np.integer) or np.issubdtype(labels.dtype, np.floating)
+    if not is_number or not (np.isfinite(labels) & (labels == np.round(labels))).all():
         raise UnusableData(f"the labels of {where} are {labels.dtype}, expected whole numbers")
     whole = labels.astype(np.int64)
     if whole.min() < 0:

@@ -1,6 +1,7 @@
 """Arrays of pictures whose numbers are not bytes, as bytes: by the range that they are in."""
 
 import logging
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -37,9 +38,10 @@ def as_bytes(path: Path, arrays: Mapping[str, NDArray[Any]]) -> dict[str, Pixels
     ends = _ends(kinds, low, high)
     if ends is None:
         key = next(key for key, array in arrays.items() if array.dtype != np.uint8)
-        raise UnusableData(
-            f"{key} in {path} holds {arrays[key].dtype} from {low:g} to {high:g}, {EXPECTED}"
-        )
+        held = f"from {low:g} to {high:g}"
+        if math.isnan(low):
+            held = "with values that are not a number"
+        raise UnusableData(f"{key} in {path} holds {arrays[key].dtype} {held}, {EXPECTED}")
     if ends != (0, 255):
         _logger.warning(
             "%s holds %s from %g to %g: taken for pictures from %g, black, to %g, white",

@@ -46,6 +46,8 @@ def opened(path: Path) -> InputContainer:
     if name in _NOT_VIDEO or name.endswith("_pipe"):
         container.close()
         what = "a still picture" if name.endswith("_pipe") else "not a video"
+        if name == "webp_pipe":
+            what = "WebP, of which no animation is read"
         raise UnreadableVideo(f"{path} is {what}, expected a video or a folder of pictures")
     return container
 

@@ -13,8 +13,9 @@ Losses draw through `predictor.draws` and return named, weighted terms; a networ
 has what `predictor.weights.save_network` asks for, a generator what `ImageSampler` does, its
 pictures in `PixelUnits`. The contract tests run over the table with the settings that
 ``tests/systems/tiny_systems.py`` has for each row. A system outside of this package is the same: a
-program that puts rows into both tables, networks first, and then calls `pipelines.cli.main` has all
-the commands.
+program that puts rows into both tables, networks first, and then calls `pipelines.cli.main` under
+``if __name__ == "__main__":`` has all the commands. Without that line the processes that load data,
+which run the program again, would train too.
 """
 
 from predictor.systems import (

@@ -117,6 +117,10 @@ def _first_problem(kind: type[BaseModel], error: ValidationError) -> str:
     name = ".".join([*parents, last])
     if first["type"] != "extra_forbidden":
         message = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "tuple_type":
+            message = f"{message}, such as [1, 2]"
+        if isinstance(first["input"], Mapping) or first["type"] == "missing":
+            return f"{name}: {message}" if name else message  # the message says of what
         return f"{name}={first['input']!r}: {message}" if name else message
     model = _model_at(kind, parents)
     known = sorted(model.model_fields) if model else []

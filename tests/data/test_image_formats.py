@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -265,12 +266,44 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
     (batches / "data_batch_1").write_bytes(pickled_bomb())
     archive = tmp_path / "cifar-10-python.tar.gz"
     write_tar(archive, {"cifar-10-batches-py/data_batch_1": pickled_bomb()})
-    for path in (batches, archive):
+    hundred = tmp_path / "hundred" / "cifar-100-python"
+    hundred.mkdir(parents=True)
+    for name in ("train", "test", "meta"):
+        (hundred / name).write_bytes(pickled_bomb())
+    for path in (batches, batches / "data_batch_1", archive, hundred, hundred.parent):
         with pytest.raises(UnusableData, match=r"pickles, which run code.*binary version"):
             open_images(path)
     np.savez(tmp_path / "bomb.npz", images=np.array([Bomb()], dtype=object))
     with pytest.raises(UnusableData, match="which run code when they are read"):
         open_images(tmp_path / "bomb.npz")
+
+
+def test_the_one_folder_in_a_folder_is_its_content_unless_it_is_a_class(tmp_path: Path) -> None:
+    class_folders(tmp_path / "a" / "pictures" / "of-mine")
+    (tmp_path / "a" / ".DS_Store").touch()
+    collection = open_images(tmp_path / "a")
+    assert collection.path == tmp_path / "a" / "pictures" / "of-mine"
+    assert (set(collection.parts), collection.class_names) == ({"train", "test"}, ("a", "b", "c"))
+    write_png(tmp_path / "b" / "cat" / "1.png", IMAGES[0])
+    assert open_images(tmp_path / "b").class_names == ("cat",)
+    write_png(tmp_path / "c" / "train" / "cat" / "1.png", IMAGES[0])
+    assert open_images(tmp_path / "c").class_names == ("cat",)
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.int8])
+def test_labels_are_whole_numbers_of_any_type(kind: type, tmp_path: Path) -> None:
+    path = tmp_path / "d.npz"
+    np.savez(path, images=IMAGES, labels=LABELS.astype(kind))
+    labels = open_images(path).part("train").labels
+    assert labels is not None
+    assert (labels.dtype, labels.tolist()) == (np.int64, LABELS.tolist())
+
+
+@pytest.mark.parametrize("labels", [LABELS + 0.5, np.full(6, np.nan), np.array([*"abcabc"])])
+def test_labels_that_are_no_whole_numbers_are_refused(labels: Any, tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", images=IMAGES, labels=labels)
+    with pytest.raises(UnusableData, match="expected whole numbers"):
+        open_images(tmp_path / "d.npz")
 
 
 def test_grey_is_the_luma_of_colour_in_files_as_in_arrays(tmp_path: Path) -> None:

@@ -57,7 +57,10 @@ def test_the_range_is_that_of_all_parts(tmp_path: Path) -> None:
     [
         (BYTES.astype(np.float32) - 9, "holds float32 from -9 to 246, expected"),
         (BYTES.astype(np.int32) * 257, "holds int32 from 0 to 65535, expected"),
-        (np.where(BYTES > 0, BYTES / 255, np.nan), "holds float64 from nan to nan, expected"),
+        (
+            np.where(BYTES > 0, BYTES / 255, np.nan),
+            "holds float64 with values that are not",
+        ),
         (BYTES.astype(complex), "holds complex128, expected"),
     ],
 )

@@ -65,6 +65,8 @@ def test_tables_merge_and_values_replace() -> None:
         ({"extra": {"kin": 1}}, "unknown setting 'extra.kin'; did you mean 'kind'?"),
         ({"layers": {"zzzz": 1}}, "unknown setting 'layers.zzzz'; known are kind, widths"),
         ({"layers": {"kind": "wide"}}, "layers.kind='wide': "),
+        ({"layers": {"widths": 8}}, "layers.widths=8: .* tuple, such as"),
+        ({"optimizer": {"betas": [0.5]}}, "optimizer.betas.1: Field required"),
         ({"iterations": "many"}, "iterations='many': "),
         ({"batch_size": 0}, "batch_size=0: expected 1 or more"),  # the default is a subclass's
         ({"workers": -1}, "workers=-1: expected 0 or more"),

@@ -52,7 +52,7 @@ def test_no_output_replaces_another_input(command: Command, clip: Path) -> None:
     earlier.write_bytes(clip.read_bytes())
     ended = command("frames", clip, earlier, "-n", 1, "--overwrite")
     assert ended.code == 3
-    assert f"{earlier}: the output is another input of this command" in ended.err
+    assert f"{earlier}: the output is an input of this command" in ended.err
     assert earlier.read_bytes() == clip.read_bytes()
     assert clip.with_name("clip.predicted.predicted.mp4").is_file()
 
