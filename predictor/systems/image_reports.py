@@ -16,13 +16,10 @@ from predictor.networks.dcgan import (
     DcganDiscriminatorConfig,
     usual_maps,
 )
-from predictor.systems.phases import Batch, TrainingDataset
+from predictor.systems.phases import VARIANCE_SHARE, Batch, TrainingDataset
 
 PREVIEW_SEED = 0
 """Seed of the latents in every preview: the same ones, so that a person can watch them change."""
-
-VARIANCE_SHARE = "made_variance_share"
-"""Name of `variance_share` among validation scores; the training loop warns when it is small."""
 
 VALIDATION_SEED = 1
 PREVIEW_COUNT = 100

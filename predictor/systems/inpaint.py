@@ -38,13 +38,12 @@ from predictor.losses import (
 )
 from predictor.systems.entry import TrainingData
 from predictor.systems.inpaint_reports import inpaint_preview, inpaint_validation
+from predictor.systems.pair import DISCRIMINATOR
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings, Table
 from predictor.tensors import IMAGE_RANGE, rescaled
 
 _logger = logging.getLogger(__name__)
-
-DISCRIMINATOR = "discriminator"
 
 
 class InpaintLossSettings(Table):

@@ -12,6 +12,10 @@ Batch = Mapping[str, Tensor]
 
 Networks = Mapping[str, nn.Module]
 
+VARIANCE_SHARE = "made_variance_share"
+"""The validation score of a generator by which the loop warns that all samples are alike: the
+variance of their pixels as a share of that of real pictures."""
+
 
 class TrainingDataset(Protocol):
     """Examples each of which is a function of its key and the run's seed.

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 
-from predictor.systems.image_reports import VARIANCE_SHARE
+from predictor.systems.phases import VARIANCE_SHARE
 
 WON_LOSS = 0.01
 """Sum of a discriminator's terms ``real`` and ``fake``, in nats, below which it has won; 2 ln 2 is
