@@ -85,10 +85,12 @@ def whole_file(path: Path, *, reads_too: bool = False) -> Iterator[Path]:
     with _refusals_named(path, partial, reads_too):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            partial.write_bytes(b"")  # a killed process may have left one
+            partial.unlink(missing_ok=True)  # left by a kill; perhaps a second name of another file
+            partial.touch()
             yield partial
             _sync(partial)
             partial.replace(path)
+            partial.unlink(missing_ok=True)  # still there where both were names of one file
         except BaseException:
             partial.unlink(missing_ok=True)
             raise

@@ -126,6 +126,20 @@ def test_what_a_killed_process_left_is_not_continued(tmp_path: Path) -> None:
     assert (tmp_path / "out.mp4").read_bytes() == b"whole"
 
 
+def test_a_second_name_of_another_file_is_taken_away_not_emptied(tmp_path: Path) -> None:
+    other, output = tmp_path / "other", tmp_path / "out"
+    other.write_bytes(b"whole")
+    for _ in range(2):  # the second time both names are of one file already
+        with whole_file(output) as partial:
+            partial.unlink()
+            partial.hardlink_to(other)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "out"]
+    (tmp_path / "out.partial").hardlink_to(other)  # left by a kill
+    with whole_file(output) as partial:
+        partial.write_bytes(b"new")
+    assert (other.read_bytes(), output.read_bytes()) == (b"whole", b"new")
+
+
 def test_an_error_that_names_the_partial_file_is_changed_to_name_the_output(tmp_path: Path) -> None:
     with (
         pytest.raises(OutputNotWritten, match=r"/out\.mp4 was not written: too large$"),

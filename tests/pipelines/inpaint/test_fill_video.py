@@ -276,12 +276,12 @@ class TestRefusals:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         source = clip(tmp_path / "a.mp4")
-        write: Callable[..., int] = Path.write_bytes
+        touch: Callable[..., None] = Path.touch
 
-        def denied(path: Path, content: bytes) -> int:
+        def denied(path: Path, *arguments: Any, **options: Any) -> None:
             if path.suffix == ".partial":
                 raise PermissionError(13, "Permission denied", str(path))
-            return write(path, content)
+            touch(path, *arguments, **options)
 
-        monkeypatch.setattr(Path, "write_bytes", denied)
+        monkeypatch.setattr(Path, "touch", denied)
         self.refused(OutputNotWritten, r"out-a\.mp4: not written: permission denied", source)
