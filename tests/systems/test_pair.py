@@ -37,7 +37,7 @@ def test_a_size_that_is_none_is_named_and_not_what_follows_from_it(
 
 
 def test_what_the_network_refuses_is_said_as_it_says_it() -> None:
-    with pytest.raises(SettingsError, match=r"'latent': 0\}: latent, hidden, shape"):
+    with pytest.raises(SettingsError, match=r"^generator: latent, hidden, shape"):
         validated_settings(SYSTEMS["gan"].settings, {"generator": {"latent": 0}})
 
 
