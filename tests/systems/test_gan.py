@@ -139,6 +139,7 @@ def test_discriminator_sees_all_or_half_of_a_batch() -> None:
     batch = {"image": images}
     for shown, rows in (("whole", [0, 1, 2, 3, 4, 5]), ("halves", [0, 2, 4])):
         chosen = settings(shown=shown)
+        assert build(chosen).share_multiple == len(images) // len(rows)
         networks, judge = recorded(chosen, batch)
         discriminator, generator = build(chosen).phases
         discriminator.loss(networks, batch, {})

@@ -106,6 +106,7 @@ def test_a_level_sees_real_details_for_half_and_its_own_for_the_other() -> None:
     assert not fake.requires_grad
     assert (real_labels.tolist(), fake_labels.tolist()) == ([0, 2], [1, 0])  # type: ignore[union-attr] # not None
     assert len(whole[0]) == 4  # type: ignore[arg-type] # not None
+    assert build(settings()).share_multiple == 2
     assert whole[0].requires_grad  # type: ignore[union-attr] # not None
 
 
