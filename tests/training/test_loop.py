@@ -86,6 +86,12 @@ def test_loading_processes_leave_no_trace(tmp_path: Path) -> None:
     assert_same_state(alone, resume(tmp_path / "helped", SYSTEMS, until=6))
 
 
+def test_a_batch_that_a_system_cannot_halve_is_refused(tmp_path: Path) -> None:
+    halved = replace(ENTRY, build=lambda chosen: replace(build(chosen), share_multiple=2))
+    with pytest.raises(SettingsError, match=r"batch_size=3 cannot be shared .* multiples of 2"):
+        train(tmp_path / "run", "toy", halved, settings(batch_size=3), tmp_path)
+
+
 def test_log_has_a_header_and_one_line_a_report(tmp_path: Path) -> None:
     train(tmp_path / "run", "toy", ENTRY, settings(seed=5), tmp_path, until=7)
     log = tmp_path / "run" / "log.jsonl"
