@@ -86,6 +86,11 @@ class ImageDataset(Dataset[dict[str, Tensor]]):
         self.settings = settings
         self.seed = seed
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether a batch is only copied: see `TrainingDataset`."""
+        return not self._varies
+
     def __len__(self) -> int:
         """Return the number of examples in an epoch: one of each picture."""
         return len(self.rows)

@@ -40,6 +40,11 @@ class SemiSupervisedImages(Dataset[dict[str, Tensor]]):
         self.seed = seed
         self._starts = np.cumsum([0, *map(len, self.unlabelled)])
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether a batch is only copied: see `TrainingDataset`."""
+        return self.labelled.is_quick and all(part.is_quick for part in self.unlabelled)
+
     def __len__(self) -> int:
         """Return the number of pictures without a label."""
         return int(self._starts[-1])
@@ -50,7 +55,7 @@ class SemiSupervisedImages(Dataset[dict[str, Tensor]]):
 
     def __getitems__(self, keys: Sequence[Key]) -> dict[str, Tensor]:
         """Return a batch of the examples of these keys."""
-        labelled = self.labelled.__getitems__([self._labelled_key(key) for key in keys])
+        labelled = self.labelled.__getitems__(self._labelled_keys(keys))
         return {
             "image": self._unlabelled_images(keys, "discriminator"),
             "matched_image": self._unlabelled_images(keys, "generator"),
@@ -58,27 +63,34 @@ class SemiSupervisedImages(Dataset[dict[str, Tensor]]):
             "label": labelled["label"],
         }
 
-    def _labelled_key(self, key: Key) -> Key:
-        epoch, position = key
+    def _labelled_keys(self, keys: Sequence[Key]) -> list[Key]:
+        """Return the round of each key through the labelled pictures, and the picture in it.
+
+        Every round counts as another epoch, so that its crops and mirrorings are others too.
+        """
         count = len(self.labelled)
-        round_, place = divmod(position, count)
-        order = _order(self.seed, f"labelled/{epoch}/{round_}", count)
-        # Another epoch for each round, so that its crops and mirrorings are others too.
-        return epoch * -(-len(self) // count) + round_, int(order[place])
+        rounds_an_epoch = -(-len(self) // count)
+        found, shown, order = [], None, None
+        for epoch, position in keys:
+            round_, place = divmod(position, count)
+            if order is None or (epoch, round_) != shown:
+                shown = epoch, round_
+                order = _order(self.seed, f"labelled/{epoch}/{round_}", count)
+            found.append((epoch * rounds_an_epoch + round_, int(order[place])))
+        return found
 
     def _unlabelled_images(self, keys: Sequence[Key], reader: str) -> Tensor:
-        numbers = np.array(
-            [
-                _order(self.seed, f"{reader}/{epoch}", len(self))[position]
-                for epoch, position in keys
-            ]
-        )
-        epochs = [epoch for epoch, _ in keys]
+        epochs, positions = np.array(keys).T
+        numbers = np.empty(len(keys), np.int64)
+        for epoch in np.unique(epochs):
+            chosen = epochs == epoch
+            numbers[chosen] = _order(self.seed, f"{reader}/{epoch}", len(self))[positions[chosen]]
         sources = np.searchsorted(self._starts, numbers, side="right") - 1
         images: Tensor | None = None
         for source in np.unique(sources):
             chosen = np.flatnonzero(sources == source)
-            own = [(epochs[c], int(numbers[c] - self._starts[source])) for c in chosen]
+            places = numbers[chosen] - self._starts[source]
+            own = list(zip(epochs[chosen].tolist(), places.tolist(), strict=True))
             found = self.unlabelled[source].__getitems__(own)["image"]
             if len(found) == len(keys):
                 return found

@@ -75,7 +75,8 @@ class RunSettings(BaseModel):
     times as fast for small networks, but up to twice the memory, and no gradient norms of single
     terms in the log. Ignored with `compile`."""
     workers: int | None = None
-    """Processes that load data; None is one on a CPU and up to eight beside a GPU."""
+    """Processes that load data; None is one on a CPU and up to eight beside a GPU, and none for
+    pictures that are only copied from memory."""
     threads: int | None = None
     """CPU threads of the main process; None leaves PyTorch's choice."""
 

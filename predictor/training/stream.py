@@ -53,7 +53,10 @@ class BatchStream:
             ranks.size,
             is_shuffled=getattr(dataset, "is_shuffled", False),
         )
-        self._batches = iter(_loader(dataset, order, hardware, settings.seed))
+        workers = hardware.workers
+        if settings.workers is None and getattr(dataset, "is_quick", False):
+            workers = 0
+        self._batches = iter(_loader(dataset, order, hardware, settings.seed, workers))
 
     def draw(self) -> Batch:
         """Return the next batch on the device.
@@ -98,10 +101,10 @@ def on_device(batch: Batch, device: torch.device) -> Batch:
 
 
 def _loader(
-    dataset: TrainingDataset, order: OrderedBatches, hardware: Hardware, seed: int
+    dataset: TrainingDataset, order: OrderedBatches, hardware: Hardware, seed: int, workers: int
 ) -> "DataLoader[dict[str, torch.Tensor]]":
     context = None
-    if hardware.workers:
+    if workers:
         # Not fork: the child of a process with threads may wait forever for locks that they hold.
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([__name__])
@@ -109,11 +112,11 @@ def _loader(
         cast("Dataset[dict[str, torch.Tensor]]", dataset),
         batch_sampler=order,
         collate_fn=_as_batch,
-        num_workers=hardware.workers,
+        num_workers=workers,
         multiprocessing_context=context,
-        prefetch_factor=2 if hardware.workers else None,
+        prefetch_factor=2 if workers else None,
         pin_memory=hardware.is_cuda,
-        worker_init_fn=_begin_worker if hardware.workers else None,
+        worker_init_fn=_begin_worker if workers else None,
         generator=torch.Generator().manual_seed(derived_seed(seed, "workers")),
     )
 

@@ -54,3 +54,27 @@ def test_shares_that_are_not_equal_are_refused(ranks: int, multiple: int, messag
             Ranks(0, ranks),
             share_multiple=multiple,
         )
+
+
+class Copied(Lost):
+    """Examples that are made in less time than it takes to hand them over."""
+
+    is_quick = True
+
+
+@pytest.mark.parametrize(
+    ("examples", "workers", "started"),
+    [(Copied(), None, 0), (Copied(), 2, 2), (Lost(), None, 1)],
+)
+def test_processes_are_started_only_where_they_help(
+    examples: Lost, workers: int | None, started: int
+) -> None:
+    chosen = settings(workers=workers, batch_size=2)
+    stream = BatchStream(
+        examples,  # type: ignore[arg-type]
+        chosen,
+        hardware_for(chosen),
+        Ranks(),
+    )
+    assert len(multiprocessing.active_children()) == started
+    stream.close()
