@@ -73,6 +73,14 @@ def _dcgan_speed(model: str, is_quick: bool, threads: int | None) -> "Iterable[R
     return throughput_rows(rounds=2 if is_quick else 5, threads=threads)
 
 
+def _classifier_speed(model: str, is_quick: bool, threads: int | None) -> "Iterable[Row]":
+    from pipelines.benchmark.recipe_training import CLASSIFIERS, recipe_training_rows
+
+    for recipe, pictures in CLASSIFIERS.items():
+        rounds = 1 if is_quick else 3
+        yield from recipe_training_rows(recipe, pictures, rounds=rounds, threads=threads)
+
+
 @dataclass(frozen=True)
 class _Benchmark:
     """What measures the numbers promised of a task; None for the quality where there are none."""
@@ -85,6 +93,7 @@ class _Benchmark:
 TASKS = {
     "dcgan": _Benchmark(None, _dcgan_speed, "Training throughput"),
     "frames": _Benchmark(_frames_quality, _frames_speed),
+    "improved-gan": _Benchmark(None, _classifier_speed, "Training"),
     "inpaint": _Benchmark(_inpaint_quality, _inpaint_speed),
 }
 
@@ -143,8 +152,8 @@ def benchmark(
     """Measure quality and speed on this machine, each number next to its target.
 
     The quality is measured on DATA; the speed on generated clips and photographs, always on the
-    processor. dcgan measures training throughput, on the GPU where there is one, and takes neither
-    DATA nor a model.
+    processor. dcgan and improved-gan measure training, on the GPU where there is one, and take
+    neither DATA nor a model.
     """
     if task not in TASKS:
         raise typer.BadParameter(f"no benchmark {task!r}; known are {', '.join(TASKS)}")

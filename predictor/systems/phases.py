@@ -22,8 +22,8 @@ class TrainingDataset(Protocol):
 
     A dataset whose attribute ``is_shuffled`` is true is visited from the first example to the last
     in every epoch, because it shuffles by itself. One with a method ``__getitems__`` returns a
-    whole batch for a list of keys, which is faster. One whose attribute ``is_quick`` is true makes a
-    batch in less time than another process would take to hand it over, so none is started by
+    whole batch for a list of keys, which is faster. One whose attribute ``is_quick`` is true makes
+    a batch in less time than another process would take to hand it over, so none is started by
     default.
     """
 

@@ -2,7 +2,6 @@
 
 import functools
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +38,11 @@ def test_gpu_run_resumes_on_the_same_data(tmp_path: Path) -> None:
 def test_gpu_computes_what_the_processor_does(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without noise, and with latents drawn on the processor."""
     entry = SHIPPED[name]
-    module = sys.modules[entry.build.__module__]
 
     def drawn(distribution: Any, shape: tuple[int, ...], device: torch.device) -> Tensor:
         return torch.rand(shape, generator=torch.Generator().manual_seed(3)).to(device)
 
-    monkeypatch.setattr(module, "drawn_latents", drawn)
+    monkeypatch.setattr("predictor.systems.pair.drawn_latents", drawn)
     random = torch.Generator().manual_seed(0)
     told = {"device": "cpu", "precision": "fp32", "batch_size": 8}
     settings = validated_settings(entry.settings, told)
