@@ -63,6 +63,11 @@ class PackedImages:
     def __len__(self) -> int:
         return len(self._shapes)
 
+    @property
+    def byte_count(self) -> int:
+        """Bytes of all pictures together."""
+        return int(self._starts[-1])
+
     def __getstate__(self) -> dict[str, object]:
         """Leave the mapping out: a worker process makes its own."""
         return {**self.__dict__, "_content": None if self._file else self._content}

@@ -19,6 +19,9 @@ from predictor.data.image_parts import TRAIN, VALIDATION, ImageCollection, Pixel
 from predictor.draws import generator_of
 from predictor.errors import UnusableData
 
+HELD_BYTES = 4 * 2**30
+"""Packed pictures of up to so many bytes stay in the system's cache once they were read."""
+
 _logger = logging.getLogger(__name__)
 
 
@@ -88,8 +91,8 @@ class ImageDataset(Dataset[dict[str, Tensor]]):
 
     @property
     def is_quick(self) -> bool:
-        """Whether a batch is only copied: see `TrainingDataset`."""
-        return not self._varies
+        """Whether a batch is only copied, from a file that memory holds: see `TrainingDataset`."""
+        return not self._varies and self.packed.byte_count <= HELD_BYTES
 
     def __len__(self) -> int:
         """Return the number of examples in an epoch: one of each picture."""

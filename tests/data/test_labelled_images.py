@@ -11,7 +11,7 @@ import pytest
 import torch
 from made_images import noise, write_png
 
-from predictor.data import ImageSettings, split_images
+from predictor.data import ImageSettings, labelled_images, split_images
 from predictor.data.image_packing import Fit, cropped, fitted_picture
 from predictor.errors import UnusableData
 
@@ -85,6 +85,21 @@ def test_workers_map_the_file_instead_of_carrying_it(tmp_path: Path) -> None:
     train[(0, 0)]
     assert len(pickle.dumps(train)) < 400 * 8 * 8 * 3 / 2
     assert torch.equal(pickle.loads(pickle.dumps(train))[(0, 7)]["image"], train[(0, 7)]["image"])
+
+
+@pytest.mark.parametrize(
+    ("held", "changes", "is_quick"),
+    [(10**6, {}, True), (10**3, {}, False), (10**6, {"flip_horizontal": 0.5}, False)],
+)
+def test_only_what_is_copied_from_memory_is_quick(
+    held: int,
+    changes: dict[str, float],
+    is_quick: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(labelled_images, "HELD_BYTES", held)
+    assert split_images(npz(tmp_path, 40), settings(**changes), 0).train.is_quick is is_quick
 
 
 def test_pictures_are_decoded_once_until_they_change(
