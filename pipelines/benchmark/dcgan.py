@@ -15,7 +15,7 @@ from predictor.networks.dcgan import DcganDiscriminatorConfig, DcganGeneratorCon
 from predictor.networks.dcgan_variants import DCGAN_VARIANTS
 from predictor.systems.dcgan import DcganSettings, build
 from predictor.training.hardware import Hardware, hardware_for, in_use
-from predictor.training.replay import UNTIL_REPLAYED, iteration_runner
+from predictor.training.replay import iteration_runner, until_replayed
 from predictor.training.settings import validated_settings
 from predictor.training.state import TrainingState
 
@@ -141,7 +141,7 @@ def _ours(settings: DcganSettings, hardware: Hardware, images: Tensor) -> Callab
     torch.manual_seed(0)
     state = TrainingState(build(settings), hardware)
     run_next = iteration_runner(state, lambda: {"image": images}, settings.seed, hardware)
-    for _ in range(UNTIL_REPLAYED if hardware.replay else 0):
+    for _ in range(until_replayed(state.system) if hardware.replay else 0):
         run_next()
 
     def iterate() -> None:

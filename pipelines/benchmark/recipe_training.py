@@ -20,8 +20,8 @@ from predictor.systems.settings import RunSettings
 from predictor.training.beginning import built_state
 from predictor.training.distributed import Ranks
 from predictor.training.hardware import Hardware, hardware_for, in_use
-from predictor.training.iteration import run_iteration
-from predictor.training.replay import UNTIL_REPLAYED, CudaRecording, iteration_runner
+from predictor.training.iteration import phases_due, run_iteration
+from predictor.training.replay import CudaRecording, iteration_runner, until_replayed
 from predictor.training.run import Run
 from predictor.training.settings import merged, validated_settings
 from predictor.training.state import TrainingState
@@ -63,7 +63,7 @@ def recipe_training_rows(
             run_next = iteration_runner(state, stream.draw, settings.seed, hardware)
             with FlopCounterMode(display=False) as counted:
                 batches = _run_once(state, stream, settings.seed, hardware)
-            for _ in range(UNTIL_REPLAYED):
+            for _ in range(until_replayed(state.system)):
                 run_next()
             count = iterations or (60 if hardware.is_cuda else 2)
             compute = _computation(state, batches, settings.seed, hardware)
@@ -133,7 +133,7 @@ def _computation(
 ) -> Callable[[], object]:
     """Return an iteration without anything that has to be loaded or, on a GPU, launched."""
     if hardware.replay:
-        recording = CudaRecording(state, hardware, batches)
+        recording = CudaRecording(state, hardware, batches, phases_due(state) or ())
         return lambda: recording.replay(0)
 
     def run() -> None:

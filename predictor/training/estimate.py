@@ -12,7 +12,7 @@ from predictor.systems.settings import RunSettings
 from predictor.training.beginning import built_state
 from predictor.training.distributed import Ranks
 from predictor.training.hardware import hardware_for, in_use, peak_memory_mib, remedies
-from predictor.training.replay import UNTIL_REPLAYED, iteration_runner
+from predictor.training.replay import iteration_runner, until_replayed
 from predictor.training.run import Run
 from predictor.training.stream import BatchStream
 
@@ -56,7 +56,7 @@ def estimated(
         state = built_state(run, hardware)
         with contextlib.closing(BatchStream(data.train, settings, hardware, Ranks())) as stream:
             run_next = iteration_runner(state, stream.draw, settings.seed, hardware)
-            for _ in range(UNTIL_REPLAYED if hardware.replay else 1):
+            for _ in range(until_replayed(state.system) if hardware.replay else 1):
                 run_next()
             start = time.perf_counter()
             done, elapsed_s = 0, 0.0

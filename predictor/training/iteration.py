@@ -1,6 +1,6 @@
 """One iteration: every phase that is due takes its gradients and updates its network."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 import torch
 from torch import Tensor
@@ -55,18 +55,49 @@ def seed_of_draws(state: TrainingState, seed: int) -> int:
     return derived_seed(seed, "draws", state.iteration)
 
 
+def phases_due(state: TrainingState) -> tuple[str, ...] | None:
+    """Return the names of the phases that are due next; None if that depends on a loss."""
+    try:
+        return tuple(
+            phase.name
+            for phase in state.system.phases
+            if phase.when is None or phase.when(state.iteration, _NotToBeRead())
+        )
+    except _WasReadError:
+        return None
+
+
+class _WasReadError(Exception):
+    """A condition looked at the losses."""
+
+
+class _NotToBeRead(Mapping[str, float]):
+    """Losses that are not known yet."""
+
+    def __getitem__(self, name: str) -> float:
+        raise _WasReadError
+
+    def __iter__(self) -> Iterator[str]:
+        raise _WasReadError
+
+    def __len__(self) -> int:
+        raise _WasReadError
+
+
 def run_phases(
     state: TrainingState,
     draw: Callable[[], Batch],
     hardware: Hardware,
     ranks: Ranks,
     is_detailed: bool = False,
+    due: Collection[str] | None = None,
 ) -> dict[str, Tensor]:
     """Run the phases that are due and return what they measured, as tensors on the device.
 
-    Unless a phase has a condition, nothing here waits for the device, so that a GPU can record it.
+    With the names in `due` conditions are not asked, and nothing here waits for the device, so that
+    a GPU can record it.
     """
-    iteration = _Iteration(state, draw, hardware, ranks, is_detailed)
+    iteration = _Iteration(state, draw, hardware, ranks, is_detailed, due)
     iteration.run_phases()
     return iteration.measured
 
@@ -96,8 +127,9 @@ class _Iteration:
         hardware: Hardware,
         ranks: Ranks,
         is_detailed: bool,
+        due: Collection[str] | None,
     ) -> None:
-        self.state, self.draw = state, draw
+        self.state, self.draw, self.due = state, draw, due
         self.hardware, self.ranks, self.is_detailed = hardware, ranks, is_detailed
         self.measured: dict[str, Tensor] = {}
         self.drawn: dict[str, tuple[Batch, Mapping[str, Tensor]]] = {}
@@ -121,6 +153,8 @@ class _Iteration:
                 self._update(phase)
 
     def _is_due(self, phase: Phase) -> bool:
+        if self.due is not None:
+            return phase.name in self.due
         if phase.when is None:
             return True
         losses = {name: float(value) for name, value in self.state.losses.items()}

@@ -7,8 +7,9 @@ so batches, random state, learning rates and weights are updated in place before
 
 import functools
 import logging
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
@@ -16,12 +17,13 @@ from torch import Generator, Tensor
 
 from predictor.devices import is_out_of_memory
 from predictor.draws import shared_draws
-from predictor.systems.phases import Batch
+from predictor.systems.phases import Batch, System
 from predictor.training.distributed import Ranks
 from predictor.training.hardware import Hardware
 from predictor.training.iteration import (
     begin_iteration,
     end_iteration,
+    phases_due,
     run_iteration,
     run_phases,
     seed_of_draws,
@@ -30,9 +32,6 @@ from predictor.training.state import TrainingState
 
 WARM_UP = 2
 """Iterations that run before one is recorded, for what is allocated and chosen on first use."""
-
-UNTIL_REPLAYED = WARM_UP + 2
-"""Iterations after which all are replayed: after the warm-up one runs normally, one is recorded."""
 
 _logger = logging.getLogger(__name__)
 
@@ -61,8 +60,8 @@ class Recording(Protocol):
         """Compute it again; `predictor.draws` is seeded with `seed`."""
 
 
-Record = Callable[[TrainingState, Hardware, Sequence[Batch]], Recording]
-"""Records an iteration on batches, which each replay reads; `RuntimeError` where it cannot."""
+Record = Callable[[TrainingState, Hardware, Sequence[Batch], Collection[str]], Recording]
+"""Records the named phases on batches, which each replay reads; `RuntimeError` where it cannot."""
 
 
 def iteration_runner(
@@ -72,23 +71,48 @@ def iteration_runner(
     hardware: Hardware,
     ranks: Ranks | None = None,
 ) -> IterationRunner:
-    """Return what runs the iterations of `state`, replayed where that is possible.
-
-    It is on one GPU, for a system whose phases have no conditions.
-    """
+    """Return what runs the iterations of `state`, replayed where that is possible: on one GPU."""
     ranks = ranks or Ranks()
-    is_fixed = all(phase.when is None for phase in state.system.phases)
-    if hardware.replay and ranks.size == 1 and is_fixed:
+    if hardware.replay and ranks.size == 1:
         return ReplayedIterations(state, draw, seed, hardware)
     return functools.partial(run_iteration, state, draw, seed, hardware, ranks)
 
 
-class ReplayedIterations:
-    """Runs the iterations of a state by replaying a recorded one.
+def until_replayed(system: System) -> int:
+    """Return the iterations after which all are replayed, of a system whose phases take turns.
 
-    An iteration whose batches have other shapes than the recorded ones runs normally, and so do all
-    of a system that cannot be recorded. Momentum is a constant of a recording: when it changes, a
-    new one is made. A replay does not measure gradient norms of single terms.
+    Each turn warms up, runs normally once more, and is recorded.
+    """
+    return (WARM_UP + 2) * max(1, sum(phase.when is not None for phase in system.phases))
+
+
+@dataclass
+class _Turn:
+    """The iterations in which the same phases are due."""
+
+    plain_left: int = WARM_UP
+    """Those that still run normally before one is recorded."""
+    drawn: int = 0
+    """Number of batches that one draws."""
+    recording: Recording | None = None
+    batches: list[dict[str, Tensor]] = field(default_factory=list)
+    """The batches that a replay reads; those of each iteration are copied into them."""
+    momenta: list[tuple[float, float]] | None = None
+    """Momentum and dampening of the recording, by optimizer."""
+
+    def takes(self, batches: Sequence[Batch]) -> bool:
+        """Return whether `batches` have the shapes of the recorded ones."""
+        return [_shapes(batch) for batch in batches] == [_shapes(batch) for batch in self.batches]
+
+
+class ReplayedIterations:
+    """Runs the iterations of a state by replaying recorded ones.
+
+    Where phases take turns by the number of the iteration, each turn has a recording of its own. An
+    iteration runs normally if its batches have other shapes than the recorded ones or a condition
+    asks for a loss, and so do all of a system that cannot be recorded. Momentum is a constant of a
+    recording: when it changes, a new one is made. A replay does not measure gradient norms of
+    single terms.
     """
 
     def __init__(
@@ -101,38 +125,43 @@ class ReplayedIterations:
     ) -> None:
         self._state, self._draw, self._seed, self._hardware = state, draw, seed, hardware
         self._record: Record = record or CudaRecording
-        self._recording: Recording | None = None
-        self._batches: list[dict[str, Tensor]] = []
-        """The batches that a replay reads; those of each iteration are copied into them."""
-        self._momenta: list[tuple[float, float]] | None = None
-        """Momentum and dampening of the recording, by optimizer."""
-        self._plain_left: float = WARM_UP
-        """Iterations that still run normally before one is recorded."""
-        self._drawn = 0
-        """Number of batches that an iteration draws."""
+        self._turns: defaultdict[tuple[str, ...], _Turn] = defaultdict(_Turn)
+        """By the names of the phases that are due."""
+        self._can_record = True
 
     def __call__(self, *, is_detailed: bool = False) -> Measured:
         """Run the next iteration and return the scalars that it measured."""
-        if self._plain_left:
-            self._plain_left = max(0, self._plain_left - 1)
-            return self._run_plainly(is_detailed=is_detailed)
+        due = phases_due(self._state)
+        if due is None or not self._can_record:
+            return run_iteration(
+                self._state, self._draw, self._seed, self._hardware, is_detailed=is_detailed
+            )
+        turn = self._turns[due]
+        if turn.plain_left:
+            turn.plain_left -= 1
+            return self._run_plainly(turn, is_detailed=is_detailed)
         rates = begin_iteration(self._state, self._seed, Ranks())
-        if self._momenta != (momenta := _momenta(self._state)):
-            self._recording, self._momenta = None, momenta
-            return self._run_plainly()  # the optimizer may allocate for the first time
-        batches = [self._draw() for _ in range(self._drawn)]
-        if self._recording is None:
-            self._recording = self._recorded(batches)
-        if self._recording is None or not self._takes(batches):
-            return self._run_plainly(batches)
-        for kept, batch in zip(self._batches, batches, strict=True):
+        if turn.momenta != (momenta := _momenta(self._state)):
+            turn.recording, turn.momenta = None, momenta
+            return self._run_plainly(turn)  # the optimizer may allocate for the first time
+        batches = [self._draw() for _ in range(turn.drawn)]
+        if turn.recording is None:
+            turn.batches = [
+                {name: value.clone() for name, value in batch.items()} for batch in batches
+            ]
+            turn.recording = self._recorded(turn.batches, due)
+        if turn.recording is None or not turn.takes(batches):
+            return self._run_plainly(turn, batches)
+        for kept, batch in zip(turn.batches, batches, strict=True):
             for name, value in batch.items():
                 kept[name].copy_(value)
-        self._recording.replay(seed_of_draws(self._state, self._seed))
-        self._state.losses.update(self._recording.losses)
-        return end_iteration(self._state, self._recording.measured, rates, Ranks())
+        turn.recording.replay(seed_of_draws(self._state, self._seed))
+        self._state.losses.update(turn.recording.losses)
+        return end_iteration(self._state, turn.recording.measured, rates, Ranks())
 
-    def _run_plainly(self, drawn: Sequence[Batch] = (), *, is_detailed: bool = False) -> Measured:
+    def _run_plainly(
+        self, turn: _Turn, drawn: Sequence[Batch] = (), *, is_detailed: bool = False
+    ) -> Measured:
         """Run an iteration without replaying, on batches already `drawn` for it and new ones."""
         given, taken = list(drawn), []
 
@@ -143,36 +172,35 @@ class ReplayedIterations:
         measured = run_iteration(
             self._state, draw, self._seed, self._hardware, is_detailed=is_detailed
         )
-        self._drawn = len(taken)
+        turn.drawn = len(taken)
         return measured
 
-    def _recorded(self, batches: Sequence[Batch]) -> Recording | None:
-        """Return an iteration recorded on copies of `batches`; None if it cannot be recorded."""
-        self._batches = [
-            {name: value.clone() for name, value in batch.items()} for batch in batches
-        ]
+    def _recorded(self, batches: Sequence[Batch], due: tuple[str, ...]) -> Recording | None:
+        """Return the phases recorded on `batches`; None if they cannot be recorded."""
         try:
-            return self._record(self._state, self._hardware, self._batches)
+            return self._record(self._state, self._hardware, batches, due)
         except RuntimeError as error:
             if is_out_of_memory(error):
                 raise
             _logger.info("iterations are not replayed: %s", str(error).partition("\n")[0])
-            self._plain_left = math.inf
+            self._can_record = False
             return None
-
-    def _takes(self, batches: Sequence[Batch]) -> bool:
-        """Return whether `batches` have the shapes of the recorded ones."""
-        return [_shapes(batch) for batch in batches] == [_shapes(batch) for batch in self._batches]
 
 
 class CudaRecording:
-    """An iteration recorded as a CUDA graph; each replay reads `batches` again.
+    """The phases `due` recorded as a CUDA graph; each replay reads `batches` again.
 
     Raises `RuntimeError` for an iteration that waits for a result of the device or draws random
     numbers on the CPU.
     """
 
-    def __init__(self, state: TrainingState, hardware: Hardware, batches: Sequence[Batch]) -> None:
+    def __init__(
+        self,
+        state: TrainingState,
+        hardware: Hardware,
+        batches: Sequence[Batch],
+        due: Collection[str],
+    ) -> None:
         self._graph = torch.cuda.CUDAGraph()
         self._draws = Generator(hardware.device)
         self._graph.register_generator_state(self._draws)
@@ -183,11 +211,13 @@ class CudaRecording:
                 torch.cuda.graph(self._graph, capture_error_mode="thread_local"),
                 shared_draws(0, generators={hardware.device: self._draws}),
             ):
-                self.measured = run_phases(state, lambda: next(source), hardware, Ranks())
+                self.measured = run_phases(state, lambda: next(source), hardware, Ranks(), due=due)
         except RuntimeError:
             _forget_recording(hardware.device)
             raise
-        self.losses = dict(state.losses)
+        self.losses = {
+            name: loss for name, loss in state.losses.items() if name.partition("/")[0] in due
+        }
 
     def replay(self, seed: int) -> None:
         """Compute the iteration on the present content of the batches."""

@@ -1,7 +1,7 @@
 """A replayed iteration is the iteration that it stands for."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -15,7 +15,7 @@ from predictor.systems.settings import RunSettings
 from predictor.training.distributed import Ranks
 from predictor.training.hardware import Hardware, hardware_for
 from predictor.training.iteration import run_iteration, run_phases
-from predictor.training.replay import WARM_UP, ReplayedIterations, iteration_runner
+from predictor.training.replay import WARM_UP, ReplayedIterations, iteration_runner, until_replayed
 from predictor.training.state import TrainingState
 
 CPU = Hardware(torch.device("cpu"), "fp32", False, False, True, 0, 1)
@@ -27,17 +27,29 @@ class Remembered:
 
     made = 0
 
-    def __init__(self, state: TrainingState, hardware: Hardware, batches: Sequence[Batch]) -> None:
+    def __init__(
+        self,
+        state: TrainingState,
+        hardware: Hardware,
+        batches: Sequence[Batch],
+        due: Collection[str],
+    ) -> None:
         type(self).made += 1
-        self.state, self.hardware, self.batches = state, hardware, batches
+        self.state, self.hardware, self.batches, self.due = state, hardware, batches, due
         self.measured: Mapping[str, Tensor] = {}
         self.losses: Mapping[str, Tensor] = {}
 
     def replay(self, seed: int) -> None:
         batches, before = iter(self.batches), dict(self.state.losses)
         with shared_draws(seed):
-            self.measured = run_phases(self.state, lambda: next(batches), self.hardware, Ranks())
-        self.losses = dict(self.state.losses)
+            self.measured = run_phases(
+                self.state, lambda: next(batches), self.hardware, Ranks(), due=self.due
+            )
+        self.losses = {
+            name: loss
+            for name, loss in self.state.losses.items()
+            if name.partition("/")[0] in self.due
+        }
         self.state.losses.update(before)  # a graph does not know of the state
 
 
@@ -169,7 +181,9 @@ def test_batches_of_other_shapes_run_as_they_are() -> None:
 
 
 def test_what_cannot_be_recorded_runs_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
-    def refuse(state: TrainingState, hardware: Hardware, batches: Sequence[Batch]) -> Remembered:
+    def refuse(
+        state: TrainingState, hardware: Hardware, batches: Sequence[Batch], due: Collection[str]
+    ) -> Remembered:
         raise RuntimeError("operation not permitted when stream is capturing\nand more")
 
     state, other = state_of(), state_of()
@@ -184,7 +198,9 @@ def test_what_cannot_be_recorded_runs_as_it_is(caplog: pytest.LogCaptureFixture)
 
 
 def test_too_little_memory_to_record_ends_the_run() -> None:
-    def refuse(state: TrainingState, hardware: Hardware, batches: Sequence[Batch]) -> Remembered:
+    def refuse(
+        state: TrainingState, hardware: Hardware, batches: Sequence[Batch], due: Collection[str]
+    ) -> Remembered:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     replayed = ReplayedIterations(state_of(), batches(), 7, CPU, refuse)
@@ -193,7 +209,51 @@ def test_too_little_memory_to_record_ends_the_run() -> None:
         list(iterations)
 
 
-def test_replayed_are_iterations_of_one_gpu_without_conditions() -> None:
+def taking_turns(state: TrainingState) -> TrainingState:
+    """Let the judge learn in two of three iterations, the generator in the third."""
+    judge, generator = state.system.phases
+    state.system = replace(
+        state.system,
+        phases=(
+            replace(judge, when=lambda number, losses: number % 3 != 2),
+            replace(generator, when=lambda number, losses: number % 3 == 2),
+        ),
+    )
+    return state
+
+
+def test_each_turn_of_phases_has_its_recording() -> None:
+    state, other = (taking_turns(state_of()) for _ in range(2))
+    Remembered.made = 0
+    for one, two in run_both(state, other, 18):
+        assert one == two
+    require_equal(state, other)
+    assert Remembered.made == 2
+    assert until_replayed(state.system) == 2 * until_replayed(state_of().system)
+
+
+def test_a_condition_on_a_loss_runs_as_it_is_and_does_not_stop_replays() -> None:
+    def gated() -> TrainingState:
+        state = state_of()
+        judge, generator = state.system.phases
+        state.system = replace(
+            state.system,
+            phases=(
+                judge,
+                replace(generator, when=lambda n, losses: n < 9 or "judge/real" in losses),
+            ),
+        )
+        return state
+
+    state, other = gated(), gated()
+    Remembered.made = 0
+    for one, two in run_both(state, other, 14):
+        assert one == two
+    require_equal(state, other)
+    assert Remembered.made == 1
+
+
+def test_replayed_are_iterations_of_one_gpu() -> None:
     state = state_of()
     assert isinstance(iteration_runner(state, batches(), 0, CPU), ReplayedIterations)
     assert not isinstance(
@@ -202,11 +262,6 @@ def test_replayed_are_iterations_of_one_gpu_without_conditions() -> None:
     assert not isinstance(
         iteration_runner(state, batches(), 0, CPU, Ranks(0, 2)), ReplayedIterations
     )
-    state.system = replace(
-        state.system,
-        phases=tuple(replace(p, when=lambda number, losses: True) for p in state.system.phases),
-    )
-    assert not isinstance(iteration_runner(state, batches(), 0, CPU), ReplayedIterations)
     assert not hardware_for(RunSettings(device="cpu")).replay
 
 
@@ -219,6 +274,15 @@ def test_a_graph_computes_what_the_calls_do() -> None:
     state, other = (state_of(hardware, momentum_at=ramp) for _ in range(2))
     both = run_both(state, other, 20, hardware, lambda: batches("cuda"))
     for one, two in both[WARM_UP:]:
+        assert one == pytest.approx(two, rel=1e-4)
+    require_equal(state, other, 1e-5)
+
+
+@pytest.mark.gpu
+def test_graphs_of_turns_compute_what_the_calls_do() -> None:
+    hardware = hardware_for(RunSettings(device="cuda", precision="fp32"))
+    state, other = (taking_turns(state_of(hardware)) for _ in range(2))
+    for one, two in run_both(state, other, 30, hardware, lambda: batches("cuda")):
         assert one == pytest.approx(two, rel=1e-4)
     require_equal(state, other, 1e-5)
 
