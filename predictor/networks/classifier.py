@@ -1,6 +1,7 @@
 """A small classifier of pictures of one size; generators are measured by what it sees."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -39,6 +40,8 @@ class ClassifierConfig:
 
 class Classifier(nn.Module):
     """Convolutions, the mean of their maps as features, and a linear layer on those."""
+
+    role: ClassVar[str] = "classifier"
 
     multiple = 1
     pixel_range = IMAGE_RANGE

@@ -87,6 +87,8 @@ class ContextEncoder(nn.Module):
     Weights are initialized by N(0, 0.02), gains of batch normalization by N(1, 0.02), biases by 0.
     """
 
+    role: ClassVar[str] = "filler"
+
     def __init__(self, config: ContextEncoderConfig) -> None:
         super().__init__()
         self.config = config
@@ -194,6 +196,8 @@ class ContextDiscriminatorConfig:
 
 class ContextDiscriminator(nn.Module):
     """One logit for the painted pixels of an image."""
+
+    role: ClassVar[str] = "judge of fills"
 
     def __init__(self, config: ContextDiscriminatorConfig) -> None:
         super().__init__()

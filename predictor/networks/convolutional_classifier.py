@@ -6,6 +6,7 @@ Salimans et al. 2016, for CIFAR-10 and SVHN (code: ``train_cifar_feature_matchin
 
 import functools
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -87,6 +88,8 @@ class ConvolutionalClassifier(ClassifyingDiscriminator):
     The features are the means of the last maps. The scale of the weights is trained in the last
     layer only.
     """
+
+    role: ClassVar[str] = "classifier"
 
     def __init__(self, config: ConvolutionalClassifierConfig) -> None:
         super().__init__(config)

@@ -77,6 +77,8 @@ class DcganGenerator(nn.Module):
     0; there are no other biases.
     """
 
+    role: ClassVar[str] = "generator"
+
     def __init__(self, config: DcganGeneratorConfig) -> None:
         super().__init__()
         self.config = config
@@ -169,6 +171,8 @@ class DcganDiscriminatorConfig:
 
 class DcganDiscriminator(nn.Module):
     """One logit for an image; initialized like the generator."""
+
+    role: ClassVar[str] = "judge of pictures"
 
     def __init__(self, config: DcganDiscriminatorConfig) -> None:
         super().__init__()

@@ -5,7 +5,7 @@ Salimans et al. 2016, for MNIST (code: ``train_mnist_feature_matching.py``).
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -73,6 +73,8 @@ class DenseClassifier(ClassifyingDiscriminator):
 
     The scale of the weights is trained in the last layer only.
     """
+
+    role: ClassVar[str] = "classifier"
 
     def __init__(self, config: DenseClassifierConfig) -> None:
         super().__init__(config)

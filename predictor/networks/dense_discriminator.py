@@ -6,6 +6,7 @@ Goodfellow et al. 2014 (code: ``mnist.yaml``, ``cifar10_fully_connected.yaml``,
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -98,6 +99,8 @@ class DenseDiscriminatorConfig:
 
 class DenseDiscriminator(InUnits, nn.Module):
     """One logit for a picture; dropout is on in training mode, in the generator's phase too."""
+
+    role: ClassVar[str] = "judge of pictures"
 
     multiple = 1
     pixel_range = IMAGE_RANGE

@@ -7,7 +7,7 @@ Goodfellow et al. 2014 (code: ``mnist.yaml``, ``cifar10_fully_connected.yaml``,
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -98,6 +98,8 @@ class DenseGeneratorConfig:
 
 class DenseGenerator(InUnits, nn.Module):
     """Generates pictures from latents by hidden layers and a layer of pixels."""
+
+    role: ClassVar[str] = "generator"
 
     multiple = 1
     pixel_range = IMAGE_RANGE

@@ -73,6 +73,8 @@ class FeatureEncoder(nn.Module):
     Differs: weights are initialized as by He et al. 2015; the paper only says "random".
     """
 
+    role: ClassVar[str] = "filler"
+
     def __init__(self, config: FeatureEncoderConfig) -> None:
         super().__init__()
         self.config = config

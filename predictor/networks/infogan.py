@@ -6,7 +6,7 @@ Appendix C: the discriminator and Q, which reads the codes, are two heads on one
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from torch import Tensor, nn
 
@@ -83,6 +83,8 @@ class InfoganGenerator(nn.Module):
     Kernels are 4 x 4, and every layer has a bias. Weights are initialized by N(0, 0.02), gains by
     N(1, 0.02).
     """
+
+    role: ClassVar[str] = "generator from codes"
 
     multiple = 1
 
@@ -182,6 +184,8 @@ class InfoganDiscriminator(nn.Module):
     uniform code; the latter is there, but ignored, if the deviation is fixed. Weights are
     initialized by N(0, 0.02), truncated at two deviations for convolutions, gains by N(1, 0.02).
     """
+
+    role: ClassVar[str] = "reader of codes"
 
     multiple = 1
 

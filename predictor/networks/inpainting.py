@@ -73,6 +73,8 @@ class InpaintingConfig:
 class InpaintingNetwork(nn.Module):
     """Fills the holes of images whose sides are multiples of `multiple`."""
 
+    role: ClassVar[str] = "filler"
+
     fixed_side_px: int | None = None
 
     def __init__(self, config: InpaintingConfig | None = None) -> None:
@@ -151,6 +153,8 @@ class InpaintingDiscriminator(nn.Module):
     Fully convolutional, without batch norm; a logit sees 38 × 38 pixels with the default layers.
     Isola et al. 2017, section 3.2.2.
     """
+
+    role: ClassVar[str] = "judge of fills"
 
     def __init__(self, config: InpaintingDiscriminatorConfig) -> None:
         super().__init__()

@@ -4,7 +4,7 @@
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -72,6 +72,8 @@ class LabelledConvolutionsConfig:
 class LabelledGenerator(InUnits, nn.Module):
     """Generates a picture from latent and label: two dense layers, two transposed convolutions."""
 
+    role: ClassVar[str] = "generator"
+
     multiple = 4
     pixel_range = IMAGE_RANGE
 
@@ -119,6 +121,8 @@ class LabelledGenerator(InUnits, nn.Module):
 
 class LabelledDiscriminator(InUnits, nn.Module):
     """One logit for a picture and its label: two convolutions of stride 2, two dense layers."""
+
+    role: ClassVar[str] = "judge of pictures"
 
     multiple = 4
     pixel_range = IMAGE_RANGE

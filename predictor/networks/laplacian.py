@@ -5,7 +5,7 @@ Denton et al. 2015. The networks of the finer levels are in `predictor.networks.
 
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -111,6 +111,8 @@ _FINER: dict[type[Any], type[Any]] = {
 class LaplacianGenerator(nn.Module):
     """The chain of all levels: a picture of the coarsest, to which each finer one adds detail."""
 
+    role: ClassVar[str] = "generator of pyramids"
+
     distribution: Distribution = DetailGenerator.distribution
     multiple = 1
     pixel_range = IMAGE_RANGE
@@ -145,6 +147,8 @@ class LaplacianGenerator(nn.Module):
 
 class LaplacianDiscriminator(nn.Module):
     """The discriminators of all levels."""
+
+    role: ClassVar[str] = "judge of pyramids"
 
     multiple = 1
     pixel_range = IMAGE_RANGE

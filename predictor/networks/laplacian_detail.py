@@ -6,7 +6,7 @@ Denton et al. 2015; the layers are those of the code, ``train_cifar_coarse_to_fi
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -118,6 +118,8 @@ class DetailGenerator(nn.Module):
     The coarse picture is that of the level before, upsampled to this size.
     """
 
+    role: ClassVar[str] = "generator of details"
+
     distribution: Distribution = "uniform"
     multiple = 1
     pixel_range = IMAGE_RANGE
@@ -146,6 +148,8 @@ class DetailGenerator(nn.Module):
 
 class DetailDiscriminator(nn.Module):
     """One logit for the sum of a detail and its coarse picture, given the label."""
+
+    role: ClassVar[str] = "judge of details"
 
     multiple = 1
     pixel_range = IMAGE_RANGE

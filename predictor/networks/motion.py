@@ -10,6 +10,7 @@ Fresh weights blend the candidates by the errors that they would have made befor
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -78,6 +79,8 @@ class MotionNetwork(nn.Module):
     Returns the prediction of the first stage at half the working resolution and the final one at
     ``(N, 3, H, W)``. Where a clip is shorter, its first frame stands for those before it.
     """
+
+    role: ClassVar[str] = "predictor of frames"
 
     multiple = 1
     factors = (2, 1)

@@ -70,6 +70,8 @@ class MultiscaleGenerator(nn.Module):
     Fully convolutional: height and width are any multiples of `multiple`.
     """
 
+    role: ClassVar[str] = "predictor of frames"
+
     def __init__(self, config: MultiscaleConfig) -> None:
         super().__init__()
         self.config = config
@@ -172,6 +174,8 @@ class MultiscaleDiscriminatorsConfig:
 
 class MultiscaleDiscriminators(nn.Module):
     """One logit for a frame at every scale, given the frames before it; scales share nothing."""
+
+    role: ClassVar[str] = "judge of frames"
 
     def __init__(self, config: MultiscaleDiscriminatorsConfig) -> None:
         super().__init__()

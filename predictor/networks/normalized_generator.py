@@ -6,7 +6,7 @@ Salimans et al. 2016, for MNIST, CIFAR-10 and SVHN (code: ``train_mnist_feature_
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -115,6 +115,8 @@ class NormalizedConvolutionalGeneratorConfig(NormalizedGeneratorConfig):
 
 class NormalizedGenerator(nn.Module):
     """Base of both kinds: latents, units, and a reference batch if one is needed."""
+
+    role: ClassVar[str] = "normalized generator"
 
     multiple = 1
     pixel_range = IMAGE_RANGE

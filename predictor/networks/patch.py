@@ -43,6 +43,8 @@ class PatchDiscriminators(nn.Module):
     Mathieu et al. 2016.
     """
 
+    role: ClassVar[str] = "judge of frames"
+
     def __init__(self, config: PatchDiscriminatorsConfig) -> None:
         super().__init__()
         self.config = config

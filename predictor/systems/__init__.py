@@ -5,7 +5,8 @@ A new one is a file here and a row in `SYSTEMS`; a network of its own is a file 
 sample, evaluate, ``torchrun``. ``gan.py`` is the one to begin from:
 
 - its settings are a `RunSettings`, with a `NetworkSettings` and an `OptimizerSettings` for each
-  network; `pair.with_network_defaults` tells the networks the shape of the pictures,
+  network; `settings.playing` says which `role` of a network's class is wanted, and
+  `pair.with_network_defaults` tells the networks the shape of the pictures,
 - ``build`` returns the `System`: fresh networks, the phases, what is validated, shown, released,
 - `gan.open_data` opens pictures; another kind of data has an `OpenData` of its own.
 

@@ -5,7 +5,7 @@ One network and one phase: cross-entropy on pictures that are shifted at random 
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field, model_validator
@@ -19,7 +19,7 @@ from predictor.media.images import write_png
 from predictor.networks.classification import Classification
 from predictor.systems.pair import with_network_defaults
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
-from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings
+from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings, playing
 
 CLASSIFIER = "classifier"
 SHOWN = 64
@@ -34,7 +34,9 @@ class ClassifierSettings(RunSettings):
     validate_every: int = 500
     preview_every: int = 1000
     classes: int = Field(10, ge=2)
-    network: NetworkSettings = NetworkSettings(network="classifier")
+    network: Annotated[NetworkSettings, playing("classifier")] = NetworkSettings(
+        network="classifier"
+    )
     optimizer: OptimizerSettings = OptimizerSettings(
         kind="adamw", learning_rate=3e-3, final_learning_rate=1e-5, weight_decay=1e-2
     )

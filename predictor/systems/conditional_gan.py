@@ -4,11 +4,11 @@ Denton et al. 2015, section 2.3 (code: ``train_cifar_classcond.lua``), and the c
 for MNIST in the code of Radford et al. 2016.
 """
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from predictor.data import ImageSettings
 from predictor.systems.gan import GanSettings
-from predictor.systems.settings import NetworkSettings, OptimizerSettings
+from predictor.systems.settings import NetworkSettings, OptimizerSettings, playing
 
 _ADAM = OptimizerSettings(
     kind="adam",
@@ -27,8 +27,12 @@ class ConditionalGanSettings(GanSettings):
     iterations: int = 50_000
     batch_size: int = 128
     classes: int | None = 10
-    generator: NetworkSettings = NetworkSettings(network="labelled-generator")
-    discriminator: NetworkSettings = NetworkSettings(network="labelled-discriminator")
+    generator: Annotated[NetworkSettings, playing("generator")] = NetworkSettings(
+        network="labelled-generator"
+    )
+    discriminator: Annotated[NetworkSettings, playing("judge of pictures")] = NetworkSettings(
+        network="labelled-discriminator"
+    )
     generator_optimizer: OptimizerSettings = _ADAM
     discriminator_optimizer: OptimizerSettings = _ADAM
     average_decay: float = 0.999

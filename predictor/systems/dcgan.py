@@ -9,7 +9,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -25,7 +25,7 @@ from predictor.systems.entry import TrainingData
 from predictor.systems.image_reports import frechet_validation, write_preview
 from predictor.systems.pair import DISCRIMINATOR, GENERATOR, every_other, latents_for
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
-from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings
+from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings, playing
 from predictor.systems.techniques import histories, loss_of_real, with_history
 from predictor.whole_files import write_whole
 
@@ -49,8 +49,10 @@ class DcganSettings(RunSettings):
 
     iterations: int = 50_000
     batch_size: int = 128
-    generator: NetworkSettings = NetworkSettings(network="dcgan")
-    discriminator: NetworkSettings = NetworkSettings(network="dcgan-discriminator")
+    generator: Annotated[NetworkSettings, playing("generator")] = NetworkSettings(network="dcgan")
+    discriminator: Annotated[NetworkSettings, playing("judge of pictures")] = NetworkSettings(
+        network="dcgan-discriminator"
+    )
     generator_optimizer: OptimizerSettings = _ADAM
     discriminator_optimizer: OptimizerSettings = _ADAM
     schedule: Literal["alternating", "simultaneous", "odd_even"] = "alternating"

@@ -10,7 +10,7 @@ import logging
 import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -44,7 +44,13 @@ from predictor.pyramid import pooled_at_factors
 from predictor.systems.entry import TrainingData
 from predictor.systems.frames_reports import frames_preview, frames_validation
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
-from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings, Table
+from predictor.systems.settings import (
+    NetworkSettings,
+    OptimizerSettings,
+    RunSettings,
+    Table,
+    playing,
+)
 from predictor.tensors import IMAGE_RANGE, rescaled
 
 _logger = logging.getLogger(__name__)
@@ -80,8 +86,12 @@ class FramesSettings(RunSettings):
 
     changeable: ClassVar[frozenset[str]] = RunSettings.changeable | {"packed_frames_gb"}
 
-    generator: NetworkSettings = NetworkSettings(network="motion")
-    discriminators: NetworkSettings = NetworkSettings(network="patch-discriminators")
+    generator: Annotated[NetworkSettings, playing("predictor of frames")] = NetworkSettings(
+        network="motion"
+    )
+    discriminators: Annotated[NetworkSettings, playing("judge of frames")] = NetworkSettings(
+        network="patch-discriminators"
+    )
     losses: FrameLossSettings = FrameLossSettings(
         pixel_loss="log_lp", lp=0.04, p=2, gradient_difference=0.2, setback=0.02, adversarial=0.002
     )

@@ -7,7 +7,7 @@ section 3 advises; where the published code differs, recipes have its settings.
 import functools
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 from torch import Tensor
@@ -36,7 +36,7 @@ from predictor.systems.pair import (
     with_network_defaults,
 )
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System, TrainingDataset
-from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings
+from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings, playing
 from predictor.systems.techniques import histories, loss_of_real, with_history
 
 _GENERATOR_LOSSES = {
@@ -55,8 +55,12 @@ class GanSettings(RunSettings):
     batch_size: int = 100
     validate_every: int = 2500
     preview_every: int = 2500
-    generator: NetworkSettings = NetworkSettings(network="dense-generator")
-    discriminator: NetworkSettings = NetworkSettings(network="dense-discriminator")
+    generator: Annotated[NetworkSettings, playing("generator")] = NetworkSettings(
+        network="dense-generator"
+    )
+    discriminator: Annotated[NetworkSettings, playing("judge of pictures")] = NetworkSettings(
+        network="dense-discriminator"
+    )
     generator_loss: Literal["non_saturating", "minimax"] = "non_saturating"
     discriminator_weight: float = Field(1.0, gt=0)
     """Weight of both terms of the discriminator's loss (½ in the code)."""

@@ -9,7 +9,7 @@ is the classifier.
 import functools
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -55,7 +55,7 @@ from predictor.systems.phases import (
     System,
     TrainingDataset,
 )
-from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings
+from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings, playing
 from predictor.systems.techniques import histories, loss_of_real, with_history
 
 FIRST_IMAGES = 500
@@ -87,8 +87,12 @@ class ImprovedGanSettings(RunSettings):
     checkpoint_every: int = 600
     validate_every: int = 3000
     preview_every: int = 6000
-    generator: NetworkSettings = NetworkSettings(network="normalized-dense-generator")
-    discriminator: NetworkSettings = NetworkSettings(network="dense-classifier")
+    generator: Annotated[NetworkSettings, playing("normalized generator")] = NetworkSettings(
+        network="normalized-dense-generator"
+    )
+    discriminator: Annotated[NetworkSettings, playing("classifier")] = NetworkSettings(
+        network="dense-classifier"
+    )
     classes: int = Field(10, ge=2)
     labels: int | None = Field(None, ge=1)
     """Labelled pictures to train on, equally many of each class; None: all that have a label."""

@@ -8,7 +8,7 @@ generator has its own.
 import functools
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -49,7 +49,7 @@ from predictor.systems.pair import (
     with_network_defaults,
 )
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
-from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings
+from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings, playing
 
 PREVIEW_ROWS = 10
 
@@ -81,8 +81,12 @@ class InfoganSettings(RunSettings):
     validate_every: int = 500
     preview_every: int = 500
     latents: StructuredLatents = StructuredLatents()
-    generator: NetworkSettings = NetworkSettings(network="infogan")
-    discriminator: NetworkSettings = NetworkSettings(network="infogan-discriminator")
+    generator: Annotated[NetworkSettings, playing("generator from codes")] = NetworkSettings(
+        network="infogan"
+    )
+    discriminator: Annotated[NetworkSettings, playing("reader of codes")] = NetworkSettings(
+        network="infogan-discriminator"
+    )
     categorical_weight: float = Field(1.0, ge=0)
     """Weight, in both losses, of the information of all categorical codes. With both weights 0 this
     is an ordinary GAN."""

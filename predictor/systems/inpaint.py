@@ -40,7 +40,13 @@ from predictor.systems.entry import TrainingData
 from predictor.systems.inpaint_reports import inpaint_preview, inpaint_validation
 from predictor.systems.pair import DISCRIMINATOR
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
-from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings, Table
+from predictor.systems.settings import (
+    NetworkSettings,
+    OptimizerSettings,
+    RunSettings,
+    Table,
+    playing,
+)
 from predictor.tensors import IMAGE_RANGE, rescaled
 
 _logger = logging.getLogger(__name__)
@@ -83,8 +89,10 @@ class InpaintSettings(RunSettings):
     changeable: ClassVar[frozenset[str]] = RunSettings.changeable | places
 
     iterations: int = 40_000
-    generator: NetworkSettings = NetworkSettings(network="inpainting")
-    discriminator: NetworkSettings = NetworkSettings(network="inpainting-discriminator")
+    generator: Annotated[NetworkSettings, playing("filler")] = NetworkSettings(network="inpainting")
+    discriminator: Annotated[NetworkSettings, playing("judge of fills")] = NetworkSettings(
+        network="inpainting-discriminator"
+    )
     losses: InpaintLossSettings = InpaintLossSettings(
         reconstruction=1.0, pixel_loss="log_lp", overlap_px=0, adversarial=0.0
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from itertools import pairwise, product
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field, model_validator
@@ -32,7 +32,13 @@ from predictor.systems.image_reports import pixel_statistics
 from predictor.systems.lapgan_reports import Levels, level_preview, measured_levels
 from predictor.systems.pair import FAKE_HALF, REAL_HALF, latents_for
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System, TrainingDataset
-from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings, Table
+from predictor.systems.settings import (
+    NetworkSettings,
+    OptimizerSettings,
+    RunSettings,
+    Table,
+    playing,
+)
 
 PIXELS = "pixels"
 """The network that no phase updates: it holds the mean and deviation of every pixel."""
@@ -96,21 +102,27 @@ class LapganSettings(RunSettings):
     blurred: bool = False
     """Make the pyramid by blurring and halving (paper), for sizes that double; otherwise by
     antialiased resizing (code)."""
-    coarsest_generator: NetworkSettings = NetworkSettings(
+    coarsest_generator: Annotated[NetworkSettings, playing("generator")] = NetworkSettings(
         network="dense-generator",
         distribution="uniform",
         initialization="torch",
         bias_from_data=False,
     )
-    coarsest_discriminator: NetworkSettings = NetworkSettings(
-        network="dense-discriminator",
-        hidden=(600, 600),
-        pieces=1,
-        input_dropout=0.0,
-        initialization="torch",
+    coarsest_discriminator: Annotated[NetworkSettings, playing("judge of pictures")] = (
+        NetworkSettings(
+            network="dense-discriminator",
+            hidden=(600, 600),
+            pieces=1,
+            input_dropout=0.0,
+            initialization="torch",
+        )
     )
-    finer_generator: NetworkSettings = NetworkSettings(network="detail-generator")
-    finer_discriminator: NetworkSettings = NetworkSettings(network="detail-discriminator")
+    finer_generator: Annotated[NetworkSettings, playing("generator of details")] = NetworkSettings(
+        network="detail-generator"
+    )
+    finer_discriminator: Annotated[NetworkSettings, playing("judge of details")] = NetworkSettings(
+        network="detail-discriminator"
+    )
     generator_optimizer: OptimizerSettings = _DESCENT
     discriminator_optimizer: OptimizerSettings = _DESCENT
     gate: GateSettings | None = None

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from predictor.data import ImageSettings
 from predictor.latents import drawn_latents
+from predictor.networks import NETWORKS
 from predictor.systems.settings import NetworkSettings
 
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"
@@ -53,9 +54,10 @@ def with_network_defaults(
 ) -> Any:
     """Return the raw `values` for settings of a `kind` with what the networks take from the data.
 
-    Each network in `known` gets the shape of the pictures and the options listed there, unless its
-    own table sets them. Call it in a validator that runs before `RunSettings` fills the rest of the
-    tables. Values that are not settings are returned unchanged, for pydantic to refuse.
+    Each network in `known` gets the shape of the pictures and the options listed there, if it has
+    them and its own table does not set them. Call it in a validator that runs before `RunSettings`
+    fills the rest of the tables. Values that are not settings are returned unchanged, for pydantic
+    to refuse.
     """
     if not isinstance(values, dict):
         return values
@@ -68,7 +70,12 @@ def with_network_defaults(
     for name, options in known.items():
         given = values.get(name, {})
         if isinstance(given, dict | BaseModel):
-            tables[name] = {"shape": shape, **options, **_table(given)}
+            table = _table(given)
+            chosen = table.get("network", kind.model_fields[name].default.network)
+            has = NETWORKS[chosen][0].__dataclass_fields__ if chosen in NETWORKS else {}
+            told = {"shape": shape, **options}
+            fitting = {key: value for key, value in told.items() if key in has}
+            tables[name] = {**fitting, **table}
     return {**values, **tables}
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -173,6 +174,26 @@ class NetworkSettings(BaseModel):
     def build(self) -> Any:
         """Return the network with fresh weights."""
         return NETWORKS[self.network][1](self.config())
+
+
+def playing(role: str) -> AfterValidator:
+    """Return the validator of a `NetworkSettings` that refuses networks of another `role`.
+
+    The role is an attribute of the network's class; one without any is taken on trust.
+    """
+
+    def checked(chosen: NetworkSettings) -> NetworkSettings:
+        found = _role(chosen.network)
+        if found not in (None, role):
+            fitting = ", ".join(name for name in NETWORKS if _role(name) == role)
+            raise ValueError(f"{chosen.network} is a {found}, expected a {role}: {fitting}")
+        return chosen
+
+    return AfterValidator(checked)
+
+
+def _role(network: str) -> str | None:
+    return getattr(NETWORKS[network][1], "role", None)
 
 
 def _has(config: Any, names: Sequence[str]) -> bool:

@@ -174,11 +174,11 @@ def test_table_in_settings_changes_only_what_it_names() -> None:
         ({"discriminators": {"network": "multiscale-discriminators"}}, "patch_size is"),
         (
             {"generator": {"network": "dcgan"}},
-            "dcgan does not fit here: it has no 'context'; networks with 'context' are motion, ",
+            "dcgan is a generator, expected a predictor of frames: motion, multiscale",
         ),
         (
             {"discriminators": {"network": "motion"}},
-            "motion does not fit here: it has no 'factors'",
+            "motion is a predictor of frames, expected a judge of frames: multiscale-disc",
         ),
         ({"generator": {"network": "motion"}, "clips": 5}, "clips=5: .*valid dictionary"),
         ({"loses": {}}, "did you mean 'losses'"),

@@ -298,8 +298,8 @@ def test_validation_is_the_likelihood_under_its_own_samples() -> None:
         ),
         (
             GanSettings,
-            {"generator": {"network": "detail-generator"}},
-            "detail-generator does not fit here: it has no 'units'",
+            {"generator": {"network": "dcgan"}},
+            "dcgan does not fit here: it has no 'shape'; networks with",
         ),
         (GanSettings, {"images": {"size": 5}}, "images.size"),
     ],
