@@ -2,7 +2,8 @@
 
 They show a discriminator that a generator has collapsed to one picture. Salimans et al. 2016,
 section 3.2. Real and generated examples must pass in batches of their own. In data-parallel
-training a batch is that of all ranks.
+training a batch is that of all ranks. In evaluation sums are scaled to the size of a training
+batch, so that they are as large as in training whatever the size of the batch.
 """
 
 import torch
@@ -28,12 +29,14 @@ class MinibatchDiscrimination(nn.Module):
     def __init__(self, features: int, kernels: int = 100, width: int = 5) -> None:
         super().__init__()
         self.kernels = nn.Parameter(torch.randn(kernels, width, features) * 0.05)
+        self.register_buffer("trained_count", torch.zeros(()))
 
     def forward(self, features: Tensor) -> Tensor:
         """Return ``(N, F + B)`` for features ``(N, F)``."""
         projected = torch.einsum("nf,bcf->nbc", features, self.kernels)
         batch = gathered(projected) if self.training else projected
         closeness = torch.exp(-_distances(projected, batch)).sum(dim=1)
+        closeness = closeness * _scale(self, len(batch), without=0)
         return torch.cat([features, closeness], dim=1)
 
 
@@ -50,13 +53,15 @@ class NormalizedMinibatchDiscrimination(nn.Module):
         self.direction = nn.Parameter(torch.randn(kernels, width, features) * 0.05)
         self.log_scale = nn.Parameter(torch.zeros(kernels, width))
         self.bias = nn.Parameter(torch.full((kernels,), -1.0))
+        self.register_buffer("trained_count", torch.zeros(()))
 
     def forward(self, features: Tensor) -> Tensor:
         """Return ``(N, F + B)`` for features ``(N, F)``."""
         projected = self._projected(features)
         batch = gathered(projected) if self.training else projected
         first = first_own_row(len(projected)) if self.training else 0
-        closeness = torch.exp(-_to_others(projected, batch, first)).sum(dim=1) + self.bias
+        closeness = torch.exp(-_to_others(projected, batch, first)).sum(dim=1)
+        closeness = closeness * _scale(self, len(batch), without=1) + self.bias
         return torch.cat([features, closeness], dim=1)
 
     @torch.no_grad()
@@ -74,6 +79,19 @@ class NormalizedMinibatchDiscrimination(nn.Module):
         lengths = torch.linalg.vector_norm(self.direction, dim=2)
         projected = torch.einsum("nf,bcf->nbc", features, self.direction)
         return projected * (self.log_scale.exp() / lengths)
+
+
+def _scale(layer: nn.Module, count: int, without: int) -> Tensor | float:
+    """Return what to multiply sums over `count` examples by, `without` so many of each sum.
+
+    In training it is 1, and `count` is kept for evaluation.
+    """
+    trained: Tensor = layer.get_buffer("trained_count")
+    if layer.training:
+        trained.fill_(count)
+        return 1.0
+    scale = (trained - without) / max(1, count - without)
+    return torch.where(trained > 0, scale, 1.0)
 
 
 def _to_others(projected: Tensor, batch: Tensor, first: int = 0) -> Tensor:

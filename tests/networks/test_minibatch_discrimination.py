@@ -1,6 +1,7 @@
 """What examples have in common: closed forms, and a loop that counts pair by pair."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -77,3 +78,30 @@ def test_it_begins_with_the_nearest_at_two_and_a_mean_of_zero() -> None:
 @pytest.mark.parametrize("make", [paper, code])
 def test_gradients(make: type) -> None:
     assert torch.autograd.gradcheck(make(), (features(3).requires_grad_(),))
+
+
+@pytest.mark.parametrize("make", [paper, code])
+def test_evaluation_sees_sums_as_large_as_in_training(
+    make: Callable[[], MinibatchDiscrimination | NormalizedMinibatchDiscrimination],
+) -> None:
+    layer, seen = make(), 3 * features(2000)
+    trained = layer(seen[:100])
+    layer.eval()
+    assert torch.equal(layer(seen[:100]), trained)
+    usual = (trained[:, 4:] - getattr(layer, "bias", 0)).mean()
+    for count in (40, 500, 2000):
+        found = (layer(seen[:count])[:, 4:] - getattr(layer, "bias", 0)).mean()
+        assert found.item() == pytest.approx(usual.item(), rel=0.15)
+    assert torch.isfinite(layer(seen[:1])).all()
+
+
+@pytest.mark.parametrize("make", [paper, code])
+def test_the_size_of_a_training_batch_is_stored(
+    make: Callable[[], MinibatchDiscrimination | NormalizedMinibatchDiscrimination],
+) -> None:
+    layer, seen = make(), features(40)
+    layer(seen[:8])
+    other = make().eval()
+    assert torch.equal(other(seen), make()(seen))  # never trained: as it is
+    other.load_state_dict(layer.state_dict())
+    assert torch.equal(other(seen), layer.eval()(seen))
