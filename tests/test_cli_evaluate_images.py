@@ -90,6 +90,7 @@ def test_a_generator_of_the_data_is_found_good(data: Path) -> None:
     assert scores.recall_pixels > 0.8
     assert 0.95 < scores.memory_ratio < 1.05
     assert scores.repeated_percent < 5
+    assert scores.variance_share == pytest.approx(1, abs=0.1)
     test, samples = (torch.from_numpy(x).flatten(1) / 255 for x in (pictures(60, 1), fresh))
     is_held_out = torch.zeros(60, dtype=torch.bool)
     is_held_out[[0, 12, 24, 35, 47, 59]] = True
@@ -137,6 +138,17 @@ def test_pictures_that_lie_class_by_class_are_compared_of_all_classes(
     np.savez(path, x_train=pictures(90, 0), x_test=np.concatenate([test[k::3] for k in range(3)]))
     found = evaluated_images(ImageSampler(Shows(pictures(90, 2))), path, samples=90).scores
     assert found.precision_pixels > 0.8
+
+
+def test_pale_samples_are_no_repeats(data: Path) -> None:
+    fresh = pictures(90, 2)
+    pale = (fresh.mean() + (fresh - fresh.mean()) / 4).astype(np.uint8)
+    found = evaluated_images(ImageSampler(Shows(pale)), data, 90).scores
+    assert found.variance_share == pytest.approx(1 / 16, rel=0.1)
+    assert found.repeated_percent < 15
+    alike = evaluated_images(ImageSampler(Shows(fresh[:1].repeat(90, axis=0))), data, 90).scores
+    assert alike.repeated_percent == 100
+    assert alike.variance_share == pytest.approx(0, abs=1e-9)
 
 
 def test_copies_repeats_and_wrong_classes_are_seen(data: Path) -> None:

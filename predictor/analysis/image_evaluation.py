@@ -65,12 +65,15 @@ class ImageScores:
     """Of test pictures classified by the nearest labelled sample."""
     nearest_sample_distance: float
     """Mean distance of a test picture to the nearest sample."""
+    variance_share: float
+    """Variance of the samples' pixels over that of test pictures: near 0 all samples look alike."""
     repeated_percent: float
-    """Samples nearer to another sample than 99 % of real pictures are to another real one."""
+    """Samples nearer to another sample than 99 % of real pictures are to another real one, with
+    distances in units of the deviation of each set: pale samples are no repeats."""
     memory_ratio: float | None
-    """Median distance of a sample to the nearest training picture, over that of a test picture:
-    far below 1 the generator repeats what it was trained on. None for data without that, and where
-    the test pictures are training pictures."""
+    """Median distance of a sample to the nearest training picture, over that of a test picture to
+    another one: far below 1 the generator repeats what it was trained on. None for data without
+    training pictures, and where the test pictures are copies of them."""
 
 
 @dataclass(frozen=True)
@@ -178,6 +181,7 @@ def evaluated_images(
         recall_pixels=recall,
         one_nearest_neighbour_error_percent=one_nn,
         nearest_sample_distance=float(nearest(test_images, drawn).distances.mean()),
+        variance_share=(_deviation(some) / _deviation(real)) ** 2,
         repeated_percent=100 * _repeated(some, real),
         memory_ratio=memory_ratio,
     )
@@ -213,7 +217,13 @@ def _repeated(samples: Tensor, real: Tensor) -> float:
     real = real[spaced_rows(len(real), count)]
     usual = nearest(real, real, are_same=True).distances[:, 0]
     own = nearest(samples[:count], samples[:count], are_same=True).distances[:, 0]
-    return float((own < usual.quantile(0.01)).double().mean())
+    scale = _deviation(samples) / _deviation(real)
+    return float((own <= scale * usual.quantile(0.01)).double().mean())
+
+
+def _deviation(images: Tensor) -> float:
+    """Return the root of the mean variance of a pixel over the images; tiny, not 0, at least."""
+    return max(float(images.double().var(dim=0).mean().sqrt()), 1e-9)
 
 
 def _memory_ratio(

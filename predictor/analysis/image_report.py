@@ -32,6 +32,7 @@ def score_rows(evaluation: ImageEvaluation) -> list[tuple[str, str]]:
         ("recall, raw pixels", f"{scores.recall_pixels:.3f}"),
         ("Fréchet distance of raw pixels", f"{scores.frechet_pixels:.2f}"),
         ("test picture to the nearest sample", f"{scores.nearest_sample_distance:.3f}"),
+        ("variance of the samples over that of test pictures", f"{scores.variance_share:.2f}"),
         ("samples that repeat another", f"{scores.repeated_percent:.1f} %"),
     ]
     if scores.memory_ratio is not None:

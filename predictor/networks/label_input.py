@@ -30,6 +30,8 @@ def with_labels(features: Tensor, labels: Tensor | None, classes: int | None) ->
     rows = functional.one_hot(labels, classes).to(features.dtype)
     if features.ndim == 4:
         rows = rows[:, :, None, None].expand(-1, -1, *features.shape[-2:])
+        if features.is_contiguous(memory_format=torch.channels_last):  # else `cat` would undo it
+            rows = rows.contiguous(memory_format=torch.channels_last)
     return torch.cat((features, rows), dim=1)
 
 
