@@ -186,8 +186,9 @@ def test_options_of_other_models_are_refused(model: Path, data: Path) -> None:
     done = run(app, ["evaluate", str(model), str(data), "--horizon", "3"])
     assert done.exit_code == 2
     assert "--horizon does not apply to models of the system improved-gan" in done.output
-    twice = run(app, ["evaluate", str(model), str(data), "--with", str(model)])
-    assert twice.exit_code == 2
+    for command in ("evaluate", "classify"):
+        twice = run(app, [command, str(model), str(data), "--with", str(model)])
+        assert twice.exit_code == 2, command
 
 
 class Says(nn.Module):

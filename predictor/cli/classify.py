@@ -6,7 +6,15 @@ from typing import Annotated
 import typer
 
 from predictor.cli.console import end_with_code_of, log_on_stderr, print_document
-from predictor.cli.options import PICTURE_FORMATS, AsJson, Device, Model, Overwrite, Precision
+from predictor.cli.options import (
+    PICTURE_FORMATS,
+    AsJson,
+    Device,
+    Model,
+    Overwrite,
+    Precision,
+    with_others,
+)
 from predictor.cli.outputs import require_output
 
 
@@ -43,7 +51,7 @@ def classify(
     from predictor.analysis.classifiers import classified_pictures, load_classifier
     from predictor.whole_files import write_whole
 
-    names = [model, *(others or [])]
+    names = with_others(model, others)
     if output is not None:
         require_output(output, overwrite, [*names, images])
     with log_on_stderr():

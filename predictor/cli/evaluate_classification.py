@@ -5,6 +5,7 @@ from pathlib import Path
 import typer
 
 from predictor.cli.console import log_on_stderr, print_document, print_rows
+from predictor.cli.options import with_others
 
 
 def evaluate_classification(
@@ -22,17 +23,23 @@ def evaluate_classification(
     from predictor.analysis.classification_report import classification_page, classification_rows
     from predictor.analysis.classifiers import load_classifier
     from predictor.analysis.page import write_page
+    from predictor.model_files import find_model
+    from predictor.weights import read_metadata
 
-    names = [model, *(others or [])]
-    if len(set(names)) < len(names):
-        raise typer.BadParameter("--with names a model that is given already, expected another")
+    names = with_others(model, others)
     with log_on_stderr():
         models = {name: load_classifier(name, device, precision) for name in names}
         found = evaluated_classification(models, data)
     if output is not None:
         write_page(output, classification_page(" + ".join(names), str(data), found))
     if as_json:
-        facts = {"model": model, "truncated": bool(found.skipped), **found.as_json()}
+        task = read_metadata(find_model(model)).task
+        facts = {
+            "model": model,
+            "system": task,
+            "truncated": bool(found.skipped),
+            **found.as_json(),
+        }
         print_document(data, output, facts)
         return
     print_rows(f"{model} on {data}", classification_rows(found))

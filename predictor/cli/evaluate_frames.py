@@ -38,7 +38,9 @@ def evaluate_frames(
     if output is not None:
         write_page(output, html_report(evaluation, models))
     if as_json:
-        print_document(data, output, {"model": model, **evaluation_json(evaluation)})
+        print_document(
+            data, output, {"model": model, "system": "frames", **evaluation_json(evaluation)}
+        )
         return
     from rich.console import Console
 

@@ -40,9 +40,11 @@ def evaluate_images(
     from predictor.weights import read_metadata
 
     with log_on_stderr():
-        sampler = predictor.load(model, device, precision)
+        sampler, task = (
+            predictor.load(model, device, precision),
+            read_metadata(find_model(model)).task,
+        )
         if not isinstance(sampler, ImageSampler):
-            task = read_metadata(find_model(model)).task
             raise UnknownModel(
                 f"the model {model} is of the system {task} and generates no pictures from "
                 "latents: nothing here measures it"
@@ -67,7 +69,7 @@ def evaluate_images(
         if codes is not None:
             scores = {**measured.get("scores", {}), **codes.named()}
             measured |= {"codes": codes.as_json(), "scores": scores}
-        print_document(data, output, {"model": model, "seed": seed, **measured})
+        print_document(data, output, {"model": model, "system": task, "seed": seed, **measured})
         return
     print_rows(f"{model} on {data}", rows)
     if output is not None:

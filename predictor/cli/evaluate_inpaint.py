@@ -32,7 +32,9 @@ def evaluate_inpaint(
     if output is not None:
         write_page(output, inpaint_report(evaluation, models))
     if as_json:
-        print_document(data, output, {"model": model, **inpaint_json(evaluation)})
+        print_document(
+            data, output, {"model": model, "system": "inpaint", **inpaint_json(evaluation)}
+        )
         return
     from rich.console import Console
 

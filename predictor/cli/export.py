@@ -68,6 +68,8 @@ def export(
     from predictor.training.release import export_run
     from predictor.weights import read_metadata
 
+    if not licence.strip():
+        raise typer.BadParameter("--licence is empty, expected a name such as CC-BY-4.0")
     file = export_run(
         run,
         output,

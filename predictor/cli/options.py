@@ -1,5 +1,6 @@
 """Arguments and options that several commands take, so that their help reads the same."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -29,3 +30,11 @@ Device = Annotated[str, typer.Option(metavar="DEVICE", help=DEVICE_HELP)]
 Precision = Annotated[str, typer.Option(metavar="auto|fp32|bf16", help=PRECISION_HELP)]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help=OVERWRITE_HELP)]
 AsJson = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
+
+
+def with_others(model: str, others: Sequence[str] | None) -> list[str]:
+    """Return the names of `model` and of those that ``--with`` adds, each another model."""
+    names = [model, *(others or [])]
+    if len(set(names)) < len(names):
+        raise typer.BadParameter("--with names a model that is given already, expected another")
+    return names

@@ -49,4 +49,4 @@ def resume(
         last = resumed(run, SYSTEMS, changes=changes, data=data, until=until)
     if is_main_rank():
         told = opened_run(run, SYSTEMS)
-        say_where_it_stands(run, told.settings.iterations, last, told.data, as_json=as_json)
+        say_where_it_stands(run, told.settings, last, told.data, as_json=as_json)

@@ -2,11 +2,15 @@
 
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from predictor.cli.console import print_document
 from predictor.errors import OutputExists, OutputIsInput
+
+if TYPE_CHECKING:
+    from predictor.systems.settings import RunSettings
 
 
 def require_new_folder(run: Path, data: Path) -> None:
@@ -27,16 +31,19 @@ def require_new_folder(run: Path, data: Path) -> None:
 
 
 def say_where_it_stands(
-    run: Path, iterations: int, last: Path, data: Path, *, as_json: bool
+    run: Path, settings: "RunSettings", last: Path, data: Path, *, as_json: bool
 ) -> None:
-    """Print the last checkpoint of the run, of so many `iterations`, and what may come next."""
+    """Print the last checkpoint of the run and what may come next."""
     from predictor.training.run import resume_command
 
+    iterations = settings.iterations
     done = int(last.stem.removeprefix("iteration-"))
     following = resume_command(run)
     if done == iterations:
         model = f"models/{run.resolve().name}"
-        following = shlex.join(["predictor", "export", str(run), "-o", model])
+        is_one_level = getattr(settings, "level", None) is not None
+        others = ["--with", "RUN_OF_ANOTHER_LEVEL"] if is_one_level else []
+        following = shlex.join(["predictor", "export", str(run), *others, "-o", model])
     typer.echo(f"{done} of {iterations} iterations are done; next: {following}", err=True)
     if as_json:
         print_document(data, last, {"run": str(run), "iteration": done, "iterations": iterations})

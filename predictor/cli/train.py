@@ -172,7 +172,7 @@ def train(
             until=until,
         )
     if is_main_rank():
-        say_where_it_stands(output, settings.iterations, last, data, as_json=as_json)
+        say_where_it_stands(output, settings, last, data, as_json=as_json)
 
 
 def _entry(system: str) -> "SystemEntry":

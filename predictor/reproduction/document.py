@@ -93,6 +93,7 @@ def entry(found: Reproduction, output: str | None) -> dict[str, Any]:
         "status": "done",
         "error": None,
         "recipe": request.recipe.name,
+        "system": request.recipe.system,
         "title": request.recipe.title,
         "source": request.recipe.source,
         "protocol": request.recipe.protocol,

@@ -103,3 +103,5 @@ class Protocol:
     measured: Callable[[Subject], Measured]
     checkpoint: Literal["best", "newest"] = "best"
     """Which weights of the run are tested: the best by validation, or the last."""
+    needs_labels: bool = True
+    """Whether the pictures of the part ``test`` must have labels."""

@@ -78,7 +78,12 @@ def planned(
     something else lies there.
     """
     recipes = (recipe,) if recipe.against is None else (recipe, load_recipe(recipe.against))
-    told = {"recipe": recipe.name, "data": str(data.absolute()), "budget_s": budget_s}
+    told = {
+        "recipe": recipe.name,
+        "data": str(data.absolute()),
+        "budget_s": budget_s,
+        "settings": {each.name: _as_json(each.settings) for each in recipes},
+    }
     path = folder / PLAN_FILE
     if path.exists():
         try:
@@ -106,15 +111,26 @@ def planned(
     return Plan(folder, recipes, data, budget_s, iterations)
 
 
+def _as_json(settings: Mapping[str, Any]) -> Any:
+    """Return settings as they are read back from a file."""
+    return json.loads(json.dumps(settings))
+
+
 def _kept(path: Path, told: Mapping[str, Any]) -> dict[str, int]:
     """Return the iterations by recipe in the plan `path`; raise if it is not for what is told."""
     try:
         kept = json.loads(path.read_text())
         iterations = {str(name): int(count) for name, count in kept["iterations"].items()}
-        before = {name: kept[name] for name in told}
+        before = {name: kept[name] for name in told.keys() - {"settings"}}
+        before["settings"] = kept.get("settings", told["settings"])  # older plans lack them
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SettingsError(f"{path} is damaged: {error!r}") from error
     for name, value in told.items():
+        if name == "settings" and before[name] != value:
+            raise SettingsError(
+                f"{path.parent} is a reproduction of {kept['recipe']} with other settings than the "
+                "recipe has now: take another folder"
+            )
         if before[name] != value:
             raise SettingsError(
                 f"{path.parent} is a reproduction with {name}={before[name]!r}, asked for is "

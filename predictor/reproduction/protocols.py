@@ -11,8 +11,8 @@ from predictor.reproduction.measured import Protocol
 
 PROTOCOLS: Mapping[str, Protocol] = {
     "chen-2016": Protocol(chen_2016, checkpoint="newest"),
-    "denton-2015": Protocol(denton_2015),
-    "goodfellow-2014": Protocol(goodfellow_2014),
+    "denton-2015": Protocol(denton_2015, needs_labels=False),
+    "goodfellow-2014": Protocol(goodfellow_2014, needs_labels=False),
     "radford-2016-features": Protocol(radford_2016_features, checkpoint="newest"),
     "radford-2016-samples": Protocol(radford_2016_samples),
     "salimans-2016": Protocol(salimans_2016, checkpoint="newest"),

@@ -8,8 +8,10 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
+from predictor.data import open_images
+from predictor.data.image_parts import TEST
 from predictor.devices import chosen_device
-from predictor.errors import Interrupted, SettingsError
+from predictor.errors import Interrupted, SettingsError, UnusableData
 from predictor.model_files import SUFFIX, find_model
 from predictor.progress import Progress
 from predictor.recipes import Recipe
@@ -21,7 +23,7 @@ from predictor.training.loop import resume, train
 from predictor.training.result import trained_networks
 from predictor.training.run import RUN_FILE, opened_run
 from predictor.training.settings import require_same_run
-from predictor.weights import load_network
+from predictor.weights import load_network, read_metadata
 from predictor.whole_files import write_whole
 
 _logger = logging.getLogger(__name__)
@@ -82,6 +84,7 @@ def reproduced(request: Request) -> Reproduction:
         return Reproduction(request, (_of_model(request, protocol),), None)
     if request.folder is None:
         raise SettingsError("a folder for the runs is needed, or a trained MODEL before DATA")
+    _require_test(request, protocol)
     plan = planned(
         request.folder,
         request.recipe,
@@ -100,6 +103,16 @@ def reproduced(request: Request) -> Reproduction:
     return Reproduction(request, results, scale)
 
 
+def _require_test(request: Request, protocol: Protocol) -> None:
+    """Raise `UnusableData`, before anything is trained, for data that cannot be tested on."""
+    test = open_images(request.data).part(TEST)
+    if protocol.needs_labels and test.labels is None:
+        raise UnusableData(
+            f"{request.data} has no labels in its part {TEST}, by which {request.recipe.name} is "
+            "tested"
+        )
+
+
 def _of_seed(request: Request, plan: Plan, protocol: Protocol, seed: int) -> SeedResult:
     """Train and test one seed, or return what was measured before with the same test settings."""
     path = plan.folder / f"measured-seed-{seed}.json"
@@ -110,9 +123,12 @@ def _of_seed(request: Request, plan: Plan, protocol: Protocol, seed: int) -> See
         "draws": min(request.draws, settings.draws),
     }
     if path.exists():
-        stored = json.loads(path.read_text())
-        if stored["asked"] == asked:
-            return _restored(seed, stored)
+        try:
+            stored = json.loads(path.read_text())
+            if stored["asked"] == asked:
+                return _restored(seed, stored)
+        except (ValueError, KeyError, TypeError) as error:
+            _logger.warning("%s is damaged and measured again: %r", path, error)
     trained, runs = [], []
     for recipe in plan.recipes:
         folder = plan.run_folder(recipe, seed)
@@ -189,6 +205,12 @@ def _of_model(request: Request, protocol: Protocol) -> SeedResult:
         )
     assert request.model is not None
     settings = recipe_settings(request.recipe)
+    system = read_metadata(find_model(request.model)).task
+    if system != request.recipe.system:
+        raise SettingsError(
+            f"{request.model} is of the system {system!r}, the recipe {request.recipe.name} of "
+            f"{request.recipe.system!r}"
+        )
     model = released_networks(request.model)
     against = None if request.against is None else released_networks(request.against)
     measured = protocol.measured(

@@ -1,5 +1,6 @@
 """The model card of an exported run."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,7 +17,7 @@ _USAGE = {
     "classifier": "predictor evaluate MODEL pictures/ --features {name}",
     "frames": "predictor frames in.mp4 --model {name}",
     "improved-gan": "predictor classify {name} pictures/",
-    "inpaint": 'predictor.load("{name}").fill(images, masks)',
+    "inpaint": "predictor inpaint photographs/ --mask mask.png --model {name}",
     "infogan": "predictor sample {name} --vary c1 -o codes.png",
 }
 """How a model is used, by its task; models of other tasks are sampled."""
@@ -37,7 +38,7 @@ def model_card(file: Path, metadata: Metadata, run: Run, beside: Sequence[Path] 
 To be written: one paragraph, what it does and for whom.
 
 ```
-{_USAGE.get(metadata.task, _SAMPLED).format(name=file.stem)}
+{_USAGE.get(metadata.task, _SAMPLED).format(name=shlex.quote(file.stem))}
 ```
 
 ## Contract
@@ -48,8 +49,8 @@ To be written: one paragraph, what it does and for whom.
 ## Training
 | | |
 |---|---|
-| data | {origin.data} |
-| licence of the weights | {origin.licence} |
+| data | {_cell(origin.data)} |
+| licence of the weights | {_cell(origin.licence)} |
 | commercial use, by the terms of the data | {allowed} |
 | command | `{origin.command}` |
 | commit | {origin.commit} |
@@ -67,6 +68,11 @@ To be written: one paragraph, what it does and for whom.
 ## Known failures
 To be written: what it does badly, seen in the report of `predictor evaluate`.
 """
+
+
+def _cell(text: str) -> str:
+    """Return text that stays in its cell of a table."""
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _rows(values: Mapping[str, str]) -> str:

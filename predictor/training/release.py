@@ -2,9 +2,11 @@
 
 import functools
 import json
+import math
 import shlex
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -51,31 +53,34 @@ def export_run(
     file, card = output / f"{output.resolve().name}{SUFFIX}", output / CARD
     for path in (file, card):
         require_free(path, overwrite)
-    scores, horizon = _evaluated(evaluation) if evaluation is not None else ({}, None)
     networks, run, record = trained_networks(folder, systems, best=best, beside=beside)
+    scores, horizon = ({}, None) if evaluation is None else _evaluated(evaluation, run.system_name)
     (network, *_), (_, *companions) = networks.values(), networks
     companion_files = {part: companion_file(file, part) for part in companions}
     for path in companion_files.values():
         require_free(path, overwrite)
-    facts = record["facts"]
+    facts, runs = record["facts"], (run, *(opened_run(other, systems) for other in beside))
+    names = dict.fromkeys(_as_text(each.data.name) for each in runs)
     provenance = Provenance(
-        data=data or f"{_as_text(run.data.name)}; terms {NOT_STATED}",
+        data=data or f"{', '.join(names)}; terms {NOT_STATED}",
         licence=licence,
         commercial_use=commercial_use,
-        command=" && ".join(
-            training_command(each) for each in (run, *(opened_run(b, systems) for b in beside))
-        ),
+        command=" && ".join(map(training_command, runs)),
         commit=str(facts.get("commit") or _commit()),
         iterations=record["iteration"],
         training_time_s=round(record["training_time_s"], 3),
         hardware=f"{facts['device']}, {facts['threads']} threads, {facts['precision']}",
-        scores=scores or _validated(run, record["iteration"]),
+        scores=_validated(run, record["iteration"]) if evaluation is None else scores,
         measured_horizon=horizon,
     )
     save = functools.partial(_saved, run, facts.get("classes"), provenance, overwrite)
     for part, path in companion_files.items():
         save(path, networks[part], part)
     metadata = save(file, network, None)
+    if overwrite:
+        for path in file.parent.glob(f"{escape(file.stem)}.*{SUFFIX}"):
+            if path not in companion_files.values():  # of the model that this one replaces
+                path.unlink()
     write_whole(card, model_card(file, metadata, run, [*companion_files.values()]).encode())
     return file
 
@@ -134,31 +139,49 @@ def _as_text(words: str) -> str:
     return words.encode(errors="surrogateescape").decode(errors="replace")
 
 
-def _evaluated(path: Path) -> tuple[dict[str, float], int | None]:
-    """Return the scores in the document of an evaluation, and its horizon in frames."""
-    scores: dict[str, float | None] = {}
+def _evaluated(path: Path, system: str) -> tuple[dict[str, float], int | None]:
+    """Return the scores in the document of an evaluation, and its horizon in frames.
+
+    Raises `SettingsError` for another document, also one of a model of another system.
+    """
     try:
         found = json.loads(path.read_text())["results"][0]
-        if "scores" in found:
-            return {
-                name: value for name, value in found["scores"].items() if value is not None
-            }, None
-        horizon = int(found["horizon"])
-        model = next(iter(found["gain_psnr_db"]))
-        for step in sorted({1, min(4, horizon), horizon}):
-            means = {name: rows[step - 1]["mean"] for name, rows in found["means"][model].items()}
-            scores[f"psnr_frame_{step}_db"] = means["psnr_db"]
-            scores[f"gain_frame_{step}_db"] = found["gain_psnr_db"][model][step - 1]["mean"]
-            scores[f"ssim_frame_{step}"] = means["ssim"]
-            scores[f"sharpness_frame_{step}_db"] = means["sharpness_db"]
-        scores["share_worse_than_repeat_last"] = found["share_worse_than_repeat_last"][model][0]
+        of = found.get("system", system)
+        scores, horizon = _scores(found)
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, IndexError, StopIteration) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, StopIteration) as error:
         raise SettingsError(
             f"{path} is not what `predictor evaluate --json` prints: {error!r}"
         ) from error
-    return {name: value for name, value in scores.items() if value is not None}, horizon
+    if of != system:
+        raise SettingsError(f"{path} measures a model of the system {of!r}, not of {system!r}")
+    return scores, horizon
+
+
+def _scores(found: Mapping[str, Any]) -> tuple[dict[str, float], int | None]:
+    """Return the scores, of a predictor of frames those of some frames ahead, and the horizon."""
+    if "scores" in found:
+        return _numbers(found["scores"]), None
+    scores: dict[str, Any] = {}
+    horizon = int(found["horizon"])
+    model = next(iter(found["gain_psnr_db"]))
+    for step in sorted({1, min(4, horizon), horizon}):
+        means = {name: rows[step - 1]["mean"] for name, rows in found["means"][model].items()}
+        scores[f"psnr_frame_{step}_db"] = means["psnr_db"]
+        scores[f"gain_frame_{step}_db"] = found["gain_psnr_db"][model][step - 1]["mean"]
+        scores[f"ssim_frame_{step}"] = means["ssim"]
+        scores[f"sharpness_frame_{step}_db"] = means["sharpness_db"]
+    scores["share_worse_than_repeat_last"] = found["share_worse_than_repeat_last"][model][0]
+    return _numbers(scores), horizon
+
+
+def _numbers(scores: Mapping[str, Any]) -> dict[str, float]:
+    """Return the scores that are known; raises `ValueError` for none and for what is no number."""
+    found = {name: float(value) for name, value in scores.items() if value is not None}
+    if not found or not all(map(math.isfinite, found.values())):
+        raise ValueError(f"scores are {dict(scores)}, expected numbers")
+    return found
 
 
 def _validated(run: Run, iteration: int) -> dict[str, float]:

@@ -64,11 +64,25 @@ def trained_networks(
                     "of each level"
                 )
             trained_in[name] = other
+        for name in networks.keys() & its_system.networks.keys() - trained_in.keys():
+            if not _same(networks[name], its_system.networks[name]):
+                raise SettingsError(
+                    f"{folder} and {other} were trained on other pictures: their {name} differ"
+                )
         networks = {**its_system.networks, **networks}
         record["training_time_s"] += its_record["training_time_s"]
     with torch.random.fork_rng(devices=[]):
         released = system.assemble(networks)
     return {name: network.eval() for name, network in released.items()}, run, record
+
+
+def _same(network: nn.Module, other: nn.Module) -> bool:
+    """Return whether the weights are the same, up to the rounding of another machine."""
+    theirs = other.state_dict()
+    return all(
+        torch.allclose(tensor, theirs[name], rtol=1e-3, atol=1e-4)
+        for name, tensor in network.state_dict().items()
+    )
 
 
 def _trained(system: System) -> list[str]:

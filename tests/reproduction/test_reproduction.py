@@ -1,5 +1,6 @@
 """``predictor reproduce`` of small pictures: trained, resumed, averaged, within a budget."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,63 @@ def test_a_seed_is_measured_again_only_with_other_test_settings(
     assert draws_of(5) == 5
     assert draws_of(100) == 100
     assert draws_of(200) == 100  # no more than the recipe has: what was measured stands
+
+
+def test_what_was_measured_is_not_taken_for_another_recipe_of_the_same_name(
+    data: Path, tmp_path: Path
+) -> None:
+    changes = {"threads": 1, "workers": 0}
+
+    def run(**settings: Any) -> None:
+        recipe = tiny("gan-mnist", settings={**tiny("gan-mnist").settings, **settings})
+        request = Request(recipe, data, tmp_path / "r", changes=changes, device="cpu")
+        reproduction.reproduced(request)
+
+    run()
+    run()
+    with pytest.raises(SettingsError, match="of gan-mnist with other settings than the recipe has"):
+        run(batch_size=2)
+    plan = tmp_path / "r/plan.json"
+    told = json.loads(plan.read_text())
+    del told["settings"]  # as before they were kept
+    plan.write_text(json.dumps(told))
+    run()
+
+
+@pytest.mark.parametrize("content", ['{"asked":', "{}", "[]"])
+def test_a_damaged_result_is_measured_again(content: str, data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "r"
+    assert reproduce("gan-mnist", data, "-o", folder, *QUICK).exit_code == 0
+    before = document(folder)["scores"]
+    (folder / "measured-seed-0.json").write_text(content)
+    done = reproduce("gan-mnist", data, "-o", folder, *QUICK)
+    assert done.exit_code == 0, done.output
+    assert document(folder)["scores"] == before
+
+
+def test_data_that_cannot_be_tested_on_are_refused_before_training(
+    data: Path, tmp_path: Path
+) -> None:
+    path, folder = tmp_path / "d.npz", tmp_path / "r"
+    with np.load(data) as stored:
+        np.savez(
+            path, x_train=stored["x_train"], y_train=stored["y_train"], x_test=stored["x_test"]
+        )
+    done = reproduce("conditional-gan-mnist", path, "-o", folder, *QUICK)
+    assert isinstance(done.exception, UnusableData), done.output
+    assert "no labels in its part test, by which conditional-gan-mnist" in str(done.exception)
+    assert not folder.exists()
+    assert reproduce("gan-mnist", path, "-o", folder, *QUICK).exit_code == 0  # it needs none
+
+
+def test_a_model_of_another_system_is_no_result_of_the_recipe(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "r"
+    assert reproduce("gan-mnist", data, "-o", folder, *QUICK).exit_code == 0
+    arguments = ["export", str(folder / "gan-mnist-seed-0"), "-o", str(tmp_path / "m")]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    done = reproduce("conditional-gan-mnist", tmp_path / "m", data)
+    assert isinstance(done.exception, SettingsError), done.output
+    assert "is of the system 'gan', the recipe conditional-gan-mnist" in str(done.exception)
 
 
 def test_an_interrupted_reproduction_is_resumed_and_ends_like_an_unbroken_one(

@@ -218,6 +218,7 @@ def test_levels_trained_apart_are_put_together(tmp_path: Path) -> None:
         arguments = ["train", "lapgan", source, "-o", str(folder / str(size)), "--level", str(size)]
         done = run(app, [*arguments, *values])
         assert done.exit_code == 0, done.output
+        assert f"export {folder / str(size)} --with RUN_OF_ANOTHER_LEVEL -o" in done.output
     assert (folder / "12/previews/iteration-000002/level-12.png").exists()
     export = ["export", str(folder / "12"), "-o", str(models / "mine")]
     refused = run(app, [*export, "--with", str(folder / "4")])
@@ -312,6 +313,21 @@ def test_runs_on_other_classes_are_not_put_together(tmp_path: Path) -> None:
         train(tmp_path / run, "lapgan", SYSTEMS["lapgan"], chosen, tmp_path / f"of {run}")
     with pytest.raises(SettingsError, match=r"classes of the data .* \['p', 'q'\], of .*'r'"):
         trained_networks(tmp_path / "a", SYSTEMS, beside=[tmp_path / "b"])
+
+
+def test_runs_on_other_pictures_are_not_put_together(tmp_path: Path) -> None:
+    for run, level in {"a": 12, "b": 6}.items():
+        random = np.random.default_rng(0)
+        for number in range(8):
+            path = tmp_path / f"of {run}" / f"{number}.png"
+            path.parent.mkdir(exist_ok=True)
+            brightest = {"a": 256, "b": 32}[run]
+            cv2.imwrite(str(path), random.integers(0, brightest, (12, 12, 3), np.uint8))
+        chosen = settings(level=level, batch_size=2)
+        train(tmp_path / run, "lapgan", SYSTEMS["lapgan"], chosen, tmp_path / f"of {run}")
+    for run, other in ("ab", "ba"):
+        with pytest.raises(SettingsError, match="trained on other pictures: their pixels differ"):
+            trained_networks(tmp_path / run, SYSTEMS, beside=[tmp_path / other])
 
 
 def test_runs_of_another_kind_are_not_put_together(tmp_path: Path) -> None:

@@ -231,7 +231,19 @@ def test_scores_are_those_of_the_evaluation(run: Path, tmp_path: Path) -> None:
     assert "Measured up to 8 frames ahead." in (tmp_path / "mine" / "README.md").read_text()
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"results": []}', '{"results": [{}]}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"results": []}',
+        '{"results": [{}]}',
+        '{"results": [{"scores": {}}]}',
+        '{"results": [{"scores": {"psnr_db": "x"}}]}',
+        '{"results": [{"scores": {"psnr_db": NaN}}]}',
+    ],
+)
 def test_other_documents_are_refused_before_anything_is_written(
     run: Path, tmp_path: Path, content: str
 ) -> None:
@@ -240,6 +252,31 @@ def test_other_documents_are_refused_before_anything_is_written(
     with pytest.raises(SettingsError, match=r"evaluation\.json is not what"):
         export_run(run, tmp_path / "mine", SYSTEMS, evaluation=path)
     assert not (tmp_path / "mine").exists()
+
+
+def test_scores_of_a_model_of_another_system_are_refused(run: Path, tmp_path: Path) -> None:
+    path = tmp_path / "evaluation.json"
+    path.write_text(json.dumps({"results": [{"system": "gan", "scores": {"parzen_nats": 1.0}}]}))
+    with pytest.raises(SettingsError, match="measures a model of the system 'gan', not of 'frames"):
+        export_run(run, tmp_path / "mine", SYSTEMS, evaluation=path)
+
+
+def test_companions_of_the_model_that_is_replaced_go(run: Path, tmp_path: Path) -> None:
+    output = tmp_path / "mi[n]e"
+    export_run(run, output, SYSTEMS)
+    usual = {path.name for path in output.iterdir()}
+    (output / "mi[n]e.discriminator.safetensors").write_bytes(b"of before")
+    (output / "mi[n]er.safetensors").write_bytes(b"another model")
+    export_run(run, output, SYSTEMS, overwrite=True)
+    assert {path.name for path in output.iterdir()} == {*usual, "mi[n]er.safetensors"}
+
+
+def test_a_card_keeps_its_form(run: Path, tmp_path: Path) -> None:
+    export_run(run, tmp_path / "a b", SYSTEMS, data="a | b\nc", licence="CC\n## x")
+    card = (tmp_path / "a b" / "README.md").read_text()
+    assert "| data | a \\| b c |" in card
+    assert "| licence of the weights | CC ## x |" in card
+    assert "--model 'a b'" in card
 
 
 def test_card_has_every_fact(run: Path, tmp_path: Path) -> None:
