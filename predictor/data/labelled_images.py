@@ -3,12 +3,14 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -91,8 +93,8 @@ class ImageDataset(Dataset[dict[str, Tensor]]):
 
     @property
     def is_quick(self) -> bool:
-        """Whether a batch is only copied, from a file that memory holds: see `TrainingDataset`."""
-        return not self._varies and self.packed.byte_count <= HELD_BYTES
+        """Whether a batch is copied from a file that memory holds: see `TrainingDataset`."""
+        return self.packed.byte_count <= HELD_BYTES
 
     def __len__(self) -> int:
         """Return the number of examples in an epoch: one of each picture."""
@@ -123,8 +125,8 @@ class ImageDataset(Dataset[dict[str, Tensor]]):
 
     def _varied(self, key: tuple[int, int], row: int) -> Pixels:
         """Return picture `row` as `key` has it cut and mirrored."""
-        settings, source = self.settings, generator_of(self.seed, *key)
-        down, right, flip = torch.rand(3, generator=source, dtype=torch.float64).tolist()
+        settings, (epoch, number) = self.settings, key
+        down, right, flip = _drawn(self.seed, epoch, len(self))[number]
         place = (down, right) if settings.crop == "random" else (0.5, 0.5)
         pixels = cropped(self.packed.picture(row), settings.size, place)
         return pixels[:, ::-1] if flip < settings.flip_horizontal else pixels
@@ -147,6 +149,14 @@ class HeldOutImages(Dataset[dict[str, Tensor]]):
         row = int(self.rows[number])
         pixels = cropped(self.packed.picture(row), self.size, (0.5, 0.5))
         return _example(self.packed, row, pixels)
+
+
+@lru_cache(maxsize=16)
+def _drawn(seed: int, epoch: int, count: int) -> NDArray[np.float64]:
+    """Return three numbers ``(count, 3)`` in [0, 1) for each example of an epoch."""
+    source = generator_of(seed, epoch)
+    drawn: NDArray[np.float64] = torch.rand(count, 3, generator=source, dtype=torch.float64).numpy()
+    return drawn
 
 
 def _example(packed: PackedImages, row: int, pixels: np.ndarray) -> dict[str, Tensor]:

@@ -42,7 +42,7 @@ class SemiSupervisedImages(Dataset[dict[str, Tensor]]):
 
     @property
     def is_quick(self) -> bool:
-        """Whether a batch is only copied: see `TrainingDataset`."""
+        """Whether a batch is copied from files that memory holds: see `TrainingDataset`."""
         return self.labelled.is_quick and all(part.is_quick for part in self.unlabelled)
 
     def __len__(self) -> int:

@@ -77,7 +77,7 @@ class RunSettings(BaseModel):
     terms in the log. Ignored with `compile`."""
     workers: int | None = None
     """Processes that load data; None is one on a CPU and up to eight beside a GPU, and none for
-    pictures that are only copied from memory."""
+    small pictures, which are copied from memory."""
     threads: int | None = None
     """CPU threads of the main process; None leaves PyTorch's choice."""
 
