@@ -84,7 +84,7 @@ def reproduced(request: Request) -> Reproduction:
         return Reproduction(request, (_of_model(request, protocol),), None)
     if request.folder is None:
         raise SettingsError("a folder for the runs is needed, or a trained MODEL before DATA")
-    _require_test(request, protocol)
+    stamp = _stamp_of_test(request, protocol)
     plan = planned(
         request.folder,
         request.recipe,
@@ -98,29 +98,36 @@ def reproduced(request: Request) -> Reproduction:
         _logger.warning("scaled down to %.2g of the published iterations", scale)
     first = recipe_settings(request.recipe).seed
     results = tuple(
-        _of_seed(request, plan, protocol, seed) for seed in range(first, first + request.seeds)
+        _of_seed(request, plan, protocol, seed, stamp)
+        for seed in range(first, first + request.seeds)
     )
     return Reproduction(request, results, scale)
 
 
-def _require_test(request: Request, protocol: Protocol) -> None:
-    """Raise `UnusableData`, before anything is trained, for data that cannot be tested on."""
-    test = open_images(request.data).part(TEST)
+def _stamp_of_test(request: Request, protocol: Protocol) -> str:
+    """Return what tells whether the data have changed.
+
+    Raises `UnusableData`, before anything is trained, for data that cannot be tested on.
+    """
+    collection = open_images(request.data)
+    test = collection.part(TEST)
     if protocol.needs_labels and test.labels is None:
         raise UnusableData(
             f"{request.data} has no labels in its part {TEST}, by which {request.recipe.name} is "
             "tested"
         )
+    return collection.stamp
 
 
-def _of_seed(request: Request, plan: Plan, protocol: Protocol, seed: int) -> SeedResult:
-    """Train and test one seed, or return what was measured before with the same test settings."""
+def _of_seed(request: Request, plan: Plan, protocol: Protocol, seed: int, stamp: str) -> SeedResult:
+    """Train and test one seed, or return what was measured before by the same test."""
     path = plan.folder / f"measured-seed-{seed}.json"
     settings = request.recipe.protocol_settings
     asked = {
         "protocol": request.recipe.protocol,
         **settings.model_dump(mode="json"),
         "draws": min(request.draws, settings.draws),
+        "data": stamp,
     }
     if path.exists():
         try:

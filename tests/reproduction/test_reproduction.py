@@ -83,6 +83,22 @@ def test_what_was_measured_is_not_taken_for_another_recipe_of_the_same_name(
     run()
 
 
+def test_changed_data_are_measured_again(data: Path, tmp_path: Path) -> None:
+    path, folder = tmp_path / "d.npz", tmp_path / "r"
+    with np.load(data) as stored:
+        arrays = dict(stored)
+    np.savez(path, **arrays)
+    assert reproduce("gan-mnist", path, "-o", folder, *QUICK).exit_code == 0
+    before = document(folder)["scores"]
+    np.savez(
+        path, **{**arrays, "x_test": 255 - arrays["x_test"][:-2], "y_test": arrays["y_test"][:-2]}
+    )
+    done = reproduce("gan-mnist", path, "-o", folder, *QUICK)
+    assert done.exit_code == 0, done.output
+    assert document(folder)["scores"] != before
+    assert f"{len(arrays['x_test']) - 2} test pictures" in done.stdout
+
+
 @pytest.mark.parametrize("content", ['{"asked":', "{}", "[]"])
 def test_a_damaged_result_is_measured_again(content: str, data: Path, tmp_path: Path) -> None:
     folder = tmp_path / "r"
