@@ -25,13 +25,19 @@ _USAGE = {
 _SAMPLED = "predictor sample {name} -o samples.png"
 
 
-def model_card(file: Path, metadata: Metadata, run: Run, beside: Sequence[Path] = ()) -> str:
+def model_card(
+    file: Path, metadata: Metadata, trained: Sequence[tuple[Run, int]], beside: Sequence[Path] = ()
+) -> str:
     """Return the card as Markdown; what only a person can write is marked ``To be written``.
 
-    `beside` are the files of the companions of the network in `file`.
+    `trained` are the runs that the model is of, with the iterations of each; `beside` are the files
+    of the companions of the network in `file`.
     """
     origin = metadata.provenance
     hours, seconds = divmod(round(origin.training_time_s), 3600)
+    done = ", ".join(
+        f"{iterations:,} of {run.settings.iterations:,}" for run, iterations in trained
+    )
     allowed = "allowed" if origin.commercial_use else "not allowed, or not known to be"
     return f"""# {file.stem}
 
@@ -54,7 +60,7 @@ To be written: one paragraph, what it does and for whom.
 | commercial use, by the terms of the data | {allowed} |
 | command | `{origin.command}` |
 | commit | {origin.commit} |
-| iterations | {origin.iterations:,} of {run.settings.iterations:,} |
+| iterations | {done} |
 | time | {hours} h {seconds // 60} min |
 | hardware | {origin.hardware} |
 

@@ -61,6 +61,11 @@ def export_run(
         require_free(path, overwrite)
     facts, runs = record["facts"], (run, *(opened_run(other, systems) for other in beside))
     names = dict.fromkeys(_as_text(each.data.name) for each in runs)
+    iterations = (record["iteration"], *record.get("iterations_beside", ()))
+    trained = [*zip(runs, iterations, strict=True)]
+    validated: dict[str, float] = {}
+    for each, iteration in trained:
+        validated = {**_validated(each, iteration), **validated}
     provenance = Provenance(
         data=data or f"{', '.join(names)}; terms {NOT_STATED}",
         licence=licence,
@@ -70,7 +75,7 @@ def export_run(
         iterations=record["iteration"],
         training_time_s=round(record["training_time_s"], 3),
         hardware=f"{facts['device']}, {facts['threads']} threads, {facts['precision']}",
-        scores=_validated(run, record["iteration"]) if evaluation is None else scores,
+        scores=validated if evaluation is None else scores,
         measured_horizon=horizon,
     )
     save = functools.partial(_saved, run, facts.get("classes"), provenance, overwrite)
@@ -81,7 +86,7 @@ def export_run(
         for path in file.parent.glob(f"{escape(file.stem)}.*{SUFFIX}"):
             if path not in companion_files.values():  # of the model that this one replaces
                 path.unlink()
-    write_whole(card, model_card(file, metadata, run, [*companion_files.values()]).encode())
+    write_whole(card, model_card(file, metadata, trained, [*companion_files.values()]).encode())
     return file
 
 

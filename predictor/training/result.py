@@ -31,7 +31,8 @@ def trained_networks(
     evaluation mode, averaged where the system keeps an average. They are from the best checkpoint
     by validation, or from the newest if there is none or with ``best=False``. The record holds
     ``iteration``, ``best``, ``training_time_s`` and ``facts``. `beside` are further runs of a
-    system that is trained in several, which are assembled into one model; the time is that of all.
+    system that is trained in several, which are assembled into one model; the time is that of all,
+    and ``iterations_beside`` are theirs.
     Random state is untouched. Raises `UnknownRun` for what is not a run, `DamagedCheckpoint`, and
     `SettingsError` for runs that do not belong together.
     """
@@ -45,6 +46,7 @@ def trained_networks(
         names = (system.release, *system.companions)
         return {name: system.networks[name] for name in names}, run, record
     networks = dict(system.networks)
+    record["iterations_beside"] = []
     trained_in = dict.fromkeys(_trained(system), folder)
     for other in beside:
         its_run, its_system, its_record = _restored(other, systems, best)
@@ -71,6 +73,7 @@ def trained_networks(
                 )
         networks = {**its_system.networks, **networks}
         record["training_time_s"] += its_record["training_time_s"]
+        record["iterations_beside"].append(its_record["iteration"])
     with torch.random.fork_rng(devices=[]):
         released = system.assemble(networks)
     return {name: network.eval() for name, network in released.items()}, run, record

@@ -233,6 +233,10 @@ def test_levels_trained_apart_are_put_together(tmp_path: Path) -> None:
     assert (metadata.short_side, judge.short_side) == (12, 12)
     card = (models / "mine" / "README.md").read_text()
     assert "| pictures | shorter side resized to 12, the middle cut out |" in card
+    assert "| iterations | 2 of 2, 2 of 2, 2 of 2 |" in card
+    scores = metadata.provenance.scores
+    assert {"validation_nearest_l2_6", "validation_nearest_l2_12"} <= scores.keys()
+    assert any("parzen" in name for name in scores)
     for number, size in ((0, 6), (1, 12)):
         trained = read_checkpoint(folder / str(size) / "checkpoints/best.safetensors").tensors
         level: Any = network.finer[number]  # type: ignore[index] # a ModuleList
