@@ -63,7 +63,7 @@ def recipe_training_rows(
             run_next = iteration_runner(state, stream.draw, settings.seed, hardware)
             with FlopCounterMode(display=False) as counted:
                 batches = _run_once(state, stream, settings.seed, hardware)
-            for _ in range(until_replayed(state.system)):
+            for _ in range(until_replayed(state.system) if hardware.replay else 0):
                 run_next()
             count = iterations or (60 if hardware.is_cuda else 2)
             compute = _computation(state, batches, settings.seed, hardware)
@@ -77,12 +77,7 @@ def recipe_training_rows(
     where = f"{hardware.device.type}, {hardware.precision}, {hardware.threads} threads"
     peak = _peak(hardware)
     return [
-        Row(
-            f"{recipe}: images",
-            settings.batch_size / whole,
-            "images/s",
-            note=where,
-        ),
+        Row(f"{recipe}: images", settings.batch_size / whole, "images/s", note=where),
         Row(f"{recipe}: an epoch of {len(opened.train):,}", epoch, "s", note="validation left out"),
         Row(f"{recipe}: an iteration", 1000 * whole, "ms"),
         Row(
@@ -103,13 +98,12 @@ def recipe_training_rows(
 
 def _generated(path: Path, pictures: int, settings: Any) -> Path:
     """Write noise of as many classes as the recipe tells, in the form that recipes take."""
-    classes = getattr(settings, "classes", None) or 1
     random = np.random.default_rng(0)
     shape = (*settings.images.size, settings.images.channels)
     arrays: dict[str, Any] = {}
     for part, count in (("train", pictures), ("test", 100)):
         arrays[f"x_{part}"] = random.integers(0, 256, (count, *shape), np.uint8)
-        arrays[f"y_{part}"] = np.arange(count) % classes
+        arrays[f"y_{part}"] = np.arange(count) % settings.classes
     np.savez(path, allow_pickle=False, **arrays)
     return path
 

@@ -40,10 +40,8 @@ def evaluate_images(
     from predictor.weights import read_metadata
 
     with log_on_stderr():
-        sampler, task = (
-            predictor.load(model, device, precision),
-            read_metadata(find_model(model)).task,
-        )
+        task = read_metadata(find_model(model)).task
+        sampler = predictor.load(model, device, precision)
         if not isinstance(sampler, ImageSampler):
             raise UnknownModel(
                 f"the model {model} is of the system {task} and generates no pictures from "
