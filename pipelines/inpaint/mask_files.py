@@ -8,19 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import PIL.Image
-import PIL.ImageOps
 
 from predictor.errors import UnreadableImage, UnusableMask
 from predictor.media.images import IMAGE_SUFFIXES
 from predictor.media.photographs.canvas import Canvas
-from predictor.media.photographs.header import decoded, file_content, header_of
+from predictor.media.photographs.mask import MISSING_FROM, mask_brightness
 from predictor.media.photographs.photograph import MOST_PIXELS
 
 Mask = npt.NDArray[np.bool_]
 
 _SUFFIXES = sorted({*IMAGE_SUFFIXES, ".gif"})
-_WITH_OPACITY = ("RGBA", "LA", "PA")
 
 
 def read_mask(path: Path, most_pixels: int = MOST_PIXELS) -> Mask:
@@ -28,7 +25,7 @@ def read_mask(path: Path, most_pixels: int = MOST_PIXELS) -> Mask:
 
     Transparent parts count as black. Raises `UnusableMask`, also for more than `most_pixels`.
     """
-    return np.asarray(_brightness(path, most_pixels) >= 0.5)
+    return np.asarray(_brightness(path, most_pixels) >= MISSING_FROM)
 
 
 def brightness_range(path: Path) -> tuple[float, float]:
@@ -42,18 +39,9 @@ def brightness_range(path: Path) -> tuple[float, float]:
 
 def _brightness(path: Path, most_pixels: int) -> npt.NDArray[np.float32]:
     try:
-        picture = header_of(file_content(path), path, most_pixels).picture
-        decoded(picture, str(path))
+        return mask_brightness(path, most_pixels)
     except UnreadableImage as error:
         raise UnusableMask(f"mask {error}") from error
-    PIL.ImageOps.exif_transpose(picture, in_place=True)
-    if picture.mode == "I" or picture.mode.startswith("I;16"):  # "I": of a PGM file, for one
-        return np.asarray(picture, np.float32) / np.float32(65535)
-    if picture.mode in _WITH_OPACITY or "transparency" in picture.info:
-        with_opacity = picture.convert("RGBA")
-        picture = PIL.Image.new("RGBA", picture.size, "black")
-        picture.alpha_composite(with_opacity)
-    return np.asarray(picture.convert("L"), np.float32) / np.float32(255)
 
 
 @dataclass

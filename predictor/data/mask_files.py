@@ -12,10 +12,8 @@ from torch import Generator, Tensor
 
 from predictor.data.file_tree import file_tree
 from predictor.errors import UnreadableImage, UnusableData
-from predictor.media.images import is_image_path, read_image
-
-LIGHT = 0.5
-"""Grey level, of 1, above which a pixel is missing."""
+from predictor.media.images import is_image_path
+from predictor.media.photographs.mask import MISSING_FROM, mask_brightness
 
 REMEMBERED = 128
 """Files kept in memory, a bit a pixel: 200 MB for masks of twelve megapixels."""
@@ -81,7 +79,7 @@ def _light(path: Path) -> NDArray[np.uint8]:
 @functools.lru_cache(maxsize=REMEMBERED)
 def _light_bits(path: Path) -> tuple[NDArray[np.uint8], tuple[int, int]]:
     """Return what `_light` returns, packed, and its size."""
-    light = (read_image(path).mean(0) > 2 * LIGHT - 1).numpy()
+    light = mask_brightness(path) >= MISSING_FROM
     return np.packbits(light), (light.shape[0], light.shape[1])
 
 

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import threading
 import warnings
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -173,15 +174,38 @@ def _decoded_bytes(data: bytes, path: Path, flags: int) -> _Pixels:
     return cast(_Pixels, pixels)
 
 
+class _SilentOpenCV:
+    """A block without OpenCV's log.
+
+    Its level is one for all threads: the first to enter turns it off, the last to leave back on.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._level = threading.Lock(), 0, 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._level = cv2.utils.logging.setLogLevel(0)
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                cv2.utils.logging.setLogLevel(self._level)
+
+
+_silent_opencv = _SilentOpenCV()
+
+
 def decoded_by_opencv(data: bytes, flags: int) -> npt.NDArray[Any] | None:
-    """Return the picture in `data` as OpenCV has it, which logs nothing; None if it cannot."""
-    level = cv2.utils.logging.setLogLevel(0)
+    """Return the picture in `data` as OpenCV has it, without its log; None if it cannot."""
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        with _silent_opencv:
+            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:
         return None
-    finally:
-        cv2.utils.logging.setLogLevel(level)
     return None if pixels is None else np.asarray(pixels)
 
 

@@ -19,6 +19,9 @@ from predictor.training.state import TrainingState
 
 _logger = logging.getLogger(__name__)
 
+COMMIT = "commit"
+"""The fact that names the code; other code need not compute otherwise, so it is not compared."""
+
 
 def built_state(
     run: Run,
@@ -67,7 +70,7 @@ def restored_draws(run: Run, state: TrainingState, facts: Mapping[str, Any]) -> 
     record = restore_newest(run.checkpoints, restored).record
     _require_same_classes(run, record["facts"].get("classes"), facts.get("classes"))
     for name, before in record["facts"].items():
-        if before != facts.get(name):
+        if name != COMMIT and before != facts.get(name):
             _logger.warning(
                 "%s was %s and is %s now: the run goes on, but not bit for bit",
                 name,

@@ -84,6 +84,22 @@ class _NotToBeRead(Mapping[str, float]):
         raise _WasReadError
 
 
+class _ReadWhenAsked(Mapping[str, float]):
+    """Losses that are on the device: reading one waits until it is computed."""
+
+    def __init__(self, losses: Mapping[str, Tensor]) -> None:
+        self._losses = losses
+
+    def __getitem__(self, name: str) -> float:
+        return float(self._losses[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._losses)
+
+    def __len__(self) -> int:
+        return len(self._losses)
+
+
 def run_phases(
     state: TrainingState,
     draw: Callable[[], Batch],
@@ -157,8 +173,7 @@ class _Iteration:
             return phase.name in self.due
         if phase.when is None:
             return True
-        losses = {name: float(value) for name, value in self.state.losses.items()}
-        return phase.when(self.state.iteration, losses)
+        return phase.when(self.state.iteration, _ReadWhenAsked(self.state.losses))
 
     def _take_gradients(self, phase: Phase) -> None:
         """Set the gradients of the phase's network, averaged over the ranks and clipped."""

@@ -20,7 +20,7 @@ from predictor.errors import (
 )
 from predictor.systems.entry import SystemEntry, TrainingData
 from predictor.systems.settings import RunSettings
-from predictor.training.beginning import built_state, restored_draws
+from predictor.training.beginning import COMMIT, built_state, restored_draws
 from predictor.training.checkpoint import (
     checkpoint_path,
     checkpoints_newest_first,
@@ -28,6 +28,7 @@ from predictor.training.checkpoint import (
     keep_newest,
     write_checkpoint,
 )
+from predictor.training.code_version import code_version
 from predictor.training.distributed import Ranks, joined_ranks
 from predictor.training.hardware import (
     Hardware,
@@ -131,6 +132,7 @@ def _run(
             state = built_state(run, hardware, initial_weights, examples)
             facts: dict[str, Any] = {
                 **hardware.facts(),
+                COMMIT: code_version(),
                 "ranks": ranks.size,
                 "examples": len(data.train),
             }

@@ -4,7 +4,6 @@ import functools
 import json
 import math
 import shlex
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from glob import escape
 from pathlib import Path
@@ -12,12 +11,12 @@ from typing import Any
 
 from torch import nn
 
-from predictor import __version__
 from predictor.data import ImageSettings
 from predictor.errors import SettingsError
 from predictor.model_files import SUFFIX, companion_file
 from predictor.networks import NETWORKS
 from predictor.systems.entry import SystemEntry
+from predictor.training.beginning import COMMIT
 from predictor.training.model_card import CARD, VALIDATED, model_card
 from predictor.training.reports import reports_in
 from predictor.training.result import trained_networks
@@ -71,7 +70,7 @@ def export_run(
         licence=licence,
         commercial_use=commercial_use,
         command=" && ".join(map(training_command, runs)),
-        commit=str(facts.get("commit") or _commit()),
+        commit=str(facts.get(COMMIT, NOT_STATED)),
         iterations=record["iteration"],
         training_time_s=round(record["training_time_s"], 3),
         hardware=f"{facts['device']}, {facts['threads']} threads, {facts['precision']}",
@@ -210,18 +209,3 @@ def _changes(
             yield from _changes(value, usual, f"{prefix}{key}.")
         elif value != usual:
             yield f"{prefix}{key}", value
-
-
-def _commit() -> str:
-    """Return the commit of the checkout that this package is in, or the installed version."""
-    try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return f"predictor {__version__}"
-    return done.stdout.strip()

@@ -9,6 +9,8 @@ import pytest
 import torch
 from torch import Generator
 
+from pipelines.inpaint.mask_files import read_mask
+from predictor.data import mask_files
 from predictor.data.mask_files import MaskFiles
 from predictor.data.mask_source import MaskSettings, MaskSource
 from predictor.errors import UnusableData
@@ -38,6 +40,20 @@ def test_what_marks_a_part_of_its_picture_is_used_and_the_rest_is_named(folder: 
     assert any("empty.png marks nothing" in line for line in files.skipped)
     assert any("full.png marks all" in line for line in files.skipped)
     assert any("broken.png" in line for line in files.skipped)
+
+
+def test_what_is_missing_is_what_inpaint_takes_for_missing(tmp_path: Path) -> None:
+    colours = np.zeros((10, 40, 4), np.uint8)  # BGRA: white, transparent white, green, blue
+    colours[:, :10], colours[:, 10:20] = 255, (255, 255, 255, 0)
+    colours[:, 20:30], colours[:, 30:] = (0, 255, 0, 255), (255, 0, 0, 255)
+    cv2.imwrite(str(tmp_path / "colours.png"), colours)
+    grey = np.zeros((10, 40), np.uint8)
+    grey[:, :10], grey[:, 10:20] = 128, 127
+    cv2.imwrite(str(tmp_path / "grey.png"), grey)
+    for name, share in (("colours.png", 0.5), ("grey.png", 0.25)):
+        taken = read_mask(tmp_path / name)
+        assert taken.mean() == share
+        np.testing.assert_array_equal(mask_files._light(tmp_path / name), taken)
 
 
 def test_masks_are_cut_from_the_files_at_the_area_asked_for(folder: Path) -> None:

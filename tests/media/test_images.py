@@ -1,5 +1,6 @@
 import errno
 import struct
+import threading
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from made_videos import smooth_picture
 
 from predictor.errors import OutputNotWritten, TensorContractError, UnreadableImage
+from predictor.media import images
 from predictor.media.images import (
     Reduction,
     from_integers,
@@ -243,3 +245,25 @@ def test_a_picture_too_large_to_decode_is_named(tmp_path: Path) -> None:
     (tmp_path / "huge.png").write_bytes(b"\x89PNG\r\n\x1a\n" + header + end)
     with pytest.raises(UnreadableImage, match=r"huge\.png is not a picture"):
         read_image(tmp_path / "huge.png")
+
+
+def test_the_log_of_opencv_is_as_before_when_threads_have_decoded() -> None:
+    level = cv2.utils.logging.setLogLevel(2)
+    inside, decoded = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with images._silent_opencv:
+            inside.set()
+            decoded.wait(10)
+
+    try:
+        thread = threading.Thread(target=first)
+        thread.start()
+        assert inside.wait(10)
+        assert images.decoded_by_opencv(b"no picture", cv2.IMREAD_COLOR) is None
+        assert cv2.utils.logging.getLogLevel() == 0
+        decoded.set()
+        thread.join()
+        assert cv2.utils.logging.getLogLevel() == 2
+    finally:
+        cv2.utils.logging.setLogLevel(level)

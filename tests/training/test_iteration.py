@@ -118,6 +118,17 @@ def test_phase_draws_for_itself_where_the_other_was_not_due() -> None:
     assert weights(state) == (2.0, 3 - RATE * 2 * 2)
 
 
+def test_a_loss_is_fetched_from_the_device_only_where_a_condition_reads_it() -> None:
+    class StaysOnTheDevice:
+        def __float__(self) -> float:
+            raise AssertionError("nobody asked for it")
+
+    state = state_of(phase("a", when=lambda i, losses: losses["a/product"] > 1.5), phase("b"))
+    state.losses = {"a/product": torch.tensor(2.0), "b/product": StaysOnTheDevice()}  # type: ignore[dict-item]
+    run_iteration(state, stream(1.0, 1.0), 0, CPU)
+    assert weights(state)[0] != 2.0
+
+
 def test_when_sees_the_iteration_and_the_last_losses() -> None:
     seen: list[tuple[int, dict[str, float]]] = []
 

@@ -21,7 +21,7 @@ from predictor.systems.entry import SystemEntry, TrainingData
 from predictor.systems.phases import Batch, Networks, Optimizer, Phase, PhaseLoss, System
 from predictor.systems.settings import RunSettings
 from predictor.training.checkpoint import read_checkpoint
-from predictor.training.loop import train
+from predictor.training.loop import resume, train
 from predictor.training.release import export_run, training_command
 from predictor.training.run import opened_run
 from predictor.training.settings import parsed_overrides
@@ -184,6 +184,22 @@ def test_provenance_is_the_run_s(run: Path, tmp_path: Path) -> None:
     assert origin.training_time_s > 0
     assert metadata.task == "frames"
     assert metadata.contract.context == 2
+
+
+def test_the_commit_is_that_of_the_code_that_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, settings = tmp_path / "first", Settings.model_validate(VALUES)
+    monkeypatch.setattr("predictor.training.loop.code_version", lambda: "a" * 40)
+    train(folder, "frames", SYSTEMS["frames"], settings, tmp_path, until=4)
+    monkeypatch.setattr("predictor.training.loop.code_version", lambda: "b" * 40)
+    file = export_run(folder, tmp_path / "mine", SYSTEMS)
+    assert load_network(file)[1].provenance.commit == "a" * 40
+    resume(folder, SYSTEMS)
+    assert "bit for bit" not in caplog.text
+    assert load_network(file)[1].provenance.commit == "a" * 40
+    newest = export_run(folder, tmp_path / "newest", SYSTEMS, best=False)
+    assert load_network(newest)[1].provenance.commit == "b" * 40
 
 
 def test_terms_are_not_claimed_unasked(run: Path, tmp_path: Path) -> None:
