@@ -13,7 +13,6 @@ import typer
 
 from pipelines.results import (
     EXIT_INTERRUPTED,
-    EXIT_TERMINATED,
     Outcome,
     Tally,
     fatal_code,
@@ -23,7 +22,11 @@ from predictor.errors import PredictorError
 
 
 class _Terminated(KeyboardInterrupt):
-    """SIGTERM, unwound like Ctrl-C so that partial outputs are removed."""
+    """SIGTERM or SIGHUP, unwound like Ctrl-C so that partial outputs are removed."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__()
+        self.exit_code = 128 + signal_number
 
 
 def reported(
@@ -52,7 +55,7 @@ def reported(
         code = tally.exit_code(is_batch)
     except KeyboardInterrupt as stop:
         stopped = "interrupted; finished files stay, nothing half-written is left"
-        code = EXIT_TERMINATED if isinstance(stop, _Terminated) else EXIT_INTERRUPTED
+        code = stop.exit_code if isinstance(stop, _Terminated) else EXIT_INTERRUPTED
     except PredictorError as error:
         stopped = one_line(error)
         code = fatal_code(error)
@@ -114,17 +117,22 @@ def _say(outcome: Outcome, entries: _Entries | None, debug: bool) -> None:
 
 @contextlib.contextmanager
 def _terminated_like_interrupted() -> Iterator[None]:
-    """Turn SIGTERM into an exception inside the block; do nothing outside the main thread."""
+    """Turn SIGTERM and SIGHUP into an exception inside the block, in the main thread only."""
 
     def terminate(number: int, frame: FrameType | None) -> None:
-        raise _Terminated
+        raise _Terminated(number)
 
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    if before[signal.SIGHUP] == signal.SIG_IGN:  # by nohup
+        del before[signal.SIGHUP]
     try:
-        before = signal.signal(signal.SIGTERM, terminate)
+        for number in before:
+            signal.signal(number, terminate)
     except ValueError:  # not the main thread
         yield
         return
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, usual in before.items():
+            signal.signal(number, usual)

@@ -21,7 +21,7 @@ PredictorError
 ├── DivergenceError (ArithmeticError) a loss that is not finite
 ├── OutOfDeviceMemory (MemoryError)
 ├── WorkerLost (RuntimeError)         a process that died while it worked on an input
-└── Interrupted                       SIGINT or SIGTERM, after the state was saved
+└── Interrupted                       SIGINT, SIGTERM or SIGHUP, after the state was saved
 
 Leaves also inherit the built-in exception that a caller would expect. A message says what was
 found, what was expected, and in which file or setting.
@@ -115,7 +115,7 @@ class WorkerLost(PredictorError, RuntimeError):
 class Interrupted(PredictorError):
     """A run stopped by a signal after its state was saved.
 
-    `signal_number` decides the exit code (130 for SIGINT, 143 for SIGTERM).
+    `signal_number` decides the exit code (130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP).
     """
 
     def __init__(self, message: str, signal_number: int) -> None:

@@ -54,5 +54,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _interruptible() -> None:
-    """Hear Ctrl-C, which programs that a shell starts in the background ignore."""
+    """Hear the signals that a shell has its background programs ignore, and nohup."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -37,6 +37,10 @@ _SOUND_OF_MPEGTS = {"aac", "aac_latm", "ac3", "dts", "eac3", "mp1", "mp2", "mp3"
 }
 """What MPEG-TS has names for; its muxer takes all else too, as data that no player knows."""
 _TRIAL_SIZE = (576, 720)  # every encoder takes it
+_WITH_CHAPTERS = _WITH_EDIT_LISTS | {"matroska", "webm", "ogg", "asf", "wmv"}
+_WITH_ANY_TAG = {"matroska", "webm", "ogg"}
+_QUICKTIME = "com.apple.quicktime."
+"""How the tags begin by which telephones tell of themselves and of the place."""
 _STALE_TAGS = ("DURATION", "BPS", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES", "_STATISTICS_")
 """What matroska says about a stream's old content."""
 
@@ -145,6 +149,18 @@ def _is_nameless(stream: Stream, output: OutputContainer) -> bool:
     return context.codec.canonical_name not in named
 
 
+def describe_alike(made: Stream, source: Stream) -> None:
+    """Give `made` the language, title, other tags and disposition of `source`."""
+    made.metadata.update(
+        (key, value)
+        for key, value in source.metadata.items()
+        if not key.upper().startswith(_STALE_TAGS)
+    )
+    if "name" in source.metadata:  # of MP4, whose muxer writes it from the title
+        made.metadata.setdefault("title", source.metadata["name"])
+    made.disposition = source.disposition
+
+
 def packet_seconds(packet: AnyPacket, ticks: int) -> Fraction:
     """Return `ticks` of the clock of `packet` in seconds."""
     return ticks * Fraction(packet.time_base or 0)
@@ -169,6 +185,7 @@ class StreamCopy:
         self._output = output
         self._until = until
         self._start = start
+        self._first = _first_time(source)
         self._copies: dict[int, Stream] = {}
         self._late: set[str] = set()
         self._dropped: list[str] = []
@@ -186,7 +203,12 @@ class StreamCopy:
             if copy is not None and self._is_same and isinstance(stream, av.VideoStream):
                 copy.codec_context.codec_tag = stream.codec_context.codec_tag
         output.metadata.update(source.metadata)
-        output.set_chapters(_chapters(source.chapters(), until, start))
+        if any(key.startswith(_QUICKTIME) for key in source.metadata):
+            self._keep_quicktime_tags(output)
+        chapters = _chapters(source.chapters(), until, start)
+        output.set_chapters(chapters)
+        if chapters and output.format.name not in _WITH_CHAPTERS:
+            self._dropped.append("chapters")
 
     @property
     def sources(self) -> list[int]:
@@ -196,7 +218,7 @@ class StreamCopy:
     @property
     def dropped(self) -> list[str]:
         """What the output lacks, in words."""
-        end_s = float((self._until or 0) - self._start)
+        end_s = float((self._until or 0) - self._first)
         return self._dropped + [f"{kind} after {end_s:.3f} s" for kind in sorted(self._late)]
 
     def copy_of(self, stream: Stream) -> Stream:
@@ -219,6 +241,13 @@ class StreamCopy:
         packet.stream = copy
         self._output.mux(packet)
 
+    def _keep_quicktime_tags(self, output: OutputContainer) -> None:
+        if output.format.name in ("mp4", "mov"):
+            flags = output.options.get("movflags", "")
+            output.options["movflags"] = f"{flags}+use_metadata_tags"
+        elif output.format.name not in _WITH_ANY_TAG:
+            self._dropped.append("tags of QuickTime")
+
     def _added(self, stream: Stream) -> Stream | None:
         muxer = self._output.format.name
         if stream.type == "data":
@@ -236,12 +265,7 @@ class StreamCopy:
         except ValueError:
             self._dropped.append(f"{stream.type} ({_name(stream)}), which {muxer} cannot store")
             return None
-        copy.metadata.update(
-            (key, value)
-            for key, value in stream.metadata.items()
-            if not key.upper().startswith(_STALE_TAGS)
-        )
-        copy.disposition = stream.disposition
+        describe_alike(copy, stream)
         if self.keeps_ids:
             copy.id = stream.id
         if isinstance(copy, av.VideoStream) and isinstance(stream, av.VideoStream):
@@ -270,8 +294,12 @@ class OtherStreams:
         self._container = opened(source)
         replaced = video_stream(self._container, source)
         self._copy = StreamCopy(self._container, output, [replaced], until, start)
+        made = output.streams.video[0]
+        describe_alike(made, replaced)
+        for stale in ("alpha_mode", "ENCODER", "encoder", "rotate"):  # not of the new pictures
+            made.metadata.pop(stale, None)
         if self._copy.keeps_ids:  # else the muxer may choose a number that another stream has
-            output.streams.video[0].id = replaced.id
+            made.id = replaced.id
         streams = [self._container.streams[index] for index in self._copy.sources]
         packets = demuxed(self._container, [replaced, *streams]) if streams else iter(())
         self._continued = ContinuedPackets(packets, replaced)
@@ -309,6 +337,16 @@ class OtherStreams:
                     "another suffix of -o may take it"
                 ) from error
             self._next = next(self._packets, None)
+
+
+def _first_time(source: InputContainer) -> Fraction:
+    """Return the time in s of the first picture of the video in `source`, on its own clock."""
+    times = (
+        stream.start_time * stream.time_base
+        for stream in source.streams.video
+        if not is_picture(stream) and stream.start_time is not None and stream.time_base is not None
+    )
+    return next(times, Fraction(0))
 
 
 def _chapters(

@@ -127,4 +127,4 @@ def _require_video_name(output: Path) -> None:
     try:
         container_for(output)
     except UnsupportedCodec as error:
-        raise SettingsError(f"-o {error}") from error
+        raise SettingsError(f"-o {error}; or a folder that is there") from error

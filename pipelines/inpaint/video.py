@@ -195,8 +195,11 @@ def _encoded(
         )
         if options.crf is not None or options.encoder_options:
             how = "encoded once, as asked for"
-        if options.lossless:
-            how += "; known samples are exact" if is_exact else f" in {writer.pixel_format}"
+        if is_exact:
+            how += "; known samples are exact"
+        elif options.lossless:
+            luma = "; the known luma is exact" if known.is_luma_kept else ""
+            how += f" in {writer.pixel_format}{luma}"
         dropped = output.dropped
     return _Done(count, how, is_exact, dropped)
 

@@ -105,6 +105,7 @@ class VideoWriter:
             )
         self._size = size
         self.loses_hdr = False
+        self._first_time: Fraction | None = None
         self._last_tick: int | None = None
         self._count = 0
         self._remedy = "choose another container"
@@ -172,7 +173,10 @@ class VideoWriter:
         if retouch is not None:
             retouch(frame)
         clock = Fraction(self._stream.codec_context.time_base)
-        tick = round(time / clock)
+        if self._first_time is None:
+            self._first_time = time
+        # Apart from the first: halves of ticks, which are rounded to even, would meet.
+        tick = round(self._first_time / clock) + round((time - self._first_time) / clock)
         if self._last_tick is not None and tick <= self._last_tick:
             name = self.path.name.removesuffix(".partial")
             raise UnsupportedCodec(

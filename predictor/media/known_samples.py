@@ -16,8 +16,11 @@ class KnownSamples:
 
     `missing` ``(H, W)`` is the hole in the upright picture of the video that `info` describes. The
     new pictures are upright, in `pixel_format` and tagged `color`. A chroma sample that any pixel
-    of the hole shares is not known. `are_kept` says whether samples can be copied at all: whether
-    the old ones lie at the same places and mean the same colours in the new pictures.
+    of the hole shares is not known. `are_kept` says whether all samples can be copied: whether the
+    old ones lie at the same places and mean the same colours in the new pictures. Chroma of lower
+    resolution lies left of the middle of its pixels, and elsewhere once the picture is turned or
+    mirrored, or its fields are joined: then the luma alone is copied
+    (`is_luma_kept`).
     """
 
     def __init__(
@@ -28,18 +31,17 @@ class KnownSamples:
         self._size = info.size
         self._touched = {info.size: missing}
         shape = av.VideoFormat(pixel_format, 64, 64)
-        across, down = 64 // shape.chroma_width(64), 64 // shape.chroma_height(64)
-        is_turned = self._quarter_turns % 2 == 1
+        is_subsampled = (shape.chroma_width(64), shape.chroma_height(64)) != (64, 64)
         is_moved = self._quarter_turns > 0 or self._is_mirrored
-        fits = not (is_turned and across != down)
-        fits = fits and not (is_moved and (info.height % down or info.width % across))
-        self.are_kept = (
-            fits
-            and not info.path.is_dir()
+        self.is_luma_kept = (
+            not info.path.is_dir()
             and pixel_format == info.pixel_format
             and _is_planar(shape)
             and (color.range == FULL) == (info.color.range == FULL)
             and color.resolved_matrix(info.size) == info.color.resolved_matrix(info.coded_size)
+        )
+        self.are_kept = self.is_luma_kept and not (
+            is_subsampled and (is_moved or info.is_interlaced)
         )
 
     def restorer(self, decoded: av.VideoFrame | None) -> Callable[[av.VideoFrame], None] | None:
@@ -47,7 +49,7 @@ class KnownSamples:
 
         To be handed to `VideoWriter.write` as its `retouch`.
         """
-        if decoded is None or not self.are_kept:
+        if decoded is None or not self.is_luma_kept:
             return None
         return partial(self.restore, decoded)
 
@@ -55,7 +57,8 @@ class KnownSamples:
         """Put the known samples of `decoded`, as the source stores it, into `made`."""
         if decoded.format.name != made.format.name:
             return
-        for new, old in zip(sample_planes(made), sample_planes(decoded), strict=True):
+        planes = list(zip(sample_planes(made), sample_planes(decoded), strict=True))
+        for new, old in planes if self.are_kept else planes[:1]:
             turned = np.rot90(old, -self._quarter_turns)
             turned = turned[:, ::-1] if self._is_mirrored else turned
             np.copyto(new, turned, where=~self._touching(new.shape))

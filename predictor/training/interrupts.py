@@ -11,6 +11,9 @@ from predictor.errors import Interrupted
 
 _logger = logging.getLogger(__name__)
 
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, a polite kill, and a terminal that is closed."""
+
 
 class StopRequest:
     """The signal that has asked this process to stop; 0 for none."""
@@ -34,7 +37,7 @@ class StopRequest:
 
 @contextlib.contextmanager
 def noted_signals() -> Iterator[StopRequest]:
-    """Record SIGINT and SIGTERM inside the block instead of dying of them.
+    """Record SIGINT, SIGTERM and SIGHUP inside the block instead of dying of them.
 
     Python allows this in the main thread only; in another thread the block changes nothing.
     """
@@ -45,7 +48,7 @@ def noted_signals() -> Iterator[StopRequest]:
 
 @contextlib.contextmanager
 def raised_signals(message: str) -> Iterator[None]:
-    """Raise `Interrupted` on SIGINT and SIGTERM inside the block: signal name and `message`.
+    """Raise `Interrupted` on these signals inside the block: signal name and `message`.
 
     For work that saves its progress when an exception passes through. Outside the main thread the
     block changes nothing.
@@ -63,7 +66,9 @@ def _handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[No
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in _STOPPING}
+    if before[signal.SIGHUP] == signal.SIG_IGN:  # by nohup
+        del before[signal.SIGHUP]
     try:
         for number in before:
             signal.signal(number, handler)
@@ -74,6 +79,6 @@ def _handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[No
 
 
 def leave_signals_to_the_parent() -> None:
-    """Ignore SIGINT and SIGTERM in a loading process: its parent ends it after saving."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    """Ignore the signals in a loading process: its parent ends it after saving."""
+    for number in _STOPPING:
+        signal.signal(number, signal.SIG_IGN)

@@ -86,3 +86,13 @@ def test_the_last_picture_stays_as_long_as_asked(tmp_path: Path) -> None:
     with open_video(path) as reader:
         assert [frame.duration for frame in reader][-1] == Fraction(2)
     assert probe(path).duration_s == pytest.approx(float(3 / NTSC + 2), abs=1e-3)
+
+
+@pytest.mark.parametrize("rate", [25, 30])
+def test_times_on_half_ticks_do_not_meet(tmp_path: Path, rate: int) -> None:
+    """As FFmpeg's program streams have them, whose first picture is at 0.54 s."""
+    first = Fraction(27, 2 * rate)
+    times = [first + Fraction(n, rate) for n in range(12)]
+    like = replace(PLAIN, codec="mpeg2video", average_rate=Fraction(rate))
+    _, frames = written(tmp_path / "a.mpg", like, times=times)
+    assert [frame.time - frames[0].time for frame in frames] == [time - first for time in times]

@@ -83,9 +83,32 @@ def test_samples_are_turned_as_pictures_are(tmp_path: Path, turn: int, is_mirror
     assert difference[:, missing].max() > 0.1
 
 
-def test_half_resolution_is_not_turned_onto_its_side(tmp_path: Path) -> None:
-    info, _ = decoded(clip(tmp_path / "a.mp4", Recipe(pixel_format="yuv422p", rotation_ccw=90)))
-    assert not KnownSamples(info, hole(info.size), "yuv422p", info.color).are_kept
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv422p"])
+@pytest.mark.parametrize(("turn", "is_mirrored"), [(90, False), (180, False), (0, True)])
+def test_chroma_of_half_the_resolution_is_not_moved_off_its_place(
+    tmp_path: Path, pixel_format: str, turn: int, is_mirrored: bool
+) -> None:
+    recipe = Recipe(pixel_format=pixel_format, rotation_ccw=turn, is_mirrored=is_mirrored)
+    info, old = decoded(clip(tmp_path / "a.mp4", recipe))
+    missing = hole(info.size)
+    known = KnownSamples(info, missing, pixel_format, info.color)
+    assert not known.are_kept
+    made = grey(pixel_format, info.size)
+    retouch = known.restorer(old)
+    assert retouch is not None
+    retouch(made)
+    luma, *chroma = sample_planes(made)
+    turned = np.rot90(sample_planes(old)[0], -info.rotation_deg // 90)
+    turned = turned[:, ::-1] if info.is_mirrored else turned
+    assert np.array_equal(luma[~missing], turned[~missing])
+    assert all((plane == 7).all() for plane in chroma)
+
+
+def test_chroma_of_fields_is_left(tmp_path: Path) -> None:
+    info = replace(decoded(clip(tmp_path / "a.mp4"))[0], is_interlaced=True)
+    assert not KnownSamples(info, hole(), "yuv420p", info.color).are_kept
+    full = replace(info, pixel_format="yuv444p")
+    assert KnownSamples(full, hole(), "yuv444p", info.color).are_kept
 
 
 def test_samples_that_mean_something_else_are_left(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def looking(number: int, found_out: Path) -> SystemEntry:
     return replace(ENTRY, open_data=opened)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_while_the_data_are_looked_at_keeps_what_was_found(
     tmp_path: Path, number: signal.Signals
 ) -> None:

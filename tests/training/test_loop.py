@@ -229,7 +229,7 @@ def test_validation_sees_averages_where_kept(tmp_path: Path) -> None:
     assert torch.equal(seen["discriminator"], tensors["networks/discriminator/0.weight"])
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signal_saves_at_the_next_boundary(tmp_path: Path, number: signal.Signals) -> None:
     unbroken = train(tmp_path / "unbroken", "toy", ENTRY, settings(), tmp_path)
     handler = signal.getsignal(number)

@@ -231,7 +231,8 @@ def test_an_encoding_that_was_asked_for_is_made_and_audio_still_copied(tmp_path:
 @pytest.mark.parametrize(
     ("name", "settings", "options", "is_exact"),
     [
-        ("a.mp4", {"rotation_deg": 90}, EncodingOptions(lossless=True), True),
+        ("a.mp4", {"rotation_deg": 90, "pixel_format": "yuv444p"}, EncodingOptions(lossless=True),
+         True),
         ("a.mkv", {"codec": "ffv1", "pixel_format": "yuv422p10le"}, EncodingOptions(lossless=True),
          True),
         ("a.avi", {"codec": "utvideo", "pixel_format": "yuv422p"}, None, False),  # is without loss

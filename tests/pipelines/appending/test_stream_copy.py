@@ -3,6 +3,7 @@ from pathlib import Path
 
 import av
 import pytest
+from av.stream import Disposition
 from encoded_clips import image, make_clip, packets
 
 from pipelines.appending.stream_copy import OtherStreams, StreamCopy, created, demuxed
@@ -69,7 +70,8 @@ def test_sound_that_would_be_nameless_data_is_left_out_and_said(
 ) -> None:
     """The muxer of MPEG-TS takes any."""
     source = make_clip(tmp_path / ("in.m2ts" if audio == "pcm_bluray" else "in.mkv"), audio=audio)
-    assert copied(source, tmp_path / name) == lost
+    chapters = [] if source.suffix == ".m2ts" else ["chapters"]
+    assert copied(source, tmp_path / name) == [*lost, *chapters]
     with av.open(tmp_path / name) as container:
         kinds = [stream.type for stream in container.streams]
     assert kinds == (["video"] if lost else ["video", "audio"])
@@ -157,7 +159,8 @@ def test_what_a_container_refuses_only_in_its_header_is_left_out(
             for number in range(5):
                 others.write_due(Fraction(number, 25))
                 writer.write(image(number), Fraction(number, 25))
-        assert others.dropped == lost
+        keeps_chapters = name.endswith((".mov", ".ogv"))
+        assert others.dropped == ([*lost] if keeps_chapters else [*lost, "chapters"])
     with av.open(tmp_path / name) as container:
         assert len(container.streams.audio) == (0 if lost else 1)
         assert len(container.streams.video) == 1
@@ -221,3 +224,70 @@ def test_other_streams_go_beside_pictures_that_are_encoded(tmp_path: Path) -> No
     with av.open(tmp_path / "out.mp4") as container:
         assert container.metadata["title"] == "a clip"
         assert container.streams.audio[0].metadata["language"] == "deu"
+
+
+def described(source: Path, destination: Path, **tags: str) -> Path:
+    """Copy `source` to `destination` with tags for the file, the video and the sound."""
+    with av.open(source) as container, created(destination) as made:
+        copy = StreamCopy(container, made)
+        made.metadata.update(tags)
+        for stream, language in zip(made.streams, ("ger", "eng"), strict=True):
+            stream.metadata.update(language=language, title=f"a {stream.type}")
+            stream.disposition = Disposition.default
+        times = {"start": 0, "end": 1, "time_base": Fraction(1, 5)}
+        made.set_chapters([{"id": 1, **times, "metadata": {}}])
+        for packet in demuxed(container, [container.streams[index] for index in copy.sources]):
+            copy.write(packet)
+    return destination
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4", "mov"])
+def test_an_encoded_video_is_described_as_the_one_it_replaces(tmp_path: Path, suffix: str) -> None:
+    source = described(make_clip(tmp_path / "a.mp4", audio="aac"), tmp_path / f"in.{suffix}")
+    info, output = probe(source), tmp_path / f"out.{suffix}"
+    with (
+        VideoWriter(output, info, info.size) as writer,
+        OtherStreams(source, writer.output) as others,
+    ):
+        for number in range(5):
+            writer.write(image(number), Fraction(number, 25))
+        others.write_due(None)
+        assert others.dropped == []
+    with av.open(output) as container:
+        streams = (container.streams.video[0], container.streams.audio[0])
+        for stream, language in zip(streams, ("ger", "eng"), strict=True):
+            told = stream.metadata
+            assert told["language"] == language
+            assert told.get("title", told.get("name")) == f"a {stream.type}"
+            assert stream.disposition & Disposition.default
+
+
+def test_names_of_tracks_stay_in_a_copy(tmp_path: Path) -> None:
+    source = described(make_clip(tmp_path / "a.mp4", audio="aac"), tmp_path / "in.mp4")
+    copied(source, tmp_path / "out.mp4")
+    with av.open(tmp_path / "out.mp4") as container:
+        assert container.streams.audio[0].metadata["name"] == "a audio"
+
+
+def test_chapters_that_a_container_cannot_store_are_named(tmp_path: Path) -> None:
+    source = described(make_clip(tmp_path / "a.mp4", audio="aac"), tmp_path / "in.mp4")
+    assert copied(source, tmp_path / "out.mkv") == []
+    assert copied(source, tmp_path / "out.ts") == ["chapters"]
+
+
+def test_what_a_telephone_says_of_itself_stays(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "a.mp4", audio="aac")
+    source, key = tmp_path / "in.mov", "com.apple.quicktime.location.ISO6709"
+    with av.open(clip) as container, created(source) as made:
+        made.options["movflags"] = "use_metadata_tags"
+        copy = StreamCopy(container, made)
+        made.metadata[key] = "+52.5+013.4/"
+        for packet in demuxed(container, [container.streams[index] for index in copy.sources]):
+            copy.write(packet)
+    assert copied(source, tmp_path / "out.mov") == []
+    with av.open(tmp_path / "out.mov") as container:
+        assert container.metadata[key] == "+52.5+013.4/"
+    assert copied(source, tmp_path / "out.mkv") == []
+    assert copied(source, tmp_path / "out.ts") == ["tags of QuickTime", "chapters"]
+    with av.open(tmp_path / "out.mkv") as container:
+        assert "+52.5+013.4/" in container.metadata.values()

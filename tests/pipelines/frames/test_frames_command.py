@@ -234,7 +234,9 @@ def test_version_and_help(command: Command) -> None:
     assert "side-by-side" in ended.out
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 @pytest.mark.parametrize("mode", ["append", "only", "next", "side-by-side"])
 def test_signal_leaves_nothing_half_written(
     command: Command,
@@ -263,6 +265,24 @@ def test_signal_leaves_nothing_half_written(
     assert len(ended.err.splitlines()) == 1
     assert "interrupted" in ended.err
     assert before == (signal.getsignal(number), threading.active_count())
+
+
+def test_a_run_under_nohup_goes_on_when_the_terminal_is_closed(
+    command: Command, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Disconnected(RollingPredictor):
+        def predict(self, clip: Tensor, count: int) -> Tensor:
+            signal.raise_signal(signal.SIGHUP)
+            return super().predict(clip, count)
+
+    model = NextFrames(Disconnected(), "disconnected")
+    monkeypatch.setattr("pipelines.frames.prediction.load", lambda *chosen: model)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        ended = command("frames", clip, "-o", tmp_path / "o.mp4")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert ended.code == 0
 
 
 def test_released_model_predicts_and_its_horizon_is_known(

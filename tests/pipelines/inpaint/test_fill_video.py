@@ -186,7 +186,8 @@ def test_another_container_by_its_suffix(tmp_path: Path) -> None:
 def test_masks_are_meant_in_the_video_as_displayed(tmp_path: Path) -> None:
     source = clip(tmp_path / "a.mp4", rotation=90)
     result = done(source, "box:0,0,10,20", options=LOSSLESS)
-    assert result.keeps_samples
+    assert not result.keeps_samples
+    assert result.how.endswith("the known luma is exact")
     new, old = plane(frames(result.output)[0]), plane(frames(source)[0])
     assert new.shape == (WIDTH, HEIGHT)
     assert (new[:20, :10] > 220).all()
