@@ -9,7 +9,7 @@ import torch
 
 from predictor.analysis.csv_rows import csv_text
 from predictor.analysis.encoders import DISCRIMINATOR
-from predictor.analysis.pictures import image_batches
+from predictor.analysis.pictures import image_batches, place_of
 from predictor.data.image_formats import open_pictures
 from predictor.data.image_packing import Fit, fit_of_shape, packed_images
 from predictor.devices import chosen_device, uses_bfloat16
@@ -88,6 +88,7 @@ def classified_pictures(classifiers: Sequence[ImageClassifier], path: Path) -> A
         sure, labels = torch.cat(batches).max(dim=1)
         for name, label, probability in zip(packed.names, labels, sure, strict=True):
             rows.append(Answer(name, names[int(label)], float(probability)))
+    rows.sort(key=lambda row: place_of(row.file))
     return Answers(tuple(rows), tuple(skipped))
 
 

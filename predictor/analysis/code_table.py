@@ -7,7 +7,7 @@ import torch
 
 from predictor.analysis.code_reader import CodeReader
 from predictor.analysis.csv_rows import csv_text
-from predictor.analysis.pictures import fitted_part, image_batches
+from predictor.analysis.pictures import fitted_part, image_batches, place_of
 from predictor.data.image_formats import open_pictures
 from predictor.data.image_packing import fit_of_shape
 from predictor.structured_latents import Codes
@@ -53,7 +53,7 @@ def code_table(reader: CodeReader, path: Path) -> CodeTable:
         skipped += unread
     files = [name for part in parts for name in part.names]
     read = [reader.codes(batch) for part in parts for batch in image_batches(part.pixels)]
-    order = sorted(range(len(files)), key=lambda row: _place(files[row]))
+    order = sorted(range(len(files)), key=lambda row: place_of(files[row]))
     categories = tuple(
         torch.cat(column)[order]
         for column in zip(*(codes.categories for codes in read), strict=True)
@@ -65,9 +65,3 @@ def code_table(reader: CodeReader, path: Path) -> CodeTable:
         Codes(categories, numbers),
         tuple(skipped),
     )
-
-
-def _place(name: str) -> tuple[str, int]:
-    """Return what names are sorted by: themselves, those of rows of an array by their number."""
-    array, bracket, row = name.removesuffix("]").rpartition("[")
-    return (array, int(row)) if bracket and row.isdecimal() else (name, 0)

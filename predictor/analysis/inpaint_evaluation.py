@@ -11,7 +11,7 @@ from torch import Tensor
 
 from predictor.analysis.perceptual import perceptual_distance
 from predictor.classical_fill import METHODS, opencv_fill
-from predictor.data import HeldOutPhotos, MaskKind, MaskSettings, MaskSource, index_photos
+from predictor.data import HeldOutPhotos, MaskKind, MaskSettings, MaskSource, index_photos, thinned
 from predictor.errors import UnreadableMedia
 from predictor.metrics import percent_error, psnr
 from predictor.progress import Progress
@@ -89,12 +89,10 @@ def evaluated(
     """Return how the baselines and `models`, by name, fill the photographs below `data`.
 
     Each photograph gets one hole of each of `KINDS`, the same ones every time; fills are rounded to
-    8 bits, as files are. `most_photos` takes every so many of them only. Raises `UnusableData` for
+    8 bits, as files are. `most_photos` takes only so many, evenly spaced. Raises `UnusableData` for
     a folder without photographs.
     """
-    index = index_photos(data)
-    if most_photos is not None:
-        index = index.subset(set(index.names[:: max(1, -(-len(index.names) // most_photos))]))
+    index = thinned(index_photos(data), most_photos)
     area = MaskSettings(kinds={"strokes": 1.0}, area=STROKES_AREA)
     masks: dict[MaskKind, MaskSource] = {
         "centre": MaskSource(MaskSettings(kinds={"centre": 1.0})),

@@ -119,3 +119,9 @@ def mixed_batches(pixels: Pixels) -> Iterator[Tensor]:
     order = np.random.default_rng(0).permutation(len(pixels))
     for start in range(0, max(1, len(order) - BATCH + 1), BATCH):
         yield as_images(pixels[order[start : start + BATCH]])
+
+
+def place_of(name: str) -> tuple[str, int]:
+    """Return what names are sorted by: themselves, those of rows of an array by their number."""
+    array, bracket, row = name.removesuffix("]").rpartition("[")
+    return (array, int(row)) if bracket and row.isdecimal() else (name, 0)

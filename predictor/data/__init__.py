@@ -13,6 +13,7 @@ from predictor.data.labelled_images import (
     ImageDataset,
     ImageSettings,
     SplitImages,
+    digest_of,
     split_images,
 )
 from predictor.data.mask_source import MaskKind, MaskSettings, MaskSource
@@ -20,7 +21,7 @@ from predictor.data.packing import with_packed_frames
 from predictor.data.photo_index import PhotoIndex, index_photos
 from predictor.data.photographs import HeldOutPhotos, PhotoDataset, PhotoSettings
 from predictor.data.semi_supervised import SemiSupervisedImages, rows_of_each_class
-from predictor.data.split import split_by_file
+from predictor.data.split import split_by_file, thinned
 from predictor.data.video_index import IndexedVideo, VideoIndex
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "SemiSupervisedImages",
     "SplitImages",
     "VideoIndex",
+    "digest_of",
     "evaluation_windows",
     "index_photos",
     "index_videos",
@@ -48,6 +50,7 @@ __all__ = [
     "rows_of_each_class",
     "split_by_file",
     "split_images",
+    "thinned",
     "videos_with_windows",
     "with_packed_frames",
 ]

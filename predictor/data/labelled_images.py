@@ -55,7 +55,8 @@ class ImageSettings(BaseModel):
     """Pictures held out, instead of a share."""
 
     validation_rows: Literal["spread", "last"] = "spread"
-    """Which: chosen by a hash of their names, or the last ones (as papers split MNIST)."""
+    """Which: chosen by a hash of their names, or the last ones (as papers split MNIST); where the
+    pictures lie in the order of their classes, as in class folders, the last ones of each."""
 
     @model_validator(mode="after")
     def _is_possible(self) -> "ImageSettings":
@@ -133,7 +134,7 @@ class ImageDataset(Dataset[dict[str, Tensor]]):
 
 
 class HeldOutImages(Dataset[dict[str, Tensor]]):
-    """The middle of pictures, always the same, in their order; items as those of `ImageDataset`."""
+    """The middle of pictures, always the same; items as those of `ImageDataset`."""
 
     def __init__(self, packed: PackedImages, rows: Sequence[int], size: tuple[int, int]) -> None:
         self.packed = packed
@@ -180,9 +181,23 @@ class SplitImages:
 
     train: ImageDataset
     held_out: HeldOutImages
+    """In an order such that the first of them are of all classes."""
     collection: ImageCollection
     skipped: list[str]
     """What could not be used, one line each."""
+
+    def digest(self) -> str:
+        """Return what changes when names or labels of the pictures do, but not when they move."""
+        return digest_of(self.train.packed, self.train.rows)
+
+
+def digest_of(packed: PackedImages, rows: NDArray[np.int64]) -> str:
+    """Return what changes when the names or labels of pictures in these rows do."""
+    digest = blake2b(digest_size=8)
+    for row in rows:
+        label = "" if packed.labels is None else packed.labels[row]
+        digest.update(f"{packed.names[row]}\0{label}\0".encode(errors="surrogateescape"))
+    return digest.hexdigest()
 
 
 def split_images(
@@ -224,10 +239,10 @@ def split_images(
         rows = np.arange(len(packed))
         fit = settings.fit(is_training=False)
         packed_held_out, more = packed_images(collection, VALIDATION, fit, cache)
-        held_out_rows, skipped = np.arange(len(packed_held_out)), skipped + more
+        held_out_rows, skipped = _order(packed_held_out, settings), skipped + more
     else:
         packed_held_out = packed
-        rows, held_out_rows = _split(path, packed.names, settings)
+        rows, held_out_rows = _split(path, packed, settings)
     if len(rows) < batch_size:
         raise UnusableData(
             f"{path} has {len(rows)} pictures to train on, fewer than a batch "
@@ -255,24 +270,37 @@ def _require_readable_classes(collection: ImageCollection, packed: PackedImages)
 
 
 def _split(
-    path: Path, names: Sequence[str], settings: ImageSettings
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows to train on and those held out, both in order; each has at least one."""
-    if len(names) < 2:
+    path: Path, packed: PackedImages, settings: ImageSettings
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the rows to train on, in order, and those held out; each has at least one."""
+    found = len(packed)
+    if found < 2:
         raise UnusableData(
-            f"{path} has one readable picture ({names[0]}); training needs two or more, so that "
-            "one can be held out"
+            f"{path} has one readable picture ({packed.names[0]}); training needs two or more, so "
+            "that one can be held out"
         )
-    count = settings.validation_count or round(settings.validation_share * len(names))
-    if settings.validation_count is not None and count >= len(names):
+    count = settings.validation_count or round(settings.validation_share * found)
+    if settings.validation_count is not None and count >= found:
         raise UnusableData(
-            f"{path} has {len(names)} pictures, too few to hold {count} out "
-            "(images.validation_count)"
+            f"{path} has {found} pictures, too few to hold {count} out (images.validation_count)"
         )
-    count = min(max(count, 1), len(names) - 1)
-    order = np.arange(len(names))
+    count = min(max(count, 1), found - 1)
+    order = _order(packed, settings)
+    return np.sort(order[:-count]), order[-count:]
+
+
+def _order(packed: PackedImages, settings: ImageSettings) -> NDArray[np.int64]:
+    """Return all rows in an order from whose end some are held out.
+
+    In it classes alternate, unless they already do so in the data.
+    """
     if settings.validation_rows == "spread":
-        coded = [name.encode(errors="surrogateescape") for name in names]
+        coded = [name.encode(errors="surrogateescape") for name in packed.names]
         hashes = [blake2b(name, digest_size=8).digest() for name in coded]
-        order = np.array(sorted(range(len(names)), key=lambda row: hashes[row], reverse=True))
-    return np.sort(order[:-count]), np.sort(order[-count:])
+        return np.array(sorted(range(len(packed)), key=lambda row: hashes[row], reverse=True))
+    labels = packed.labels
+    if labels is None or len(packed) < 2 or (np.diff(labels) < 0).any():
+        return np.arange(len(packed))
+    counts = np.unique(labels, return_counts=True)[1]
+    places = [(np.arange(count) + 0.5) / count for count in counts]  # from 0 to 1 in each class
+    return np.argsort(np.concatenate(places), kind="stable")

@@ -26,8 +26,6 @@ def as_bytes(path: Path, arrays: Mapping[str, NDArray[Any]]) -> dict[str, Pixels
     The range is that of all `arrays` together, so that parts stay alike. Raises `UnusableData` for
     numbers in none that pictures usually have, and for what are no numbers.
     """
-    if all(array.dtype == np.uint8 for array in arrays.values()):
-        return dict(arrays)
     for key, array in arrays.items():
         if array.dtype.kind not in "biuf":
             raise UnusableData(f"{key} in {path} holds {array.dtype}, {EXPECTED}")
@@ -56,7 +54,8 @@ def as_bytes(path: Path, arrays: Mapping[str, NDArray[Any]]) -> dict[str, Pixels
 
 def _ends(kinds: set[Any], low: float, high: float) -> tuple[int, int] | None:
     """Return what black and white are in pictures of these types and extremes; None if unknown."""
-    if np.dtype(np.uint8) not in kinds and low >= 0 and high <= 1:
+    is_of_bytes = np.dtype(np.uint8) in kinds
+    if low >= 0 and high <= 1 and (high > 0 or not is_of_bytes):  # of bytes also, if binarized
         return 0, 1
     if all(kind.kind == "f" for kind in kinds) and low >= -1 and high <= 1:
         return -1, 1
@@ -67,7 +66,7 @@ def _ends(kinds: set[Any], low: float, high: float) -> tuple[int, int] | None:
 
 def _scaled(array: NDArray[Any], black: int, white: int) -> Pixels:
     """Return `array`, whose numbers lie between the two, a picture at a time."""
-    if array.dtype == np.uint8:
+    if array.dtype == np.uint8 and white == 255:
         return array
     result = np.empty(array.shape, np.uint8)
     for row, picture in enumerate(array):

@@ -5,6 +5,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import ClassVar, Protocol, Self, TypeVar
 
+import numpy as np
+
 from predictor.errors import UnusableData
 
 TRAIN_FOLDER, VALIDATION_FOLDER, TEST_FOLDER = "train", "val", "test"
@@ -69,3 +71,12 @@ def _fraction(name: str) -> float:
     """Return a number in [0, 1) that depends on nothing but the name."""
     coded = name.encode(errors="surrogateescape")
     return int.from_bytes(blake2b(coded, digest_size=6).digest()) / 2**48
+
+
+def thinned(index: Index, most: int | None) -> Index:
+    """Return the index of `most` of the files, evenly spaced in their order; None: of all."""
+    names = index.names
+    if most is None or len(names) <= most:
+        return index
+    rows = np.linspace(0, len(names) - 1, most).round().astype(int)
+    return index.subset({names[row] for row in rows})

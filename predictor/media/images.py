@@ -111,10 +111,13 @@ def write_png(path: Path, image: Tensor, compression: int = 1) -> None:
     """Write `image` ``(3, H, W)`` in [-1, 1] as an 8-bit PNG; `compression` is 0 to 9.
 
     Level 1 is five times faster than the usual level and a tenth larger. Raises
-    `OutputNotWritten` where the file system refuses.
+    `OutputNotWritten` where the file system refuses, and for a side of over a million pixels.
     """
     pixels = cv2.cvtColor(to_uint8(image), cv2.COLOR_RGB2BGR)
-    _, encoded = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, compression])
+    is_encoded, encoded = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, compression])
+    if not is_encoded:
+        height, width = pixels.shape[:2]
+        raise OutputNotWritten(f"{path} was not written: {width}x{height} is too large for PNG")
     try:
         path.write_bytes(encoded.tobytes())
     except OSError as error:

@@ -20,6 +20,12 @@ class TrainingData:
     """Files and folders that could not be used, one line each."""
     class_names: tuple[str, ...] | None = None
     """Name of each label, where a network takes or tells classes."""
+    digest: str | None = None
+    """What changes when the examples do, but not when they are moved; None where that is not told.
+    A run that is resumed with others says so."""
+    drawn_labels: str | None = None
+    """The same of the examples whose labels were drawn to be used: a run cannot go on with
+    others."""
 
 
 class OpenData(Protocol):

@@ -7,7 +7,6 @@ settings: the paper's networks and the default ones are trained by the same phas
 import contextlib
 import functools
 import logging
-import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -24,6 +23,7 @@ from predictor.data import (
     evaluation_windows,
     index_videos,
     split_by_file,
+    thinned,
     videos_with_windows,
     with_packed_frames,
 )
@@ -225,10 +225,7 @@ def open_data(settings: FramesSettings, path: Path, run: Path | None = None) -> 
             progress=functools.partial(_log_progress, "packed"),
         )
     train, held_out = split_by_file(index, settings.validation_share, videos_with_windows(index))
-    if settings.validation_videos is not None:
-        names = sorted(video.name for video in held_out.videos)
-        step = max(1, math.ceil(len(names) / settings.validation_videos))
-        held_out = held_out.subset(set(names[::step]))
+    held_out = thinned(held_out, settings.validation_videos)
     windows = evaluation_windows(held_out, per_clip=settings.validation_windows)
     return TrainingData(
         train=ClipDataset(train, settings.clips, settings.seed, _evidence(settings.generator)),

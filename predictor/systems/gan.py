@@ -194,6 +194,7 @@ def open_data(settings: Any, path: Path, run: Path | None = None) -> TrainingDat
         train=split.train,
         validation=DataLoader(split.held_out, batch_size=100),
         skipped=split.skipped,
+        digest=split.digest(),
         class_names=None if settings.classes is None else split.collection.class_names,
     )
 

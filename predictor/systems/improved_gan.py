@@ -21,6 +21,7 @@ from predictor.data import (
     ImageDataset,
     ImageSettings,
     SemiSupervisedImages,
+    digest_of,
     open_images,
     rows_of_each_class,
     split_images,
@@ -230,6 +231,8 @@ def open_data(settings: ImprovedGanSettings, path: Path, run: Path | None = None
         validation=DataLoader(held_out, batch_size=500),
         skipped=skipped,
         class_names=names,
+        digest=split.digest(),
+        drawn_labels=None if settings.labels is None else digest_of(packed, rows),
     )
 
 

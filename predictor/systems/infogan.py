@@ -169,6 +169,7 @@ def open_data(settings: InfoganSettings, path: Path, run: Path | None = None) ->
         train=split.train,
         validation=DataLoader(Subset(split.held_out, range(count)), batch_size=BATCH),
         skipped=split.skipped,
+        digest=split.digest(),
     )
 
 

@@ -24,6 +24,7 @@ from predictor.data import (
     PhotoSettings,
     index_photos,
     split_by_file,
+    thinned,
 )
 from predictor.gathering import averaged, gathered
 from predictor.losses import (
@@ -211,9 +212,7 @@ def open_data(settings: InpaintSettings, path: Path, run: Path | None = None) ->
     cache = None if run is None else run / "index.json"
     index = index_photos(path, cache, progress=_log_progress)
     train, held_out = split_by_file(index, settings.validation_share)
-    if settings.validation_photos is not None:
-        step = max(1, -(-len(held_out.names) // settings.validation_photos))
-        held_out = held_out.subset(set(held_out.names[::step]))
+    held_out = thinned(held_out, settings.validation_photos)
     masks = MaskSource(settings.masks)
     measured = {
         kind: MaskSource(

@@ -19,6 +19,8 @@ from predictor.training.state import TrainingState
 
 _logger = logging.getLogger(__name__)
 
+CLASSES, DATA, DRAWN_LABELS = "classes", "data", "drawn_labels"
+"""Facts of the data: as `TrainingData` has them."""
 COMMIT = "commit"
 """The fact that names the code; other code need not compute otherwise, so it is not compared."""
 
@@ -68,9 +70,20 @@ def restored_draws(run: Run, state: TrainingState, facts: Mapping[str, Any]) -> 
             raise DamagedCheckpoint(f"{checkpoint.path} does not fit: {error}") from error
 
     record = restore_newest(run.checkpoints, restored).record
-    _require_same_classes(run, record["facts"].get("classes"), facts.get("classes"))
-    for name, before in record["facts"].items():
-        if name != COMMIT and before != facts.get(name):
+    of_then = record["facts"]
+    _require_same_classes(run, of_then.get(CLASSES), facts.get(CLASSES))
+    if DRAWN_LABELS in of_then and of_then[DRAWN_LABELS] != facts.get(DRAWN_LABELS):
+        raise UnusableData(
+            f"the pictures of {run.data} or their labels have changed, so that the labels drawn "
+            f"are not those that the run {run.folder} has learnt from: train anew in another folder"
+        )
+    if DATA in of_then and of_then[DATA] != facts.get(DATA):
+        _logger.warning(
+            "the pictures of %s or their labels are not those of before: the run goes on with them",
+            run.data,
+        )
+    for name, before in of_then.items():
+        if name not in (COMMIT, DATA, DRAWN_LABELS) and before != facts.get(name):
             _logger.warning(
                 "%s was %s and is %s now: the run goes on, but not bit for bit",
                 name,

@@ -20,7 +20,14 @@ from predictor.errors import (
 )
 from predictor.systems.entry import SystemEntry, TrainingData
 from predictor.systems.settings import RunSettings
-from predictor.training.beginning import COMMIT, built_state, restored_draws
+from predictor.training.beginning import (
+    CLASSES,
+    COMMIT,
+    DATA,
+    DRAWN_LABELS,
+    built_state,
+    restored_draws,
+)
 from predictor.training.checkpoint import (
     checkpoint_path,
     checkpoints_newest_first,
@@ -136,8 +143,12 @@ def _run(
                 "ranks": ranks.size,
                 "examples": len(data.train),
             }
-            if data.class_names is not None:
-                facts["classes"] = list(data.class_names)
+            told = {
+                CLASSES: None if data.class_names is None else list(data.class_names),
+                DATA: data.digest,
+                DRAWN_LABELS: data.drawn_labels,
+            }
+            facts |= {name: value for name, value in told.items() if value is not None}
             drawn = 0 if is_new else restored_draws(run, state, facts)
             is_newest_best = state.best is not None and state.best.iteration == state.iteration
             if ranks.is_main and is_newest_best:  # a kill may have come between the two writes

@@ -120,8 +120,10 @@ def test_official_parts_are_kept_apart(tmp_path: Path) -> None:
     path = npz(tmp_path, 20, x_val=noise(5, seed=1), x_test=noise(7, seed=2))
     images = split_images(path, settings(), 0, tmp_path / "run")
     assert (len(images.train), len(images.held_out)) == (20, 5)
-    expected = torch.from_numpy(noise(5, seed=1)[4]).permute(2, 0, 1) / 127.5 - 1
+    row = int(images.held_out.rows[4])
+    expected = torch.from_numpy(noise(5, seed=1)[row]).permute(2, 0, 1) / 127.5 - 1
     assert torch.allclose(images.held_out[4]["image"], expected, atol=1e-6)
+    assert sorted(images.held_out.rows) == [0, 1, 2, 3, 4]
     without = split_images(npz(tmp_path, 20, x_test=noise(7)), settings(), 0)
     assert len(without.train) + len(without.held_out) == 20
 
@@ -131,6 +133,44 @@ def test_last_rows_are_held_out_as_papers_do(tmp_path: Path) -> None:
     images = split_images(npz(tmp_path), chosen, 0)
     assert images.train.rows.tolist() == list(range(30))
     assert images.held_out.rows.tolist() == list(range(30, 40))
+
+
+@pytest.mark.parametrize("rows", ["spread", "last"])
+@pytest.mark.parametrize("part", ["", "val"])
+def test_what_is_held_out_of_class_folders_is_of_all_classes_from_the_first_on(
+    tmp_path: Path, rows: str, part: str
+) -> None:
+    counts = {"a": 80, "b": 40, "c": 40}
+    for name, count in counts.items():
+        for row, image in enumerate(noise(count, seed=ord(name))):
+            write_png(tmp_path / "data" / part / name / f"{row:02}.png", image)
+            if part:
+                write_png(tmp_path / "data" / "train" / name / f"{row:02}.png", image)
+    chosen = settings(validation_rows=rows, validation_count=80)
+    images = split_images(tmp_path / "data", chosen, 0)
+    labels = images.held_out.packed.labels
+    assert labels is not None
+    first = np.bincount(labels[images.held_out.rows[:40]], minlength=3)
+    expected = [20, 10, 10]
+    assert np.abs(first - expected).max() <= (1 if rows == "last" else 8)
+    if not part:
+        assert len(images.held_out) == 80
+        kept = np.bincount(labels[images.train.rows], minlength=3)
+        assert np.abs(kept - [40, 20, 20]).max() <= (0 if rows == "last" else 10)
+        assert not set(images.train.rows) & set(images.held_out.rows)
+
+
+def test_the_digest_tells_of_names_and_labels_but_not_of_the_place(tmp_path: Path) -> None:
+    for place in "one", "two":
+        for row, image in enumerate(noise(40)):
+            write_png(tmp_path / place / "ab"[row // 20] / f"{row:02}.png", image)
+    one, two = tmp_path / "one", tmp_path / "two"
+    digest = split_images(one, settings(), 0).digest()
+    assert split_images(two, settings(), 0).digest() == digest
+    (two / "a" / "00.png").rename(two / "b" / "00.png")
+    assert split_images(two, settings(), 0).digest() != digest
+    write_png(one / "a" / "new.png", noise(1)[0])
+    assert split_images(one, settings(), 0).digest() != digest
 
 
 def test_spread_rows_are_of_every_class_and_stay_when_pictures_come(tmp_path: Path) -> None:

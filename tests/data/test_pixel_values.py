@@ -67,3 +67,19 @@ def test_the_range_is_that_of_all_parts(tmp_path: Path) -> None:
 def test_other_numbers_are_refused(array: NDArray[Any], said: str) -> None:
     with pytest.raises(UnusableData, match=f"x in d.npz {said}"):
         as_bytes(WHERE, {"x": array})
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int64, np.bool_, np.float32])
+def test_binarized_pictures_are_black_and_white(
+    kind: type[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    array = (BYTES > 127).astype(kind)
+    with caplog.at_level(logging.WARNING):
+        found = as_bytes(WHERE, {"x_train": array, "x_test": np.zeros_like(array)})
+    assert found["x_train"].dtype == np.uint8
+    assert set(np.unique(found["x_train"])) == {0, 255}
+    assert "from 0 to 1: taken for pictures from 0, black" in caplog.text
+
+
+def test_bytes_that_are_all_black_are_no_question() -> None:
+    assert not as_bytes(WHERE, {"x": np.zeros_like(BYTES)})["x"].any()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predictor.data import IndexedVideo, VideoIndex, split_by_file
+from predictor.data import IndexedVideo, VideoIndex, split_by_file, thinned
 from predictor.errors import UnusableData
 
 
@@ -80,3 +80,13 @@ def test_one_that_can_be_measured_is_held_out() -> None:
         assert name not in names_of(train)
     assert names_of(split_by_file(index_of(names), 0.1, {first[0]})[1]) == first
     assert names_of(split_by_file(index_of(names), 0.1, set())[1]) == first
+
+
+@given(st.integers(1, 60), st.integers(1, 70))
+def test_as_many_are_left_as_asked_for_from_end_to_end(found: int, most: int) -> None:
+    names = [f"{number:02}.mp4" for number in range(found)]
+    left = names_of(thinned(index_of(names), most))
+    assert len(left) == min(found, most)
+    steps = np.diff([int(name[:2]) for name in left])
+    assert not len(steps) or steps.max() - steps.min() <= 1
+    assert names_of(thinned(index_of(names), None)) == names

@@ -1,4 +1,4 @@
-"""A run is carried on only where its labels mean what they meant."""
+"""What a run says, or refuses, when its data are not those that it began with."""
 
 import json
 from pathlib import Path
@@ -58,3 +58,39 @@ def test_data_without_names_are_taken_by_their_numbers(tmp_path: Path) -> None:
     images = np.arange(8, dtype=np.uint8)[:, None, None] + np.zeros((8, 8, 8), np.uint8)
     np.savez(array, images=images, labels=np.arange(8) % 2)
     assert resume(run, SYSTEMS, data=array).name == "iteration-000003.safetensors"
+
+
+def test_other_pictures_are_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    data, run = class_folders(tmp_path / "data", "cat", "dog"), tmp_path / "run"
+    train(run, "classifier", SYSTEMS["classifier"], SETTINGS, data, until=1)
+    moved = data.rename(tmp_path / "moved")
+    resume(run, SYSTEMS, data=moved, until=2)
+    assert "not those of before" not in caplog.text
+    (moved / "cat" / "0.png").rename(moved / "dog" / "0.png")
+    resume(run, SYSTEMS, data=moved)
+    assert "the pictures of" in caplog.text
+    assert "are not those of before: the run goes on with them" in caplog.text
+
+
+def test_a_run_whose_labels_were_drawn_does_not_go_on_with_others(tmp_path: Path) -> None:
+    values = SETTINGS.model_dump(mode="json")
+    shared = {key: values[key] for key in ("batch_size", "precision", "device", "threads")}
+    settings = validated_settings(
+        SYSTEMS["improved-gan"].settings,
+        {
+            **shared,
+            "iterations": 3,
+            "classes": 2,
+            "labels": 2,
+            "images": {"size": [8, 8], "channels": 1, "validation_count": 2},
+            "generator": {"hidden": [4]},
+            "discriminator": {"hidden": [6, 4]},
+        },
+    )
+    data, run = class_folders(tmp_path / "data", "cat", "dog"), tmp_path / "run"
+    train(run, "improved-gan", SYSTEMS["improved-gan"], settings, data, until=1)
+    shown = (data / "cat" / "0.png").read_bytes()
+    for number in range(8, 20):
+        (data / "cat" / f"{number}.png").write_bytes(shown)
+    with pytest.raises(UnusableData, match="the labels drawn are not those that the run"):
+        resume(run, SYSTEMS)
