@@ -1,6 +1,7 @@
 """The arrows between modules point one way, and the command line starts without the heavy ones."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -130,6 +131,19 @@ def test_imports_point_down_only() -> None:
             assert package_of(module), f"{module} has no place in LAYERS"
         wrong += wrong_arrows(module, path.read_text(), is_package)
     assert not wrong
+
+
+def test_readme_lists_every_layer_in_order() -> None:
+    told = (ROOT / "README.md").read_text().split("## How it is built")[1].split("## Licence")[0]
+    places = []
+    for packages in LAYERS[: LAYERS.index(["pipelines"])]:
+        for package in packages:
+            path = ROOT.joinpath(*package.split("."))
+            name = f"{path.name}/" if path.is_dir() else f"{path.name}.py"
+            found = re.search(rf"[`\s]{re.escape(name)}[`\s]", told)
+            assert found, f"{name} is missing"
+            places.append(told.count("\n", 0, found.start()))
+    assert places == sorted(places)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The probe of an encoder's features on labelled pictures, and the baselines beside it."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,30 +91,31 @@ class ProbeResult:
         }
 
 
-def probe_result(
+def probe_results(
     encoder: ImageEncoder,
     data: Path,
-    request: ProbeRequest,
+    requests: Sequence[ProbeRequest],
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
     *,
     short_side: int | None = None,
-) -> ProbeResult:
-    """Return what the features of `encoder` reach on the labelled pictures at `data`.
+) -> list[ProbeResult]:
+    """Return what the features of `encoder` reach on the labelled pictures at `data`, per request.
 
-    Those are resized and cropped as `picture_features` says. Tested on the part ``test``, else on
-    ``val``, else on a fifth that is drawn here. Raises `UnusableData` for pictures without labels
-    and for more labels than there are.
+    The requests differ in labels and draws only, so that features are computed once for all.
+    Pictures are resized and cropped as `picture_features` says. Tested on the part ``test``, else
+    on ``val``, else on a fifth that is drawn here. Raises `UnusableData` for pictures without
+    labels and for more labels than there are.
     """
+    seed = requests[0].seed
     fit = fit_of_shape(encoder.image_shape, short_side)
     found = fitted_pictures(data, fit, are_labelled=True)
-    pictures, notes = _in_two_parts(found, data, request.seed)
-    draws = LabelDraws(pictures.train_labels, request.labels, request.seed)
-    run = _Run(encoder, pictures, draws, request, torch.device(device), progress)
+    pictures, notes = _in_two_parts(found, data, seed)
+    draws = [LabelDraws(pictures.train_labels, each.labels, each.seed) for each in requests]
+    run = _Run(encoder, pictures, [*zip(requests, draws, strict=True)], device, progress)
     scores = [run.svm("features + linear SVM", encoder)]
-    if request.has_baselines:
-        random = fresh_encoder(encoder, request.seed)
-        scores.append(run.svm("random weights + linear SVM", random))
+    if requests[0].has_baselines:
+        scores.append(run.svm("random weights + linear SVM", fresh_encoder(encoder, seed)))
         scores.append(run.supervised())
         try:
             scores.append(run.hog())
@@ -123,59 +124,67 @@ def probe_result(
         scores.append(run.neighbours())
     if found.skipped:
         notes.append(f"{len(found.skipped)} pictures skipped, the first: {found.skipped[0]}")
-    return ProbeResult(
-        request=request,
-        scores=tuple(scores),
-        classes=draws.classes,
-        train=len(pictures.train),
-        validation=len(draws.validation),
-        test=len(pictures.test),
-        notes=tuple(notes),
-    )
+    return [
+        ProbeResult(
+            request=request,
+            scores=scores_of_request,
+            classes=drawn.classes,
+            train=len(pictures.train),
+            validation=len(drawn.validation),
+            test=len(pictures.test),
+            notes=tuple(notes),
+        )
+        for request, drawn, scores_of_request in zip(
+            requests, draws, zip(*scores, strict=True), strict=True
+        )
+    ]
 
 
 @dataclass(frozen=True, eq=False)
 class _Run:
+    """The methods, each with a score for every request."""
+
     encoder: ImageEncoder
     pictures: LabelledExamples
-    draws: LabelDraws
-    request: ProbeRequest
-    device: torch.device
+    asked: Sequence[tuple[ProbeRequest, LabelDraws]]
+    device: torch.device | str
     progress: Progress | None
 
-    def svm(self, method: str, encoder: ImageEncoder) -> ProbeScore:
-        extractor = FeatureExtractor(encoder, self.device)
+    def svm(self, method: str, encoder: ImageEncoder) -> list[ProbeScore]:
+        extractor = FeatureExtractor(encoder, torch.device(self.device))
         extractor.measure(mixed_batches(self.pictures.train))
         examples = self._examples(
             lambda pixels: extractor.all_features(image_batches(pixels), len(pixels))
         )
         return self._probed(method, linear_svms(), examples)
 
-    def hog(self) -> ProbeScore:
+    def hog(self) -> list[ProbeScore]:
         return self._probed(
             "HOG + linear SVM", linear_svms(HOG_COSTS), self._examples(hog_features)
         )
 
-    def neighbours(self) -> ProbeScore:
+    def neighbours(self) -> list[ProbeScore]:
         flat = self._examples(lambda pixels: pixels.reshape(len(pixels), -1) / np.float32(255))
         return self._probed("pixels + nearest neighbours", nearest_neighbours(), flat)
 
-    def supervised(self) -> ProbeScore:
-        networks = supervised_networks(
-            self.encoder,
-            self.draws.classes,
-            random_trials(self.request.trials, self.request.seed),
-            device=self.device,
-        )
-        return probed(
-            "the same network, supervised",
-            networks,
-            self.pictures,
-            self.draws,
-            choosing_draws=1,
-            testing_draws=min(self.request.supervised_draws, self.request.draws),
-            progress=self.progress,
-        )
+    def supervised(self) -> list[ProbeScore]:
+        return [
+            probed(
+                "the same network, supervised",
+                supervised_networks(
+                    self.encoder,
+                    draws.classes,
+                    random_trials(request.trials, request.seed),
+                    device=torch.device(self.device),
+                ),
+                self.pictures,
+                draws,
+                choosing_draws=1,
+                testing_draws=min(request.supervised_draws, request.draws),
+                progress=self.progress,
+            )
+            for request, draws in self.asked
+        ]
 
     def _examples(self, described: Callable[[Pixels], Examples]) -> LabelledExamples:
         return dataclasses.replace(
@@ -186,16 +195,19 @@ class _Run:
 
     def _probed(
         self, method: str, candidates: Mapping[str, Fit], examples: LabelledExamples
-    ) -> ProbeScore:
-        return probed(
-            method,
-            candidates,
-            examples,
-            self.draws,
-            choosing_draws=self.request.validation_draws,
-            testing_draws=self.request.draws,
-            progress=self.progress,
-        )
+    ) -> list[ProbeScore]:
+        return [
+            probed(
+                method,
+                candidates,
+                examples,
+                draws,
+                choosing_draws=request.validation_draws,
+                testing_draws=request.draws,
+                progress=self.progress,
+            )
+            for request, draws in self.asked
+        ]
 
 
 def _in_two_parts(found: PictureParts, data: Path, seed: int) -> tuple[LabelledExamples, list[str]]:

@@ -67,7 +67,7 @@ def probe(
     random weights.
     """
     from predictor.analysis.encoders import load_encoder
-    from predictor.analysis.probe_run import ProbeRequest, probe_result
+    from predictor.analysis.probe_run import ProbeRequest, probe_results
     from predictor.analysis.probe_table import probe_table
     from predictor.devices import chosen_device
 
@@ -82,8 +82,8 @@ def probe(
     )
     encoder, short_side = load_encoder(model)
     with progress_on_stderr("fits") as advance:
-        found = probe_result(
-            encoder, data, request, chosen_device(device), advance, short_side=short_side
+        (found,) = probe_results(
+            encoder, data, [request], chosen_device(device), advance, short_side=short_side
         )
     if as_json:
         print_document(data, None, {"model": model, **found.as_json()})

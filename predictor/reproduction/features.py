@@ -1,7 +1,7 @@
 """The protocol for the features of a discriminator."""
 
 from predictor.analysis.features import ImageEncoder
-from predictor.analysis.probe_run import PAPER_DRAWS, PAPER_TRIALS, ProbeRequest, probe_result
+from predictor.analysis.probe_run import PAPER_DRAWS, PAPER_TRIALS, ProbeRequest, probe_results
 from predictor.errors import UnknownModel
 from predictor.reproduction.measured import Measured, Row, Subject
 
@@ -26,24 +26,27 @@ def radford_2016_features(subject: Subject) -> Measured:
     scores: dict[str, dict[str, float]] = {}
     spreads: dict[str, dict[str, float]] = {}
     headings, notes = {}, []
-    for labels in asked.labels:
-        measure = f"{asked.scored_by}_percent_{labels}"
-        headings[measure] = f"{asked.scored_by}, %, {labels:,} labels"
-        request = ProbeRequest(
+    requests = [
+        ProbeRequest(
             labels=labels,
             draws=draws,
             validation_draws=min(10, draws),
             trials=PAPER_TRIALS if draws == PAPER_DRAWS else FEWER_DRAWS_TRIALS,
             seed=subject.seed,
         )
-        found = probe_result(
-            encoder,
-            subject.data,
-            request,
-            subject.device,
-            subject.progress,
-            short_side=subject.settings.images.short_side,
-        )
+        for labels in asked.labels
+    ]
+    results = probe_results(
+        encoder,
+        subject.data,
+        requests,
+        subject.device,
+        subject.progress,
+        short_side=subject.settings.images.short_side,
+    )
+    for labels, found in zip(asked.labels, results, strict=True):
+        measure = f"{asked.scored_by}_percent_{labels}"
+        headings[measure] = f"{asked.scored_by}, %, {labels:,} labels"
         for score in found.scores:
             share = score.mean if asked.scored_by == "accuracy" else 1 - score.mean
             scores.setdefault(score.method, {})[measure] = 100 * share
