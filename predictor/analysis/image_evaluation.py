@@ -23,7 +23,6 @@ from predictor.image_sampler import ImageSampler
 from predictor.metrics import (
     frechet_distance,
     nearest,
-    nearest_class_error,
     precision_and_recall,
 )
 
@@ -153,13 +152,15 @@ def evaluated_images(
     test_images = test.images()
     some, real = drawn[:COMPARED], _some(test, COMPARED).images()
     precision, recall = precision_and_recall(real, some)
+    nearest_samples = nearest(test_images, drawn)
     one_nn = None
     if test.labels is not None and labels is not None:
         names = collection.class_names
         if not sampler.has_names and not set(names or ()) <= set(sampler.class_names):
             names = None  # the model knows numbers only
         own = torch.from_numpy(labels_of_model(path, test.labels, names, sampler.class_names))
-        one_nn = 100 * nearest_class_error(test_images, own, drawn, torch.tensor(labels))
+        taken_for = torch.tensor(labels)[nearest_samples.rows[:, 0]]
+        one_nn = 100 * float((taken_for != own).double().mean())
     memory_ratio, neighbours = None, None
     if TRAIN in parts:
         train_images = test_images if measured == TRAIN else parts[TRAIN].images()
@@ -180,7 +181,7 @@ def evaluated_images(
         precision_pixels=precision,
         recall_pixels=recall,
         one_nearest_neighbour_error_percent=one_nn,
-        nearest_sample_distance=float(nearest(test_images, drawn).distances.mean()),
+        nearest_sample_distance=float(nearest_samples.distances.mean()),
         variance_share=(_deviation(some) / _deviation(real)) ** 2,
         repeated_percent=100 * _repeated(some, real),
         memory_ratio=memory_ratio,

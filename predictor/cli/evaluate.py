@@ -13,26 +13,17 @@ from predictor.cli.evaluate_inpaint import evaluate_inpaint
 from predictor.cli.options import PICTURE_FORMATS, AsJson, Device, Model, Overwrite, Precision
 from predictor.cli.outputs import require_output
 
-EVALUATIONS: Mapping[str, Callable[..., None]] = {
-    "frames": evaluate_frames,
-    "inpaint": evaluate_inpaint,
-    "classifier": evaluate_classification,
-    "improved-gan": evaluate_classification,
-}
-"""What measures a model and prints what it found, by the task in the model's file; of all others
-the pictures that they generate are measured."""
+_OF_GENERATORS = ("samples", "seed", "features")
 
-_GENERATOR_OPTIONS = ("samples", "seed", "features")
-"""The options that every system that generates pictures takes."""
-
-_OPTIONS: Mapping[str, tuple[str, ...]] = {
-    "frames": ("against", "horizon", "windows"),
-    "inpaint": ("against",),
-    "classifier": ("others",),
-    "infogan": (*_GENERATOR_OPTIONS, "labelled"),
-    "improved-gan": ("others",),
+EVALUATIONS: Mapping[str, tuple[Callable[..., None], tuple[str, ...]]] = {
+    "frames": (evaluate_frames, ("against", "horizon", "windows")),
+    "inpaint": (evaluate_inpaint, ("against",)),
+    "classification": (evaluate_classification, ("others",)),
+    "codes": (evaluate_images, (*_OF_GENERATORS, "labelled")),
+    "images": (evaluate_images, _OF_GENERATORS),
 }
-"""The options that a task takes; a task that is not here takes `_GENERATOR_OPTIONS`."""
+"""What measures a model and prints what it found, and the options that it takes, by the
+`SystemEntry.evaluation` of the model's system."""
 
 
 def evaluate(
@@ -122,6 +113,7 @@ def evaluate(
     Classifiers: error, confusions and calibration.
     """
     from predictor.model_files import find_model
+    from predictor.systems import SYSTEMS
     from predictor.weights import read_metadata
 
     if output is not None:
@@ -140,13 +132,14 @@ def evaluate(
         "features": features,
         "labelled": labelled,
     }
-    own = _OPTIONS.get(task, _GENERATOR_OPTIONS)
+    kind = SYSTEMS[task].evaluation if task in SYSTEMS else "images"
+    measure, own = EVALUATIONS[kind]
     for name in special:
         source = context.get_parameter_source(name)
         if name not in own and source is not None and source.name == "COMMANDLINE":
             option = "with" if name == "others" else name
             raise typer.BadParameter(f"--{option} does not apply to models of the system {task}")
-    EVALUATIONS.get(task, evaluate_images)(
+    measure(
         model=model,
         data=data,
         output=output,

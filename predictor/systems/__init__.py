@@ -8,6 +8,7 @@ sample, evaluate, ``torchrun``. ``gan.py`` is the one to begin from:
   network; `settings.playing` says which `role` of a network's class is wanted, and
   `pair.with_network_defaults` tells the networks the shape of the pictures,
 - ``build`` returns the `System`: fresh networks, the phases, what is validated, shown, released,
+- its row says how a model is used and measured,
 - `gan.open_data` opens pictures; another kind of data has an `OpenData` of its own.
 
 Losses draw through `predictor.draws` and return named, weighted terms; a network that is released
@@ -33,18 +34,46 @@ from predictor.systems import (
 from predictor.systems.entry import SystemEntry
 
 SYSTEMS: dict[str, SystemEntry] = {
-    "classifier": SystemEntry(classifier.ClassifierSettings, classifier.build, gan.open_data),
+    "classifier": SystemEntry(
+        classifier.ClassifierSettings,
+        classifier.build,
+        gan.open_data,
+        usage="predictor evaluate MODEL pictures/ --features {name}",
+        evaluation="classification",
+    ),
     "conditional-gan": SystemEntry(
         conditional_gan.ConditionalGanSettings, gan.build, gan.open_data
     ),
     "dcgan": SystemEntry(dcgan.DcganSettings, dcgan.build, dcgan.open_data),
-    "frames": SystemEntry(frames.FramesSettings, frames.build, frames.open_data),
+    "frames": SystemEntry(
+        frames.FramesSettings,
+        frames.build,
+        frames.open_data,
+        usage="predictor frames in.mp4 --model {name}",
+        evaluation="frames",
+    ),
     "gan": SystemEntry(gan.GanSettings, gan.build, gan.open_data),
     "improved-gan": SystemEntry(
-        improved_gan.ImprovedGanSettings, improved_gan.build, improved_gan.open_data
+        improved_gan.ImprovedGanSettings,
+        improved_gan.build,
+        improved_gan.open_data,
+        usage="predictor classify {name} pictures/",
+        evaluation="classification",
     ),
-    "infogan": SystemEntry(infogan.InfoganSettings, infogan.build, infogan.open_data),
-    "inpaint": SystemEntry(inpaint.InpaintSettings, inpaint.build, inpaint.open_data),
+    "infogan": SystemEntry(
+        infogan.InfoganSettings,
+        infogan.build,
+        infogan.open_data,
+        usage="predictor sample {name} --vary c1 -o codes.png",
+        evaluation="codes",
+    ),
+    "inpaint": SystemEntry(
+        inpaint.InpaintSettings,
+        inpaint.build,
+        inpaint.open_data,
+        usage="predictor inpaint photographs/ --mask mask.png --model {name}",
+        evaluation="inpaint",
+    ),
     "lapgan": SystemEntry(lapgan.LapganSettings, lapgan.build, gan.open_data),
 }
 """What can be trained, by the name that the command line takes."""

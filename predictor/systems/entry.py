@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from predictor.systems.phases import Batch, System, TrainingDataset
 from predictor.systems.settings import RunSettings
@@ -48,3 +48,8 @@ class SystemEntry:
     settings: type[RunSettings]
     build: Callable[[Any], System]
     open_data: OpenData
+    usage: str = "predictor sample {name} -o samples.png"
+    """How a model called ``{name}`` is used, for its card."""
+    evaluation: Literal["frames", "inpaint", "classification", "codes", "images"] = "images"
+    """How ``predictor evaluate`` measures a model; ``images``: by the pictures that it generates,
+    ``codes``: by what it reads from pictures, too."""

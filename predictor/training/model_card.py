@@ -13,17 +13,6 @@ CARD = "README.md"
 VALIDATED = "validation_"
 """Prefix of scores from the validation of the run itself."""
 
-_USAGE = {
-    "classifier": "predictor evaluate MODEL pictures/ --features {name}",
-    "frames": "predictor frames in.mp4 --model {name}",
-    "improved-gan": "predictor classify {name} pictures/",
-    "inpaint": "predictor inpaint photographs/ --mask mask.png --model {name}",
-    "infogan": "predictor sample {name} --vary c1 -o codes.png",
-}
-"""How a model is used, by its task; models of other tasks are sampled."""
-
-_SAMPLED = "predictor sample {name} -o samples.png"
-
 
 def model_card(
     file: Path, metadata: Metadata, trained: Sequence[tuple[Run, int]], beside: Sequence[Path] = ()
@@ -34,6 +23,7 @@ def model_card(
     of the companions of the network in `file`.
     """
     origin = metadata.provenance
+    usage = trained[0][0].entry.usage.format(name=shlex.quote(file.stem))
     hours, seconds = divmod(round(origin.training_time_s), 3600)
     done = ", ".join(
         f"{iterations:,} of {run.settings.iterations:,}" for run, iterations in trained
@@ -44,7 +34,7 @@ def model_card(
 To be written: one paragraph, what it does and for whom.
 
 ```
-{_USAGE.get(metadata.task, _SAMPLED).format(name=shlex.quote(file.stem))}
+{usage}
 ```
 
 ## Contract
