@@ -115,11 +115,6 @@ def failed_document(code: int, error: str) -> dict[str, Any]:
     return {"results": [], "exit_code": code, "error": error}
 
 
-def counted(number: int, what: str) -> str:
-    """Return ``1 frame`` or ``2 frames``."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
 def bug_report(error: Exception) -> str:
     """Return how an unexpected error, a bug of this program, is reported."""
     return f"{type(error).__name__}: {one_line(error)} (a bug in predictor; --debug shows where)"

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 LAYERS = [
-    ["predictor.errors"],
+    ["predictor.errors", "predictor.wording"],
     ["predictor.whole_files", "predictor.file_lock"],
     ["predictor.devices", "predictor.progress"],
     ["predictor.tensors"],

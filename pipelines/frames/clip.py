@@ -23,7 +23,6 @@ from pipelines.frames.side_by_side import side_by_side
 from pipelines.frames.video_output import source_notes
 from pipelines.outputs import output_paths
 from pipelines.progress import Advance, silent
-from pipelines.results import counted
 from pipelines.timecodes import clock, frames_in
 from predictor.devices import using_threads
 from predictor.errors import SettingsError, UnsupportedCodec
@@ -31,6 +30,7 @@ from predictor.frame_predictor import FEWEST_FRAMES
 from predictor.media.codecs import container_for
 from predictor.media.video import open_video, probe
 from predictor.model_files import find_model
+from predictor.wording import counted
 
 
 def predict_frames(

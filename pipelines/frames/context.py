@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipelines.results import counted
 from pipelines.timecodes import clock, frame_step
 from predictor.data.shots import THUMBNAIL, ShotMeter
 from predictor.errors import NotEnoughFrames
 from predictor.frame_predictor import FEWEST_FRAMES
 from predictor.media.video import Frame, VideoInfo, VideoReader
+from predictor.wording import counted
 
 CONTEXT_MEMORY = 12
 """Frames of which thumbnail (to tell cuts from fast motion) and time (for the rate) are kept."""

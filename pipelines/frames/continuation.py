@@ -22,9 +22,9 @@ from pipelines.frames.video_output import (
 )
 from pipelines.outputs import atomic_output
 from pipelines.progress import Advance
-from pipelines.results import counted
 from pipelines.timecodes import exact_step, frames_in
 from predictor.media.video import VideoReader, probe
+from predictor.wording import counted
 
 
 class Continuation:

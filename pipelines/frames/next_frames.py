@@ -18,11 +18,11 @@ from pipelines.frames.video_output import depth_notes, left_out, new_video
 from pipelines.outputs import atomic_output
 from pipelines.overlap import Stopwatch, read_ahead, write_behind
 from pipelines.progress import Advance
-from pipelines.results import counted
 from pipelines.timecodes import clock
 from predictor.errors import NotEnoughFrames
 from predictor.media.encoding import VideoWriter
 from predictor.media.video import Frame, VideoReader
+from predictor.wording import counted
 
 _WAITING = 3
 """Frames that may wait between two threads; each is 25 MB at 1080p."""

@@ -15,12 +15,12 @@ from pipelines.frames.result import FramesResult
 from pipelines.frames.video_output import cut_notes, depth_notes, left_out, new_video
 from pipelines.overlap import Stopwatch
 from pipelines.progress import Advance
-from pipelines.results import counted
 from pipelines.timecodes import frames_in
 from predictor.errors import NotEnoughFrames
 from predictor.frame_predictor import FEWEST_FRAMES
 from predictor.media.video import Frame, VideoReader
 from predictor.tensors import DIFFERENCE_GAIN, shown_difference
+from predictor.wording import counted
 
 
 def side_by_side(

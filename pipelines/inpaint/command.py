@@ -22,9 +22,10 @@ from pipelines.options import (
     Overwrite,
     Precision,
 )
-from pipelines.results import Tally, counted, one_line
+from pipelines.results import Tally, one_line
 from predictor.cli.options import MODEL_HELP
 from predictor.errors import SettingsError
+from predictor.wording import counted
 
 if TYPE_CHECKING:
     from pipelines.inpaint.sources import Sources

@@ -15,8 +15,8 @@ from typing import Any, Literal
 from rich.console import Group
 from rich.table import Table
 
-from pipelines.results import counted
 from predictor import __version__
+from predictor.wording import counted
 
 PACKAGES = {
     "torch": "torch",

@@ -13,6 +13,7 @@ from predictor.analysis.frames_summary import (
     share_worse,
 )
 from predictor.analysis.intervals import Mean
+from predictor.wording import counted
 
 _DIGITS = {"ssim": 3, "moving_ssim": 3}
 
@@ -44,12 +45,12 @@ def evaluation_tables(evaluation: Evaluation) -> Group:
         table.add_row(Text(f"  {method}"), *(f"{share:.1%}" for share in shares))
     videos = len({scored.video for scored in evaluation.moving})
     notes = [
-        f"Means over {_counted(len(evaluation.moving), 'window')}, then over "
-        f"{_counted(videos, 'video')}.",
+        f"Means over {counted(len(evaluation.moving), 'window')}, then over "
+        f"{counted(videos, 'video')}.",
         f"The gain is over the better baseline; worse are windows by over {LOSS_DB} dB of PSNR.",
     ]
     if evaluation.still:
-        notes.append(f"Left out: {_counted(len(evaluation.still), 'still window')}.")
+        notes.append(f"Left out: {counted(len(evaluation.still), 'still window')}.")
     notes += [f"skipped {name}: {reason}" for name, reason in evaluation.skipped]
     return Group(table, *(Text(note) for note in notes))
 
@@ -61,7 +62,3 @@ def shown_steps(horizon: int) -> list[int]:
 
 def _interval(mean: Mean) -> str:
     return f"{mean.value:+.2f}\n{mean.low:+.2f} {mean.high:+.2f}"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

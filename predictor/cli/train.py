@@ -1,6 +1,5 @@
 """``predictor train``: a new run of a system on the user's data."""
 
-import difflib
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +9,7 @@ import typer
 from predictor.cli.console import is_main_rank, log_on_stderr, print_document
 from predictor.cli.options import PICTURE_FORMATS, AsJson
 from predictor.cli.run_state import require_new_folder, say_where_it_stands
+from predictor.wording import nearest_or_all
 
 if TYPE_CHECKING:
     from predictor.systems.entry import SystemEntry
@@ -179,9 +179,7 @@ def _entry(system: str) -> "SystemEntry":
     from predictor.systems import SYSTEMS
 
     if system not in SYSTEMS:
-        near = difflib.get_close_matches(system, SYSTEMS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(SYSTEMS)}"
-        raise typer.BadParameter(f"no system {system!r}; {hint}")
+        raise typer.BadParameter(f"no system {system!r}; {nearest_or_all(system, SYSTEMS)}")
     return SYSTEMS[system]
 
 

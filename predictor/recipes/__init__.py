@@ -6,7 +6,6 @@ because nothing is published. ``Differs:`` is followed by what a recipe does oth
 source.
 """
 
-import difflib
 import tomllib
 from collections.abc import Mapping
 from importlib import resources
@@ -17,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from predictor.errors import SettingsError
 from predictor.training.settings import merged
+from predictor.wording import nearest_or_all
 
 _SUFFIX = ".toml"
 
@@ -106,9 +106,7 @@ def load_recipe(name: str) -> Recipe:
         return _own_recipe(Path(name))
     names = recipe_names()
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names) or 'none'}"
-        raise SettingsError(f"no recipe {name!r}; {hint}")
+        raise SettingsError(f"no recipe {name!r}; {nearest_or_all(name, names)}")
     text = resources.files(__name__).joinpath(f"{name}{_SUFFIX}").read_text(encoding="utf-8")
     return _recipe({"name": name, **tomllib.loads(text)})
 

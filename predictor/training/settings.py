@@ -1,6 +1,5 @@
 """Settings from what a user wrote: parsed, validated, and compared between two runs."""
 
-import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from predictor.errors import SettingsError
 from predictor.systems.settings import RunSettings
+from predictor.wording import nearest_or_all
 
 Settings = TypeVar("Settings", bound=RunSettings)
 
@@ -124,9 +124,7 @@ def _first_problem(kind: type[BaseModel], error: ValidationError) -> str:
         return f"{name}={first['input']!r}: {message}" if name else message
     model = _model_at(kind, parents)
     known = sorted(model.model_fields) if model else []
-    near = difflib.get_close_matches(last, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-    return f"unknown setting {name!r}; {hint}"
+    return f"unknown setting {name!r}; {nearest_or_all(last, known)}"
 
 
 def _model_at(kind: type[BaseModel], path: Iterable[str]) -> type[BaseModel] | None:
