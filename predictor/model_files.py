@@ -11,10 +11,10 @@ from importlib import resources
 from pathlib import Path
 
 from predictor.errors import UnknownModel
+from predictor.run_folder import RUN_FILE
 
 SUFFIX = ".safetensors"
 
-_RUN = "run.json"
 """What lies in the folder of a training run."""
 
 
@@ -45,7 +45,7 @@ def find_model(name_or_file: str | os.PathLike[str]) -> Path:
         heads = [stem for stem in stems if not any(stem.startswith(f"{o}.") for o in stems)]
         if len(heads) == 1:
             return path / f"{heads[0]}{SUFFIX}"
-    if (path / _RUN).is_file():
+    if (path / RUN_FILE).is_file():
         raise UnknownModel(
             f"{name} is the folder of a training run: predictor export {name} -o MODEL makes a "
             "model of it"

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 
 LAYERS = [
     ["predictor.errors", "predictor.wording"],
-    ["predictor.whole_files", "predictor.file_lock"],
+    ["predictor.whole_files", "predictor.file_lock", "predictor.run_folder"],
     ["predictor.devices", "predictor.progress"],
     ["predictor.tensors"],
     ["predictor.pyramid"],

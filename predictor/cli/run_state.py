@@ -19,7 +19,7 @@ def require_new_folder(run: Path, data: Path) -> None:
     `OutputIsInput` for the folder of the data, else `OutputExists`. A folder in which a run was
     begun is for the training loop to judge.
     """
-    from predictor.training.lock import LOCK_FILE
+    from predictor.run_folder import LOCK_FILE
 
     if not run.is_dir():
         return

@@ -5,7 +5,8 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
-_RUN = "run.lock"
+from predictor.run_folder import LOCK_FILE
+
 """What lies in the folder of every training run from its start: its previews are no data."""
 
 
@@ -44,7 +45,7 @@ def file_tree(root: Path) -> FileTree:
         if (about.st_dev, about.st_ino) in visited:
             continue
         visited.add((about.st_dev, about.st_ino))
-        if here != Path() and any(entry.name == _RUN for entry in entries):
+        if here != Path() and any(entry.name == LOCK_FILE for entry in entries):
             runs.append(here)
             skipped.append((here.as_posix(), "is the folder of a training run"))
             continue

@@ -7,9 +7,8 @@ from typing import ClassVar, Protocol, Self, TypeVar
 
 import numpy as np
 
+from predictor.data.image_parts import TEST, TRAIN, VALIDATION
 from predictor.errors import UnusableData
-
-TRAIN_FOLDER, VALIDATION_FOLDER, TEST_FOLDER = "train", "val", "test"
 
 
 class FileIndex(Protocol):
@@ -48,15 +47,15 @@ def split_by_file(
     """
     tops = {name.split("/")[0] for name in index.names}
     names = index.names
-    if {TRAIN_FOLDER, TEST_FOLDER} <= tops:
-        names = [name for name in names if name.split("/")[0] != TEST_FOLDER]
+    if {TRAIN, TEST} <= tops:
+        names = [name for name in names if name.split("/")[0] != TEST]
     if len(names) < 2:
         raise UnusableData(
             f"{index.root} has one readable {index.item} ({names[0]}); training needs two or more, "
             "so that one can be held out"
         )
-    if {TRAIN_FOLDER, VALIDATION_FOLDER} <= tops:
-        held_out = {name for name in names if name.split("/")[0] == VALIDATION_FOLDER}
+    if {TRAIN, VALIDATION} <= tops:
+        held_out = {name for name in names if name.split("/")[0] == VALIDATION}
     else:
         ranked = sorted(names, key=_fraction)
         count = sum(_fraction(name) < validation_share for name in ranked)

@@ -9,9 +9,9 @@ from typing import Any
 from predictor.errors import OutputExists, SettingsError
 from predictor.recipes import Recipe, load_recipe
 from predictor.reproduction.budget import affordable_iterations, scaled_settings
+from predictor.run_folder import RUN_FILE
 from predictor.systems import SYSTEMS
 from predictor.systems.settings import RunSettings
-from predictor.training.run import RUN_FILE
 from predictor.training.settings import merged, validated_settings
 from predictor.whole_files import write_whole
 

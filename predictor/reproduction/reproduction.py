@@ -18,10 +18,11 @@ from predictor.recipes import Recipe
 from predictor.reproduction.measured import Measured, Protocol, Row, Subject, Trained
 from predictor.reproduction.plan import Plan, planned, recipe_settings
 from predictor.reproduction.protocols import PROTOCOLS
+from predictor.run_folder import RUN_FILE
 from predictor.systems import SYSTEMS
 from predictor.training.loop import resume, train
 from predictor.training.result import trained_networks
-from predictor.training.run import RUN_FILE, opened_run
+from predictor.training.run import opened_run
 from predictor.training.settings import require_same_run
 from predictor.weights import load_network, read_metadata
 from predictor.whole_files import write_whole

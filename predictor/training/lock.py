@@ -6,8 +6,7 @@ from pathlib import Path
 
 from predictor.errors import OutputNotWritten
 from predictor.file_lock import hold
-
-LOCK_FILE = "run.lock"
+from predictor.run_folder import LOCK_FILE
 
 
 @contextlib.contextmanager

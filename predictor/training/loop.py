@@ -18,6 +18,7 @@ from predictor.errors import (
     OutputExists,
     UnusableData,
 )
+from predictor.run_folder import RUN_FILE
 from predictor.systems.entry import SystemEntry, TrainingData
 from predictor.systems.settings import RunSettings
 from predictor.training.beginning import (
@@ -49,7 +50,7 @@ from predictor.training.lock import sole_writer
 from predictor.training.order import derived_seed
 from predictor.training.replay import iteration_runner
 from predictor.training.reports import Means, RunLog, progress_line
-from predictor.training.run import RUN_FILE, Run, opened_run, resume_command, write_run_file
+from predictor.training.run import Run, opened_run, resume_command, write_run_file
 from predictor.training.settings import changed_settings, merged, moved_places
 from predictor.training.state import Best, TrainingState
 from predictor.training.stream import BatchStream, on_device

@@ -7,7 +7,7 @@ import pytest
 from predictor.errors import OutputExists
 from predictor.recipes import load_recipe
 from predictor.reproduction.plan import PLAN_FILE, planned
-from predictor.training.run import RUN_FILE
+from predictor.run_folder import RUN_FILE
 
 
 def plan_in(folder: Path) -> None:
