@@ -6,6 +6,7 @@ A model is a folder ``NAME`` with ``NAME.safetensors``, its companions, such as
 """
 
 import difflib
+import glob
 import os
 from importlib import resources
 from pathlib import Path
@@ -15,7 +16,8 @@ from predictor.run_folder import RUN_FILE
 
 SUFFIX = ".safetensors"
 
-"""What lies in the folder of a training run."""
+DISCRIMINATOR = "discriminator"
+"""The companion that judges pictures, classifies them, or reads codes from them."""
 
 
 def bundled_models() -> dict[str, Path]:
@@ -60,6 +62,12 @@ def find_model(name_or_file: str | os.PathLike[str]) -> Path:
 def companion_file(model: Path, part: str) -> Path:
     """Return the path of the network `part` of a model, given the file of the one people run."""
     return model.with_name(f"{model.stem}.{part}{SUFFIX}")
+
+
+def companion_files(model: Path) -> dict[str, Path]:
+    """Return the companions that lie beside the file `model`, by the name of their network."""
+    beside = sorted(model.parent.glob(f"{glob.escape(model.stem)}.*{SUFFIX}"))
+    return {path.name[len(model.stem) + 1 : -len(SUFFIX)]: path for path in beside}
 
 
 def find_companion(model: Path, part: str) -> Path:

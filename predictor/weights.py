@@ -18,6 +18,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from predictor.errors import DamagedWeights, UnknownModel
+from predictor.model_files import DISCRIMINATOR, companion_file
 from predictor.networks import NETWORKS
 from predictor.whole_files import require_free, write_whole
 
@@ -159,6 +160,20 @@ def load_network(path: Path) -> tuple[nn.Module, Metadata]:
         {name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()}
     )
     return network.eval(), metadata
+
+
+def load_network_of(
+    kind: type, path: Path, part: str = DISCRIMINATOR
+) -> tuple[nn.Module, Metadata]:
+    """Return the network in `path`, or its companion `part` if only that is of the class `kind`.
+
+    It may be of neither: the caller says what is wanted. Raises as `load_network`.
+    """
+    network, metadata = load_network(path)
+    companion = companion_file(path, part)
+    if not isinstance(network, kind) and companion.is_file():
+        return load_network(companion)
+    return network, metadata
 
 
 def read_metadata(path: Path) -> Metadata:

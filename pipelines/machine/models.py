@@ -8,7 +8,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from predictor.model_files import SUFFIX, bundled_models
+from predictor.model_files import bundled_models, companion_files
 from predictor.weights import read_metadata
 
 
@@ -39,7 +39,7 @@ def model_rows() -> list[ModelRow]:
     rows = []
     for name, file in bundled_models().items():
         metadata = read_metadata(file)
-        parts = [file, *file.parent.glob(f"{name}.*{SUFFIX}")]
+        parts = [file, *companion_files(file).values()]
         rows.append(
             ModelRow(
                 name=name,

@@ -8,16 +8,15 @@ from pathlib import Path
 import torch
 
 from predictor.analysis.csv_rows import csv_text
-from predictor.analysis.encoders import DISCRIMINATOR
 from predictor.analysis.pictures import image_batches, place_of
 from predictor.data.image_formats import open_pictures
 from predictor.data.image_packing import Fit, fit_of_shape, packed_images
 from predictor.devices import chosen_device, uses_bfloat16
 from predictor.errors import UnknownModel
 from predictor.image_classifier import ImageClassifier, averaged_probabilities
-from predictor.model_files import companion_file, find_model
+from predictor.model_files import find_model
 from predictor.networks.classification import ClassifierNetwork
-from predictor.weights import load_network
+from predictor.weights import load_network_of
 
 COLUMNS = ("file", "class", "probability")
 
@@ -54,10 +53,7 @@ def load_classifier(
     It is the network that people run, or the discriminator that was released with it. Raises
     `UnknownModel`, also for a model that tells no classes, and `DamagedWeights`.
     """
-    path = find_model(name_or_file)
-    network, metadata = load_network(path)
-    if not isinstance(network, ClassifierNetwork) and companion_file(path, DISCRIMINATOR).is_file():
-        network, metadata = load_network(companion_file(path, DISCRIMINATOR))
+    network, metadata = load_network_of(ClassifierNetwork, find_model(name_or_file))
     if not isinstance(network, ClassifierNetwork):
         raise UnknownModel(
             f"the model {os.fspath(name_or_file)} tells no classes: {type(network).__name__} is "

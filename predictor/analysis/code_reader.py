@@ -9,14 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from predictor.analysis.encoders import DISCRIMINATOR
 from predictor.augmentation import AffineAugmentation
 from predictor.devices import moved
 from predictor.draws import shared_draws
 from predictor.errors import UnknownModel
 from predictor.image_sampler import BATCH, ImageSampler
 from predictor.losses import categorical_information, uniform_information
-from predictor.model_files import companion_file, find_companion, find_model
+from predictor.model_files import DISCRIMINATOR, companion_file, find_companion, find_model
 from predictor.networks.infogan import CodePosterior, InfoganDiscriminator, InfoganGenerator
 from predictor.networks.normalization import measure_statistics
 from predictor.structured_latents import Codes, StructuredLatents

@@ -4,11 +4,9 @@ import os
 from pathlib import Path
 
 from predictor.analysis.features import ImageEncoder, require_encoder
-from predictor.model_files import companion_file, find_model
+from predictor.model_files import find_model
 from predictor.theano_weights import holds_theano_weights, read_theano_discriminator
-from predictor.weights import load_network
-
-DISCRIMINATOR = "discriminator"
+from predictor.weights import load_network_of
 
 
 def load_encoder(name_or_file: str | os.PathLike[str]) -> tuple[ImageEncoder, int | None]:
@@ -22,8 +20,5 @@ def load_encoder(name_or_file: str | os.PathLike[str]) -> tuple[ImageEncoder, in
     name = os.fspath(name_or_file)
     if holds_theano_weights(Path(name)):
         return read_theano_discriminator(Path(name)), None
-    path = find_model(name)
-    network, metadata = load_network(path)
-    if not isinstance(network, ImageEncoder) and companion_file(path, DISCRIMINATOR).is_file():
-        network, metadata = load_network(companion_file(path, DISCRIMINATOR))
+    network, metadata = load_network_of(ImageEncoder, find_model(name))
     return require_encoder(network, name), metadata.short_side

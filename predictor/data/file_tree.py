@@ -7,8 +7,6 @@ from pathlib import Path
 
 from predictor.run_folder import LOCK_FILE
 
-"""What lies in the folder of every training run from its start: its previews are no data."""
-
 
 @dataclass(frozen=True)
 class FileTree:
@@ -45,6 +43,7 @@ def file_tree(root: Path) -> FileTree:
         if (about.st_dev, about.st_ino) in visited:
             continue
         visited.add((about.st_dev, about.st_ino))
+        # The previews of a training run are no data.
         if here != Path() and any(entry.name == LOCK_FILE for entry in entries):
             runs.append(here)
             skipped.append((here.as_posix(), "is the folder of a training run"))

@@ -1,6 +1,6 @@
 """Protocols for semi-supervised classifiers."""
 
-from predictor.errors import UnknownModel, UnusableData
+from predictor.errors import UnusableData
 from predictor.image_classifier import ImageClassifier
 from predictor.networks.classification import ClassifierNetwork
 from predictor.reproduction.measured import Measured, Row, Subject
@@ -13,16 +13,10 @@ def salimans_2016(subject: Subject) -> Measured:
     A seed decides which labels are shown in training, so several seeds give the mean and deviation
     over draws of labels.
     """
-    judge = next(
-        (
-            found
-            for found in subject.model.networks.values()
-            if isinstance(found, ClassifierNetwork)
-        ),
-        None,
+    judge: ClassifierNetwork = subject.model.network_of(
+        ClassifierNetwork,  # type: ignore[type-abstract] # it only asks for instances
+        "discriminator that tells classes",
     )
-    if judge is None:
-        raise UnknownModel(f"{subject.model.name} has no discriminator that tells classes")
     test, labels = pictures_of_test(subject, as_model=True)
     if labels is None:
         raise UnusableData(f"{subject.data} has no labels in its part test")

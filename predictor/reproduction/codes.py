@@ -16,12 +16,10 @@ def chen_2016(subject: Subject) -> Measured:
     Each category of c1 stands for the commonest class among the test pictures assigned to it.
     """
     settings = subject.recipe.protocol_settings
-    judge = next(
-        (net for net in subject.model.networks.values() if isinstance(net, InfoganDiscriminator)),
-        None,
-    )
-    if judge is None or not judge.structure.categorical:
-        raise UnknownModel(f"{subject.model.name} has no categorical code to classify by")
+    lacks = "categorical code to classify by"
+    judge = subject.model.network_of(InfoganDiscriminator, lacks)
+    if not judge.structure.categorical:
+        raise UnknownModel(f"{subject.model.name} has no {lacks}")
     reader = CodeReader(judge, subject.device)
     test, labels = pictures_of_test(subject)
     if labels is None:

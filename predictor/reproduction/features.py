@@ -2,7 +2,6 @@
 
 from predictor.analysis.features import ImageEncoder
 from predictor.analysis.probe_run import PAPER_DRAWS, PAPER_TRIALS, ProbeRequest, probe_results
-from predictor.errors import UnknownModel
 from predictor.reproduction.measured import Measured, Row, Subject
 
 FEWER_DRAWS_TRIALS = 8
@@ -16,12 +15,10 @@ def radford_2016_features(subject: Subject) -> Measured:
     baseline are searched as widely as in the paper only where as many draws of labels are made.
     """
     asked = subject.recipe.protocol_settings
-    encoder = next(
-        (found for found in subject.model.networks.values() if isinstance(found, ImageEncoder)),
-        None,
+    encoder: ImageEncoder = subject.model.network_of(
+        ImageEncoder,  # type: ignore[type-abstract] # it only asks for instances
+        "discriminator to take features of",
     )
-    if encoder is None:
-        raise UnknownModel(f"{subject.model.name} has no discriminator to take features of")
     draws = min(subject.draws, asked.draws)
     scores: dict[str, dict[str, float]] = {}
     spreads: dict[str, dict[str, float]] = {}

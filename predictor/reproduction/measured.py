@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import nn
@@ -12,6 +12,8 @@ from predictor.errors import UnknownModel
 from predictor.image_sampler import ImageSampler
 from predictor.progress import Progress
 from predictor.recipes import Recipe
+
+Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,16 @@ class Trained:
             return tuple(ImageSampler(self.released()).sampled(1).shape[1:])
         shapes = (getattr(network, "image_shape", None) for network in self.networks.values())
         return next(filter(None, shapes), None)
+
+    def network_of(self, kind: type[Kind], lacks: str) -> Kind:
+        """Return the first network of the class `kind`.
+
+        Raises `UnknownModel`, in which `lacks` says what there is none of.
+        """
+        for network in self.networks.values():
+            if isinstance(network, kind):
+                return network
+        raise UnknownModel(f"{self.name} has no {lacks}")
 
     def released(self) -> nn.Module:
         """Return the network that people run."""

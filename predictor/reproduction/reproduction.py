@@ -4,7 +4,6 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from predictor.data import open_images
 from predictor.data.image_parts import TEST
 from predictor.devices import chosen_device
 from predictor.errors import Interrupted, SettingsError, UnusableData
-from predictor.model_files import SUFFIX, find_model
+from predictor.model_files import companion_files, find_model
 from predictor.progress import Progress
 from predictor.recipes import Recipe
 from predictor.reproduction.measured import Measured, Protocol, Row, Subject, Trained
@@ -242,14 +241,11 @@ def released_networks(name_or_file: str) -> Trained:
     """Return the networks of a model: the one that people run, and those released with it."""
     path = find_model(name_or_file)
     network, metadata = load_network(path)
-    networks = {"": network}
-    for file in sorted(path.parent.glob(f"{escape(path.stem)}.*{SUFFIX}")):
-        part = file.name[len(path.stem) + 1 : -len(SUFFIX)]
-        networks[part] = load_network(file)[0]
+    companions = {part: load_network(file)[0] for part, file in companion_files(path).items()}
     origin = metadata.provenance
     return Trained(
         name_or_file,
-        networks,
+        {"": network, **companions},
         _class_names(metadata.class_names),
         f"{origin.iterations:,} iterations, {origin.command}",
     )

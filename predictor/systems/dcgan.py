@@ -20,10 +20,11 @@ from predictor.analysis.duplicates import first_of_each
 from predictor.data import ImageDataset, ImageSettings, split_images
 from predictor.errors import UnusableData
 from predictor.losses import fake_loss, non_saturating_generator_loss
+from predictor.model_files import DISCRIMINATOR
 from predictor.networks.dcgan import usual_maps
 from predictor.systems.entry import TrainingData
 from predictor.systems.image_reports import frechet_validation, write_preview
-from predictor.systems.pair import DISCRIMINATOR, GENERATOR, every_other, latents_for
+from predictor.systems.pair import GENERATOR, every_other, latents_for
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings, playing
 from predictor.systems.techniques import histories, loss_of_real, with_history

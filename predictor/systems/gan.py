@@ -19,6 +19,7 @@ from predictor.losses import (
     minimax_generator_loss,
     non_saturating_generator_loss,
 )
+from predictor.model_files import DISCRIMINATOR
 from predictor.systems.entry import TrainingData
 from predictor.systems.image_reports import (
     parzen_validation,
@@ -26,7 +27,6 @@ from predictor.systems.image_reports import (
     write_preview,
 )
 from predictor.systems.pair import (
-    DISCRIMINATOR,
     FAKE_HALF,
     GENERATOR,
     REAL_HALF,

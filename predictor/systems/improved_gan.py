@@ -37,11 +37,11 @@ from predictor.losses import (
     non_saturating_generator_loss,
     real_logits,
 )
+from predictor.model_files import DISCRIMINATOR
 from predictor.systems import schedule
 from predictor.systems.entry import TrainingData
 from predictor.systems.image_reports import write_preview
 from predictor.systems.pair import (
-    DISCRIMINATOR,
     GENERATOR,
     latents_for,
     require_shape_and_units,

@@ -31,6 +31,7 @@ from predictor.losses import (
 )
 from predictor.media.images import write_png
 from predictor.metrics import assigned_class_error
+from predictor.model_files import DISCRIMINATOR
 from predictor.networks.infogan import CodePosterior
 from predictor.networks.normalization import held_statistics
 from predictor.structured_latents import StructuredLatents
@@ -43,7 +44,6 @@ from predictor.systems.image_reports import (
     write_preview,
 )
 from predictor.systems.pair import (
-    DISCRIMINATOR,
     GENERATOR,
     require_shape_and_units,
     with_network_defaults,

@@ -37,9 +37,9 @@ from predictor.losses import (
     paired_feature_loss,
     real_loss,
 )
+from predictor.model_files import DISCRIMINATOR
 from predictor.systems.entry import TrainingData
 from predictor.systems.inpaint_reports import inpaint_preview, inpaint_validation
-from predictor.systems.pair import DISCRIMINATOR
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
 from predictor.systems.settings import (
     NetworkSettings,

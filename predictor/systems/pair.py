@@ -9,10 +9,11 @@ from torch import Tensor, nn
 
 from predictor.data import ImageSettings
 from predictor.latents import drawn_latents
+from predictor.model_files import DISCRIMINATOR
 from predictor.networks import NETWORKS
 from predictor.systems.settings import NetworkSettings
 
-GENERATOR, DISCRIMINATOR = "generator", "discriminator"
+GENERATOR = "generator"
 
 REAL_HALF, FAKE_HALF = slice(0, None, 2), slice(1, None, 2)
 """The rows of a batch that are shown as they are, and those that samples stand for.

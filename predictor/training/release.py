@@ -5,7 +5,6 @@ import json
 import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from torch import nn
 
 from predictor.data import ImageSettings
 from predictor.errors import SettingsError
-from predictor.model_files import SUFFIX, companion_file
+from predictor.model_files import SUFFIX, companion_file, companion_files
 from predictor.networks import NETWORKS
 from predictor.systems.entry import SystemEntry
 from predictor.training.beginning import COMMIT
@@ -55,8 +54,8 @@ def export_run(
     networks, run, record = trained_networks(folder, systems, best=best, beside=beside)
     scores, horizon = ({}, None) if evaluation is None else _evaluated(evaluation, run.system_name)
     (network, *_), (_, *companions) = networks.values(), networks
-    companion_files = {part: companion_file(file, part) for part in companions}
-    for path in companion_files.values():
+    beside_file = {part: companion_file(file, part) for part in companions}
+    for path in beside_file.values():
         require_free(path, overwrite)
     facts, runs = record["facts"], (run, *(opened_run(other, systems) for other in beside))
     names = dict.fromkeys(_as_text(each.data.name) for each in runs)
@@ -78,14 +77,14 @@ def export_run(
         measured_horizon=horizon,
     )
     save = functools.partial(_saved, run, facts.get("classes"), provenance, overwrite)
-    for part, path in companion_files.items():
+    for part, path in beside_file.items():
         save(path, networks[part], part)
     metadata = save(file, network, None)
     if overwrite:
-        for path in file.parent.glob(f"{escape(file.stem)}.*{SUFFIX}"):
-            if path not in companion_files.values():  # of the model that this one replaces
+        for part, path in companion_files(file).items():
+            if part not in companions:  # of the model that this one replaces
                 path.unlink()
-    write_whole(card, model_card(file, metadata, trained, [*companion_files.values()]).encode())
+    write_whole(card, model_card(file, metadata, trained, [*beside_file.values()]).encode())
     return file
 
 
