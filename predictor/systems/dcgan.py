@@ -124,25 +124,27 @@ def build(settings: DcganSettings) -> System:
         GENERATOR: settings.generator.build(),
         DISCRIMINATOR: settings.discriminator.build(),
     }
-    pull = settings.historical_averaging
+    history_weight = settings.historical_averaging
     real = loss_of_real(settings.real_target)
     discriminator = Phase(
         name=DISCRIMINATOR,
         network=DISCRIMINATOR,
-        loss=with_history(functools.partial(_discriminator_loss, real), DISCRIMINATOR, pull),
+        loss=with_history(
+            functools.partial(_discriminator_loss, real), DISCRIMINATOR, history_weight
+        ),
         optimizer=settings.discriminator_optimizer.optimizer(settings.iterations),
         when=functools.partial(every_other, 1) if is_odd_even else None,
     )
     generator = Phase(
         name=GENERATOR,
         network=GENERATOR,
-        loss=with_history(functools.partial(_generator_loss, settings), GENERATOR, pull),
+        loss=with_history(functools.partial(_generator_loss, settings), GENERATOR, history_weight),
         optimizer=settings.generator_optimizer.optimizer(settings.iterations),
         draws_from=DISCRIMINATOR,
         when=functools.partial(every_other, 0) if is_odd_even else None,
     )
     return System(
-        networks={**players, **histories(players, pull)},
+        networks={**players, **histories(players, history_weight)},
         phases=(discriminator, generator),
         release=GENERATOR,
         companions=(DISCRIMINATOR,),

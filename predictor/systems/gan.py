@@ -139,18 +139,18 @@ def build(settings: GanSettings) -> System:
         GENERATOR: settings.generator.build(),
         DISCRIMINATOR: settings.discriminator.build(),
     }
-    pull = settings.historical_averaging
+    history_weight = settings.historical_averaging
     discriminator_loss = functools.partial(
         _discriminator_loss, settings, loss_of_real(settings.real_target)
     )
     generator_loss = functools.partial(_generator_loss, settings)
     return System(
-        networks={**players, **histories(players, pull)},
+        networks={**players, **histories(players, history_weight)},
         phases=(
             Phase(
                 name=DISCRIMINATOR,
                 network=DISCRIMINATOR,
-                loss=with_history(discriminator_loss, DISCRIMINATOR, pull),
+                loss=with_history(discriminator_loss, DISCRIMINATOR, history_weight),
                 optimizer=settings.discriminator_optimizer.optimizer(settings.iterations),
                 repeats=settings.discriminator_steps,
                 when=functools.partial(every_other, 1) if is_odd_even else None,
@@ -158,7 +158,7 @@ def build(settings: GanSettings) -> System:
             Phase(
                 name=GENERATOR,
                 network=GENERATOR,
-                loss=with_history(generator_loss, GENERATOR, pull),
+                loss=with_history(generator_loss, GENERATOR, history_weight),
                 optimizer=settings.generator_optimizer.optimizer(settings.iterations),
                 draws_from=DISCRIMINATOR if is_simultaneous else None,
                 when=functools.partial(every_other, 0) if is_odd_even else None,

@@ -154,24 +154,24 @@ def build(settings: ImprovedGanSettings) -> System:
         GENERATOR: settings.generator.build(),
         DISCRIMINATOR: settings.discriminator.build(),
     }
-    pull = settings.historical_averaging
+    history_weight = settings.historical_averaging
     discriminator_loss = functools.partial(
         _discriminator_loss, settings.unlabelled_weight, loss_of_real(settings.real_target)
     )
     generator_loss = _GENERATOR_LOSSES[settings.generator_loss]
     return System(
-        networks={**players, **histories(players, pull)},
+        networks={**players, **histories(players, history_weight)},
         phases=(
             Phase(
                 name=DISCRIMINATOR,
                 network=DISCRIMINATOR,
-                loss=with_history(discriminator_loss, DISCRIMINATOR, pull),
+                loss=with_history(discriminator_loss, DISCRIMINATOR, history_weight),
                 optimizer=settings.discriminator_optimizer.optimizer(settings.iterations),
             ),
             Phase(
                 name=GENERATOR,
                 network=GENERATOR,
-                loss=with_history(generator_loss, GENERATOR, pull),
+                loss=with_history(generator_loss, GENERATOR, history_weight),
                 optimizer=settings.generator_optimizer.optimizer(settings.iterations),
                 repeats=settings.generator_steps,
                 draws_from=DISCRIMINATOR,

@@ -217,7 +217,7 @@ def build(settings: LapganSettings) -> System:
         release=f"generator-{finest}",
         companions=(f"discriminator-{finest}",),
         assemble=functools.partial(_assembled, settings),
-        together={
+        same_settings={
             **{name: getattr(settings, name) for name in ("sizes", "classes", "units", "blurred")},
             **{f"images.{name}": getattr(settings.images, name) for name in _IMAGES_ALIKE},
         },

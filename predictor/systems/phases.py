@@ -136,7 +136,7 @@ class System:
     assemble: Callable[[Networks], Mapping[str, nn.Module]] | None = None
     """Makes the released networks out of the trained ones, also of several runs, and names them;
     the first is the one that people run. None: they are released as they are."""
-    together: Mapping[str, Any] = field(default_factory=dict)
+    same_settings: Mapping[str, Any] = field(default_factory=dict)
     """Settings, by name, that must be equal in the runs that `assemble` is given networks of."""
     prepare: Callable[[Networks, TrainingDataset], None] | None = None
     """Sets what depends on the training data, such as a bias or a mean, before iteration 0."""

@@ -11,7 +11,7 @@ from predictor.systems.entry import SystemEntry
 from predictor.systems.settings import RunSettings
 from predictor.training.beginning import built_state
 from predictor.training.distributed import Ranks
-from predictor.training.hardware import hardware_for, in_use, peak_memory_mib, remedies
+from predictor.training.hardware import errors_with_remedies, hardware_for, in_use, peak_memory_mib
 from predictor.training.replay import iteration_runner, until_replayed
 from predictor.training.run import Run
 from predictor.training.stream import BatchStream
@@ -51,7 +51,7 @@ def estimated(
     """
     run = Run(data_path, system_name, entry, settings, data_path)
     hardware = hardware_for(settings)
-    with in_use(hardware), remedies(settings, hardware):
+    with in_use(hardware), errors_with_remedies(settings, hardware):
         data = entry.open_data(settings, data_path, cache)
         state = built_state(run, hardware)
         with contextlib.closing(BatchStream(data.train, settings, hardware, Ranks())) as stream:

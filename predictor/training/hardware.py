@@ -98,7 +98,7 @@ def in_use(hardware: Hardware) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def remedies(settings: RunSettings, hardware: Hardware) -> Iterator[None]:
+def errors_with_remedies(settings: RunSettings, hardware: Hardware) -> Iterator[None]:
     """Turn errors of the machine inside the block into ones that say what to do.
 
     A failed allocation becomes `OutOfDeviceMemory`; a compiler that is missing or fails, and a

@@ -40,10 +40,10 @@ from predictor.training.code_version import code_version
 from predictor.training.distributed import Ranks, joined_ranks
 from predictor.training.hardware import (
     Hardware,
+    errors_with_remedies,
     hardware_for,
     in_use,
     peak_memory_mib,
-    remedies,
 )
 from predictor.training.interrupts import StopRequest, noted_signals, raised_signals
 from predictor.training.lock import sole_writer
@@ -134,7 +134,7 @@ def _run(
             data = run.entry.open_data(run.settings, run.data, run.folder)
         for line in data.skipped:
             _logger.warning("skipped: %s", line)
-        with remedies(run.settings, hardware):
+        with errors_with_remedies(run.settings, hardware):
             is_begun = not is_new and bool(checkpoints_newest_first(run.checkpoints))
             examples = None if is_begun else data.train
             state = built_state(run, hardware, initial_weights, examples)

@@ -55,8 +55,8 @@ def trained_networks(
                 f"{other} is of the system {its_run.system_name!r}, {folder} of {run.system_name!r}"
             )
         _require_alike(
-            {"classes of the data": _class_names(record), **system.together},
-            {"classes of the data": _class_names(its_record), **its_system.together},
+            {"classes of the data": _class_names(record), **system.same_settings},
+            {"classes of the data": _class_names(its_record), **its_system.same_settings},
             (folder, other),
         )
         for name in _trained(its_system):

@@ -10,7 +10,7 @@ from torch._dynamo.exc import TorchDynamoException
 from predictor.devices import require_thread_count
 from predictor.errors import OutOfDeviceMemory, SettingsError
 from predictor.systems.settings import RunSettings
-from predictor.training.hardware import hardware_for, in_use, remedies
+from predictor.training.hardware import errors_with_remedies, hardware_for, in_use
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_threads_are_those_of_the_run_while_it_runs() -> None:
 @pytest.mark.usefixtures("gpus")
 def test_only_full_memory_gets_the_remedy(error: Exception, expected: Any) -> None:
     settings = RunSettings(batch_size=24)
-    with pytest.raises(expected) as caught, remedies(settings, hardware_for(settings)):
+    with pytest.raises(expected) as caught, errors_with_remedies(settings, hardware_for(settings)):
         raise error
     if expected is OutOfDeviceMemory:
         remedy = "cuda:0 has not enough memory: lower batch_size, now 24, or set precision=bf16"
@@ -102,7 +102,7 @@ def test_a_compiler_that_fails_gets_the_remedy(is_compiling: bool) -> None:
     failure = TorchDynamoException("No working C++ compiler found\nSet TORCHDYNAMO_VERBOSE=1")
     settings = RunSettings(compile=is_compiling, device="cpu")
     expected = SettingsError if is_compiling else TorchDynamoException
-    with pytest.raises(expected) as caught, remedies(settings, hardware_for(settings)):
+    with pytest.raises(expected) as caught, errors_with_remedies(settings, hardware_for(settings)):
         raise failure
     if is_compiling:
         assert str(caught.value) == (
@@ -117,10 +117,13 @@ def test_a_batch_of_one_is_no_batch_to_normalize() -> None:
         pytest.raises(
             SettingsError, match=r"^batch_size=1: .* expected 2 or more for each process$"
         ),
-        remedies(settings, hardware_for(settings)),
+        errors_with_remedies(settings, hardware_for(settings)),
     ):
         torch.nn.BatchNorm1d(3)(torch.zeros(1, 3))
-    with pytest.raises(ValueError, match=r"^another$"), remedies(settings, hardware_for(settings)):
+    with (
+        pytest.raises(ValueError, match=r"^another$"),
+        errors_with_remedies(settings, hardware_for(settings)),
+    ):
         raise ValueError("another")
 
 
