@@ -162,15 +162,14 @@ def load_network(path: Path) -> tuple[nn.Module, Metadata]:
     return network.eval(), metadata
 
 
-def load_network_of(
-    kind: type, path: Path, part: str = DISCRIMINATOR
-) -> tuple[nn.Module, Metadata]:
-    """Return the network in `path`, or its companion `part` if only that is of the class `kind`.
+def load_network_of(kind: type, path: Path) -> tuple[nn.Module, Metadata]:
+    """Return the network in `path` if it is of the class `kind`, else the discriminator beside it.
 
-    It may be of neither: the caller says what is wanted. Raises as `load_network`.
+    Where there is none, or it is of another class too, the caller says what it wanted. Raises as
+    `load_network`.
     """
     network, metadata = load_network(path)
-    companion = companion_file(path, part)
+    companion = companion_file(path, DISCRIMINATOR)
     if not isinstance(network, kind) and companion.is_file():
         return load_network(companion)
     return network, metadata

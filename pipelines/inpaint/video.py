@@ -99,8 +99,9 @@ def fill_video(
     hidden is used first, `filler` makes the rest. The container is that of the suffix of `output`;
     frame times, audio, subtitles and chapters are kept. Pictures are encoded once, as `options`
     say, by default as the source is at a quality that looks lossless; without loss the known
-    samples stay exactly what they were. An empty mask copies the file, or only encodes it where
-    that was asked for. `threads` decode (None: as many as are useful).
+    samples stay exactly what they were, of turned or interlaced 4:2:0 video those of the luma. An
+    empty mask copies the file, or only encodes it where that was asked for. `threads` decode (None:
+    as many as are useful).
 
     Raises `UnreadableVideo`, `UnusableMask`, `UnsupportedCodec`, `SettingsError`, `OutputIsInput`,
     `OutputExists`, `OutputNotWritten`; then nothing is written.

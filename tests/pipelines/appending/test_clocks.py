@@ -84,6 +84,13 @@ def test_the_clock_stays_in_the_same_container(tmp_path: Path) -> None:
     assert packets(output, "audio") == packets(source, "audio")
 
 
+def test_a_cut_is_told_from_the_first_picture_on_where_the_clock_stays(tmp_path: Path) -> None:
+    source, output = broadcast(tmp_path, "libx264", "aac"), tmp_path / "out.ts"
+    cut = probe(source).start_time + 9 * STEP
+    report = append_frames(source, output, [(image(30), cut + STEP)], cut_after=cut)
+    assert "audio after 0.400 s" in report.dropped
+
+
 def test_no_sound_before_late_pictures_is_hidden(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "in.mkv", audio="aac", ticks=range(20, 44))
     output = tmp_path / "out.mp4"
