@@ -17,13 +17,13 @@ from predictor.recipes import load_recipe
 from predictor.systems import SYSTEMS
 from predictor.systems.phases import Batch
 from predictor.systems.settings import RunSettings
-from predictor.training.beginning import built_state
 from predictor.training.distributed import Ranks
 from predictor.training.hardware import Hardware, hardware_for, in_use
 from predictor.training.iteration import phases_due, run_iteration
 from predictor.training.replay import CudaRecording, iteration_runner, until_replayed
 from predictor.training.run import Run
 from predictor.training.settings import merged, validated_settings
+from predictor.training.starting_state import built_state
 from predictor.training.state import TrainingState
 from predictor.training.stream import BatchStream
 

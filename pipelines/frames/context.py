@@ -5,17 +5,16 @@ from fractions import Fraction
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from pipelines.timecodes import clock, frame_step
-from predictor.data.shots import THUMBNAIL, ShotMeter
+from predictor.data.shots import ShotMeter
 from predictor.errors import NotEnoughFrames
 from predictor.frame_predictor import FEWEST_FRAMES
 from predictor.media.video import Frame, VideoInfo, VideoReader
 from predictor.wording import counted
 
 CONTEXT_MEMORY = 12
-"""Frames of which thumbnail (to tell cuts from fast motion) and time (for the rate) are kept."""
+"""Frames that tell a cut from fast motion, and the frame rate; the times of as many are kept."""
 
 _SPARE = 4
 """Spare places in the buffer, so that frames are rarely moved in it; each is 25 MB at 1080p."""
@@ -24,7 +23,7 @@ _SPARE = 4
 class Context:
     """A sliding window over the newest frames, which is emptied at a scene cut.
 
-    It holds at most `length` frames, in one tensor, and thumbnails and times of some more.
+    It holds at most `length` frames, in one tensor, and the times of some more.
     """
 
     def __init__(self, length: int) -> None:
@@ -35,24 +34,19 @@ class Context:
         """Whether the newest frame begins a new shot."""
         self._images = torch.empty(0)
         self._count = self._end = 0
-        memory = max(CONTEXT_MEMORY, self.length)
-        self._times: deque[Fraction] = deque(maxlen=memory)
-        self._thumbnails: deque[Tensor] = deque(maxlen=memory)
+        self._times: deque[Fraction] = deque(maxlen=max(CONTEXT_MEMORY, self.length))
+        self._meter = ShotMeter()
 
     def add(self, frame: Frame) -> None:
         """Take the next frame; those before it are forgotten if it begins a new shot."""
         self._times.append(frame.time)
-        self._thumbnails.append(_thumbnail(frame.image))
-        meter = ShotMeter()
-        for thumbnail in self._thumbnails:
-            meter.add(thumbnail)
-        self.is_cut = len(self._thumbnails) - 1 in meter.measures().cuts
+        self._meter.add(frame.image)
+        self.is_cut = self._meter.is_cut(self._meter.newest)
         if self.is_cut:
             self.cut_time = frame.time
             self._count = 0
-            newest = self._thumbnails[-1]
-            self._thumbnails.clear()
-            self._thumbnails.append(newest)
+            self._meter = ShotMeter()
+            self._meter.add(frame.image)
         self._put(frame.image)
 
     def _put(self, image: Tensor) -> None:
@@ -106,10 +100,6 @@ class Context:
             f"{name}: has {counted(len(self), 'frame')} to predict from, "
             f"a prediction needs at least {FEWEST_FRAMES} (and uses up to {self.length})"
         )
-
-
-def _thumbnail(image: Tensor) -> Tensor:
-    return functional.adaptive_avg_pool2d(image[None], THUMBNAIL)[0]
 
 
 def context_of(reader: VideoReader, length: int, until: Fraction | None = None) -> Context:

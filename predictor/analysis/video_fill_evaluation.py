@@ -21,9 +21,9 @@ from predictor.media.video import open_video
 from predictor.metrics import psnr
 from predictor.tensors import IMAGE_RANGE, PSNR_CAP_DB
 from predictor.video_fill.camera import transformed
+from predictor.video_fill.camera_path import tracked_pictures
 from predictor.video_fill.filler import Filler
-from predictor.video_fill.first_sight import looks
-from predictor.video_fill.picture import Stage
+from predictor.video_fill.picture import FixedMask
 from predictor.video_fill.video_inpainter import VideoInpainter
 
 HOLE_SHARE = 0.1
@@ -135,7 +135,7 @@ def camera_motion_of(path: Path) -> float:
         size = reader.info.size
         missing = fixed_hole(size, 1)[0, 0].numpy() > 0
         images = (frame.image for frame in islice(reader, MOTION_FRAMES))
-        motions = [look.motion for look in looks(images, Stage.of(missing))]
+        motions = [it.motion for it in tracked_pictures(images, FixedMask.of(missing))]
     middle = np.array([[size[1] / 2, size[0] / 2]])
     steps = [np.abs(transformed(m, middle) - middle).sum() for m in motions if m is not None]
     return float(np.median(steps)) / max(size) if steps else 0.0

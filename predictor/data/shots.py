@@ -38,8 +38,10 @@ REPEAT_CONTRAST = 8.0
 LEAST_MOTION = 0.002
 """...and at least this; else all is still."""
 
+SETTLING_FRAMES = 4
+"""Frames after one that tell for good whether it begins a shot; as many before it are looked at."""
+
 _FLASH_FRAMES = 3
-_NEIGHBOURS = 4
 _PARTS_FOUND = 3
 
 
@@ -61,7 +63,7 @@ class ShotMeter:
     """Takes the frames of a video one by one, in memory that does not grow with the pictures."""
 
     def __init__(self) -> None:
-        self._recent: deque[NDArray[np.float32]] = deque(maxlen=2 * _NEIGHBOURS + 1)
+        self._recent: deque[NDArray[np.float32]] = deque(maxlen=2 * SETTLING_FRAMES + 1)
         self._motion: list[float] = []
         self._cuts: list[int] = []
 
@@ -72,15 +74,38 @@ class ShotMeter:
         previous = self._recent[-1] if self._recent else small
         self._recent.append(small)
         self._motion.append(float(np.abs(small - previous).mean()))
-        frame = len(self._motion) - 1 - _NEIGHBOURS
-        if frame > 0 and self._is_cut(frame):
+        frame = self.newest - SETTLING_FRAMES
+        if frame > 0 and self.is_cut(frame):
             self._cuts.append(frame)
+
+    @property
+    def newest(self) -> int:
+        """The number of the frame taken last, from 0; -1 before the first."""
+        return len(self._motion) - 1
+
+    def is_cut(self, frame: int) -> bool:
+        """Return whether `frame`, one of the last `SETTLING_FRAMES` + 1, begins a new shot.
+
+        It is judged by the frames taken so far, of which more may follow. The frame before is
+        compared with those after, and `frame` with those before, so that neither the beginning of a
+        flash nor its end is a cut.
+        """
+        change = self._motion[frame]
+        if change < CUT_CHANGE or change <= CUT_CONTRAST * self._usual(frame):
+            return False
+        recent = list(self._recent)
+        place = frame - (len(self._motion) - len(recent))
+        before = recent[max(0, place - 1 - _FLASH_FRAMES) : place]
+        after = recent[place : place + 1 + _FLASH_FRAMES]
+        pairs = [(before[-1], picture) for picture in after]
+        pairs += [(picture, after[0]) for picture in before[:-1]]
+        return all(_match(one, other) < CUT_MATCH for one, other in pairs)
 
     def measures(self) -> ShotMeasures:
         """Return what was measured of the frames taken so far, as if they were all."""
         count = len(self._motion)
-        unsettled = range(max(1, count - _NEIGHBOURS), count)
-        cuts = [*self._cuts, *(frame for frame in unsettled if self._is_cut(frame))]
+        unsettled = range(max(1, count - SETTLING_FRAMES), count)
+        cuts = [*self._cuts, *(frame for frame in unsettled if self.is_cut(frame))]
         repeats = [
             frame
             for frame in range(1, count)
@@ -95,26 +120,9 @@ class ShotMeter:
 
     def _usual(self, frame: int) -> float:
         """Return the median change around `frame`, without it; 0 for a lone pair of frames."""
-        around = self._motion[max(1, frame - _NEIGHBOURS) : frame]
-        around += self._motion[frame + 1 : frame + 1 + _NEIGHBOURS]
+        around = self._motion[max(1, frame - SETTLING_FRAMES) : frame]
+        around += self._motion[frame + 1 : frame + 1 + SETTLING_FRAMES]
         return median(around) if around else 0.0
-
-    def _is_cut(self, frame: int) -> bool:
-        """Whether `frame` begins a new shot, by the pictures around it that are remembered.
-
-        The one before is compared with those after, and `frame` with those before, so that
-        neither the beginning of a flash nor its end is a cut.
-        """
-        change = self._motion[frame]
-        if change < CUT_CHANGE or change <= CUT_CONTRAST * self._usual(frame):
-            return False
-        recent = list(self._recent)
-        place = frame - (len(self._motion) - len(recent))
-        before = recent[max(0, place - 1 - _FLASH_FRAMES) : place]
-        after = recent[place : place + 1 + _FLASH_FRAMES]
-        pairs = [(before[-1], picture) for picture in after]
-        pairs += [(picture, after[0]) for picture in before[:-1]]
-        return all(_match(one, other) < CUT_MATCH for one, other in pairs)
 
 
 def _match(before: NDArray[np.float32], after: NDArray[np.float32]) -> float:

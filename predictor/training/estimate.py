@@ -9,11 +9,11 @@ import torch
 
 from predictor.systems.entry import SystemEntry
 from predictor.systems.settings import RunSettings
-from predictor.training.beginning import built_state
 from predictor.training.distributed import Ranks
 from predictor.training.hardware import errors_with_remedies, hardware_for, in_use, peak_memory_mib
 from predictor.training.replay import iteration_runner, until_replayed
 from predictor.training.run import Run
+from predictor.training.starting_state import built_state
 from predictor.training.stream import BatchStream
 
 TIMED_ITERATIONS = 3

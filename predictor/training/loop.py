@@ -21,14 +21,6 @@ from predictor.errors import (
 from predictor.run_folder import RUN_FILE
 from predictor.systems.entry import SystemEntry, TrainingData
 from predictor.systems.settings import RunSettings
-from predictor.training.beginning import (
-    CLASSES,
-    COMMIT,
-    DATA,
-    DRAWN_LABELS,
-    built_state,
-    restored_draws,
-)
 from predictor.training.checkpoint import (
     checkpoint_path,
     checkpoints_newest_first,
@@ -52,9 +44,17 @@ from predictor.training.replay import iteration_runner
 from predictor.training.reports import Means, RunLog, progress_line
 from predictor.training.run import Run, opened_run, resume_command, write_run_file
 from predictor.training.settings import changed_settings, merged, moved_places
+from predictor.training.starting_state import (
+    CLASSES,
+    COMMIT,
+    DATA,
+    DRAWN_LABELS,
+    built_state,
+    restored_draws,
+)
 from predictor.training.state import Best, TrainingState
 from predictor.training.stream import BatchStream, on_device
-from predictor.training.watch import Watch
+from predictor.training.training_warnings import TrainingWarnings
 
 _logger = logging.getLogger(__name__)
 
@@ -192,7 +192,7 @@ class _Loop:
         self.hardware, self.ranks, self.request = hardware, ranks, request
         self.data, self.state, self.facts = data, state, facts
         self.means = Means()
-        self.watch = Watch()
+        self.warnings = TrainingWarnings()
         self.reported = state.iteration
         """The iteration of the last report."""
 
@@ -270,7 +270,7 @@ class _Loop:
         numbers = self.means.read()
         if log is None:
             return
-        self.watch.look_at_losses(numbers, self.state.iteration, self.reported)
+        self.warnings.check_losses(numbers, self.state.iteration, self.reported)
         self.reported = self.state.iteration
         numbers["training_time_s"] = self.state.training_time_s
         numbers["peak_memory_mib"] = peak_memory_mib(self.hardware)
@@ -294,7 +294,7 @@ class _Loop:
         log.write(state.iteration, {f"validation/{key}": value for key, value in numbers.items()})
         shown = "  ".join(f"{key} {value:.4g}" for key, value in numbers.items())
         _logger.info("validation after iteration %d: %s", state.iteration, shown or "no data")
-        self.watch.look_at_validation(numbers, state.iteration)
+        self.warnings.check_validation(numbers, state.iteration)
         if state.system.best_by is None:
             return False
         name, direction = state.system.best_by

@@ -15,11 +15,11 @@ from predictor.errors import SettingsError
 from predictor.model_files import SUFFIX, companion_file, companion_files
 from predictor.networks import NETWORKS
 from predictor.systems.entry import SystemEntry
-from predictor.training.beginning import COMMIT
 from predictor.training.model_card import CARD, VALIDATED, model_card
 from predictor.training.reports import reports_in
 from predictor.training.result import trained_networks
 from predictor.training.run import Run, opened_run
+from predictor.training.starting_state import COMMIT
 from predictor.weights import Metadata, Provenance, save_network
 from predictor.whole_files import require_free, write_whole
 

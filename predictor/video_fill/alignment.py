@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from predictor.flow import searched_flow
 from predictor.holes import Box
 from predictor.video_fill.camera import Matrix, transformed
-from predictor.video_fill.picture import Part, Picture, Stage, colours, spread
+from predictor.video_fill.picture import FixedMask, Part, Picture, colours, spread
 
 RIM_PX = 12
 """Width of the rim around the hole on which a candidate is matched in brightness and rated."""
@@ -40,20 +40,20 @@ class Candidate:
 class Target:
     """The frame that is being filled."""
 
-    def __init__(self, picture: Picture, stage: Stage, part: Part) -> None:
-        self.stage, self.part = stage, part
+    def __init__(self, picture: Picture, mask: FixedMask, part: Part) -> None:
+        self.mask, self.part = mask, part
         self.picture = picture
         around = part.around
-        self.rim = part.box.grown(RIM_PX).within(*stage.missing.shape)
+        self.rim = part.box.grown(RIM_PX).within(*mask.missing.shape)
         self._colours = colours(picture.pixels[self.rim.rows, self.rim.columns])
-        known = self._colours[~stage.missing[self.rim.rows, self.rim.columns]]
+        known = self._colours[~mask.missing[self.rim.rows, self.rim.columns]]
         self.variety = float(known.var(0).mean()) + 0.004
         """Variance of the colours around the hole."""
-        self._missing = stage.missing[self.rim.rows, self.rim.columns]
-        scale = stage.scale
+        self._missing = mask.missing[self.rim.rows, self.rim.columns]
+        scale = mask.scale
         left, top, _ = np.linalg.solve(scale, [around.left, around.top, 1])
         right, bottom, _ = np.linalg.solve(scale, [around.right - 1, around.bottom - 1, 1])
-        height, width = stage.small_missing.shape
+        height, width = mask.small_missing.shape
         self._small = Box(
             max(0, int(np.floor(top))),
             max(0, int(np.floor(left))),
@@ -84,7 +84,7 @@ class Target:
 
     def _seen_at(self, x: _Image, y: _Image, is_whole: bool) -> _Image:
         """Return 1 where a place lies in the frame and, if not `is_whole`, outside of its hole."""
-        missing = self.stage.missing
+        missing = self.mask.missing
         height, width = missing.shape
         seen = ((x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)).astype(np.float32)
         if not is_whole:
@@ -98,7 +98,7 @@ class Target:
     def _bend(self, other: Picture, motion: Matrix) -> _Image:
         """Return the motion of the rim's pixels beyond what `motion` says, ``(h, w, 2)``."""
         residual = self._residual(other, motion)
-        scale = self.stage.scale
+        scale = self.mask.scale
         steps = np.diag(scale)[:2]
         places = (_grid(self.rim) - scale[:2, 2]) / steps - [self._small.left, self._small.top]
         x, y = np.moveaxis(places.astype(np.float32), -1, 0)
@@ -107,16 +107,16 @@ class Target:
 
     def _residual(self, other: Picture, motion: Matrix) -> _Image:
         """Return the flow ``(h, w, 2)`` that is left around the hole once `motion` is undone."""
-        stage, box = self.stage, self._small
-        small = np.linalg.inv(stage.scale) @ motion @ stage.scale
+        mask, box = self.mask, self._small
+        small = np.linalg.inv(mask.scale) @ motion @ mask.scale
         places = transformed(small, _grid(box)).astype(np.float32)
         x, y = places[..., 0], places[..., 1]
-        height, width = stage.small_missing.shape
-        hole = stage.small_missing[box.rows, box.columns]
+        height, width = mask.small_missing.shape
+        hole = mask.small_missing[box.rows, box.columns]
         inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
         valid = inside
         if other.real is None:
-            known = (~stage.small_missing).astype(np.float32)
+            known = (~mask.small_missing).astype(np.float32)
             valid = inside & (cv2.remap(known, x, y, cv2.INTER_LINEAR) > 0.999)
         there = np.asarray(
             cv2.remap(other.grey, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8

@@ -13,8 +13,8 @@ import numpy as np
 from torch import Tensor
 
 from predictor.video_fill.camera import Matrix, inverse, transformed
-from predictor.video_fill.first_sight import looks
-from predictor.video_fill.picture import Picture, Stage
+from predictor.video_fill.camera_path import tracked_pictures
+from predictor.video_fill.picture import FixedMask, Picture
 
 KEPT = 8
 """Frames remembered before, and after, the one that is filled."""
@@ -35,9 +35,9 @@ class Remembered:
 class Memory:
     """What is remembered around the current frame of a clip; call `advance` to reach the first."""
 
-    def __init__(self, frames: Iterable[Tensor], stage: Stage) -> None:
-        self._stage = stage
-        self._looks = looks(frames, stage)
+    def __init__(self, frames: Iterable[Tensor], mask: FixedMask) -> None:
+        self._mask = mask
+        self._tracked = tracked_pictures(frames, mask)
         self._now = -1
         self._steps: deque[Matrix] = deque()
         """Motion from the current frame to the next, and so on to the last one looked at."""
@@ -45,7 +45,7 @@ class Memory:
         self._future: deque[Remembered] = deque()
         self._to_newest: Matrix = np.eye(3)
         self._since_kept: Matrix = np.eye(3)
-        self._next_shot = next(self._looks, None)
+        self._next_shot = next(self._tracked, None)
 
     def advance(self) -> Matrix | None:
         """Go to the next frame and return the motion from it to the one before.
@@ -80,21 +80,21 @@ class Memory:
 
     def _read_ahead(self) -> None:
         while self._next_shot is None and len(self._future) < KEPT and len(self._steps) < FARTHEST:
-            look = next(self._looks, None)
-            if look is None:
+            tracked = next(self._tracked, None)
+            if tracked is None:
                 return
-            if look.motion is None:
-                self._next_shot = look
+            if tracked.motion is None:
+                self._next_shot = tracked
                 return
-            self._steps.append(look.motion)
-            self._to_newest = look.motion @ self._to_newest
-            self._since_kept = look.motion @ self._since_kept
+            self._steps.append(tracked.motion)
+            self._to_newest = tracked.motion @ self._to_newest
+            self._since_kept = tracked.motion @ self._since_kept
             if self._has_moved(self._since_kept):
-                self._future.append(Remembered(look.picture, self._to_newest))
+                self._future.append(Remembered(tracked.picture, self._to_newest))
                 self._since_kept = np.eye(3)
 
     def _has_moved(self, motion: Matrix) -> bool:
-        for part in self._stage.parts:
+        for part in self._mask.parts:
             moved = np.abs(transformed(motion, part.corners) - part.corners)
             if not (moved / [part.box.width, part.box.height]).max() < STEP:
                 return True

@@ -55,7 +55,7 @@ class Part:
 
 
 @dataclass(frozen=True, eq=False)
-class Stage:
+class FixedMask:
     """What all frames of a clip share: the missing pixels, the holes they form, and the sizes."""
 
     missing: NDArray[np.bool_]
@@ -65,8 +65,8 @@ class Stage:
     """``(h, w)``, in the size of the grey pictures."""
 
     @classmethod
-    def of(cls, missing: NDArray[np.bool_]) -> "Stage":
-        """Return the stage of a mask ``(H, W)`` with at least one missing pixel."""
+    def of(cls, missing: NDArray[np.bool_]) -> "FixedMask":
+        """Return what there is to know of `missing` ``(H, W)``, with at least one missing pixel."""
         height, width = missing.shape
         parts = []
         for hole in holes_of(missing):

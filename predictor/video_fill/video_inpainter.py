@@ -22,7 +22,7 @@ from predictor.video_fill.alignment import Candidate, Target
 from predictor.video_fill.camera import Matrix, transformed
 from predictor.video_fill.filler import Filler
 from predictor.video_fill.memory import Memory, Remembered
-from predictor.video_fill.picture import Part, Picture, Stage, levels
+from predictor.video_fill.picture import FixedMask, Part, Picture, levels
 
 MOST_MIXED = 6
 """Most remembered frames that one frame is filled from."""
@@ -90,7 +90,7 @@ class VideoInpainter:
         if self._missing.all() or not self._missing.any():
             what = "the whole clip" if self._missing.all() else "nothing"
             raise TensorContractError(f"the mask covers {what}, expected a part")
-        self._stage = Stage.of(self._missing.numpy())
+        self._mask = FixedMask.of(self._missing.numpy())
 
     def filled(self, frames: Iterable[Tensor], ahead: Iterable[Tensor]) -> Iterator[Tensor]:
         """Yield `frames`, each ``(3, H, W)`` in [-1, 1], with the hole filled, one for one.
@@ -100,11 +100,11 @@ class VideoInpainter:
         never read. Memory does not grow with the number of frames; a shot is filled from its own
         frames alone. Raises `TensorContractError` for frames that do not fit the mask.
         """
-        memory = Memory(map(self._required, ahead), self._stage)
+        memory = Memory(map(self._required, ahead), self._mask)
         past = _Past()
         for number, image in enumerate(frames):
             shown = self._required(image)
-            picture = self._stage.picture(number, shown)
+            picture = self._mask.picture(number, shown)
             try:
                 back = memory.advance()
             except EOFError as error:
@@ -112,13 +112,13 @@ class VideoInpainter:
                     f"frames go on after the {number} that were read ahead, expected the same"
                 ) from error
             if back is None:
-                past = _Past(lags=tuple(np.eye(3) for _ in self._stage.parts))
+                past = _Past(lags=tuple(np.eye(3) for _ in self._mask.parts))
             result = shown.float().clone()
-            real = (~self._stage.missing).astype(np.float32)
+            real = (~self._mask.missing).astype(np.float32)
             others = memory.others()
             lags = []
-            for part, lag in zip(self._stage.parts, past.lags, strict=True):
-                target = Target(picture, self._stage, part)
+            for part, lag in zip(self._mask.parts, past.lags, strict=True):
+                target = Target(picture, self._mask, part)
                 lag = lag if back is None else lag @ back
                 lags.append(self._fill(result, real, target, others, past, lag))
             before = Picture(number, levels(result), picture.grey, real)
@@ -149,7 +149,7 @@ class VideoInpainter:
         part = target.part
         found = [
             (target.candidate(other.picture, other.motion), other.picture.number)
-            for other in worth_a_look(others, part, self._stage, target.picture.number)
+            for other in best_views(others, part, self._mask, target.picture.number)
         ]
         mixed, share = _mixed(target, [(candidate, n) for candidate, n in found if candidate])
         if share[part.hole.pixels].min() < CERTAIN:
@@ -205,7 +205,7 @@ class VideoInpainter:
         return filled[:, rows, columns].permute(1, 2, 0).float().numpy()
 
 
-def worth_a_look(others: list[Remembered], part: Part, stage: Stage, now: int) -> list[Remembered]:
+def best_views(others: list[Remembered], part: Part, mask: FixedMask, now: int) -> list[Remembered]:
     """Return the frames that together show the most of the hole `part`, the best first.
 
     Greedily, judged by the motion of the camera alone. It is worth something to show a pixel that
@@ -215,13 +215,13 @@ def worth_a_look(others: list[Remembered], part: Part, stage: Stage, now: int) -
     step = max(1, len(rows) // 500)
     places = np.stack([columns[::step] + part.box.left, rows[::step] + part.box.top], axis=1)
     points = places.astype(np.float64)
-    height, width = stage.missing.shape
+    height, width = mask.missing.shape
     shown = []
     for other in others:
         moved = np.nan_to_num(transformed(other.motion, points), nan=-1)
         x, y = np.rint(moved).clip(-1, [width, height]).astype(np.int64).T
         is_inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-        hidden = stage.missing[y.clip(0, height - 1), x.clip(0, width - 1)]
+        hidden = mask.missing[y.clip(0, height - 1), x.clip(0, width - 1)]
         shown.append(is_inside & ~hidden)
     worth = np.ones(len(points))
     nearness = [1 / (1 + abs(other.picture.number - now) / NEAR_FRAMES) for other in others]

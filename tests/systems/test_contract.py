@@ -14,7 +14,6 @@ from torch import Tensor
 from predictor.image_sampler import ImageSampler
 from predictor.systems import SYSTEMS
 from predictor.systems.settings import RunSettings
-from predictor.training.beginning import built_state
 from predictor.training.checkpoint import BEST, read_checkpoint
 from predictor.training.distributed import Ranks
 from predictor.training.hardware import hardware_for
@@ -22,6 +21,7 @@ from predictor.training.iteration import run_iteration
 from predictor.training.loop import resume, train
 from predictor.training.run import Run
 from predictor.training.settings import merged, validated_settings
+from predictor.training.starting_state import built_state
 from predictor.training.state import TrainingState
 from predictor.training.stream import BatchStream, on_device
 

@@ -21,7 +21,6 @@ from predictor.pyramid import laplacian_pyramid
 from predictor.systems import SYSTEMS
 from predictor.systems.lapgan import GateSettings, LapganSettings, build
 from predictor.systems.lapgan_reports import detail_scores
-from predictor.training.beginning import built_state
 from predictor.training.checkpoint import checkpoints_newest_first, read_checkpoint
 from predictor.training.distributed import Ranks
 from predictor.training.hardware import hardware_for
@@ -30,6 +29,7 @@ from predictor.training.loop import train
 from predictor.training.result import trained_networks
 from predictor.training.run import Run
 from predictor.training.settings import validated_settings
+from predictor.training.starting_state import built_state
 from predictor.training.stream import BatchStream
 from predictor.weights import load_network, read_metadata
 

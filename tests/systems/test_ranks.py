@@ -15,12 +15,12 @@ from torch import nn
 
 from predictor.networks.noise import GaussianNoise
 from predictor.systems import SYSTEMS
-from predictor.training.beginning import built_state
 from predictor.training.distributed import Ranks, joined_ranks
 from predictor.training.hardware import hardware_for
 from predictor.training.iteration import run_iteration
 from predictor.training.run import Run
 from predictor.training.settings import merged, validated_settings
+from predictor.training.starting_state import built_state
 from predictor.training.stream import BatchStream
 
 RANK_BY_RANK = (nn.BatchNorm1d, nn.BatchNorm2d, nn.Dropout, nn.Dropout2d, GaussianNoise)

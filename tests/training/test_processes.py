@@ -20,13 +20,13 @@ from toy import ENTRY, SYSTEMS, settings, signalled
 
 from predictor.errors import Interrupted, WorkerLost
 from predictor.systems.phases import Batch, Networks, PhaseLoss, System
-from predictor.training.beginning import built_state
 from predictor.training.checkpoint import checkpoints_newest_first, read_checkpoint
 from predictor.training.distributed import joined_ranks
 from predictor.training.hardware import hardware_for
 from predictor.training.iteration import run_iteration
 from predictor.training.loop import resume, train
 from predictor.training.run import Run
+from predictor.training.starting_state import built_state
 from predictor.training.stream import BatchStream
 
 FLOAT64 = {"is_float64": True, "has_noise": False, "batch_size": 8}

@@ -14,12 +14,12 @@ from torch import nn
 from predictor.draws import drawn_rows, shared_draws
 from predictor.latents import Distribution, drawn_latents
 from predictor.systems import SYSTEMS
-from predictor.training.beginning import built_state
 from predictor.training.distributed import joined_ranks
 from predictor.training.hardware import hardware_for
 from predictor.training.iteration import run_iteration
 from predictor.training.run import Run
 from predictor.training.settings import validated_settings
+from predictor.training.starting_state import built_state
 from predictor.training.stream import BatchStream
 
 DESCENT = {"kind": "sgd", "learning_rate": 0.1, "final_learning_rate": 0.1, "momentum": 0.5}

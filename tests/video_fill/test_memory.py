@@ -8,17 +8,17 @@ from torch import Tensor
 from predictor.video_fill import memory
 from predictor.video_fill.camera import transformed
 from predictor.video_fill.memory import Memory
-from predictor.video_fill.picture import Stage
+from predictor.video_fill.picture import FixedMask
 
 
-def stage() -> Stage:
-    return Stage.of((hole_mask()[0, 0] > 0.5).numpy())
+def mask() -> FixedMask:
+    return FixedMask.of((hole_mask()[0, 0] > 0.5).numpy())
 
 
 def walked(frames: list[Tensor]) -> list[list[int]]:
     """Return the numbers of the frames remembered at each frame, and check the way to them."""
     found = []
-    kept = Memory(iter(frames), stage())
+    kept = Memory(iter(frames), mask())
     for _ in frames:
         kept.advance()
         found.append([other.picture.number for other in kept.others()])
@@ -41,7 +41,7 @@ def test_a_slow_pan_keeps_few() -> None:
 
 def test_the_way_to_a_kept_frame_adds_up() -> None:
     frames = pan(40)
-    kept = Memory(iter(frames), stage())
+    kept = Memory(iter(frames), mask())
     for number in range(len(frames)):
         back = kept.advance()
         assert (back is None) == (number == 0)
@@ -53,7 +53,7 @@ def test_the_way_to_a_kept_frame_adds_up() -> None:
 
 def test_a_cut_ends_what_is_remembered() -> None:
     frames = [*pan(20), *pan(20, seed=9)]
-    kept = Memory(iter(frames), stage())
+    kept = Memory(iter(frames), mask())
     for number in range(len(frames)):
         back = kept.advance()
         assert (back is None) == (number in (0, 20))
@@ -70,7 +70,7 @@ def test_reading_ahead_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
             taken.append(number)
             yield frame
 
-    kept = Memory(still(), stage())
+    kept = Memory(still(), mask())
     kept.advance()
     assert max(taken) <= 10 + 5
     for _ in range(5):

@@ -13,7 +13,7 @@ from predictor.networks.pixel_units import PixelUnits
 from predictor.systems.entry import SystemEntry
 from predictor.systems.image_reports import variance_share
 from predictor.systems.phases import Batch, Networks, PhaseLoss, System
-from predictor.training import watch
+from predictor.training import training_warnings
 from predictor.training.loop import train
 
 
@@ -29,13 +29,13 @@ def rigged(settings: ToySettings) -> System:
     return replace(
         system,
         phases=(replace(discriminator, loss=loss, when=None), generator),
-        validate=lambda networks, batches: {"error": 1.0, watch.VARIANCE_SHARE: 0.01},
+        validate=lambda networks, batches: {"error": 1.0, training_warnings.VARIANCE_SHARE: 0.01},
     )
 
 
 def said(entry: SystemEntry, folder: Path, caplog: pytest.LogCaptureFixture) -> list[str]:
     caplog.clear()
-    with caplog.at_level(logging.WARNING, "predictor.training.watch"):
+    with caplog.at_level(logging.WARNING, "predictor.training.training_warnings"):
         train(folder, "toy", entry, settings(iterations=40), folder)
     return [record.message for record in caplog.records]
 
@@ -43,8 +43,8 @@ def said(entry: SystemEntry, folder: Path, caplog: pytest.LogCaptureFixture) -> 
 def test_a_rigged_run_is_warned_of_once_each(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "WON_ITERATIONS", 20)
-    monkeypatch.setattr(watch, "ALIKE_FROM", 9)
+    monkeypatch.setattr(training_warnings, "WON_ITERATIONS", 20)
+    monkeypatch.setattr(training_warnings, "ALIKE_FROM", 9)
     found = said(SystemEntry(ToySettings, rigged, open_data), tmp_path / "rigged", caplog)
     assert len(found) == 2
     alike, won = sorted(found, key=lambda message: "below" in message)
@@ -55,23 +55,23 @@ def test_a_rigged_run_is_warned_of_once_each(
 
 
 def test_a_loss_that_rises_again_begins_anew(caplog: pytest.LogCaptureFixture) -> None:
-    looked = watch.Watch()
+    warnings = training_warnings.TrainingWarnings()
     for iteration in range(50, 2001, 50):
         low = {"loss/d/real": 0.001, "loss/d/fake": 0.5 if iteration % 500 == 0 else 0.001}
-        looked.look_at_losses(low, iteration, iteration - 50)
+        warnings.check_losses(low, iteration, iteration - 50)
     assert not caplog.records
     for iteration in range(2050, 2501, 50):
-        looked.look_at_losses({"loss/d/real": 0.0, "loss/d/fake": 0.0}, iteration, iteration - 50)
+        warnings.check_losses({"loss/d/real": 0.0, "loss/d/fake": 0.0}, iteration, iteration - 50)
     (record,) = caplog.records
     assert "for 500 iterations" in record.message
 
 
 def test_samples_of_a_fresh_generator_may_be_alike(caplog: pytest.LogCaptureFixture) -> None:
-    looked = watch.Watch()
-    looked.look_at_validation({watch.VARIANCE_SHARE: 0.0}, 499)
-    looked.look_at_validation({watch.VARIANCE_SHARE: 0.06}, 500)
+    warnings = training_warnings.TrainingWarnings()
+    warnings.check_validation({training_warnings.VARIANCE_SHARE: 0.0}, 499)
+    warnings.check_validation({training_warnings.VARIANCE_SHARE: 0.06}, 500)
     assert not caplog.records
-    looked.look_at_validation({watch.VARIANCE_SHARE: 0.04}, 500)
+    warnings.check_validation({training_warnings.VARIANCE_SHARE: 0.04}, 500)
     assert len(caplog.records) == 1
 
 

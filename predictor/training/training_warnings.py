@@ -18,7 +18,7 @@ ALIKE_FROM = 500
 _logger = logging.getLogger(__name__)
 
 
-class Watch:
+class TrainingWarnings:
     """Inspects the reports of a run and logs warnings.
 
     A phase with the loss terms ``real`` and ``fake`` is taken for a discriminator.
@@ -28,7 +28,7 @@ class Watch:
         self._won_since: dict[str, int] = {}
         self._given: set[str] = set()
 
-    def look_at_losses(self, numbers: Mapping[str, float], iteration: int, since: int) -> None:
+    def check_losses(self, numbers: Mapping[str, float], iteration: int, since: int) -> None:
         """Inspect the mean losses ``loss/<phase>/<term>`` of the iterations from `since` on."""
         for name, value in numbers.items():
             if not (name.startswith("loss/") and name.endswith("/real")):
@@ -49,7 +49,7 @@ class Watch:
                     "maps of the discriminator, or a larger generator",
                 )
 
-    def look_at_validation(self, numbers: Mapping[str, float], iteration: int) -> None:
+    def check_validation(self, numbers: Mapping[str, float], iteration: int) -> None:
         """Inspect the validation scores of the system."""
         share = numbers.get(VARIANCE_SHARE)
         if share is not None and share < ALIKE_SHARE and iteration >= ALIKE_FROM:
