@@ -18,6 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 import predictor.cli
+from pipelines.allocator import keep_freed_memory
 from pipelines.benchmark.command import benchmark
 from pipelines.frames.command import frames
 from pipelines.inpaint.command import inpaint
@@ -189,6 +190,7 @@ def main() -> NoReturn:
     _open_closed_streams()
     _print_any_name()
     _let_idle_threads_sleep()
+    keep_freed_memory()
     sys.exit(run(sys.argv[1:]))
 
 

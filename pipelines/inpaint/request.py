@@ -11,6 +11,7 @@ import cv2
 import torch
 
 import predictor
+from pipelines.allocator import keep_freed_memory
 from pipelines.inpaint.mask_files import OneMask
 from pipelines.inpaint.masks import Masks, MaskSettings, naming, parsed_masks
 from pipelines.inpaint.photograph import FilledPhotograph, fill_photograph
@@ -117,6 +118,7 @@ def filled(request: InpaintRequest) -> "FilledPhotograph | FilledVideo":
     of this input, so that the others are still filled.
     """
     settings = request.settings
+    keep_freed_memory(of_any_size=True)
     try:
         masks = masks_of(settings.mask, settings.most_pixels)
         filler = loaded_filler(
