@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from predictor.errors import DamagedWeights, UnknownModel
 from predictor.model_files import find_model
-from predictor.networks.classifier import Classifier
+from predictor.networks.classification import ClassifierNetwork
 from predictor.tensors import require_image_range, require_images
 from predictor.weights import load_network
 
@@ -152,13 +152,13 @@ def _inception(weights: Path, device: torch.device) -> FeatureNetwork:
 
 def _classifier(name: str, device: torch.device) -> FeatureNetwork:
     path = find_model(name)
-    network, metadata = load_network(path)
-    if not isinstance(network, Classifier):
+    module, metadata = load_network(path)
+    if not isinstance(module, ClassifierNetwork):
         raise UnknownModel(
             f"the model {name} is of the system {metadata.task}, expected a classifier or "
             f"{EFFICIENTNET}"
         )
-    network.to(device)
+    network: Any = module.to(device)
     channels, *size = network.image_shape
 
     def look(images: Tensor) -> Seen:
@@ -170,7 +170,7 @@ def _classifier(name: str, device: torch.device) -> FeatureNetwork:
         images = images.to(device)
         if list(images.shape[-2:]) != size:
             images = functional.interpolate(images, size, mode="bilinear", antialias=True)
-        features = network.features(images)
+        features = network.features(network.units.encoded(images))
         return features, network.head(features)
 
     scores = metadata.provenance.scores

@@ -17,8 +17,9 @@ from predictor.data import ImageSettings
 from predictor.draws import drawn_rows
 from predictor.media.images import write_png
 from predictor.networks.classification import Classification
+from predictor.systems.image_reports import prepare_units
 from predictor.systems.pair import with_network_defaults
-from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
+from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System, TrainingDataset
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings, playing
 
 CLASSIFIER = "classifier"
@@ -69,7 +70,7 @@ def build(settings: ClassifierSettings) -> System:
 
     def loss(networks: Networks, batch: Batch, earlier: Batch) -> PhaseLoss:
         images = randomly_shifted(batch["image"], settings.shift_px)
-        logits = networks[CLASSIFIER](images).logits.float()
+        logits = _logits(networks, images)
         return PhaseLoss({"cross_entropy": functional.cross_entropy(logits, batch["label"])})
 
     return System(
@@ -86,6 +87,7 @@ def build(settings: ClassifierSettings) -> System:
         validate=_validated,
         best_by=("cross_entropy", "min"),
         preview=_preview,
+        prepare=_prepare,
     )
 
 
@@ -111,8 +113,14 @@ def randomly_shifted(images: Tensor, reach_px: int) -> Tensor:
     return images.permute(0, 2, 3, 1)[numbers, down[:, :, None], right[:, None]].permute(0, 3, 1, 2)
 
 
-def _logits(networks: Networks, batch: Batch) -> Tensor:
-    found: Classification = networks[CLASSIFIER](batch["image"])
+def _prepare(networks: Networks, examples: TrainingDataset) -> None:
+    prepare_units([networks[CLASSIFIER]], examples)
+
+
+def _logits(networks: Networks, images: Tensor) -> Tensor:
+    """Return the logits ``(N, K)`` of `images` ``(N, C, H, W)`` in [-1, 1]."""
+    network: Any = networks[CLASSIFIER]
+    found: Classification = network(network.units.encoded(images))
     return found.logits.float()
 
 
@@ -120,7 +128,7 @@ def _validated(networks: Networks, batches: Iterable[Batch]) -> dict[str, float]
     """Return ``cross_entropy`` in nats and ``accuracy_percent`` of held-out pictures."""
     total, right, count = 0.0, 0, 0
     for batch in batches:
-        logits, labels = _logits(networks, batch), batch["label"]
+        logits, labels = _logits(networks, batch["image"]), batch["label"]
         total += float(functional.cross_entropy(logits, labels, reduction="sum"))
         right += int((logits.argmax(1) == labels).sum())
         count += len(labels)
@@ -131,6 +139,7 @@ def _validated(networks: Networks, batches: Iterable[Batch]) -> dict[str, float]
 
 def _preview(networks: Networks, batch: Batch, folder: Path) -> None:
     """Write ``hardest.png``: the pictures of the batch with the highest loss."""
-    losses = functional.cross_entropy(_logits(networks, batch), batch["label"], reduction="none")
-    hardest = batch["image"][losses.argsort(descending=True)[:SHOWN]]
+    images = batch["image"]
+    losses = functional.cross_entropy(_logits(networks, images), batch["label"], reduction="none")
+    hardest = images[losses.argsort(descending=True)[:SHOWN]]
     write_png(folder / "hardest.png", sheet(hardest.cpu(), 8))

@@ -16,6 +16,7 @@ from predictor.networks.dcgan import (
     DcganDiscriminatorConfig,
     usual_maps,
 )
+from predictor.networks.pixel_units import PixelUnits
 from predictor.systems.phases import VARIANCE_SHARE, Batch, TrainingDataset
 
 PREVIEW_SEED = 0
@@ -152,6 +153,15 @@ def pixel_statistics(examples: TrainingDataset) -> tuple[Tensor, Tensor]:
         total, squares = total + images.sum(0), squares + images.square().sum(0)
     mean = total / count
     return mean.float(), (squares / count - mean.square()).clamp_min(0).sqrt().float()
+
+
+def prepare_units(networks: Iterable[nn.Module], examples: TrainingDataset) -> None:
+    """Give networks whose units depend on the training pictures their mean and deviation."""
+    units: list[PixelUnits] = [network.units for network in networks]  # type: ignore[misc]
+    if any(each.units == "standardized" for each in units):
+        mean, deviation = pixel_statistics(examples)
+        for each in units:
+            each.prepare(mean, deviation)
 
 
 def _images_of(examples: TrainingDataset, keys: Sequence[tuple[int, int]]) -> Tensor:

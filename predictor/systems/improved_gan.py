@@ -40,7 +40,7 @@ from predictor.losses import (
 from predictor.model_files import DISCRIMINATOR
 from predictor.systems import schedule
 from predictor.systems.entry import TrainingData
-from predictor.systems.image_reports import write_preview
+from predictor.systems.image_reports import prepare_units, write_preview
 from predictor.systems.pair import (
     GENERATOR,
     latents_for,
@@ -183,7 +183,7 @@ def build(settings: ImprovedGanSettings) -> System:
         validate=_validated,
         best_by=("wrong", "min") if settings.best_by == "held_out" else None,
         preview=_preview,
-        prepare=_prepare if settings.begins_by_data else None,
+        prepare=functools.partial(_prepare, settings.begins_by_data),
     )
 
 
@@ -248,8 +248,11 @@ def _pictures(
     return found, [*collection.skipped, *skipped]
 
 
-def _prepare(networks: Networks, examples: TrainingDataset) -> None:
+def _prepare(begins_by_data: bool, networks: Networks, examples: TrainingDataset) -> None:
     """Initialize scales and biases from the activations of real pictures and of samples."""
+    prepare_units([networks[GENERATOR], networks[DISCRIMINATOR]], examples)
+    if not begins_by_data:
+        return
     count = min(FIRST_IMAGES, len(examples))
     images = torch.stack([examples[(0, number)]["image"] for number in range(count)])
     discriminator: Any = networks[DISCRIMINATOR]

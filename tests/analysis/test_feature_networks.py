@@ -15,6 +15,7 @@ from predictor.analysis.network_scores import network_scores
 from predictor.errors import DamagedWeights, TensorContractError, UnknownModel
 from predictor.metrics import frechet_distance
 from predictor.networks.classifier import Classifier, ClassifierConfig
+from predictor.networks.dense_classifier import DenseClassifier, DenseClassifierConfig
 from predictor.weights import save_network
 
 SCORED = NOWHERE.model_copy(update={"scores": {"accuracy_percent": 98.765}})
@@ -44,6 +45,19 @@ def test_a_classifier_is_named_with_its_accuracy(classifier: Path) -> None:
     assert torch.equal(loaded.seen(images[:3].double())[0], network.seen(images[:3])[0])
     larger = images.repeat_interleave(2, 2).repeat_interleave(2, 3)
     assert network.seen(larger)[0].shape == (130, 6)
+
+
+def test_a_classifier_of_other_units_sees_its_own(tmp_path: Path) -> None:
+    config = DenseClassifierConfig((1, 8, 8), classes=3, hidden=(6,), units="unit")
+    network = DenseClassifier(config).eval()
+    path = tmp_path / "dense.safetensors"
+    save_network(path, "dense-classifier", network, SCORED, task="classifier")
+    images = torch.rand(5, 1, 8, 8) * 2 - 1
+    features, probabilities = feature_network(str(path)).seen(images)
+    with torch.no_grad():
+        expected = network((images + 1) / 2)
+    assert torch.allclose(features, expected.features, atol=5e-3)  # weights in float16
+    assert torch.allclose(probabilities, expected.logits.softmax(1), atol=5e-3)
 
 
 def test_what_is_no_feature_network_is_named(classifier: Path, small_model: object) -> None:

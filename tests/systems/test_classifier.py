@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from predictor.draws import shared_draws
 from predictor.errors import SettingsError
+from predictor.image_classifier import ImageClassifier
 from predictor.systems import SYSTEMS
 from predictor.systems.classifier import ClassifierSettings, build, randomly_shifted
 from predictor.training.loop import train
@@ -75,6 +77,50 @@ def test_loss_and_validation_of_a_network_that_knows_nothing() -> None:
         found = system.validate(system.networks, [batch, batch])
     assert found["cross_entropy"] == pytest.approx(math.log(4), abs=1e-6)
     assert found["accuracy_percent"] == 25  # all are taken for class 0
+
+
+class Examples:
+    """Pictures as a data set has them."""
+
+    def __init__(self, images: Tensor) -> None:
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, key: tuple[int, int]) -> dict[str, Tensor]:
+        return {"image": self.images[key[1]]}
+
+
+DENSE: dict[str, Any] = {"network": "dense-classifier", "hidden": [8], "input_noise": 0.0}
+NETWORKS: list[dict[str, Any]] = [
+    {"network": "classifier", "maps": [4, 4]},
+    {"network": "convolutional-classifier", "maps": [4, 4]},
+    *({**DENSE, "units": units} for units in ("unit", "signed", "contrast", "standardized")),
+]
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda it: it.get("units", it["network"]))
+def test_a_network_sees_the_same_in_training_validation_and_use(network: dict[str, Any]) -> None:
+    values = {**SMALL, "images": {"size": [12, 12], "channels": 1}, "network": network}
+    system = build(validated_settings(ClassifierSettings, {**values, "shift_px": 0}))
+    images = torch.rand(16, 1, 12, 12, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    batch = {"image": images, "label": torch.arange(16) % 4}
+    assert system.prepare is not None
+    system.prepare(system.networks, Examples(images))
+    shown: list[Tensor] = []
+    trained = system.networks["classifier"].eval()
+    trained.register_forward_pre_hook(lambda _, inputs: shown.append(inputs[0]))
+    system.phases[0].loss(system.networks, batch, {})
+    with torch.no_grad():
+        system.validate(system.networks, [batch])
+    ImageClassifier(trained, None, torch.device("cpu"), False).probabilities(images)
+    in_training, in_validation, in_use = shown
+    assert torch.equal(in_training, in_use)
+    assert torch.equal(in_validation, in_use)
+    if network.get("units") == "standardized":
+        assert in_use.mean(0).abs().max() < 1e-5
+        assert in_use.std(0, correction=0).sub(1).abs().max() < 1e-3
 
 
 @pytest.mark.parametrize(

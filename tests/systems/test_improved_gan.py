@@ -87,6 +87,25 @@ def test_the_discriminator_s_terms_are_those_of_the_paper() -> None:
     assert found["fake"].item() == pytest.approx(expected.item(), rel=1e-5)
 
 
+@pytest.mark.parametrize("begins_by_data", [True, False])
+def test_units_of_the_training_pictures_are_measured(tmp_path: Path, begins_by_data: bool) -> None:
+    units = {"units": "standardized"}
+    settings = chosen(
+        generator={**SMALL["generator"], **units},
+        discriminator={**SMALL["discriminator"], **units},
+        begins_by_data=begins_by_data,
+    )
+    system, examples = build(settings), open_data(settings, pictures(tmp_path / "p.npz")).train
+    assert system.prepare is not None
+    system.prepare(system.networks, examples)
+    seen = torch.stack([examples[(0, number)]["image"] for number in range(len(examples))])
+    for name in ("generator", "discriminator"):
+        network: Any = system.networks[name]
+        encoded = network.units.encoded(seen)
+        assert encoded.mean(0).abs().max() < 1e-4
+        assert encoded.std(0, correction=0).sub(1).abs().max() < 1e-3
+
+
 def test_the_paper_s_equation_has_no_half() -> None:
     half, whole = (loss_of(built(unlabelled_weight=w), 0, batch_of()).terms for w in (0.5, 1.0))
     for name in ("real", "fake"):
