@@ -44,9 +44,10 @@ class FramePredictor:
         self._memory: Any = remembers() if remembers else None
 
     @torch.no_grad()
-    def predict(self, clip: Tensor, count: int = 1) -> Tensor:
+    def predict(self, clip: Tensor, count: int = 1, follows_cadence: bool = True) -> Tensor:
         """Return the next `count` frames ``(N, count, 3, H, W)`` of `clip`, on its device.
 
+        Without `follows_cadence` repeated frames are frames as others, as published tests have it.
         Raises `NotEnoughFrames` if there are fewer than two frames, `SettingsError` for a count
         below 1, and `TensorContractError` for another shape or range.
         """
@@ -59,7 +60,8 @@ class FramePredictor:
             )
         require_image_range(clip[:, -FEWEST_FRAMES:], "clip")
         clip = clip[:, -self.context_frames :].float()
-        cadences = [clip_cadence(example) for example in clip]
+        as_it_is = Cadence((False,) * clip.shape[1], None)
+        cadences = [clip_cadence(example) if follows_cadence else as_it_is for example in clip]
         if len(set(cadences)) == 1:
             return self._predicted(clip, count, cadences[0])
         parts = zip(clip.chunk(len(clip)), cadences, strict=True)

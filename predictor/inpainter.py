@@ -1,5 +1,6 @@
 """An inpainting network as people use it: any image, any mask, only missing pixels change."""
 
+import functools
 import itertools
 import math
 from dataclasses import dataclass
@@ -39,8 +40,9 @@ class Inpainter:
     ``(N, 1, H, W)``, height and width multiples of its `multiple`, and returns whole images, of
     which the last is used. Its `hole_px` is the widest hole that it can fill, `context_px` how far
     it looks beyond one, and `detail` the share of the image's own detail that is added to its fills
-    at any size. With a `fixed_side_px` it takes only squares of that side with the hole in the
-    middle.
+    at any size. With a `fixed_side_px` it takes only squares of that side, of which it paints a
+    `region`: a hole has to lie in the middle, unless that region is all of an image of that size.
+    Such an image is shown to it as it is, once, with all its holes.
     """
 
     def __init__(
@@ -77,6 +79,8 @@ class Inpainter:
 
     def _joined(self, holes: list[Hole], size: tuple[int, ...]) -> list[Hole]:
         """Return `holes` with those joined that cost less together; wide ones never are."""
+        if holes and self._paints_all_of(size):
+            return [functools.reduce(joined, holes)]
         done: list[Hole] = []
         waiting = list(reversed(holes))
         while waiting:
@@ -148,6 +152,8 @@ class Inpainter:
         """Return the crops of an image of `size` by which `hole` is filled, in this order."""
         side, hole_px = self.network.fixed_side_px, self.network.hole_px
         box = hole.box
+        if self._paints_all_of(size):
+            return [_View(box, Box(0, 0, side, side), (side, side))]
         if side is not None:
             scale = max(1.0, max(box.height, box.width) / hole_px)
             reach = round(side * scale)
@@ -164,6 +170,13 @@ class Inpainter:
                 shown = math.ceil(seen.height / scale), math.ceil(seen.width / scale)
                 views.append(_View(piece, seen, shown))
         return views
+
+    def _paints_all_of(self, size: tuple[int, ...]) -> bool:
+        """Return whether the network takes only images of this `size`, and paints all of them."""
+        side = self.network.fixed_side_px
+        if side is None or tuple(size) != (side, side):
+            return False
+        return bool(self.network.region(side, side) == (slice(0, side), slice(0, side)))
 
     def _network(self, images: Tensor, masks: Tensor) -> Tensor:
         """Return images in [-1, 1], of any size, as the network fills them."""

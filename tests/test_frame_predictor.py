@@ -61,6 +61,15 @@ def test_rhythm_of_repeats_goes_on() -> None:
     assert predicted[0, :, 0, 0, 0].tolist() == pytest.approx([0.1, 0.3, 0.3, 0.5], abs=1e-6)
 
 
+def test_without_the_cadence_repeats_are_frames_as_others() -> None:
+    network = Drift()
+    levels = [-0.9, -0.9, -0.7, -0.7, -0.5, -0.5, -0.3, -0.3, -0.1, -0.1, 0.1]
+    predicted = FramePredictor(network).predict(ramp(levels), 2, follows_cadence=False)
+    shown = network.seen[0][0, :, 0, 0, 0] * 2 - 1
+    assert shown.tolist() == pytest.approx([-0.1, -0.1, 0.1], abs=1e-6)
+    assert predicted[0, :, 0, 0, 0].tolist() == pytest.approx([0.3, 0.5], abs=1e-6)
+
+
 def test_clips_with_different_rhythms_share_a_batch() -> None:
     steady = [-0.9 + 0.1 * k for k in range(11)]
     doubled = [-0.9, -0.9, -0.7, -0.7, -0.5, -0.5, -0.3, -0.3, -0.1, -0.1, 0.1]

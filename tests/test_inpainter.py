@@ -36,6 +36,16 @@ class Square(Smooth):
     hole_px = 16
     fixed_side_px = 32
 
+    def region(self, height: int, width: int) -> tuple[slice, slice]:
+        return slice(8, 24), slice(8, 24)
+
+
+class WholeSquare(Square):
+    """Takes squares of 32 pixels and fills whatever is missing of them."""
+
+    def region(self, height: int, width: int) -> tuple[slice, slice]:
+        return slice(0, height), slice(0, width)
+
 
 def picture(height: int = 80, width: int = 100, seed: int = 0) -> Tensor:
     """Return a smooth picture ``(1, 3, H, W)``, so that a good fill is near the truth."""
@@ -51,7 +61,7 @@ def mask_of(images: Tensor, *boxes: tuple[int, int, int, int]) -> Tensor:
     return masks
 
 
-@pytest.mark.parametrize("network", [Smooth, Square])
+@pytest.mark.parametrize("network", [Smooth, Square, WholeSquare])
 @pytest.mark.parametrize("box", [(20, 30, 10, 12), (0, 0, 9, 30), (10, 20, 50, 60), (30, 99, 3, 1)])
 def test_only_missing_pixels_change_and_they_come_near_the_truth(
     network: type[Smooth], box: tuple[int, int, int, int]
@@ -167,6 +177,25 @@ def test_the_hole_is_in_the_middle_of_a_fixed_square() -> None:
     assert seen.shape[-2:] == (32, 32)
     # reduced to a half; the square reaches beyond the corner, where image and hole are mirrored
     assert missing[0, 0, 8:24, 11:21].all()
+
+
+def test_a_network_that_paints_whole_squares_sees_those_as_they_are_once() -> None:
+    network = WholeSquare()
+    images = picture(32, 32)
+    masks = mask_of(images, (0, 3, 25, 5), (20, 20, 4, 12))
+    inpainter = Inpainter(network)
+    filled = inpainter.fill(images, masks)
+    ((shown, missing),) = network.seen
+    assert torch.equal(missing, masks)
+    torch.testing.assert_close(shown, (images + 1) / 2 * (1 - masks) + masks / 2)
+    expected = smooth_fill(images, masks)
+    assert torch.equal(filled.where(masks == 0, 0), images.where(masks == 0, 0))
+    torch.testing.assert_close(filled, expected, atol=1e-5, rtol=0)
+    one, *_ = holes_of(masks[0, 0].numpy() > 0)
+    assert inpainter.seen(one, (32, 32)) == (0, 0, 32, 32)
+    larger = picture(33, 32)
+    inpainter.fill(larger, mask_of(larger, (0, 3, 9, 5)))
+    assert network.seen[-1][1].shape[-2:] == (32, 32)  # a square around the hole
 
 
 @pytest.mark.parametrize("network", [Smooth, Square])

@@ -74,7 +74,7 @@ class Measured:
         """What must be known beside the numbers."""
         return (
             f"{self.windows} windows of {self.videos} videos, {CONTEXT_FRAMES} frames in, "
-            f"{HORIZON} out, the second predicted from the first",
+            f"{HORIZON} out, the second predicted from the first; repeats are frames as others",
             "the moving pixels come from the flow of this tool, not from the authors' flow images",
             "official script: a window of 50 dB or more counts in no mean of that method",
         )

@@ -1,5 +1,6 @@
 """The test of a recipe of the system ``frames``, published and measured numbers side by side."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,8 @@ def reproduce_frames(
     assert recipe.protocol is not None
     where_published, published = published_table(recipe)
     names = listed_videos(data, listed)[::every] if listed or every > 1 else None
-    models = {model: predictor.load(model, device, precision).predict}
+    predict = predictor.load(model, device, precision).predict
+    models = {model: partial(predict, follows_cadence=False)}
     with progress_on_stderr("windows") as advance:
         found = VIDEO_PROTOCOLS[recipe.protocol](
             data, models, names=names, windows_per_video=windows, progress=advance

@@ -87,7 +87,8 @@ class Recipe(BaseModel):
     """The method in that table whose number this recipe must reach."""
     like: str | None = None
     """The recipe from which this one inherits all that it does not state: source, data, settings
-    key by key. The target is inherited only if this one states some of it."""
+    key by key. What must be reached, `target` and `published_as`, is inherited only if this one
+    states some of the target."""
 
 
 def recipe_names() -> list[str]:
@@ -129,7 +130,8 @@ def _recipe(told: Mapping[str, Any]) -> Recipe:
     if "like" in told:
         model = load_recipe(told["like"]).model_dump(exclude_unset=True)
         if "target" not in told:
-            model.pop("target", None)
+            for published in ("target", "published_as"):
+                model.pop(published, None)
         told = merged(model, told)
     return Recipe.model_validate(told)
 

@@ -153,3 +153,18 @@ def test_a_recipe_inherits_from_the_one_that_it_is_like() -> None:
         deep.settings["generator"] == load_recipe("improved-gan-cifar10-4000").settings["generator"]
     )
     assert deep.target is None  # a target is not inherited
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "improved-gan-cifar10-minibatch",
+        "improved-gan-svhn-minibatch",
+        "improved-gan-mnist-ablation",
+        "improved-gan-mnist-ablation-labels-alone",
+    ],
+)
+def test_another_method_need_not_reach_the_number_of_the_one_it_is_like(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.published
+    assert (recipe.target, recipe.published_as) == (None, None)
