@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 
 from predictor.errors import UnknownModel
-from predictor.run_folder import RUN_FILE
+from predictor.run_folder import CHECKPOINTS, RUN_FILE
 
 SUFFIX = ".safetensors"
 
@@ -41,6 +41,12 @@ def find_model(name_or_file: str | os.PathLike[str]) -> Path:
         return bundled[name]
     path = Path(name)
     if path.is_file():
+        run = path.parent.parent
+        if (run / RUN_FILE).is_file() and path.parent.name == CHECKPOINTS:
+            raise UnknownModel(
+                f"{name} is a checkpoint of a training run: predictor export {run} -o MODEL makes "
+                "a model of it"
+            )
         return path
     if path.is_dir():
         stems = [file.stem for file in path.glob(f"*{SUFFIX}")]

@@ -34,6 +34,11 @@ _REFUSALS = {
 _ONLY_FROM_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 
+def refusal_of(error: OSError) -> str:
+    """Return why the system would not write, in a few words."""
+    return _REFUSALS.get(error.errno or 0, error.strerror or str(error))
+
+
 def require_free(path: Path, overwrite: bool) -> None:
     """Raise if the file `path` cannot be written without losing something.
 
@@ -157,8 +162,7 @@ def _refusals_named(path: Path, partial: Path, reads_too: bool) -> Iterator[None
         is_ours = is_ours or named == path or named in path.parents
         if reads_too and not is_ours and error.errno not in _ONLY_FROM_WRITING:
             raise
-        reason = _REFUSALS.get(error.errno or 0, error.strerror or str(error))
-        raise OutputNotWritten(f"{path}: not written: {reason}") from error
+        raise OutputNotWritten(f"{path}: not written: {refusal_of(error)}") from error
 
 
 def _sync(path: Path) -> None:

@@ -132,6 +132,16 @@ def test_an_unreadable_picture_is_said_and_has_no_row(model: Path, tmp_path: Pat
     assert run(app, ["classify", str(model), str(tmp_path)]).exit_code == 3
 
 
+def test_an_evaluation_says_what_it_left_out(model: Path, tmp_path: Path) -> None:
+    for name in ("bright", "dim"):
+        write(tmp_path / name / "a.png", picture(name, 1))
+    (tmp_path / "dim" / "b.png").write_bytes(b"no picture")
+    done = run(app, ["evaluate", str(model), str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert "skipped: " in done.stderr
+    assert "b.png" in done.stderr
+
+
 def test_what_cannot_be_classified_is_named(model: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for place, message in (("empty", "empty has no picture in it"), ("none", "does not exist")):

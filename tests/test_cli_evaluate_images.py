@@ -236,6 +236,16 @@ def test_document_table_and_report(model: str, data: Path, tmp_path: Path) -> No
     assert (entry["seed"], json.loads(other.stdout)["results"][0]["seed"]) == (0, 1)
 
 
+def test_pictures_that_cannot_be_read_are_said(model: str, tmp_path: Path) -> None:
+    for number, picture in enumerate(pictures(12, 0)):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), picture)
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    done = evaluate(model, tmp_path, "--samples", 12)
+    assert done.exit_code == 0, done.output
+    assert done.stderr.count("skipped: ") == 1
+    assert "broken.png" in done.stderr
+
+
 def test_brackets_in_a_path_are_shown(model: str, data: Path, tmp_path: Path) -> None:
     path = tmp_path / "[b]mine.safetensors"
     path.write_bytes(Path(model).read_bytes())

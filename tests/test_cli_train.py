@@ -16,6 +16,7 @@ from predictor.cli import app
 from predictor.errors import (
     OutputExists,
     OutputIsInput,
+    OutputNotWritten,
     SettingsError,
     UnknownModel,
     UnknownRun,
@@ -186,7 +187,23 @@ def test_a_run_is_not_written_among_other_files(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
 
 
+def test_a_file_is_no_place_for_a_run(tmp_path: Path) -> None:
+    file = tmp_path / "digits.npz"
+    file.write_bytes(b"")
+    done = run(app, ["train", "toy", ".", "-o", str(file)])
+    assert isinstance(done.exception, OutputExists)
+    assert "digits.npz is a file, expected the name of a new folder" in str(done.exception)
+    done = run(app, ["train", "toy", ".", "-o", str(file / "run")])
+    assert isinstance(done.exception, OutputNotWritten)
+    assert "not written: a part of its path is a file, not a folder" in str(done.exception)
+
+
 def test_more_iterations_than_the_run_has_are_refused(tmp_path: Path) -> None:
+    folder = str(tmp_path / "begun")
+    assert run(app, ["train", "toy", ".", "-o", folder, "--until", "1"]).exit_code == 0
+    again = run(app, ["resume", folder, "--until", "13"])
+    assert isinstance(again.exception, SettingsError)
+    assert "--until 13 is beyond the 12 iterations of the run" in str(again.exception)
     done = run(app, ["train", "toy", ".", "-o", str(tmp_path / "run"), "--until", "9999"])
     assert done.exit_code == 2
     assert "--set" in done.output
@@ -233,4 +250,10 @@ def test_more_data_are_found_from_another_folder(
     assert done.exit_code == 0, done.output
     monkeypatch.chdir("photos")
     done = run(app, ["resume", "../run", "--until", "2"])
+    assert done.exit_code == 0, done.output
+    (tmp_path / "masks").rename(tmp_path / "shapes")
+    done = run(app, ["resume", "../run", "--until", "3"])
+    assert isinstance(done.exception, UnusableData)
+    assert str(done.exception).endswith("predictor resume ../run --set masks.folder=PATH")
+    done = run(app, ["resume", "../run", "--until", "3", "--set", "masks.folder=../shapes"])
     assert done.exit_code == 0, done.output

@@ -67,3 +67,8 @@ def test_a_run_is_no_model_and_the_error_says_how_to_make_one(tmp_path: Path) ->
     (tmp_path / "run.json").write_text("{}")
     with pytest.raises(UnknownModel, match=r"is the folder of a training run: predictor export"):
         find_model(tmp_path)
+    checkpoint = tmp_path / "checkpoints" / "best.safetensors"
+    checkpoint.parent.mkdir()
+    checkpoint.write_bytes(b"state")
+    with pytest.raises(UnknownModel, match=r"is a checkpoint of a training run: predictor export"):
+        find_model(checkpoint)

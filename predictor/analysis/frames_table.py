@@ -49,6 +49,9 @@ def evaluation_tables(evaluation: Evaluation) -> Group:
         f"{counted(videos, 'video')}.",
         f"The gain is over the better baseline; worse are windows by over {LOSS_DB} dB of PSNR.",
     ]
+    if not evaluation.moving:
+        table = Table(box=None, show_header=False)
+        notes = ["Nothing moves in any window, so that there is nothing to compare."]
     if evaluation.still:
         notes.append(f"Left out: {counted(len(evaluation.still), 'still window')}.")
     notes += [f"skipped {name}: {reason}" for name, reason in evaluation.skipped]

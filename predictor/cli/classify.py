@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from predictor.cli.console import end_with_code_of, log_on_stderr, print_document
+from predictor.cli.console import end_with_code_of, log_on_stderr, print_document, say_skipped
 from predictor.cli.options import (
     PICTURE_FORMATS,
     AsJson,
@@ -57,8 +57,7 @@ def classify(
     with log_on_stderr():
         classifiers = [load_classifier(name, device, precision) for name in names]
         found = classified_pictures(classifiers, images)
-    for line in found.skipped:
-        typer.echo(f"skipped: {line}", err=True)
+    say_skipped(found.skipped)
     if output is not None:
         write_whole(output, found.as_csv().encode(errors="surrogateescape"))  # any name
     if as_json:

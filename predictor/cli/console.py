@@ -64,6 +64,12 @@ def print_document(
     typer.echo(json.dumps({"results": [entry], "exit_code": code}, indent=2))
 
 
+def say_skipped(skipped: Sequence[str]) -> None:
+    """Say on stderr which inputs could not be used, one line each."""
+    for line in skipped:
+        typer.echo(f"skipped: {line}", err=True)
+
+
 def end_with_code_of(skipped: Sequence[str]) -> None:
     """End the command with the exit code for some that failed, if any picture was skipped."""
     if skipped:

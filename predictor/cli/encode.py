@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from predictor.cli.console import end_with_code_of, log_on_stderr, print_document
+from predictor.cli.console import end_with_code_of, log_on_stderr, print_document, say_skipped
 from predictor.cli.options import PICTURE_FORMATS, AsJson, Device, Model, Overwrite
 from predictor.cli.outputs import require_output
 
@@ -40,8 +40,7 @@ def encode(
     with log_on_stderr():
         found = code_table(load_code_reader(model, chosen_device(device)), images)
     write_whole(output, found.as_csv().encode(errors="surrogateescape"))  # any name
-    for line in found.skipped:
-        typer.echo(f"skipped: {line}", err=True)
+    say_skipped(found.skipped)
     if as_json:
         print_document(
             images,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from predictor.cli.console import log_on_stderr, print_document, print_rows
+from predictor.cli.console import log_on_stderr, print_document, print_rows, say_skipped
 from predictor.cli.options import with_others
 
 
@@ -30,6 +30,7 @@ def evaluate_classification(
     with log_on_stderr():
         models = {name: load_classifier(name, device, precision) for name in names}
         found = evaluated_classification(models, data)
+    say_skipped(found.skipped)
     if output is not None:
         write_page(output, classification_page(" + ".join(names), str(data), found))
     if as_json:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import typer
 
-from predictor.cli.console import log_on_stderr, print_document, print_rows
+from predictor.cli.console import log_on_stderr, print_document, print_rows, say_skipped
 
 
 def evaluate_images(
@@ -58,6 +58,7 @@ def evaluate_images(
             sections = code_sections(None if codes is None else codes.classes, sampler, seed)
         networks = [feature_network(name, sampler.device) for name in features or []]
         found = evaluated_images(sampler, data, samples, seed, networks)
+    say_skipped(found.skipped)
     rows += score_rows(found)
     rows += [(measure, f"left out: {why}") for measure, why in left_out.items()]
     if output is not None:

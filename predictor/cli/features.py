@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from predictor.cli.console import end_with_code_of, print_document, progress_on_stderr
+from predictor.cli.console import end_with_code_of, print_document, progress_on_stderr, say_skipped
 from predictor.cli.options import PICTURE_FORMATS, AsJson, Device, Encoder, Overwrite
 from predictor.cli.outputs import require_output
 
@@ -48,8 +48,7 @@ def features(
     with progress_on_stderr("pictures") as advance:
         found = picture_features(extractor, images, statistics, advance, short_side=short_side)
     found.write(output)
-    for line in found.skipped:
-        typer.echo(f"skipped: {line}", err=True)
+    say_skipped(found.skipped)
     if as_json:
         print_document(
             images,

@@ -22,6 +22,8 @@ def require_new_folder(run: Path, data: Path) -> None:
     from predictor.run_folder import LOCK_FILE
 
     if not run.is_dir():
+        if run.exists():
+            raise OutputExists(f"-o {run} is a file, expected the name of a new folder")
         return
     if data.exists() and run.samefile(data):
         raise OutputIsInput(f"-o {run} is the folder of the data; choose another")

@@ -3,7 +3,7 @@
 The version for Python is pickles, which run code when they are read: it is refused by name.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -32,7 +32,7 @@ def is_cifar(path: Path, names: Sequence[str]) -> bool:
             "they were not read. Take the binary version (such as cifar-10-binary.tar.gz), or "
             "class folders of pictures"
         )
-    return _TEN[TRAIN][0] in plain or set(_HUNDRED[TRAIN] + _HUNDRED[TEST]) <= plain
+    return _has_ten(plain) or set(_HUNDRED[TRAIN] + _HUNDRED[TEST]) <= plain
 
 
 def cifar_batches(path: Path, names: Sequence[str], read: ReadFile, stamp: str) -> ImageCollection:
@@ -42,7 +42,7 @@ def cifar_batches(path: Path, names: Sequence[str], read: ReadFile, stamp: str) 
     for one that is cut short.
     """
     where = {PurePosixPath(name).name: name for name in names}
-    is_ten = _TEN[TRAIN][0] in where
+    is_ten = _has_ten(where)
     parts = {}
     for part, files in (_TEN if is_ten else _HUNDRED).items():
         found = [where[file] for file in files if file in where]
@@ -53,6 +53,10 @@ def cifar_batches(path: Path, names: Sequence[str], read: ReadFile, stamp: str) 
     if meta is not None:
         class_names = tuple(read(meta).decode("utf-8", "replace").split())
     return ImageCollection(path, parts, stamp, class_names)
+
+
+def _has_ten(names: Iterable[str]) -> bool:
+    return not set(_TEN[TRAIN] + _TEN[TEST]).isdisjoint(names)
 
 
 def _part(path: Path, names: Sequence[str], read: ReadFile, label_bytes: int) -> ImagePart:

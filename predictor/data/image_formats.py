@@ -46,7 +46,8 @@ def open_images(path: Path) -> ImageCollection:
         return images_in_mat(path, [path])
     if is_idx_name(path.name):
         return images_in_idx(path, idx_partners(path))
-    is_cifar(path, [path.name])  # for what it says of pickled batches
+    if is_cifar(path, [path.name]):
+        return cifar_batches(path, [path.name], lambda _: path.read_bytes(), stamp_of([path]))
     raise UnusableData(f"{path} is none of these: {EXPECTED}")
 
 

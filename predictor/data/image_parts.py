@@ -81,10 +81,11 @@ class ImageCollection:
                 )
             wrong = np.flatnonzero(part.labels >= classes)
             if wrong.size:
-                row = int(wrong[0])
+                row, known = int(wrong[0]), len(self.class_names or ())
+                remedy = f"; for all of its {known} classes: --set classes={known}"
                 raise UnusableData(
-                    f"{part.names[row]} in {self.path} has label {part.labels[row]}, "
-                    f"expected 0 to {classes - 1} (classes={classes})"
+                    f"{part.names[row]} in {self.path} has label {part.labels[row]}, expected 0 to "
+                    f"{classes - 1} (classes={classes}){remedy if known > classes else ''}"
                 )
 
 

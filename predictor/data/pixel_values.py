@@ -26,6 +26,8 @@ def as_bytes(path: Path, arrays: Mapping[str, NDArray[Any]]) -> dict[str, Pixels
     The range is that of all `arrays` together, so that parts stay alike. Raises `UnusableData` for
     numbers in none that pictures usually have, and for what are no numbers.
     """
+    if not arrays:
+        return {}
     for key, array in arrays.items():
         if array.dtype.kind not in "biuf":
             raise UnusableData(f"{key} in {path} holds {array.dtype}, {EXPECTED}")

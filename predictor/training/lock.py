@@ -7,6 +7,7 @@ from pathlib import Path
 from predictor.errors import OutputNotWritten
 from predictor.file_lock import hold
 from predictor.run_folder import LOCK_FILE
+from predictor.whole_files import refusal_of
 
 
 @contextlib.contextmanager
@@ -22,7 +23,7 @@ def sole_writer(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         file = path.open("w")
     except OSError as error:
-        raise OutputNotWritten(f"{folder}: not written: {error.strerror}") from error
+        raise OutputNotWritten(f"{folder}: not written: {refusal_of(error)}") from error
     with file:
         refusal = f"another process is training in {folder}"
         hold(file, refusal, advice="do not start a second process there")

@@ -1,6 +1,7 @@
 """The one training loop: iterations, and what is done between them."""
 
 import contextlib
+import functools
 import logging
 import math
 import signal
@@ -16,6 +17,7 @@ from torch import Tensor
 from predictor.errors import (
     Interrupted,
     OutputExists,
+    SettingsError,
     UnusableData,
 )
 from predictor.run_folder import RUN_FILE
@@ -108,7 +110,19 @@ def resume(
             f"{run.data}, which {folder} trains on, is not there any more; say where it is now: "
             f"{resume_command(folder)} --data DATA"
         )
+    _require_places(run)
     return _run(run, until, is_new=False, record_run=record_run)
+
+
+def _require_places(run: Run) -> None:
+    """Raise `UnusableData` if a folder that the settings name is not there."""
+    for name in sorted(run.settings.places):
+        place = functools.reduce(getattr, name.split("."), run.settings)
+        if place is not None and not Path(str(place)).exists():
+            raise UnusableData(
+                f"{place}, which {run.folder} trains with, is not there any more; say where it is "
+                f"now: {resume_command(run.folder)} --set {name}=PATH"
+            )
 
 
 def _run(
@@ -120,6 +134,10 @@ def _run(
     initial_weights: Mapping[str, Tensor] | None = None,
 ) -> Path:
     """Train `run` on to its end; `record_run` is what to write into ``run.json``, if anything."""
+    if until is not None and until > run.settings.iterations:
+        raise SettingsError(
+            f"--until {until} is beyond the {run.settings.iterations} iterations of the run"
+        )
     hardware = hardware_for(run.settings)
     restart = "the same command" if is_new else resume_command(run.folder)
     with (

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from predictor.errors import SettingsError, UnknownRun
-from predictor.run_folder import RUN_FILE
+from predictor.run_folder import CHECKPOINTS, RUN_FILE
 from predictor.systems.entry import SystemEntry
 from predictor.systems.settings import RunSettings
 from predictor.training.settings import validated_settings
 from predictor.whole_files import write_whole
-
-CHECKPOINTS = "checkpoints"
 
 
 @dataclass(frozen=True)

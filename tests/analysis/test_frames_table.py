@@ -48,6 +48,10 @@ def test_one_window_is_counted_as_one() -> None:
     assert "Means over 2 windows, then over 2 videos." in printed("a", "b")
 
 
+def test_where_nothing_moves_there_is_no_table() -> None:
+    assert printed()[1:] == ["Nothing moves in any window, so that there is nothing to compare."]
+
+
 @pytest.mark.parametrize(
     ("horizon", "steps"), [(1, [1]), (2, [1, 2]), (3, [1, 2, 3]), (8, [1, 4, 8]), (9, [1, 5, 9])]
 )

@@ -132,6 +132,17 @@ def test_binary_batches_of_cifar(is_archive: bool, tmp_path: Path) -> None:
     assert collection.class_names == ("airplane", "automobile")
 
 
+def test_one_batch_of_cifar_may_be_named_alone(tmp_path: Path) -> None:
+    for name in ("data_batch_3.bin", "test_batch.bin"):
+        (tmp_path / name).write_bytes(cifar_files()[name])
+    ten = noise(10, (32, 32, 3))
+    one = open_images(tmp_path / "data_batch_3.bin")
+    assert np.array_equal(pictures_of(one), ten[2:3])
+    assert np.array_equal(pictures_of(open_images(tmp_path / "test_batch.bin"), "test"), ten[5:])
+    both = open_images(tmp_path)
+    assert {name: len(both.part(name).labels) for name in both.parts} == {"train": 1, "test": 5}
+
+
 def test_cifar_100_has_its_fine_labels(tmp_path: Path) -> None:
     images = noise(2, (32, 32, 3))
     for name in ("train.bin", "test.bin"):

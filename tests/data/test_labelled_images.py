@@ -310,8 +310,10 @@ def test_a_batch_is_its_examples(crop: str, tmp_path: Path) -> None:
             assert batch[name].dtype == value.dtype
 
 
-def test_fewer_class_folders_than_classes_are_refused(tmp_path: Path) -> None:
-    for name in ("cat", "dog"):
+@pytest.mark.parametrize("classes", [2, 10])
+def test_class_folders_must_be_as_many_as_classes(tmp_path: Path, classes: int) -> None:
+    for name in ("cat", "dog", "owl"):
         write_png(tmp_path / name / "a.png", noise(1)[0])
-    with pytest.raises(UnusableData, match=r"has 2 classes, classes=10: --set classes=2"):
-        split_images(tmp_path, settings(), 0, classes=10)
+    said = r"3 classes.*: --set classes=3"
+    with pytest.raises(UnusableData, match=said):
+        split_images(tmp_path, settings(), 0, classes=classes)

@@ -38,6 +38,11 @@ def test_every_byte_comes_back(
     assert (said in caplog.text) if said else not caplog.text
 
 
+def test_of_no_arrays_nothing_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    assert as_bytes(WHERE, {}) == {}
+    assert not caplog.records
+
+
 @pytest.mark.parametrize("kind", [bool, np.int32, np.float64])
 def test_what_is_only_on_or_off_is_black_and_white(kind: type) -> None:
     is_on = BYTES > 99

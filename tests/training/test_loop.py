@@ -304,13 +304,20 @@ class Placed(ToySettings):
     beside: str = "there"
 
 
-def test_places_that_moved_are_remembered_and_nothing_else(tmp_path: Path) -> None:
-    entry = replace(ENTRY, settings=Placed)
-    train(tmp_path, "toy", entry, Placed(), tmp_path, until=1)
+def test_places_that_moved_are_remembered_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry, run, here = replace(ENTRY, settings=Placed), tmp_path / "run", tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(tmp_path)
+    train(run, "toy", entry, Placed(), tmp_path, until=1)
     changes = {"beside": "here", "report_every": 1}
-    resume(tmp_path, {"toy": entry}, until=2, changes=changes)
-    told = json.loads((tmp_path / "run.json").read_text())["settings"]
-    assert (told["beside"], told["report_every"]) == (str(Path("here").absolute()), 2)
+    resume(run, {"toy": entry}, until=2, changes=changes)
+    told = json.loads((run / "run.json").read_text())["settings"]
+    assert (told["beside"], told["report_every"]) == (str(here), 2)
+    here.rmdir()
+    with pytest.raises(UnusableData, match=r"here, which .* --set beside=PATH"):
+        resume(run, {"toy": entry}, until=3)
 
 
 def test_other_surroundings_are_named_and_the_run_goes_on(
