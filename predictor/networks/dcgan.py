@@ -10,14 +10,16 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import torch
 from torch import Tensor, nn
 
 from predictor.errors import SettingsError, TensorContractError
-from predictor.latents import Distribution
+from predictor.latents import Distribution, drawn_latents
 from predictor.networks.classification import MinibatchLayer, minibatch_layer
 from predictor.networks.initialization import initialize
 from predictor.networks.judgement import Judgement
 from predictor.networks.pixel_units import PixelUnits
+from predictor.networks.virtual_normalization import VirtualBatchNorm
 from predictor.tensors import IMAGE_RANGE, require_images
 
 LEAK = 0.2
@@ -53,6 +55,13 @@ class DcganGeneratorConfig:
     is_normalized_per_unit: bool = False
     """Normalize each unit of the first grid by itself, not each channel (released code)."""
 
+    normalization: Literal["batch", "virtual"] = "batch"
+    """``virtual``: by a fixed reference batch and the example itself (Salimans et al. 2016), so
+    that no picture depends on the others of its batch."""
+
+    references: int = 100
+    """Size of the reference batch of ``virtual``, whose latents are drawn once and kept."""
+
     normalization_epsilon: float = 1e-5
     """Added to variances; 1e-8 in the released code."""
 
@@ -61,8 +70,10 @@ class DcganGeneratorConfig:
 
     def __post_init__(self) -> None:
         _require_possible(self)
-        if self.latent < 1:
-            raise SettingsError(f"latent is {self.latent}, expected 1 or more")
+        if min(self.latent, self.references) < 1:
+            raise SettingsError(
+                f"latent is {self.latent}, references {self.references}: expected 1 or more"
+            )
 
     @property
     def first_size(self) -> Size:
@@ -79,6 +90,8 @@ class DcganGenerator(nn.Module):
 
     role: ClassVar[str] = "generator"
 
+    reference: Tensor | None
+
     def __init__(self, config: DcganGeneratorConfig) -> None:
         super().__init__()
         self.config = config
@@ -91,19 +104,20 @@ class DcganGenerator(nn.Module):
         first, *others = config.maps
         units = first * math.prod(config.first_size)
         self.project = nn.Linear(config.latent, units, bias=False)
-        epsilon = config.normalization_epsilon
-        self.normalize: nn.Module
-        if config.is_normalized_per_unit:
-            self.normalize = nn.BatchNorm1d(units, eps=epsilon)
-        else:
-            self.normalize = nn.BatchNorm2d(first, eps=epsilon)
+        reference = None
+        if config.normalization == "virtual":
+            reference = drawn_latents(config.distribution, (config.references, config.latent))
+        self.register_buffer("reference", reference)
+        self.normalize = _normalization(
+            config, units if config.is_normalized_per_unit else first, config.is_normalized_per_unit
+        )
         layers: list[nn.Module] = []
         channels = first
         *inner, last = _strides(config)
         for maps, stride in zip(others, inner, strict=True):
             layers += [
                 _transposed(channels, maps, config.kernel, stride),
-                nn.BatchNorm2d(maps, eps=epsilon),
+                _normalization(config, maps),
                 nn.ReLU(),
             ]
             channels = maps
@@ -120,12 +134,15 @@ class DcganGenerator(nn.Module):
         if labels is not None:
             raise TensorContractError("labels were given to a network without classes")
         grid = (self.config.maps[0], *self.config.first_size)
+        made = len(latents)
+        if self.reference is not None:
+            latents = torch.cat([self.reference.to(latents.dtype), latents])
         units = self.project(latents)
         if self.config.is_normalized_per_unit:
             maps = self.normalize(units).unflatten(1, grid)
         else:
             maps = self.normalize(units.unflatten(1, grid))
-        return self.layers(maps.relu()).tanh().to(latents.dtype)
+        return self.layers(maps.relu())[-made:].tanh().to(latents.dtype)
 
 
 @dataclass(frozen=True)
@@ -243,8 +260,19 @@ def _initialize(network: nn.Module) -> None:
     """Initialize weights by N(0, 0.02) and gains by N(1, 0.02)."""
     initialize(network.modules(), "normal", 0.02)
     for module in network.modules():
-        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | VirtualBatchNorm):
+            assert module.weight is not None
             nn.init.normal_(module.weight, 1.0, 0.02)
+
+
+def _normalization(
+    config: DcganGeneratorConfig, channels: int, is_per_unit: bool = False
+) -> nn.Module:
+    epsilon = config.normalization_epsilon
+    if config.normalization == "virtual":
+        return VirtualBatchNorm(channels, config.references, epsilon)
+    kind = nn.BatchNorm1d if is_per_unit else nn.BatchNorm2d
+    return kind(channels, eps=epsilon)
 
 
 def _images(config: DcganGeneratorConfig | DcganDiscriminatorConfig) -> str:

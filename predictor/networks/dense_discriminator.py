@@ -11,6 +11,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from predictor.errors import SettingsError
+from predictor.networks.classification import MinibatchLayer, minibatch_layer
 from predictor.networks.initialization import Initialization, initialize
 from predictor.networks.label_input import with_labels
 from predictor.networks.maxout import MaxoutConvolution, MaxoutLinear
@@ -64,6 +65,13 @@ class DenseDiscriminatorConfig:
     dropout: float = 0.5
     """Dropout rate of the inputs of every other layer."""
 
+    minibatch: MinibatchLayer = "none"
+    """Minibatch discrimination before the last layer (Salimans et al. 2016)."""
+
+    minibatch_kernels: int = 100
+    minibatch_width: int = 5
+    """Dimensions in which a kernel compares examples."""
+
     units: Units = "unit"
     """Units of the pictures."""
 
@@ -77,6 +85,8 @@ class DenseDiscriminatorConfig:
                 f"hidden {self.hidden}, pieces {self.pieces}, shape {self.shape}, classes "
                 f"{self.classes}: expected at least 1 of each"
             )
+        if min(self.minibatch_kernels, self.minibatch_width) < 1:
+            raise SettingsError("minibatch_kernels and minibatch_width must be at least 1")
         if not (0 <= self.input_dropout < 1 and 0 <= self.dropout < 1):
             raise SettingsError("input_dropout and dropout must be at least 0 and below 1")
         if self.classes is not None and self.convolutions:
@@ -134,6 +144,9 @@ class DenseDiscriminator(InUnits, nn.Module):
             else:
                 self.hidden.append(MaxoutLinear(inputs, outputs, config.pieces))
             inputs = outputs
+        self.minibatch, inputs = minibatch_layer(
+            config.minibatch, inputs, config.minibatch_kernels, config.minibatch_width
+        )
         self.last = nn.Sequential(self._dropout(is_first=False), nn.Linear(inputs, 1))
         initialize(self.modules(), config.initialization, config.scale)
 
@@ -146,5 +159,9 @@ class DenseDiscriminator(InUnits, nn.Module):
         `pictures` are ``(N, C, H, W)`` in the units of the config; `labels` int64 ``(N,)`` where
         there are classes. Raises `TensorContractError`.
         """
+        return self.last(self.minibatch(self.features(pictures, labels)))
+
+    def features(self, pictures: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return the last hidden layer ``(N, F)``; arguments and errors as in `forward`."""
         features = self.convolutions(pictures).flatten(1)
-        return self.last(self.hidden(with_labels(features, labels, self.classes)))
+        return self.hidden(with_labels(features, labels, self.classes))

@@ -43,6 +43,8 @@ class CodedJudgement(NamedTuple):
     """``(N, 1)``, high where a picture looks real."""
 
     codes: CodePosterior
+    features: Tensor
+    """``(N, F)``, the end of the trunk, for feature matching."""
 
 
 @dataclass(frozen=True)
@@ -253,7 +255,7 @@ class InfoganDiscriminator(nn.Module):
             fixed = 2 * math.log(self.config.deviation)
             log_variances = log_variances.new_full(log_variances.shape, fixed)
         posterior = CodePosterior(tuple(logits), means, log_variances)
-        return CodedJudgement(self.judge(features), posterior)
+        return CodedJudgement(self.judge(features), posterior, features)
 
 
 def _dense(inputs: int, outputs: int, leak: float) -> list[nn.Module]:

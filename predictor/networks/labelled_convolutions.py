@@ -153,10 +153,13 @@ class LabelledDiscriminator(InUnits, nn.Module):
         `pictures` are ``(N, C, H, W)`` in the units of the config; `labels` int64 ``(N,)``. Raises
         `TensorContractError`.
         """
+        return self.fourth(with_labels(self.features(pictures, labels), labels, self.classes))
+
+    def features(self, pictures: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return the last hidden layer ``(N, F)``; arguments and errors as in `forward`."""
         planes = with_labels(pictures, labels, self.classes)
         planes = functional.leaky_relu(self.first(planes), _LEAK)
         planes = with_labels(planes, labels, self.classes)
         planes = functional.leaky_relu(self.second_norm(self.second(planes)), _LEAK)
         features = with_labels(planes.flatten(1), labels, self.classes)
-        features = functional.leaky_relu(self.third_norm(self.third(features)), _LEAK)
-        return self.fourth(with_labels(features, labels, self.classes))
+        return functional.leaky_relu(self.third_norm(self.third(features)), _LEAK)

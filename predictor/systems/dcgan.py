@@ -13,13 +13,13 @@ from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field, model_validator
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
 from predictor.analysis.duplicates import first_of_each
 from predictor.data import ImageDataset, ImageSettings, split_images
 from predictor.errors import UnusableData
-from predictor.losses import fake_loss, non_saturating_generator_loss
+from predictor.losses import fake_loss
 from predictor.model_files import DISCRIMINATOR
 from predictor.networks.dcgan import usual_maps
 from predictor.systems.entry import TrainingData
@@ -27,7 +27,15 @@ from predictor.systems.image_reports import frechet_validation, write_preview
 from predictor.systems.pair import GENERATOR, every_other, latents_for
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings, playing
-from predictor.systems.techniques import histories, loss_of_real, with_history
+from predictor.systems.techniques import (
+    GENERATOR_LOSSES,
+    GeneratorLoss,
+    GeneratorLossName,
+    Judged,
+    histories,
+    loss_of_real,
+    with_history,
+)
 from predictor.whole_files import write_whole
 
 _logger = logging.getLogger(__name__)
@@ -61,6 +69,8 @@ class DcganSettings(RunSettings):
     both gradients from the same latents, then both updates, so that the generator's loss uses the
     discriminator before its update (Torch). ``odd_even``: even iterations train the generator, odd
     ones the discriminator (released code)."""
+    generator_loss: GeneratorLossName = "non_saturating"
+    """An adversarial loss, or feature matching (Salimans et al. 2016) of the last convolution."""
     real_target: float = Field(1.0, gt=0, le=1)
     """Label of real pictures; below 1 it is one-sided label smoothing (Salimans et al. 2016)."""
     historical_averaging: float = Field(0.0, ge=0)
@@ -126,6 +136,9 @@ def build(settings: DcganSettings) -> System:
     }
     history_weight = settings.historical_averaging
     real = loss_of_real(settings.real_target)
+    generator_loss = functools.partial(
+        _generator_loss, settings.schedule, GENERATOR_LOSSES[settings.generator_loss]
+    )
     discriminator = Phase(
         name=DISCRIMINATOR,
         network=DISCRIMINATOR,
@@ -138,7 +151,7 @@ def build(settings: DcganSettings) -> System:
     generator = Phase(
         name=GENERATOR,
         network=GENERATOR,
-        loss=with_history(functools.partial(_generator_loss, settings), GENERATOR, history_weight),
+        loss=with_history(generator_loss, GENERATOR, history_weight),
         optimizer=settings.generator_optimizer.optimizer(settings.iterations),
         draws_from=DISCRIMINATOR,
         when=functools.partial(every_other, 0) if is_odd_even else None,
@@ -227,15 +240,22 @@ def _discriminator_loss(
 
 
 def _generator_loss(
-    settings: DcganSettings, networks: Networks, batch: Batch, earlier: Batch
+    schedule: str, loss: GeneratorLoss, networks: Networks, batch: Batch, earlier: Batch
 ) -> PhaseLoss:
-    """Return -ln D(G(z)), on latents of its own unless the schedule is simultaneous."""
-    latents = earlier.get("latents") if settings.schedule == "simultaneous" else None
+    """Return the terms of `loss`, on latents of its own unless the schedule is simultaneous."""
+    images, discriminator = batch["image"], networks[DISCRIMINATOR]
+    latents = earlier.get("latents") if schedule == "simultaneous" else None
     if latents is None:
-        images = batch["image"]
         latents = latents_for(networks[GENERATOR], len(images), images.device)
-    logits = networks[DISCRIMINATOR](networks[GENERATOR](latents)).logits
-    return PhaseLoss({"adversarial": non_saturating_generator_loss(logits)})
+    fake = networks[GENERATOR](latents)
+    return PhaseLoss(loss(_judged(discriminator, fake), _judged(discriminator, images)))
+
+
+def _judged(discriminator: nn.Module, images: Tensor) -> Judged:
+    return Judged(
+        logits=lambda: discriminator(images).logits,
+        features=lambda: discriminator(images).features[-1].flatten(1),
+    )
 
 
 def _validated(networks: Networks, batches: Iterable[Batch]) -> dict[str, float]:

@@ -14,11 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from predictor.data import ImageSettings, split_images
-from predictor.losses import (
-    fake_loss,
-    minimax_generator_loss,
-    non_saturating_generator_loss,
-)
+from predictor.losses import fake_loss
 from predictor.model_files import DISCRIMINATOR
 from predictor.systems.entry import TrainingData
 from predictor.systems.image_reports import (
@@ -37,12 +33,15 @@ from predictor.systems.pair import (
 )
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System, TrainingDataset
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings, playing
-from predictor.systems.techniques import histories, loss_of_real, with_history
-
-_GENERATOR_LOSSES = {
-    "non_saturating": non_saturating_generator_loss,
-    "minimax": minimax_generator_loss,
-}
+from predictor.systems.techniques import (
+    GENERATOR_LOSSES,
+    GeneratorLoss,
+    GeneratorLossName,
+    Judged,
+    histories,
+    loss_of_real,
+    with_history,
+)
 
 
 class GanSettings(RunSettings):
@@ -61,7 +60,8 @@ class GanSettings(RunSettings):
     discriminator: Annotated[NetworkSettings, playing("judge of pictures")] = NetworkSettings(
         network="dense-discriminator"
     )
-    generator_loss: Literal["non_saturating", "minimax"] = "non_saturating"
+    generator_loss: GeneratorLossName = "non_saturating"
+    """An adversarial loss, or feature matching (Salimans et al. 2016)."""
     discriminator_weight: float = Field(1.0, gt=0)
     """Weight of both terms of the discriminator's loss (½ in the code)."""
     real_target: float = Field(1.0, gt=0, le=1)
@@ -143,7 +143,9 @@ def build(settings: GanSettings) -> System:
     discriminator_loss = functools.partial(
         _discriminator_loss, settings, loss_of_real(settings.real_target)
     )
-    generator_loss = functools.partial(_generator_loss, settings)
+    generator_loss = functools.partial(
+        _generator_loss, settings, GENERATOR_LOSSES[settings.generator_loss]
+    )
     return System(
         networks={**players, **histories(players, history_weight)},
         phases=(
@@ -235,19 +237,31 @@ def _discriminator_loss(
 
 
 def _generator_loss(
-    settings: GanSettings, networks: Networks, batch: Batch, earlier: Batch
+    settings: GanSettings, loss: GeneratorLoss, networks: Networks, batch: Batch, earlier: Batch
 ) -> PhaseLoss:
-    """Goodfellow et al. 2014, section 3: -ln D(G(z)), or ln(1 - D(G(z))) of algorithm 1."""
-    labels = batch["label"] if settings.labelled else None
-    latents = earlier.get("latents")
+    """Return the terms of `loss`, on latents of its own unless there are some of the phase before.
+
+    Goodfellow et al. 2014, section 3: -ln D(G(z)), or ln(1 - D(G(z))) of algorithm 1.
+    """
+    generator: Any = networks[GENERATOR]
+    judge: Any = networks[DISCRIMINATOR]
+    images, labels = batch["image"], batch["label"] if settings.labelled else None
+    latents, fake_labels = earlier.get("latents"), labels
     if latents is None:
-        images = batch["image"]
-        latents = latents_for(networks[GENERATOR], len(images), images.device)
+        latents = latents_for(generator, len(images), images.device)
     elif labels is not None:
-        labels = labels[_rows_shown(settings)[1]]
-    fake = networks[GENERATOR](latents, labels)
-    loss = _GENERATOR_LOSSES[settings.generator_loss]
-    return PhaseLoss({"adversarial": loss(networks[DISCRIMINATOR](fake, labels))})
+        fake_labels = labels[_rows_shown(settings)[1]]
+    fake = generator(latents, fake_labels)
+
+    def real() -> Tensor:
+        return generator.units.encoded(images)
+
+    return PhaseLoss(
+        loss(
+            Judged(lambda: judge(fake, fake_labels), lambda: judge.features(fake, fake_labels)),
+            Judged(lambda: judge(real(), labels), lambda: judge.features(real(), labels)),
+        )
+    )
 
 
 def _rows_shown(settings: GanSettings) -> tuple[slice, slice]:

@@ -31,10 +31,7 @@ from predictor.data.image_parts import TRAIN
 from predictor.errors import UnusableData
 from predictor.losses import (
     fake_loss,
-    feature_matching_loss,
     labelled_loss,
-    minimax_generator_loss,
-    non_saturating_generator_loss,
     real_logits,
 )
 from predictor.model_files import DISCRIMINATOR
@@ -49,7 +46,6 @@ from predictor.systems.pair import (
 )
 from predictor.systems.phases import (
     Batch,
-    LossFunction,
     Networks,
     Phase,
     PhaseLoss,
@@ -57,7 +53,15 @@ from predictor.systems.phases import (
     TrainingDataset,
 )
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings, playing
-from predictor.systems.techniques import histories, loss_of_real, with_history
+from predictor.systems.techniques import (
+    GENERATOR_LOSSES,
+    GeneratorLoss,
+    GeneratorLossName,
+    Judged,
+    histories,
+    loss_of_real,
+    with_history,
+)
 
 FIRST_IMAGES = 500
 """Real pictures for the data-dependent initialization of scales and biases (code)."""
@@ -109,9 +113,7 @@ class ImprovedGanSettings(RunSettings):
     which use no labels beyond those trained on."""
     unlabelled_weight: float = Field(0.5, ge=0)
     """Weight of the unsupervised loss: ½ in the code, 1 in the paper (eq. 8)."""
-    generator_loss: Literal[
-        "feature_matching", "absolute_feature_matching", "minimax", "non_saturating"
-    ] = "feature_matching"
+    generator_loss: GeneratorLossName = "feature_matching"
     """Feature matching by squared (MNIST) or absolute differences (CIFAR-10, SVHN), or an
     adversarial loss (``minimax`` in the code for minibatch discrimination)."""
     generator_steps: int = Field(1, ge=1)
@@ -158,7 +160,7 @@ def build(settings: ImprovedGanSettings) -> System:
     discriminator_loss = functools.partial(
         _discriminator_loss, settings.unlabelled_weight, loss_of_real(settings.real_target)
     )
-    generator_loss = _GENERATOR_LOSSES[settings.generator_loss]
+    generator_loss = functools.partial(_generator_loss, GENERATOR_LOSSES[settings.generator_loss])
     return System(
         networks={**players, **histories(players, history_weight)},
         phases=(
@@ -292,31 +294,27 @@ def _discriminator_loss(
     return PhaseLoss(terms)
 
 
-def _feature_matching(p: int, networks: Networks, batch: Batch, earlier: Batch) -> PhaseLoss:
-    """Return how far the mean features of generated pictures are from those of unlabelled ones."""
-    discriminator: Any = networks[DISCRIMINATOR]
-    real = batch["matched_image"]
-    with torch.no_grad():
-        wanted = discriminator.features(discriminator.units.encoded(real))
-    found = discriminator.features(_generated(networks, len(real), real.device))
-    return PhaseLoss({"feature_matching": feature_matching_loss(found, wanted, p)})
-
-
-def _adversarial(
-    loss: Callable[[Tensor], Tensor], networks: Networks, batch: Batch, earlier: Batch
+def _generator_loss(
+    loss: GeneratorLoss, networks: Networks, batch: Batch, earlier: Batch
 ) -> PhaseLoss:
-    """Return an adversarial `loss` of generated pictures, with D(x) = Z / (Z + 1)."""
-    real = batch["matched_image"]
-    logits = networks[DISCRIMINATOR](_generated(networks, len(real), real.device)).logits
-    return PhaseLoss({"adversarial": loss(real_logits(logits))})
+    """Return the terms of `loss`; of adversarial ones D(x) is Z / (Z + 1)."""
+    discriminator: Any = networks[DISCRIMINATOR]
+    pictures = batch["matched_image"]
+
+    def made() -> Tensor:
+        return _generated(networks, len(pictures), pictures.device)
+
+    def real() -> Tensor:
+        return discriminator.units.encoded(pictures)
+
+    return PhaseLoss(loss(_judged(discriminator, made), _judged(discriminator, real)))
 
 
-_GENERATOR_LOSSES: dict[str, LossFunction] = {
-    "feature_matching": functools.partial(_feature_matching, 2),
-    "absolute_feature_matching": functools.partial(_feature_matching, 1),
-    "minimax": functools.partial(_adversarial, minimax_generator_loss),
-    "non_saturating": functools.partial(_adversarial, non_saturating_generator_loss),
-}
+def _judged(discriminator: Any, shown: Callable[[], Tensor]) -> Judged:
+    return Judged(
+        logits=lambda: real_logits(discriminator(shown()).logits),
+        features=lambda: discriminator.features(shown()),
+    )
 
 
 def _validated(networks: Networks, batches: Iterable[Batch]) -> dict[str, float]:

@@ -6,7 +6,7 @@ generator has its own.
 """
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,14 +25,12 @@ from predictor.losses import (
     categorical_information,
     fake_loss,
     information_scored_as_normal,
-    non_saturating_generator_loss,
-    real_loss,
     uniform_information,
 )
 from predictor.media.images import write_png
 from predictor.metrics import assigned_class_error
 from predictor.model_files import DISCRIMINATOR
-from predictor.networks.infogan import CodePosterior
+from predictor.networks.infogan import CodedJudgement, CodePosterior
 from predictor.networks.normalization import held_statistics
 from predictor.structured_latents import StructuredLatents
 from predictor.systems.entry import TrainingData
@@ -50,6 +48,15 @@ from predictor.systems.pair import (
 )
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings, playing
+from predictor.systems.techniques import (
+    GENERATOR_LOSSES,
+    GeneratorLoss,
+    GeneratorLossName,
+    Judged,
+    histories,
+    loss_of_real,
+    with_history,
+)
 
 PREVIEW_ROWS = 10
 
@@ -98,6 +105,13 @@ class InfoganSettings(RunSettings):
     scored_as: Literal["uniform", "normal"] = "uniform"
     """Distribution whose entropy enters the information of uniform codes: their own, or N(0, 1) as
     in the released code. It shifts the logged terms by a constant; gradients are the same."""
+    generator_loss: GeneratorLossName = "non_saturating"
+    """An adversarial loss, or feature matching (Salimans et al. 2016) of the end of the trunk."""
+    real_target: float = Field(1.0, gt=0, le=1)
+    """Label of real pictures; below 1 it is one-sided label smoothing (ibid.)."""
+    historical_averaging: float = Field(0.0, ge=0)
+    """Weight of the squared distance of each network's parameters to their mean over time (ibid.).
+    """
     generator_optimizer: OptimizerSettings = _adam(1e-3)
     discriminator_optimizer: OptimizerSettings = _adam(2e-4)
     average_decay: float = Field(0.0, ge=0, lt=1)
@@ -129,22 +143,30 @@ class InfoganSettings(RunSettings):
 
 def build(settings: InfoganSettings) -> System:
     """Return both networks and the phases that train them."""
+    players = {
+        GENERATOR: settings.generator.build(),
+        DISCRIMINATOR: settings.discriminator.build(),
+    }
+    history_weight = settings.historical_averaging
+    discriminator_loss = functools.partial(
+        _discriminator_loss, settings, loss_of_real(settings.real_target)
+    )
+    generator_loss = functools.partial(
+        _generator_loss, settings, GENERATOR_LOSSES[settings.generator_loss]
+    )
     return System(
-        networks={
-            GENERATOR: settings.generator.build(),
-            DISCRIMINATOR: settings.discriminator.build(),
-        },
+        networks={**players, **histories(players, history_weight)},
         phases=(
             Phase(
                 name=DISCRIMINATOR,
                 network=DISCRIMINATOR,
-                loss=functools.partial(_discriminator_loss, settings),
+                loss=with_history(discriminator_loss, DISCRIMINATOR, history_weight),
                 optimizer=settings.discriminator_optimizer.optimizer(settings.iterations),
             ),
             Phase(
                 name=GENERATOR,
                 network=GENERATOR,
-                loss=functools.partial(_generator_loss, settings),
+                loss=with_history(generator_loss, GENERATOR, history_weight),
                 optimizer=settings.generator_optimizer.optimizer(settings.iterations),
                 draws_from=DISCRIMINATOR,
             ),
@@ -174,7 +196,11 @@ def open_data(settings: InfoganSettings, path: Path, run: Path | None = None) ->
 
 
 def _discriminator_loss(
-    settings: InfoganSettings, networks: Networks, batch: Batch, earlier: Batch
+    settings: InfoganSettings,
+    loss_of_real_pictures: Callable[[Tensor], Tensor],
+    networks: Networks,
+    batch: Batch,
+    earlier: Batch,
 ) -> PhaseLoss:
     """Return -ln D(x) - ln (1 - D(G(z, c))) - λ L_I(G, Q).
 
@@ -192,7 +218,7 @@ def _discriminator_loss(
         fake = discriminator(made)
     return PhaseLoss(
         {
-            "real": real_loss(real.logits),
+            "real": loss_of_real_pictures(real.logits),
             "fake": fake_loss(fake.logits),
             **_information_terms(settings, discriminator, latents, made, fake.codes),
         }
@@ -200,17 +226,30 @@ def _discriminator_loss(
 
 
 def _generator_loss(
-    settings: InfoganSettings, networks: Networks, batch: Batch, earlier: Batch
+    settings: InfoganSettings,
+    loss: GeneratorLoss,
+    networks: Networks,
+    batch: Batch,
+    earlier: Batch,
 ) -> PhaseLoss:
-    """Return -ln D(G(z, c)) - λ L_I(G, Q), on latents of its own."""
+    """Return the terms of `loss`, such as -ln D(G(z, c)), - λ L_I(G, Q), on latents of its own."""
     latents = settings.latents.drawn(len(batch["image"]), batch["image"].device)
     discriminator = networks[DISCRIMINATOR]
+    units: Any = discriminator.units
     made = networks[GENERATOR](latents)
     with held_statistics(discriminator):
         fake = discriminator(made)
+
+    def seen() -> CodedJudgement:
+        with held_statistics(discriminator):
+            return discriminator(units.encoded(batch["image"]))
+
     return PhaseLoss(
         {
-            "adversarial": non_saturating_generator_loss(fake.logits),
+            **loss(
+                Judged(lambda: fake.logits, lambda: fake.features),
+                Judged(lambda: seen().logits, lambda: seen().features),
+            ),
             **_information_terms(settings, discriminator, latents, made, fake.codes),
         }
     )

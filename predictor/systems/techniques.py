@@ -1,16 +1,67 @@
-"""Techniques for any pair of networks: one-sided label smoothing and historical averaging.
+"""Techniques for any pair of networks: what the generator learns from, smoothing, averaging.
 
-Salimans et al. 2016, sections 3.3 and 3.4.
+Salimans et al. 2016, sections 3.1, 3.3 and 3.4. Minibatch discrimination and virtual batch
+normalization are layers: see `predictor.networks`.
 """
 
 import functools
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
-from predictor.losses import historical_averaging_loss, real_loss, smoothed_loss
+from predictor.losses import (
+    feature_matching_loss,
+    historical_averaging_loss,
+    minimax_generator_loss,
+    non_saturating_generator_loss,
+    real_loss,
+    smoothed_loss,
+)
 from predictor.networks.history import ParameterHistory
 from predictor.systems.phases import Batch, LossFunction, Networks, PhaseLoss
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a discriminator makes of a batch of pictures, computed where it is asked for."""
+
+    logits: Callable[[], Tensor]
+    """High where pictures look real."""
+    features: Callable[[], Tensor]
+    """``(N, F)``, its last hidden layer."""
+
+
+GeneratorLoss = Callable[[Judged, Judged], dict[str, Tensor]]
+"""From generated pictures and real ones to the terms of the generator's loss."""
+
+GeneratorLossName = Literal[
+    "non_saturating", "minimax", "feature_matching", "absolute_feature_matching"
+]
+
+
+def _adversarial(
+    loss: Callable[[Tensor], Tensor], generated: Judged, real: Judged
+) -> dict[str, Tensor]:
+    return {"adversarial": loss(generated.logits())}
+
+
+def _feature_matching(p: int, generated: Judged, real: Judged) -> dict[str, Tensor]:
+    with torch.no_grad():
+        wanted = real.features()
+    return {"feature_matching": feature_matching_loss(generated.features(), wanted, p)}
+
+
+GENERATOR_LOSSES: Mapping[str, GeneratorLoss] = {
+    "non_saturating": functools.partial(_adversarial, non_saturating_generator_loss),
+    "minimax": functools.partial(_adversarial, minimax_generator_loss),
+    "feature_matching": functools.partial(_feature_matching, 2),
+    "absolute_feature_matching": functools.partial(_feature_matching, 1),
+}
+"""By `GeneratorLossName`: -ln D(G(z)), ln(1 - D(G(z))), and the squared or absolute differences of
+the mean features of generated and of real pictures."""
 
 
 def loss_of_real(target: float) -> Callable[[Tensor], Tensor]:

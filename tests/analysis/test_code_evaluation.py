@@ -60,7 +60,8 @@ class Reads(nn.Module):
         numbers = 2 * pictures[:, 0, 5, 5:] - 1
         spread = torch.full_like(numbers, 2 * math.log(0.1))
         logits = (50 * pictures[:, 0, 0, :4],)
-        return CodedJudgement(torch.zeros(len(pictures), 1), CodePosterior(logits, numbers, spread))
+        posterior = CodePosterior(logits, numbers, spread)
+        return CodedJudgement(torch.zeros(len(pictures), 1), posterior, pictures.flatten(1))
 
 
 def lit(categories: list[int]) -> np.ndarray:

@@ -234,9 +234,8 @@ class Reads(nn.Module):
         judgement, posterior = self.kinds
         numbers = 2 * pictures[:, 0, 1, :2] - 1
         spread = torch.full_like(numbers, 2 * math.log(0.1))
-        return judgement(
-            torch.zeros(len(pictures), 1), posterior((50 * pictures[:, 0, 0, :3],), numbers, spread)
-        )
+        codes = posterior((50 * pictures[:, 0, 0, :3],), numbers, spread)
+        return judgement(torch.zeros(len(pictures), 1), codes, pictures.flatten(1))
 
 
 def test_validation_measures_nats_of_each_code_and_the_error_of_the_first() -> None:
