@@ -79,6 +79,8 @@ def open_other(data: bytes, header: Header, name: str, quality: int | None) -> P
     bits = stored_depth(data, header)
     if bits > canvas.bit_depth:
         notes.append(f"{bits} bits a channel are written with {canvas.bit_depth}")
+    if "exif" in options:
+        notes += said.carried
 
     def encoded() -> bytes:
         if canvas.bit_depth == 16 and header.format == "ppm":

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from predictor.errors import UnreadableImage
+from predictor.media.photographs.about import about
 from predictor.media.photographs.canvas import RasterCanvas
 from predictor.media.photographs.colour_models import Palette
 from predictor.media.photographs.header import Header, decoded
@@ -73,7 +74,7 @@ def open_png(data: bytes, header: Header, name: str) -> Photograph:
     chunks = list(_chunks(data, name))
     layout = _layout(chunks[0], name)
     decoded(header.picture, name)  # checks the whole file, whoever decodes it
-    notes = []
+    notes = [*about(header).carried]
     if layout.is_interlaced:
         notes.append("it is written without interlacing")
     if layout.depth == 16 and layout.colour != _GREY:
