@@ -14,7 +14,7 @@ from pipelines.inpaint.masks import Mask
 from predictor.media.images import decoded_by_opencv
 from predictor.media.photographs.canvas import RasterCanvas
 from predictor.media.photographs.coefficients import BLOCK, Coefficients
-from predictor.media.photographs.header import pillow_without_limit
+from predictor.media.photographs.header import pillow_without_limit, scale_key
 from predictor.media.photographs.netpbm import netpbm_head, of_full_range
 from predictor.media.photographs.orientation import UPRIGHT, as_stored, displayed
 from predictor.media.photographs.raster import eight_bits, picture_of
@@ -78,6 +78,7 @@ def _displayed(data: bytes, orientation: int, as_rgba: bool = False) -> Pixels:
     if page is not None:
         return _rgba(picture_of(page), page.samples) if as_rgba else page.samples
     with pillow_without_limit(), PIL.Image.open(io.BytesIO(data)) as picture:
+        scale_key(picture, data)
         # YCbCr, in a TIFF file, becomes RGB.
         pixels = np.array(picture.convert("RGB") if picture.mode == "YCbCr" else picture)
         if picture.mode == "I" and picture.format == "PPM":  # wider than the file

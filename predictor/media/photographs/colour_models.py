@@ -57,6 +57,8 @@ class Grey:
 
     is_inverted: bool = False
     """Whether 0 is white, as in some TIFF files."""
+    step: int = 1
+    """From one level of the file to the next: 85 and 17 where 2 and 4 bits fill 8."""
     channels: int = 1
 
     def rgb(self, stored: Stored) -> Floats:
@@ -65,9 +67,12 @@ class Grey:
         return np.repeat(1 - grey if self.is_inverted else grey, 3, axis=2)
 
     def stored(self, rgb: Floats, before: Stored, weight: Weights) -> Stored:
-        """Return the luma."""
+        """Return the luma, as the nearest level of the file."""
         luma = rgb @ np.array(LUMA_WEIGHTS, np.float32)
-        return levels((1 - luma if self.is_inverted else luma)[..., None], before)
+        grey = levels((1 - luma if self.is_inverted else luma)[..., None], before)
+        if self.step == 1:
+            return grey
+        return np.asarray(np.rint(grey / self.step).astype(grey.dtype) * grey.dtype.type(self.step))
 
 
 @dataclass(frozen=True)

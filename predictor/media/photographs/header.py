@@ -66,6 +66,7 @@ def header_of(data: bytes, path: Path, most_pixels: int) -> Header:
             f"{path} has {width}x{height} = {width * height / 1e6:.0f} megapixels, expected at "
             f"most {most_pixels / 1e6:.0f}; --max-megapixels raises the limit"
         )
+    scale_key(picture, data)
     kind = (picture.format or "").lower()
     return Header(
         picture=picture,
@@ -74,6 +75,17 @@ def header_of(data: bytes, path: Path, most_pixels: int) -> Header:
         orientation=_orientation(picture),
         frames=1 if kind in ("mpo", "jpeg") else _frames(picture, path),
     )
+
+
+def scale_key(picture: PIL.Image.Image, data: bytes) -> None:
+    """Let the grey that stands for transparency in the PNG `data` be a grey of `picture`.
+
+    Pillow widens samples of 2 and 4 bits to 8, and not the key that they are compared with.
+    """
+    key = picture.info.get("transparency")
+    if picture.format == "PNG" and picture.mode == "L" and isinstance(key, int):
+        most = (1 << data[24]) - 1
+        picture.info["transparency"] = (key & most) * (255 // most)
 
 
 def _orientation(picture: PIL.Image.Image) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from predictor.errors import UnreadableImage
 from predictor.media.photographs.about import about
 from predictor.media.photographs.canvas import RasterCanvas
-from predictor.media.photographs.colour_models import Palette
+from predictor.media.photographs.colour_models import Grey, Palette
 from predictor.media.photographs.header import Header, decoded
 from predictor.media.photographs.photograph import Photograph
 from predictor.media.photographs.raster import (
@@ -85,6 +85,8 @@ def open_png(data: bytes, header: Header, name: str) -> Photograph:
             notes.append("16-bit grey with opacity is written as 16-bit RGB with opacity")
     else:
         canvas = raster_canvas(header.picture, header.orientation, name)
+        if layout.colour == _GREY and layout.depth in (2, 4):  # Pillow fills 8 bits with them
+            canvas.model = Grey(step=255 // ((1 << layout.depth) - 1))
 
     def encoded() -> bytes:
         return with_chunks_of(data, _encoded_samples(canvas, layout))

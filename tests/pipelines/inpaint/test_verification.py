@@ -1,3 +1,5 @@
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -61,3 +63,26 @@ def test_a_changed_level_of_a_pgm_is_found(most: int) -> None:
     changed = data[:-1] + bytes([data[-1] ^ 1])
     found = verified(data, changed, np.zeros((HEIGHT, WIDTH), bool))
     assert found.changed_pixels == 1
+
+
+@pytest.mark.parametrize("target", ["webp", "tiff", "keep"])
+@pytest.mark.parametrize("key", [0, 1])
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
+def test_a_grey_that_stands_for_transparency_is_verified(
+    tmp_path: Path, depth: int, key: int, target: Any
+) -> None:
+    numbers = np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH) % (1 << depth)
+    rows = [np.packbits((row[:, None] >> np.arange(depth)[::-1]) & 1) for row in numbers]
+    parts = [
+        (b"IHDR", struct.pack(">IIBBBBB", WIDTH, HEIGHT, depth, 0, 0, 0, 0)),
+        (b"tRNS", struct.pack(">H", key)),
+        (b"IDAT", zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))),
+        (b"IEND", b""),
+    ]
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(held)) + kind + held + struct.pack(">I", zlib.crc32(kind + held))
+        for kind, held in parts
+    )
+    photograph = painted(tmp_path, data, target)
+    assert photograph.keeps == "samples"
+    assert comparison(photograph).changed_pixels == 0
