@@ -7,7 +7,7 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from predictor.errors import UnreadableImage
 from predictor.media.photographs.about import about
@@ -79,8 +79,11 @@ def open_png(data: bytes, header: Header, name: str) -> Photograph:
         notes.append("it is written without interlacing")
     if layout.depth == 16 and layout.colour != _GREY:
         canvas = deep_canvas(data, header.orientation, name)
-        if layout.colour == _RGB:
-            canvas.colour_key = _colour_key(chunks)
+        key = _colour_key(chunks) if layout.colour == _RGB else None
+        if key is not None:  # OpenCV reads it as opacity
+            canvas = replace(
+                canvas, samples=canvas.samples[..., :3], has_alpha=False, colour_key=key
+            )
         if layout.colour == _GREY_ALPHA:
             notes.append("16-bit grey with opacity is written as 16-bit RGB with opacity")
     else:

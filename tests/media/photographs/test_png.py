@@ -21,6 +21,7 @@ from made_photographs import (
 )
 
 from predictor.errors import UnreadableImage
+from predictor.media.photographs.canvas import RasterCanvas
 from predictor.media.photographs.mask import mask_brightness
 from predictor.media.photographs.opening import open_photograph
 from predictor.media.photographs.photograph import Photograph, Saving
@@ -206,6 +207,26 @@ def test_a_colour_that_stands_for_transparency_is_not_painted(tmp_path: Path) ->
     data = raw_png(smooth(3), 2, 8, key)
     written = decoded(paint(opened(tmp_path, data), (1, -1, 1)))
     assert written[HOLE.top, HOLE.left].tolist() == [254, 0, 255]
+
+
+def test_a_colour_of_16_bits_that_stands_for_transparency_stays_one(tmp_path: Path) -> None:
+    pixels = smooth(3, np.uint16)
+    pixels[:4, :9] = (513, 0, 65535)
+    key = struct.pack(">HHH", 513, 0, 65535)
+    data = raw_png(pixels, 2, 16, b"tRNS" + key)
+    photograph = opened(tmp_path, data)
+    assert (photograph.keeps, photograph.notes) == ("samples", ())
+    hidden = photograph.canvases[0].transparent()
+    assert hidden is not None
+    assert np.array_equal(hidden, (pixels == (513, 0, 65535)).all(axis=2))
+    written = paint(photograph, (513 / 65535 * 2 - 1, -1, 1))
+    assert [chunk for chunk in chunks(written) if chunk[0] != b"IDAT"] == [
+        chunk for chunk in chunks(data) if chunk[0] != b"IDAT"
+    ]
+    again = opened(tmp_path, written).canvases[0]
+    assert isinstance(again, RasterCanvas)
+    pixels[HOLE.rows, HOLE.columns] = (514, 0, 65535)
+    assert np.array_equal(again.samples, pixels)
 
 
 def test_alpha_stays_and_can_be_made_opaque(tmp_path: Path) -> None:
