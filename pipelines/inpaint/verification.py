@@ -14,9 +14,10 @@ from pipelines.inpaint.masks import Mask
 from predictor.media.images import decoded_by_opencv
 from predictor.media.photographs.canvas import RasterCanvas
 from predictor.media.photographs.coefficients import BLOCK, Coefficients
-from predictor.media.photographs.header import pillow_without_limit, scale_key
+from predictor.media.photographs.header import scale_key
 from predictor.media.photographs.netpbm import netpbm_head, of_full_range
 from predictor.media.photographs.orientation import UPRIGHT, as_stored, displayed
+from predictor.media.photographs.pillow_limit import pillow_without_limit
 from predictor.media.photographs.raster import eight_bits, picture_of
 from predictor.media.photographs.segments import parsed_jpeg
 from predictor.media.photographs.tiff import TiffFile, UnusualTiff

@@ -28,6 +28,8 @@ from predictor.media.photographs.raster import (
 from predictor.media.photographs.tiff import TiffFile, UnusualTiff
 
 _LOSSY_QUALITY = 90
+_OF_32_BITS = ("I", "F")
+"""Pillow's modes of grey that is wider than 16 bits, or signed, or floating point."""
 _JPEG_2000_START = b"\xff\x4f\xff\x51"
 """Of a stream of it, whose first segment says sizes and depths: ISO 15444-1, A.4.1 and A.5.1."""
 
@@ -107,8 +109,11 @@ def decoded_canvas(data: bytes, header: Header, name: str) -> tuple[RasterCanvas
     A TIFF is upright. Raises `UnreadableImage` for a damaged file.
     """
     if header.format == "tiff":
+        file = TiffFile(data, name)
         with contextlib.suppress(UnusualTiff):
-            return TiffFile(data, name).pages[0].plain_canvas(), about(header)
+            return file.pages[0].plain_canvas(), about(header)
+        if header.picture.mode in _OF_32_BITS:
+            raise file.unread()
     head = netpbm_head(data) if header.format == "ppm" else None
     if head is not None:
         return netpbm_canvas(data, head, name), about(header)

@@ -1,10 +1,7 @@
 """What a file says it is, before its pixels are decoded: format, size, orientation, frames."""
 
-import contextlib
 import io
-import threading
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +11,15 @@ from PIL import features
 from predictor.errors import UnreadableImage
 from predictor.media.images import DAMAGED
 from predictor.media.photographs.orientation import TAG, UPRIGHT, known_orientation
+from predictor.media.photographs.pillow_limit import pillow_without_limit
+from predictor.media.photographs.tiff import TiffFile
 
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 _AVIF_BRANDS = (b"avif", b"avis")
+_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _RAW_SUFFIXES = frozenset(
     {".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2", ".pef", ".srw", ".x3f"}
 )
-_ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -115,26 +114,13 @@ def decoded(picture: PIL.Image.Image, name: str) -> None:
         raise UnreadableImage(f"{name} is not a whole picture: {error}") from error
 
 
-@contextlib.contextmanager
-def pillow_without_limit() -> Iterator[None]:
-    """Let Pillow open and decode pictures of any size in this block, without warnings.
-
-    Its own limit is one for the whole process, and names no remedy.
-    """
-    with _ONE_AT_A_TIME, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        limit, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None
-        try:
-            yield
-        finally:
-            PIL.Image.MAX_IMAGE_PIXELS = limit
-
-
 def _opened(data: bytes, path: Path) -> PIL.Image.Image:
     try:
         with pillow_without_limit():
             return PIL.Image.open(io.BytesIO(data))
     except PIL.UnidentifiedImageError as error:
+        if data[:4] in _TIFF_STARTS:
+            raise TiffFile(data, str(path)).unread() from error
         raise UnreadableImage(f"{path} is not a picture that can be decoded") from error
     except DAMAGED as error:
         raise UnreadableImage(f"{path} is not a whole picture: {error}") from error
