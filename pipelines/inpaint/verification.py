@@ -14,9 +14,10 @@ from pipelines.inpaint.masks import Mask
 from predictor.media.images import decoded_by_opencv
 from predictor.media.photographs.canvas import RasterCanvas
 from predictor.media.photographs.coefficients import BLOCK, Coefficients
-from predictor.media.photographs.formats import of_full_range
-from predictor.media.photographs.header import pillow_without_limit
+from predictor.media.photographs.header import scale_key
+from predictor.media.photographs.netpbm import netpbm_head, of_full_range
 from predictor.media.photographs.orientation import UPRIGHT, as_stored, displayed
+from predictor.media.photographs.pillow_limit import pillow_without_limit
 from predictor.media.photographs.raster import eight_bits, picture_of
 from predictor.media.photographs.segments import parsed_jpeg
 from predictor.media.photographs.tiff import TiffFile, UnusualTiff
@@ -78,8 +79,11 @@ def _displayed(data: bytes, orientation: int, as_rgba: bool = False) -> Pixels:
     if page is not None:
         return _rgba(picture_of(page), page.samples) if as_rgba else page.samples
     with pillow_without_limit(), PIL.Image.open(io.BytesIO(data)) as picture:
+        scale_key(picture, data)
         # YCbCr, in a TIFF file, becomes RGB.
         pixels = np.array(picture.convert("RGB") if picture.mode == "YCbCr" else picture)
+        if picture.mode == "I" and picture.format == "PPM":  # wider than the file
+            pixels = pixels.astype(np.uint16)
         if picture.format in ("PNG", "TIFF", "PPM") and pixels.ndim == 3:
             pixels = _with_16_bits(data, pixels)
         pixels = np.atleast_3d(pixels)
@@ -103,8 +107,9 @@ def _with_16_bits(data: bytes, pixels: Pixels) -> Pixels:
     deep = decoded_by_opencv(data, flags)
     if deep is None or deep.dtype != np.uint16:
         return pixels
-    if data[:2] == b"P6":
-        deep = of_full_range(deep, data)
+    head = netpbm_head(data)
+    if head is not None:
+        deep = of_full_range(deep, head.most)
     return np.asarray(deep[..., [2, 1, 0, 3][: deep.shape[2]]])
 
 

@@ -8,7 +8,11 @@ import PIL.Image
 
 from predictor.media.photographs.header import Header
 
+THUMBNAIL_KEPT = "its thumbnail is kept and may still show what was there"
 _EXIF_NAME = b"Exif\0\0"
+_JPEG_START = b"\xff\xd8\xff"
+_THUMBNAIL_TAGS = frozenset({273, 513})
+"""Where the second directory of EXIF says that its picture lies: EXIF 2.32, section 4.5.8."""
 _DIRECTORIES = frozenset({34665, 34853})
 _DESCRIPTIVE = _DIRECTORIES | {269, 270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432,
                                40091, 40092, 40093, 40094, 40095}  # fmt: skip
@@ -39,6 +43,11 @@ class About:
         }
         return {name: there[name] for name in wanted if there[name]}
 
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """What the EXIF still shows of the picture as it was, in words."""
+        return (THUMBNAIL_KEPT,) if shows_picture(self.exif or b"") else ()
+
     def within(self, most_bytes: int) -> tuple["About", list[str]]:
         """Return the same without EXIF, XMP or comment of more than that, and the names of those.
 
@@ -65,8 +74,33 @@ def about(header: Header) -> About:
     )
 
 
+def shows_picture(said: bytes) -> bool:
+    """Return whether a smaller picture lies in `said`, EXIF or another text about a picture.
+
+    It is a JPEG anywhere in it, as makers' notes have too, or one without compression in the second
+    directory of EXIF.
+    """
+    return _JPEG_START in said or _has_second_picture(said.removeprefix(_EXIF_NAME))
+
+
+def _has_second_picture(tiff: bytes) -> bool:
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
+    if order is None:
+        return False
+    try:
+        (place,) = struct.unpack_from(f"{order}I", tiff, 4)
+        (count,) = struct.unpack_from(f"{order}H", tiff, place)
+        (place,) = struct.unpack_from(f"{order}I", tiff, place + 2 + 12 * count)
+        (count,) = struct.unpack_from(f"{order}H", tiff, place) if place else (0,)
+        entries = range(place + 2, place + 2 + 12 * count, 12)
+        return any(struct.unpack_from(f"{order}H", tiff, at)[0] in _THUMBNAIL_TAGS
+                   for at in entries)  # fmt: skip
+    except struct.error:  # damaged, so that no viewer finds it either
+        return False
+
+
 def _exif(picture: PIL.Image.Image) -> bytes | None:
-    stored = _bytes(picture.info.get("exif"))
+    stored = _bytes(picture.info.get("exif")) or _written_out(picture)
     if stored is not None:  # some formats leave out the name that JPEG needs
         return stored if stored.startswith(_EXIF_NAME) else _EXIF_NAME + stored
     if picture.format != "TIFF":
@@ -77,6 +111,15 @@ def _exif(picture: PIL.Image.Image) -> bytes | None:
             tags[tag] = stored_tags.get_ifd(tag) if tag in _DIRECTORIES else stored_tags[tag]
         return tags.tobytes() if tags else None
     except (ValueError, TypeError, struct.error, KeyError):
+        return None
+
+
+def _written_out(picture: PIL.Image.Image) -> bytes | None:
+    """Return EXIF that a PNG has as digits in a text, as ImageMagick writes it."""
+    text = picture.info.get("Raw profile type exif")
+    try:
+        return bytes.fromhex("".join(text.split("\n")[3:])) if isinstance(text, str) else None
+    except ValueError:
         return None
 
 

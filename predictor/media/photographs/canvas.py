@@ -10,8 +10,10 @@ from torch import Tensor
 
 from predictor.holes import Box
 from predictor.media.photographs.colour_models import (
+    BlackAndWhite,
     ColourModel,
     Floats,
+    Grey,
     Palette,
     Stored,
 )
@@ -86,7 +88,7 @@ class RasterCanvas:
             colours = before + amount[..., None] * (colours - before)
         painted = self.model.stored(colours, view, amount)
         if self.colour_key is not None:
-            _avoid(painted, self.colour_key)
+            _avoid(painted, self.colour_key, self.model)
         is_painted = amount > 0
         view[is_painted] = painted[is_painted]
         self._note(box)
@@ -128,7 +130,9 @@ def image_array(image: Tensor) -> Floats:
     return np.ascontiguousarray(planes.permute(1, 2, 0).numpy())
 
 
-def _avoid(painted: Stored, key: tuple[int, ...]) -> None:
+def _avoid(painted: Stored, key: tuple[int, ...], model: ColourModel) -> None:
     """Move painted pixels of exactly the colour `key`, which would not be seen, by one level."""
     is_key = (painted == key).all(axis=2)
-    painted[is_key, 0] = key[0] + 1 if key[0] < np.iinfo(painted.dtype).max else key[0] - 1
+    step = model.step if isinstance(model, Grey) else 1
+    most = 1 if isinstance(model, BlackAndWhite) else int(np.iinfo(painted.dtype).max)
+    painted[is_key, 0] = key[0] + step if key[0] < most else key[0] - step

@@ -19,6 +19,7 @@ Floats = npt.NDArray[np.float32]
 Weights = npt.NDArray[np.float32]
 
 _INK_RADIUS_PX = 3
+_PIXELS_AT_ONCE = 1024
 
 
 class ColourModel(Protocol):
@@ -57,6 +58,8 @@ class Grey:
 
     is_inverted: bool = False
     """Whether 0 is white, as in some TIFF files."""
+    step: int = 1
+    """From one level of the file to the next: 85 and 17 where 2 and 4 bits fill 8."""
     channels: int = 1
 
     def rgb(self, stored: Stored) -> Floats:
@@ -65,9 +68,12 @@ class Grey:
         return np.repeat(1 - grey if self.is_inverted else grey, 3, axis=2)
 
     def stored(self, rgb: Floats, before: Stored, weight: Weights) -> Stored:
-        """Return the luma."""
+        """Return the luma, as the nearest level of the file."""
         luma = rgb @ np.array(LUMA_WEIGHTS, np.float32)
-        return levels((1 - luma if self.is_inverted else luma)[..., None], before)
+        grey = levels((1 - luma if self.is_inverted else luma)[..., None], before)
+        if self.step == 1:
+            return grey
+        return np.asarray(np.rint(grey / self.step).astype(grey.dtype) * grey.dtype.type(self.step))
 
 
 @dataclass(frozen=True)
@@ -124,15 +130,25 @@ class Palette:
         return fractions(table[stored[..., 0]])
 
     def stored(self, rgb: Floats, before: Stored, weight: Weights) -> Stored:
-        """Return the number of the nearest colour by squared distance of RGB."""
+        """Return the number of the nearest colour by squared distance of RGB.
+
+        Where `weight` is 0, the number stays.
+        """
         is_usable = self.is_opaque if self.is_opaque.any() else ~self.is_opaque
         numbers = np.flatnonzero(is_usable)
         colours = fractions(self.colours[numbers])
-        nearest = np.empty(rgb.shape[:2], before.dtype)
-        for row, pixels in enumerate(rgb):  # a row at a time: the table of distances is large
-            distances = (colours**2).sum(1) - 2 * pixels @ colours.T
-            nearest[row] = numbers[distances.argmin(1)]
-        return nearest[..., None]
+        stored, is_replaced = before.copy(), weight > 0
+        wanted = rgb[is_replaced]
+        nearest = np.empty(len(wanted), before.dtype)
+        # Some at a time: the table of distances is large. None alone: NumPy multiplies one row by
+        # another routine, which rounds in another way.
+        for start in range(0, len(wanted), _PIXELS_AT_ONCE):
+            pixels = wanted[start : start + _PIXELS_AT_ONCE]
+            paired = pixels.repeat(2, axis=0) if len(pixels) == 1 else pixels
+            distances = (colours**2).sum(1) - 2 * paired @ colours.T
+            nearest[start : start + len(pixels)] = numbers[distances.argmin(1)][: len(pixels)]
+        stored[is_replaced, 0] = nearest
+        return stored
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,9 @@ def open_converted(data: bytes, header: Header, name: str, saving: Saving) -> Ph
             notes.append("JPEG has no transparency: white takes its place")
         said, too_long = said.within(_MOST_SAID_BYTES)
         notes += [f"{what} is left out: JPEG has room for 64 kB of it" for what in too_long]
-    if target == "tiff" and said.exif is not None:
+    if target != "tiff":
+        notes += said.carried
+    elif said.exif is not None:
         notes.append("EXIF is left out")
     keeps: Keeps = "nothing" if is_lossy else "samples"
 

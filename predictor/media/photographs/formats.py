@@ -1,19 +1,23 @@
-"""Formats that are written whole, by Pillow: BMP, GIF, PPM, JPEG 2000, AVIF, HEIC."""
+"""Formats that are written whole: PGM and PPM, and by Pillow BMP, GIF, JPEG 2000, AVIF, HEIC."""
 
 import contextlib
 import io
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import PIL.Image
 
 from predictor.errors import UnreadableImage
 from predictor.media.photographs.about import About, about
 from predictor.media.photographs.canvas import RasterCanvas
-from predictor.media.photographs.colour_models import Stored
 from predictor.media.photographs.header import Header, decoded
+from predictor.media.photographs.netpbm import (
+    netpbm_canvas,
+    netpbm_encoded,
+    netpbm_head,
+    note_on_digits,
+)
 from predictor.media.photographs.orientation import UPRIGHT
 from predictor.media.photographs.photograph import Photograph
 from predictor.media.photographs.raster import (
@@ -24,6 +28,8 @@ from predictor.media.photographs.raster import (
 from predictor.media.photographs.tiff import TiffFile, UnusualTiff
 
 _LOSSY_QUALITY = 90
+_OF_32_BITS = ("I", "F")
+"""Pillow's modes of grey that is wider than 16 bits, or signed, or floating point."""
 _JPEG_2000_START = b"\xff\x4f\xff\x51"
 """Of a stream of it, whose first segment says sizes and depths: ISO 15444-1, A.4.1 and A.5.1."""
 
@@ -79,10 +85,15 @@ def open_other(data: bytes, header: Header, name: str, quality: int | None) -> P
     bits = stored_depth(data, header)
     if bits > canvas.bit_depth:
         notes.append(f"{bits} bits a channel are written with {canvas.bit_depth}")
+    head = netpbm_head(data) if header.format == "ppm" else None
+    if header.format == "ppm" and (note := note_on_digits(data)) is not None:
+        notes.append(note)
+    if "exif" in options:
+        notes += said.carried
 
     def encoded() -> bytes:
-        if canvas.bit_depth == 16 and header.format == "ppm":
-            return _deep_ppm(canvas.samples, _netpbm_most(data))
+        if head is not None:
+            return netpbm_encoded(canvas.samples, head.most)
         written = written_by_pillow(picture_of(canvas), header.format.upper(), options)
         return (
             _bmp_with_opacity(written) if header.format == "bmp" and canvas.has_alpha else written
@@ -98,17 +109,20 @@ def decoded_canvas(data: bytes, header: Header, name: str) -> tuple[RasterCanvas
     A TIFF is upright. Raises `UnreadableImage` for a damaged file.
     """
     if header.format == "tiff":
+        file = TiffFile(data, name)
         with contextlib.suppress(UnusualTiff):
-            return TiffFile(data, name).pages[0].plain_canvas(), about(header)
+            return file.pages[0].plain_canvas(), about(header)
+        if header.picture.mode in _OF_32_BITS:
+            raise file.unread()
+    head = netpbm_head(data) if header.format == "ppm" else None
+    if head is not None:
+        return netpbm_canvas(data, head, name), about(header)
     decoded(header.picture, name)
     said = about(header)
     # Pillow and OpenCV turn a TIFF picture while they decode it, and no other.
     orientation = UPRIGHT if header.format == "tiff" else header.orientation
     if _is_deep_colour(data, header):
-        canvas = deep_canvas(data, orientation, name)
-        if header.format == "ppm":
-            canvas = replace(canvas, samples=of_full_range(canvas.samples, data))
-        return canvas, said
+        return deep_canvas(data, orientation, name), said
     return raster_canvas(header.picture, orientation, name), said
 
 
@@ -116,29 +130,10 @@ def _is_deep_colour(data: bytes, header: Header) -> bool:
     """Return whether there are 16 bits in colour, where Pillow sees 8."""
     if header.format == "png":
         return data[24] == 16 and data[25] != 0
-    if header.format == "ppm":
-        return data[:2] == b"P6" and header.picture.mode == "RGB" and _netpbm_most(data) > 255
     if header.format == "tiff":
         bits = header.picture.tag_v2.get(258, (8,))  # type: ignore[attr-defined] # of a TIFF
         return bool(header.picture.mode in ("RGB", "RGBA") and max(bits) == 16)
     return False
-
-
-def _netpbm_most(data: bytes) -> int:
-    words = [word for line in data[:1000].split(b"\n") for word in line.split(b"#")[0].split()]
-    return int(words[3]) if len(words) > 3 and words[3].isdigit() else 255
-
-
-def of_full_range(samples: Stored, data: bytes) -> Stored:
-    """Return `samples` of the PPM file `data`, which end at the level that it says, in 16 bits."""
-    most = _netpbm_most(data)
-    return ((samples.clip(0, most).astype(np.uint32) * 65535 + most // 2) // most).astype(np.uint16)
-
-
-def _deep_ppm(samples: Stored, most: int) -> bytes:
-    height, width = samples.shape[:2]
-    stored = (samples.astype(np.uint32) * most + 32767) // 65535
-    return b"P6\n%d %d\n%d\n" % (width, height, most) + stored.astype(">u2").tobytes()
 
 
 def _bmp_with_opacity(data: bytes) -> bytes:

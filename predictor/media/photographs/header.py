@@ -1,10 +1,7 @@
 """What a file says it is, before its pixels are decoded: format, size, orientation, frames."""
 
-import contextlib
 import io
-import threading
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +11,15 @@ from PIL import features
 from predictor.errors import UnreadableImage
 from predictor.media.images import DAMAGED
 from predictor.media.photographs.orientation import TAG, UPRIGHT, known_orientation
+from predictor.media.photographs.pillow_limit import pillow_without_limit
+from predictor.media.photographs.tiff import TiffFile
 
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 _AVIF_BRANDS = (b"avif", b"avis")
+_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _RAW_SUFFIXES = frozenset(
     {".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2", ".pef", ".srw", ".x3f"}
 )
-_ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,7 @@ def header_of(data: bytes, path: Path, most_pixels: int) -> Header:
             f"{path} has {width}x{height} = {width * height / 1e6:.0f} megapixels, expected at "
             f"most {most_pixels / 1e6:.0f}; --max-megapixels raises the limit"
         )
+    scale_key(picture, data)
     kind = (picture.format or "").lower()
     return Header(
         picture=picture,
@@ -74,6 +74,17 @@ def header_of(data: bytes, path: Path, most_pixels: int) -> Header:
         orientation=_orientation(picture),
         frames=1 if kind in ("mpo", "jpeg") else _frames(picture, path),
     )
+
+
+def scale_key(picture: PIL.Image.Image, data: bytes) -> None:
+    """Let the grey that stands for transparency in the PNG `data` be a grey of `picture`.
+
+    Pillow widens samples of 2 and 4 bits to 8, and not the key that they are compared with.
+    """
+    key = picture.info.get("transparency")
+    if picture.format == "PNG" and picture.mode == "L" and isinstance(key, int):
+        most = (1 << data[24]) - 1
+        picture.info["transparency"] = (key & most) * (255 // most)
 
 
 def _orientation(picture: PIL.Image.Image) -> int:
@@ -103,26 +114,13 @@ def decoded(picture: PIL.Image.Image, name: str) -> None:
         raise UnreadableImage(f"{name} is not a whole picture: {error}") from error
 
 
-@contextlib.contextmanager
-def pillow_without_limit() -> Iterator[None]:
-    """Let Pillow open and decode pictures of any size in this block, without warnings.
-
-    Its own limit is one for the whole process, and names no remedy.
-    """
-    with _ONE_AT_A_TIME, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        limit, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None
-        try:
-            yield
-        finally:
-            PIL.Image.MAX_IMAGE_PIXELS = limit
-
-
 def _opened(data: bytes, path: Path) -> PIL.Image.Image:
     try:
         with pillow_without_limit():
             return PIL.Image.open(io.BytesIO(data))
     except PIL.UnidentifiedImageError as error:
+        if data[:4] in _TIFF_STARTS:
+            raise TiffFile(data, str(path)).unread() from error
         raise UnreadableImage(f"{path} is not a picture that can be decoded") from error
     except DAMAGED as error:
         raise UnreadableImage(f"{path} is not a whole picture: {error}") from error

@@ -5,6 +5,7 @@ from typing import Any
 
 import PIL.JpegImagePlugin
 
+from predictor.media.photographs.about import THUMBNAIL_KEPT, shows_picture
 from predictor.media.photographs.canvas import RasterCanvas
 from predictor.media.photographs.coefficients import Coefficients, CoefficientsUnavailable
 from predictor.media.photographs.header import Header, decoded
@@ -69,8 +70,8 @@ def _by_pillow(canvas: RasterCanvas, options: dict[str, Any]) -> bytes:
 def _carried(file: JpegFile) -> tuple[str, ...]:
     """Return what in the file still shows the picture as it was."""
     shown = []
-    if any(b"\xff\xd8\xff" in segment.content for segment in file.head if segment.is_about):
-        shown.append("its thumbnail")
+    if any(shows_picture(segment.content) for segment in file.head if segment.is_about):
+        shown.append(THUMBNAIL_KEPT)
     if b"\xff\xd8\xff" in file.trailer:
-        shown.append("a further picture behind the first")
-    return tuple(f"{what} is kept and may still show what was there" for what in shown)
+        shown.append("a further picture behind the first is kept and may still show what was there")
+    return tuple(shown)

@@ -7,11 +7,12 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from predictor.errors import UnreadableImage
+from predictor.media.photographs.about import about
 from predictor.media.photographs.canvas import RasterCanvas
-from predictor.media.photographs.colour_models import Palette
+from predictor.media.photographs.colour_models import Grey, Palette
 from predictor.media.photographs.header import Header, decoded
 from predictor.media.photographs.photograph import Photograph
 from predictor.media.photographs.raster import (
@@ -73,17 +74,22 @@ def open_png(data: bytes, header: Header, name: str) -> Photograph:
     chunks = list(_chunks(data, name))
     layout = _layout(chunks[0], name)
     decoded(header.picture, name)  # checks the whole file, whoever decodes it
-    notes = []
+    notes = [*about(header).carried]
     if layout.is_interlaced:
         notes.append("it is written without interlacing")
     if layout.depth == 16 and layout.colour != _GREY:
         canvas = deep_canvas(data, header.orientation, name)
-        if layout.colour == _RGB:
-            canvas.colour_key = _colour_key(chunks)
+        key = _colour_key(chunks) if layout.colour == _RGB else None
+        if key is not None:  # OpenCV reads it as opacity
+            canvas = replace(
+                canvas, samples=canvas.samples[..., :3], has_alpha=False, colour_key=key
+            )
         if layout.colour == _GREY_ALPHA:
             notes.append("16-bit grey with opacity is written as 16-bit RGB with opacity")
     else:
         canvas = raster_canvas(header.picture, header.orientation, name)
+        if layout.colour == _GREY and layout.depth in (2, 4):  # Pillow fills 8 bits with them
+            canvas.model = Grey(step=255 // ((1 << layout.depth) - 1))
 
     def encoded() -> bytes:
         return with_chunks_of(data, _encoded_samples(canvas, layout))

@@ -66,6 +66,8 @@ def raster_canvas(picture: PIL.Image.Image, orientation: int, name: str) -> Rast
     colour_key = None
     if key is not None and not has_alpha:
         colour_key = tuple(key) if isinstance(key, tuple) else (int(key),)
+        if isinstance(model, BlackAndWhite):  # which Pillow's key calls 0 and 255
+            colour_key = (int(colour_key[0] > 0),)
         if len(colour_key) != model.channels:
             colour_key = None
     return RasterCanvas(samples, model, has_alpha, orientation, colour_key)

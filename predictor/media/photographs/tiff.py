@@ -38,6 +38,13 @@ _LONG = 4
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _INKS = 0, 1, 2, 3, 5
 _MULTIPLIED, _NOT_MULTIPLIED = 1, 2
 """Kinds of further samples that are opacity: colours are multiplied by it, or not."""
+_SAMPLE_FORMATS = {
+    1: "unsigned integers",
+    2: "signed integers",
+    3: "floating point",
+    5: "complex integers",
+    6: "complex floating point",
+}
 _LAYERS = 37724
 _DNG_VERSION = 50706
 
@@ -71,6 +78,15 @@ class TiffFile:
             raise UnreadableImage(f"{name} is not a whole picture: its header is damaged")
         self.is_big = version == 43
         self.pages = list(self._pages())
+
+    def unread(self) -> UnreadableImage:
+        """Return an error that names the samples of the first page, which are not read here."""
+        if not self.pages:
+            return UnreadableImage(f"{self.name} is not a whole picture: it has no pages")
+        return UnreadableImage(
+            f"{self.name} is a TIFF with {self.pages[0].kind}, expected 1 to 4 samples a pixel, "
+            "unsigned integers of 8 or 16 bits"
+        )
 
     def _pages(self) -> "Iterator[TiffPage]":
         word = "Q" if self.is_big else "I"
@@ -136,6 +152,17 @@ class TiffPage:
     def has_layers(self) -> bool:
         """Whether it holds the layers that an editor made it from."""
         return _LAYERS in self.entries
+
+    @property
+    def kind(self) -> str:
+        """How many samples a pixel has, and of which type, in words."""
+        bits = ", ".join(map(str, sorted(set(self._all(258, (1,))))))
+        types = " and ".join(
+            _SAMPLE_FORMATS.get(kind, f"of format {kind}")
+            for kind in sorted(set(self._all(339, (1,))))
+        )
+        plural = "s" if self._samples > 1 else ""
+        return f"{self._samples} sample{plural} a pixel, {types} of {bits} bits"
 
     @cached_property
     def dtype(self) -> np.dtype[np.generic]:

@@ -13,7 +13,7 @@ import numpy as np
 import PIL.Image
 
 from predictor.media.photographs.colour_models import Stored
-from predictor.media.photographs.header import pillow_without_limit
+from predictor.media.photographs.pillow_limit import pillow_without_limit
 
 NONE, LZW, ZIP, OLD_ZIP, PACKBITS, LZMA, ZSTD = 1, 5, 8, 32946, 32773, 34925, 50000
 COMPRESSIONS = (NONE, LZW, ZIP, OLD_ZIP, PACKBITS, LZMA, ZSTD)

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterator
 
 from predictor.errors import UnreadableImage
+from predictor.media.photographs.about import about
 from predictor.media.photographs.canvas import RasterCanvas
 from predictor.media.photographs.header import Header, decoded
 from predictor.media.photographs.photograph import Photograph
@@ -40,10 +41,11 @@ def open_webp(data: bytes, header: Header, name: str, quality: int | None) -> Ph
     def encoded() -> bytes:
         return _with_chunks_of(chunks, _encoded_picture(canvas, chosen))
 
+    carried = about(header).carried
     if chosen is None:
-        return Photograph("webp", (canvas,), "samples", encoded, data=data)
+        return Photograph("webp", (canvas,), "samples", encoded, carried, data)
     note = f"lossy WebP has no blocks that could be kept: encoded again with quality {chosen}"
-    return Photograph("webp", (canvas,), "nothing", encoded, (note,), data)
+    return Photograph("webp", (canvas,), "nothing", encoded, (note, *carried), data)
 
 
 def is_lossy_webp(data: bytes, name: str) -> bool:

@@ -52,6 +52,27 @@ def exif(orientation: int = 1) -> bytes:
     return tags.tobytes()
 
 
+def exif_with_thumbnail(order: str = ">", is_jpeg: bool = True) -> bytes:
+    """Return EXIF with a second directory, whose picture is a JPEG or without compression.
+
+    It says no orientation: Pillow would write its tags anew for AVIF, without the picture.
+    """
+    thumbnail = by_pillow(PIL.Image.fromarray(smooth(3, size=(16, 16))), "JPEG")
+    if not is_jpeg:
+        thumbnail = smooth(3, size=(16, 16)).tobytes()
+    short, place = 3, 8 + 2 + 12 + 4
+    end = place + 2 + 2 * 12 + 4
+    first, length = (513, 514) if is_jpeg else (273, 279)
+    return (
+        b"Exif\0\0"
+        + {">": b"MM\0*", "<": b"II*\0"}[order]
+        + struct.pack(f"{order}I", 8)
+        + struct.pack(f"{order}HHHIHxxI", 1, 0x0128, short, 1, 2, place)
+        + struct.pack(f"{order}HHHIIHHIII", 2, first, 4, 1, end, length, 4, 1, len(thumbnail), 0)
+        + thumbnail
+    )
+
+
 def jpeg(
     mode: str = "RGB", orientation: int = 1, pixels: Pixels | None = None, **options: Any
 ) -> bytes:

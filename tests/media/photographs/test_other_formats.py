@@ -54,11 +54,6 @@ def rgb_16(channels: int) -> PIL.Image.Image:
     return PIL.Image.fromarray(smooth(channels, np.uint16))
 
 
-def deep_ppm(samples: Any, most: int) -> bytes:
-    height, width = samples.shape[:2]
-    return f"P6\n# {most}\n{width} {height}\n{most}\n".encode() + samples.astype(">u2").tobytes()
-
-
 def bmp_with_opacity() -> bytes:
     pixels = smooth(4)
     height, width = pixels.shape[:2]
@@ -76,7 +71,6 @@ LOSSLESS = {
     "PPM": lambda: by_pillow(rgb(), "PPM"),
     "PGM": lambda: by_pillow(rgb(1), "PPM"),
     "PPM 16": lambda: cv2.imencode(".ppm", smooth(3, np.uint16))[1].tobytes(),
-    "PPM 10": lambda: deep_ppm(smooth(3, np.uint16) >> 6, 1023),
     "BMP of version 4": lambda: bmp_with_opacity(),
     "JPEG 2000 grey 16": lambda: by_pillow(rgb_16(1), "JPEG2000"),
     "GIF": lambda: by_pillow(rgb().quantize(40), "GIF", comment=b"hello"),
@@ -95,17 +89,6 @@ def test_known_samples_are_identical(tmp_path: Path, kind: str) -> None:
     assert PIL.Image.open(io.BytesIO(written)).format == PIL.Image.open(io.BytesIO(data)).format
     assert PIL.Image.open(io.BytesIO(written)).mode == PIL.Image.open(io.BytesIO(data)).mode
     assert only_the_hole_differs(data, written)
-
-
-def test_a_ppm_of_fewer_bits_keeps_its_range(tmp_path: Path) -> None:
-    samples = np.arange(HEIGHT * WIDTH * 3).reshape(HEIGHT, WIDTH, 3) % 1024
-    data = deep_ppm(samples, 1023)
-    photograph = opened(tmp_path, data)
-    assert abs(float(photograph.canvases[0].pixels().max()) - 1) < 1e-6
-    assert photograph.encoded() == data.replace(b"# 1023\n", b"")
-    assert (paint(photograph, (1, 1, 1)).count(b"\x03\xff")) >= 3 * HOLE.height * HOLE.width
-    converted = decoded(opened(tmp_path, data, Saving("png")).encoded())[..., ::-1]
-    assert np.array_equal(converted, np.rint(samples * (65535 / 1023)))
 
 
 def test_deep_jpeg_2000_in_colour_says_that_it_becomes_8_bits(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ import io
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -20,8 +21,10 @@ from made_photographs import (
 )
 
 from predictor.errors import UnreadableImage
+from predictor.media.photographs.canvas import RasterCanvas
+from predictor.media.photographs.mask import mask_brightness
 from predictor.media.photographs.opening import open_photograph
-from predictor.media.photographs.photograph import Photograph
+from predictor.media.photographs.photograph import Photograph, Saving
 
 PALETTE = np.random.default_rng(5).integers(0, 256, (16, 3), np.uint8)
 
@@ -137,11 +140,93 @@ def test_a_transparent_colour_of_the_palette_is_not_painted(tmp_path: Path) -> N
     assert np.unique(written[HOLE.rows, HOLE.columns]).tolist() == [2]
 
 
+@pytest.mark.parametrize("depth", [2, 4])
+def test_a_painted_grey_is_the_nearest_of_a_few(tmp_path: Path, depth: int) -> None:
+    most = (1 << depth) - 1
+    data = raw_png(smooth(1) >> (8 - depth), 0, depth)
+    for level in (-1.0, -0.6, -0.3, 0.1, 0.5, 0.9, 1.0):
+        written = decoded(paint(opened(tmp_path, data), (level, level, level)))
+        found = np.unique(written[HOLE.rows, HOLE.columns])
+        assert found.tolist() == [round((level + 1) / 2 * most) * (255 // most)]
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
+def test_a_grey_that_stands_for_transparency_is_understood(tmp_path: Path, depth: int) -> None:
+    most = (1 << depth) - 1
+    numbers = smooth(1) >> (8 - depth)
+    for key in sorted({0, 1, most // 2, most}):
+        numbers[:5, :5] = key
+        data = raw_png(numbers, 0, depth, b"tRNS" + struct.pack(">H", key))
+        photograph = opened(tmp_path, data)
+        hidden = photograph.canvases[0].transparent()
+        assert hidden is not None
+        assert np.array_equal(hidden, numbers == key)
+        grey = key / most * 2 - 1
+        written = paint(photograph, (grey, grey, grey))
+        assert (b"tRNS", struct.pack(">H", key)) in chunks(written)
+        again = opened(tmp_path, written).canvases[0]
+        hidden[HOLE.rows, HOLE.columns] = False
+        assert np.array_equal(again.transparent(), hidden)
+        step = abs(float(again.pixels(HOLE).mean()) - grey)
+        assert step == pytest.approx(2 / most, abs=1e-6)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
+@pytest.mark.parametrize("target", ["webp", "tiff"])
+def test_a_grey_that_stands_for_transparency_becomes_opacity(
+    tmp_path: Path, target: Any, depth: int
+) -> None:
+    most = (1 << depth) - 1
+    numbers = smooth(1) >> (8 - depth)
+    for key in {0, 1, most // 2, most}:
+        numbers[:5, :5] = key
+        (tmp_path / "a.png").write_bytes(
+            raw_png(numbers, 0, depth, b"tRNS" + struct.pack(">H", key))
+        )
+        written = paint(open_photograph(tmp_path / "a.png", Saving(target)))
+        found = np.asarray(PIL.Image.open(io.BytesIO(written)).convert("RGBA"))
+        assert np.array_equal(found[..., 3] == 0, numbers == key)
+        above = slice(0, HOLE.top)
+        assert np.array_equal(found[above, :, 0], numbers[above] * (255 // most))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
+def test_a_grey_that_stands_for_transparency_is_no_hole_in_a_mask(
+    tmp_path: Path, depth: int
+) -> None:
+    most = (1 << depth) - 1
+    numbers = smooth(1) >> (8 - depth)
+    path = tmp_path / "mask.png"
+    path.write_bytes(raw_png(numbers, 0, depth, b"tRNS" + struct.pack(">H", most)))
+    expected = np.where(numbers == most, 0, numbers) / most
+    assert np.abs(mask_brightness(path) - expected).max() < 1e-6
+
+
 def test_a_colour_that_stands_for_transparency_is_not_painted(tmp_path: Path) -> None:
     key = b"tRNS" + struct.pack(">HHH", 255, 0, 255)
     data = raw_png(smooth(3), 2, 8, key)
     written = decoded(paint(opened(tmp_path, data), (1, -1, 1)))
     assert written[HOLE.top, HOLE.left].tolist() == [254, 0, 255]
+
+
+def test_a_colour_of_16_bits_that_stands_for_transparency_stays_one(tmp_path: Path) -> None:
+    pixels = smooth(3, np.uint16)
+    pixels[:4, :9] = (513, 0, 65535)
+    key = struct.pack(">HHH", 513, 0, 65535)
+    data = raw_png(pixels, 2, 16, b"tRNS" + key)
+    photograph = opened(tmp_path, data)
+    assert (photograph.keeps, photograph.notes) == ("samples", ())
+    hidden = photograph.canvases[0].transparent()
+    assert hidden is not None
+    assert np.array_equal(hidden, (pixels == (513, 0, 65535)).all(axis=2))
+    written = paint(photograph, (513 / 65535 * 2 - 1, -1, 1))
+    assert [chunk for chunk in chunks(written) if chunk[0] != b"IDAT"] == [
+        chunk for chunk in chunks(data) if chunk[0] != b"IDAT"
+    ]
+    again = opened(tmp_path, written).canvases[0]
+    assert isinstance(again, RasterCanvas)
+    pixels[HOLE.rows, HOLE.columns] = (514, 0, 65535)
+    assert np.array_equal(again.samples, pixels)
 
 
 def test_alpha_stays_and_can_be_made_opaque(tmp_path: Path) -> None:

@@ -232,16 +232,6 @@ def test_a_tiff_of_16_bits_is_verified_in_every_format(
     assert result.verification.changed_pixels == 0
 
 
-@pytest.mark.parametrize("target", ["png", "tiff", "keep"])
-def test_a_ppm_of_10_bits_is_verified_in_every_format(tmp_path: Path, target: Any) -> None:
-    samples = (scene(3, np.uint16) >> 6).astype(">u2")
-    (tmp_path / "a.ppm").write_bytes(b"P6 130 90 1023\n" + samples.tobytes())
-    name = "b.ppm" if target == "keep" else f"b.{target}"
-    result = done(tmp_path / "a.ppm", output=tmp_path / name, saving=Saving(target))
-    assert result.verification is not None
-    assert result.verification.changed_pixels == 0
-
-
 def test_pictures_above_pillows_limit_are_verified(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
