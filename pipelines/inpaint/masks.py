@@ -98,6 +98,17 @@ def parsed_masks(text: str, most_pixels: int = MOST_PIXELS) -> Masks:
     raise SettingsError(f"--mask {text}: no such file or folder; expected {_KINDS}")
 
 
+def files_read(masks: Masks, picture: Path, relative: Path) -> list[Path]:
+    """Return the files that filling `picture` reads, none of which its output may replace.
+
+    They are itself and its mask, if that is in a file; one that is not there is met later.
+    """
+    with contextlib.suppress(UnusableMask):
+        mask = masks.file(relative)
+        return [picture] if mask is None else [picture, mask]
+    return [picture]
+
+
 def hole_weights(
     masks: Masks,
     picture: Path,

@@ -14,6 +14,7 @@ from pipelines.inpaint.masks import (
     MaskSettings,
     Transparency,
     Weights,
+    files_read,
     hole_weights,
     parsed_masks,
 )
@@ -93,14 +94,14 @@ def fill_photograph(
     `OutputNotWritten`; then nothing is written.
     """
     source, target = Path(path), Path(output)
-    check_output(target, [source], overwrite)
-    if saving.format == "keep":
-        saving = replace(saving, format=format_of_output(target, source))
+    name = relative or Path(source.name)
     if isinstance(mask, str | os.PathLike):
         mask = parsed_masks(os.fspath(mask), most_pixels)
+    check_output(target, files_read(mask, source, name), overwrite)
+    if saving.format == "keep":
+        saving = replace(saving, format=format_of_output(target, source))
     start = perf_counter()
     photograph = open_photograph(source, saving, most_pixels)
-    name = relative or Path(source.name)
     weight, warnings = hole_weights(
         mask, source, name, photograph.canvases[0], mask_settings, photograph.is_lossy
     )

@@ -13,7 +13,7 @@ import torch
 import predictor
 from pipelines.allocator import keep_freed_memory
 from pipelines.inpaint.mask_files import OneMask
-from pipelines.inpaint.masks import Masks, MaskSettings, naming, parsed_masks
+from pipelines.inpaint.masks import Masks, MaskSettings, files_read, naming, parsed_masks
 from pipelines.inpaint.photograph import FilledPhotograph, fill_photograph
 from pipelines.inpaint.sources import Source
 from pipelines.outputs import check_output
@@ -92,8 +92,13 @@ class InpaintRequest:
         return str(self.input)
 
     def check_outputs(self) -> None:
-        """Raise `OutputIsInput`, `OutputExists` or `OutputNotWritten` before any work is done."""
-        check_output(self.output, [self.input], self.settings.overwrite)
+        """Raise `OutputIsInput`, `OutputExists` or `OutputNotWritten` before any work is done.
+
+        `OutputIsInput` also where the output is the mask.
+        """
+        masks = masks_of(self.settings.mask, self.settings.most_pixels)
+        read = files_read(masks, self.input, self.relative)
+        check_output(self.output, read, self.settings.overwrite)
 
     @property
     def mask_file(self) -> Path | None:

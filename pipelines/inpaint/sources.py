@@ -100,10 +100,17 @@ class Sources:
     def check(self) -> None:
         """Raise where the outputs of several cannot go: before anything is done.
 
-        `OutputIsInput` for a folder that is one of the inputs', `SettingsError` for a file.
+        `OutputIsInput` for a folder that is one of the inputs', and for a folder or file among the
+        masks of a folder, where an output would be taken for a mask; `SettingsError` for a file.
         """
         if self.is_batch and self.output is not None:
             require_folder_name(self.output)
+        target = self.folder or self.output
+        for masks in filter(os.path.isdir, self.left_out if target is not None else ()):
+            if target is not None and _lies_in(target, masks):
+                raise OutputIsInput(
+                    f"-o {target} lies in {masks}, the folder of masks; choose another"
+                )
         for name in self.names:
             if self.folder is not None and os.path.isdir(name) and is_same_file(self.folder, name):
                 raise OutputIsInput(f"-o {self.folder} is the input folder; choose another")
@@ -200,6 +207,12 @@ def _globbed(name: str) -> list[Path]:
         return [Path(name)]
     found = [Path(path) for path in sorted(glob.glob(name, recursive=True))]
     return [path for path in found if not path.stem.endswith(MARKER)] or [Path(name)]
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    """Return whether `path` is `folder` or lies in it or below, through links too."""
+    real = Path(os.path.realpath(path))
+    return any(is_same_file(place, folder) for place in (real, *real.parents))
 
 
 def _is_video(path: Path) -> bool:

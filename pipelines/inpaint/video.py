@@ -17,6 +17,7 @@ from pipelines.inpaint.masks import (
     Masks,
     MaskSettings,
     Weights,
+    files_read,
     hole_weights,
     parsed_masks,
 )
@@ -107,13 +108,13 @@ def fill_video(
     `OutputExists`, `OutputNotWritten`; then nothing is written.
     """
     source, target = Path(path), Path(output)
-    check_output(target, [source], overwrite)
+    name = relative or Path(source.name)
     masks = parsed_masks(os.fspath(mask)) if isinstance(mask, str | os.PathLike) else mask
+    check_output(target, files_read(masks, source, name), overwrite)
     start = perf_counter()
     with open_video(source, threads) as reader:
         container_for(target)
         canvas = _first_picture(reader)
-        name = relative or Path(source.name)
         weight, warnings = hole_weights(masks, source, name, canvas, mask_settings, is_lossy=True)
         opened = perf_counter()
         is_as_it_was = options == _AS_IT_WAS and source.suffix.lower() == target.suffix.lower()
