@@ -32,7 +32,7 @@ class EarlierRuns:
 
     def __init__(self, path: Path, lines: Iterable[bytes]) -> None:
         self.path = path
-        self._done: set[bytes] = set()
+        self._done: dict[bytes, bytes] = {}
         self._begun: set[bytes] = set()
         line = b"\n"
         for line in lines:
@@ -42,13 +42,13 @@ class EarlierRuns:
     def is_done(self, request: InpaintRequest) -> bool:
         """Return whether an earlier run did this very request and its output is still there.
 
-        The settings, and size and time of photograph and mask, must be the same as then.
+        The settings, and place, size and time of photograph and mask, must be the same as then.
         """
-        return (
-            bool(self._done)
-            and os.path.isfile(request.output)
-            and _digest(self._name(request), _facts(request)) in self._done
-        )
+        done = self._done.get(_digest(self._name(request)))
+        if done is None or not os.path.isfile(request.output):
+            return False
+        facts = self._facts(request)
+        return done in (_digest(facts), _digest(_without_places(facts)))
 
     def is_own(self, request: InpaintRequest) -> bool:
         """Return whether an earlier run began with the output of `request` and was stopped."""
@@ -56,6 +56,20 @@ class EarlierRuns:
 
     def _name(self, request: InpaintRequest) -> str:
         return os.path.relpath(request.output, self.path.parent)
+
+    def _facts(self, request: InpaintRequest) -> list[Any]:
+        """Return what decides whether a second run would make the same output."""
+        files = [request.input]
+        with contextlib.suppress(PredictorError, OSError):  # filling it will meet the error
+            files += filter(None, [request.mask_file])
+        facts: list[Any] = [request.settings.fingerprint]
+        for file in files:
+            facts += [self._place(file), *_size_and_time(file)]
+        return facts
+
+    def _place(self, path: Path) -> str:
+        """Return where `path` is as seen from here: the same once all is moved together."""
+        return os.path.relpath(os.path.realpath(path), os.path.realpath(self.path.parent))
 
     def _remember(self, line: bytes) -> None:
         try:
@@ -68,7 +82,7 @@ class EarlierRuns:
         else:
             self._begun.discard(_digest(name))  # done, or failed and left nothing there
         if status == "done":
-            self._done.add(_digest(name, entry.get("facts")))
+            self._done[_digest(name)] = _digest(entry.get("facts"))
 
 
 class Manifest(EarlierRuns):
@@ -78,7 +92,7 @@ class Manifest(EarlierRuns):
     """
 
     def __init__(self, path: Path) -> None:
-        self._facts: dict[str, list[Any]] = {}
+        self._begun_with: dict[str, list[Any]] = {}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("a+b")
@@ -110,17 +124,17 @@ class Manifest(EarlierRuns):
     def begin(self, request: InpaintRequest) -> None:
         """Note that the output may appear from now on. Raises `OutputNotWritten`.
 
-        Size and time of photograph and mask are taken now: if they change while it is filled, the
-        next run does it again.
+        Place, size and time of photograph and mask are taken now: if they change while it is
+        filled, the next run does it again.
         """
         name = self._name(request)
-        self._facts[name] = _facts(request)
+        self._begun_with[name] = self._facts(request)
         self._add({"output": name, "status": "begun"})
 
     def end(self, request: InpaintRequest, result: Result | PredictorError, seconds: float) -> None:
         """Note how it ended. Raises `OutputNotWritten`."""
         name = self._name(request)
-        facts = self._facts.pop(name, None)
+        facts = self._begun_with.pop(name, None)
         entry: dict[str, Any] = {
             "input": str(request.input),
             "output": name,
@@ -172,14 +186,9 @@ def _digest(*said: Any) -> bytes:
     return hashlib.blake2b(json.dumps(said).encode(), digest_size=_DIGEST_BYTES).digest()
 
 
-def _facts(request: InpaintRequest) -> list[Any]:
-    """Return what decides whether a second run would make the same output."""
-    facts: list[Any] = [request.settings.fingerprint, *_size_and_time(request.input)]
-    try:
-        mask = request.mask_file
-    except (PredictorError, OSError):  # filling it will meet and report the error
-        mask = None
-    return facts if mask is None else [*facts, *_size_and_time(mask)]
+def _without_places(facts: list[Any]) -> list[Any]:
+    """Return the `facts` as manifests had them that did not yet say where a file is."""
+    return [facts[0], *(fact for fact in facts[1:] if not isinstance(fact, str))]
 
 
 def _size_and_time(path: Path) -> list[int]:

@@ -65,6 +65,59 @@ def test_another_mask_in_the_same_file_is_another_request(tmp_path: Path, path: 
         assert not manifest.is_done(wanted)
 
 
+def test_another_mask_of_the_same_size_and_time_is_another_request(
+    tmp_path: Path, path: Path
+) -> None:
+    link = tmp_path / "mask.png"
+    for name in ("one.png", "two.png"):
+        (tmp_path / name).write_bytes(name.encode())
+        os.utime(tmp_path / name, ns=(1, 1))
+    link.symlink_to("one.png")
+    wanted = request(tmp_path, mask=str(link))
+    with Manifest(path) as manifest:
+        done(wanted, manifest)
+    link.unlink()
+    link.symlink_to("two.png")
+    with Manifest(path) as manifest:
+        assert not manifest.is_done(wanted)
+
+
+def test_an_output_made_anew_in_another_way_is_not_what_it_was(tmp_path: Path, path: Path) -> None:
+    wanted, other = request(tmp_path), request(tmp_path, mask="center:0.5")
+    with Manifest(path) as manifest:
+        done(wanted, manifest)
+        done(other, manifest)
+    with Manifest(path) as manifest:
+        assert manifest.is_done(other)
+        assert not manifest.is_done(wanted)
+
+
+def test_what_is_moved_together_is_known_again(tmp_path: Path, path: Path) -> None:
+    (tmp_path / "before").mkdir()
+    wanted = request(tmp_path / "before")
+    with Manifest(wanted.output.parent / "inpaint.jsonl") as manifest:
+        done(wanted, manifest)
+    (tmp_path / "before").rename(tmp_path / "after")
+    wanted = request(tmp_path / "after")
+    with Manifest(wanted.output.parent / "inpaint.jsonl") as manifest:
+        assert manifest.is_done(wanted)
+
+
+def test_a_manifest_that_says_no_places_is_understood(tmp_path: Path, path: Path) -> None:
+    mask = tmp_path / "mask.png"
+    mask.write_bytes(b"a mask")
+    wanted = request(tmp_path, mask=str(mask))
+    facts: list[Any] = [wanted.settings.fingerprint]
+    for about in (wanted.input.stat(), mask.stat()):
+        facts += [about.st_size, about.st_mtime_ns]
+    wanted.output.parent.mkdir()
+    wanted.output.write_bytes(b"filled")
+    path.write_text(json.dumps({"output": "a.png", "status": "done", "facts": facts}) + "\n")
+    with Manifest(path) as manifest:
+        assert manifest.is_done(wanted)
+        assert not manifest.is_done(request(tmp_path, mask=str(mask), keep_time=True))
+
+
 def test_an_output_that_is_gone_is_not_done(tmp_path: Path, path: Path) -> None:
     wanted = request(tmp_path)
     with Manifest(path) as manifest:
