@@ -21,7 +21,7 @@ from pipelines.inpaint.request import (
 from pipelines.inpaint.sources import PREVIEW, Source, Sources
 from pipelines.progress import progress_bar
 from pipelines.results import Outcome
-from predictor.errors import PredictorError, UnreadableImage
+from predictor.errors import OutputExists, PredictorError, UnreadableImage
 from predictor.whole_files import require_free, whole_file
 
 
@@ -78,6 +78,7 @@ def inpainted(
         manifest = None
         if named.manifest is not None:
             manifest = stack.enter_context(Manifest(named.manifest))
+            manifest.begin_run(settings.overwrite)
         advance = stack.enter_context(
             progress_bar("filling", is_shown=not settings.shows_frames, unit="files")
         )
@@ -92,6 +93,8 @@ def inpainted(
             if isinstance(sources, list) and outcome.error is None:
                 shown += [source for source in sources[number : number + 1] if not source.is_video]
             yield outcome
+        if manifest is not None:
+            manifest.end_run()
         if shown:
             yield _sheet(shown, settings, named)
 
@@ -193,6 +196,12 @@ def _left_to_do(
             return None
         if earlier is not None and earlier.is_own(request):
             request = request.may_replace()
+        elif (
+            earlier is not None and not request.settings.overwrite and earlier.was_changed(request)
+        ):
+            raise OutputExists(
+                f"{request.output}: was changed since it was written; --overwrite replaces it"
+            )
         request.check_outputs()
     except PredictorError:
         raise

@@ -200,7 +200,7 @@ def inpaint(
     frames show there is used first.
 
     A folder of outputs gets a manifest, inpaint.jsonl: the same command again does only what is
-    left to do.
+    left to do. With --overwrite it does everything again.
     """
     from pipelines.inpaint.batch import inpainted
     from pipelines.inpaint.masks import MaskSettings
