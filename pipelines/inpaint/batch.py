@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -136,7 +136,8 @@ def filled_photographs(
 ) -> Generator[Outcome, None, None]:
     """Yield the outcome of filling each photograph, in order; one that fails stops no other.
 
-    With a `manifest`, what an earlier run did is not done again, and each outcome is noted in it.
+    With a `manifest`, what an earlier run did is not done again, only verified where that is asked
+    for, and each other outcome is noted in it.
     """
     tasks = (_task(inpaint_request(source, settings), source, manifest) for source in sources)
     # A task that is run again after its process died may find the output of its own first try.
@@ -153,12 +154,17 @@ def filled_photographs(
                 yield attempt.value
                 continue
             request, result = attempt.task, attempt.result
-            if manifest is not None:
+            if manifest is not None and not request.is_done:
                 manifest.end(request, result, attempt.seconds)
             if isinstance(result, PredictorError):
                 yield Outcome(request.input, error=result)
             else:
-                yield Outcome(request.input, result)
+                yield Outcome(
+                    request.input,
+                    result,
+                    was_done_before=request.is_done,
+                    notes=_not_verified(request),
+                )
 
 
 def _task(
@@ -172,6 +178,8 @@ def _task(
             manifest.end(request, error, 0.0)
         return Settled(Outcome(request.input, error=error))
     if left is None:
+        if request.settings.verify and not request.is_video:
+            return replace(request, is_done=True)
         return Settled(_done_before(request))
     if manifest is not None:
         manifest.begin(left)
@@ -179,7 +187,13 @@ def _task(
 
 
 def _done_before(request: InpaintRequest) -> Outcome:
-    return Outcome(request.input, PlannedPhotograph(request.output), was_done_before=True)
+    plan = PlannedPhotograph(request.output)
+    return Outcome(request.input, plan, was_done_before=True, notes=_not_verified(request))
+
+
+def _not_verified(request: InpaintRequest) -> tuple[str, ...]:
+    is_asked = request.settings.verify and request.is_video
+    return ("not verified: --verify compares photographs alone",) if is_asked else ()
 
 
 def _left_to_do(

@@ -154,7 +154,7 @@ def inpaint(
             "--verify",
             rich_help_panel=WHERE,
             help="Compare each photograph with its output, decoded again, and write none that "
-            "changes what it promises to keep.",
+            "changes what it promises to keep. Photographs done before are compared too.",
         ),
     ] = False,
     overwrite: Overwrite = False,

@@ -3,8 +3,10 @@
 import os
 from pathlib import Path
 
+import PIL.Image
 import pytest
 from ended import Command
+from made_clips import pictures, write_clip
 from photo_folders import contents, photograph, pixels_of
 
 from pipelines.inpaint.request import InpaintRequest, filled
@@ -74,3 +76,70 @@ def filled_then_stopped(request: InpaintRequest) -> object:
     if request.output.name == "2.png":
         raise KeyboardInterrupt
     return filled(request)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_was_done_before_is_verified(
+    command: Command, photos: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    for number in range(3, 11):
+        photograph(photos / f"{number}.png", number)
+    verified = ("inpaint", photos, *BOX, "--verify", "--workers", workers)
+    assert command("inpaint", photos, *BOX).code == 0
+    out = photos.with_name("photos.filled")
+    before, manifest = contents(out), (out / "inpaint.jsonl").read_bytes()
+    ended = command(*verified, "--json")
+    assert "0 filled, 11 done before" in ended.err
+    assert all(entry["was_done_before"] for entry in ended.document["results"])
+    found = [entry["verification"] for entry in ended.document["results"]]
+    assert {(each["known_pixels"], each["changed_pixels"]) for each in found} == {(2816, 0)}
+    assert contents(out) == before
+    assert (out / "inpaint.jsonl").read_bytes() == manifest
+
+    damaged = {"1.png": b"no picture", "2.png": before["2.png"][:-60]}
+    wrong = pixels_of(out / "0.png").copy()
+    wrong[0, :5] ^= 1
+    PIL.Image.fromarray(wrong).save(out / "0.png")
+    PIL.Image.fromarray(wrong[:40]).save(out / "3.png")
+    for name, content in damaged.items():
+        (out / name).write_bytes(content)
+    # As after an error of the disk: size and time are those of the manifest.
+    monkeypatch.setattr("pipelines.inpaint.manifest.EarlierRuns.was_changed", lambda *said: False)
+    monkeypatch.setattr("pipelines.inpaint.manifest.EarlierRuns.is_done", lambda *said: True)
+    ended = command(*verified)
+    assert (ended.code, len(ended.out.split())) == (3, 7)
+    first, second, third, fourth, summary = ended.error_lines
+    assert f"0.png is not as {photos / '0.png'} was filled: 5 known pixels differ" in first
+    assert f"{out / '1.png'} is" in second
+    assert f"{out / '2.png'} is" in third
+    assert f"3.png has not the size of {photos / '3.png'}; --overwrite makes it again" in fourth
+    assert "0 filled, 7 done before, 4 failed" in summary
+
+
+@pytest.mark.jpeg_blocks
+def test_a_jpeg_that_was_done_before_is_verified(command: Command, tmp_path: Path) -> None:
+    source = photograph(tmp_path / "in" / "a.jpg")
+    assert command("inpaint", source.parent, *BOX).code == 0
+    output = tmp_path / "in.filled" / "a.jpg"
+    (entry,) = command("inpaint", source.parent, *BOX, "--verify", "--json").document["results"]
+    assert entry["verification"]["changed_blocks"] == 0
+    about = output.stat()
+    photograph(output, 1)
+    content = output.read_bytes()
+    output.write_bytes(content[: about.st_size].ljust(about.st_size, b"\0"))
+    os.utime(output, ns=(about.st_atime_ns, about.st_mtime_ns))
+    ended = command("inpaint", source.parent, *BOX, "--verify")
+    assert ended.code == 3
+    assert str(output) in ended.err
+    assert "a bug" not in ended.err
+
+
+def test_videos_are_not_verified_and_that_is_said(command: Command, tmp_path: Path) -> None:
+    photograph(tmp_path / "in" / "a.png")
+    clip = write_clip(tmp_path / "in" / "clip.mkv", pictures(4))
+    note = f"{clip}: not verified: --verify compares photographs alone"
+    for _ in range(2):
+        ended = command("inpaint", tmp_path / "in", *BOX, "--verify")
+        assert (ended.code, ended.err.count(note), ended.err.count("not verified")) == (0, 1, 1)
+    ended = command("inpaint", clip, *BOX, "--verify", "--json")
+    assert "compares photographs alone" in ended.document["results"][0]["notes"][0]
