@@ -24,7 +24,7 @@ from pipelines.options import (
 )
 from pipelines.results import Tally, one_line
 from predictor.cli.options import MODEL_HELP
-from predictor.errors import SettingsError
+from predictor.errors import SettingsError, UnsupportedCodec
 from predictor.wording import counted
 
 if TYPE_CHECKING:
@@ -247,12 +247,20 @@ def _format(name: str) -> "Format":
 
 
 def _format_of_output(named: "Sources", form: "Format") -> "Format":
-    """Return the format that the one output is named after, `form` where there are others."""
+    """Return the format that the one output is named after, `form` where there are others.
+
+    Of a video it is the container, which need not be that of the input.
+    """
     if named.output is None or named.folder is not None:
         return form
     try:
+        if next(iter(named)).is_video:
+            from predictor.media.codecs import container_for
+
+            container_for(named.output)
+            return form
         return format_of_output(named.output, named.names[0], form)
-    except SettingsError as error:
+    except (SettingsError, UnsupportedCodec) as error:
         raise typer.BadParameter(one_line(error)) from error
 
 

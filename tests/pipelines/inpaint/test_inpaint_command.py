@@ -156,6 +156,19 @@ def test_a_video_is_filled_with_everything_it_carries(command: Command, tmp_path
     assert "0 filled, 2 done before" in command("inpaint", tmp_path / "in", *mask).err
 
 
+def test_a_video_gets_the_container_that_its_output_is_named_after(
+    command: Command, tmp_path: Path
+) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", pictures(4))
+    assert command("inpaint", clip, *BOX, "-o", tmp_path / "b.mkv").code == 0
+    assert (tmp_path / "b.mkv").read_bytes()[:4] == b"\x1a\x45\xdf\xa3"  # Matroska's
+    for name in ("b.jpg", "b"):
+        ended = command("inpaint", clip, *BOX, "-o", tmp_path / name)
+        assert (ended.code, ended.out) == (2, "")
+        assert "expected one of .mp4 .m4v .mov .mkv" in ended.err
+        assert not (tmp_path / name).exists()
+
+
 def test_how_a_video_is_encoded_is_checked_first(command: Command, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", pictures(4))
     for options, message in (
