@@ -16,6 +16,7 @@ from predictor.errors import (
     OutputExists,
     OutputIsInput,
     OutputNotWritten,
+    SettingsError,
     UnreadableVideo,
     UnsupportedCodec,
     UnusableMask,
@@ -264,6 +265,14 @@ class TestRefusals:
         source = tmp_path / "a.mp4"
         source.write_bytes(content)
         self.refused(UnreadableVideo, r"a\.mp4", source)
+
+    def test_how_it_is_encoded(self, tmp_path: Path) -> None:
+        source = clip(tmp_path / "a.mov", codec="prores_ks", pixel_format="yuv422p10le")
+        message = r"a\.mov: prores_ks cannot be lossless"
+        self.refused(UnsupportedCodec, message, source, options=LOSSLESS)
+        unknown = EncodingOptions("h264", encoder_options={"prset": "slow"})
+        message = r"a\.mov: libx264 has no option prset"
+        self.refused(SettingsError, message, source, options=unknown)
 
     def test_outputs(self, tmp_path: Path) -> None:
         source = clip(tmp_path / "a.mp4")
