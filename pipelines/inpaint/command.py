@@ -235,7 +235,9 @@ def inpaint(
         is_batch=named.is_batch,
         as_json=as_json,
         debug=debug,
-        summary=None if named.folder is None or dry_run else partial(_summary, named),
+        summary=partial(_summary, named)
+        if (named.is_batch or named.folder) and not dry_run
+        else None,
     )
     raise typer.Exit(code)
 
@@ -280,6 +282,8 @@ def _summary(named: "Sources", tally: Tally) -> str:
         parts.append(f"{tally.failed} failed")
     if named.others:
         parts.append(f"{counted(named.others, 'other file')} left alone")
+    if named.outputs:
+        parts.append(f"{counted(named.outputs, 'earlier output')} left out")
     if named.manifest is None or not named.manifest.exists():  # there was nothing to begin with
         return ", ".join(parts)
     return f"{', '.join(parts)}; see {named.manifest}"

@@ -49,6 +49,21 @@ def test_a_folder_keeps_its_tree_and_gets_a_manifest(command: Command, photos: P
     assert all(line["milliseconds"] > 0 and line["error"] is None for line in done)
 
 
+def test_outputs_beside_their_sources_are_left_out_and_counted(
+    command: Command, tmp_path: Path
+) -> None:
+    for number in range(2):
+        photograph(tmp_path / f"{number}.png", number)
+    own = photograph(tmp_path / "mine.filled.png", 2)
+    assert "2 filled" in command("inpaint", tmp_path / "0.png", tmp_path / "1.png", *BOX).err
+    ended = command("inpaint", tmp_path / "*.png", *BOX, "--overwrite")
+    assert (ended.code, len(ended.out.split())) == (0, 3)
+    assert "3 filled, 2 earlier outputs left out" in ended.err
+    assert own.with_name("mine.filled.filled.png").exists()
+    ended = command("inpaint", tmp_path, *BOX, "-o", tmp_path / "out")
+    assert "3 filled, 3 earlier outputs left out" in ended.err
+
+
 def test_the_same_command_goes_on(command: Command, photos: Path) -> None:
     first = command("inpaint", photos, *BOX, "--preview", 2)
     assert first.code == 0
