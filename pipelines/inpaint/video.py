@@ -26,6 +26,7 @@ from pipelines.outputs import atomic_output, check_output
 from pipelines.progress import Advance, silent
 from predictor.errors import SettingsError, UnreadableVideo, UnsupportedCodec
 from predictor.media.codecs import container_for
+from predictor.media.encoders import is_always_lossless
 from predictor.media.encoding import EncodingOptions
 from predictor.media.frame import Frame
 from predictor.media.info import VideoInfo
@@ -204,15 +205,14 @@ def _encoded(
             output.write(image, frame.time, frame.duration, known.restorer(frame.coded))
             count += 1
             progress(count, video.info.frame_count)
-        is_exact = options.lossless and known.are_kept
-        how = (
-            "encoded once, without loss" if options.lossless else "encoded once, visually lossless"
-        )
+        is_lossless = options.lossless or is_always_lossless(writer.codec)
+        is_exact = is_lossless and known.are_kept
+        how = f"encoded once, {'without loss' if is_lossless else 'visually lossless'}"
         if options.crf is not None or options.encoder_options:
             how = "encoded once, as asked for"
         if is_exact:
             how += "; known samples are exact"
-        elif options.lossless:
+        elif is_lossless:
             luma = "; the known luma is exact" if known.is_luma_kept else ""
             how += f" in {writer.pixel_format}{luma}"
         dropped = output.dropped
