@@ -10,6 +10,7 @@ from typing import Any
 
 from pipelines.engines import Settled, carried_out
 from pipelines.inpaint.manifest import EarlierRuns, Manifest, earlier_runs
+from pipelines.inpaint.photograph import FilledPhotograph
 from pipelines.inpaint.preview import write_preview
 from pipelines.inpaint.request import (
     InpaintRequest,
@@ -20,9 +21,13 @@ from pipelines.inpaint.request import (
 )
 from pipelines.inpaint.sources import PREVIEW, Source, Sources
 from pipelines.progress import progress_bar
-from pipelines.results import Outcome
+from pipelines.results import Outcome, Result
 from predictor.errors import OutputExists, PredictorError, UnreadableImage
 from predictor.whole_files import require_free, whole_file
+
+_NOT_SHOWN = "not in the sheet of --preview, which shows photographs alone"
+_NOT_VERIFIED = "not verified: --verify compares photographs alone"
+_NO_QUALITY = "--quality changes nothing of such files; JPEG and WebP have a quality"
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,11 @@ def inpainted(
         for number, outcome in enumerate(outcomes):
             advance(number + 1, preview)
             if isinstance(sources, list) and outcome.error is None:
-                shown += [source for source in sources[number : number + 1] if not source.is_video]
+                source = sources[number]
+                if source.is_video:
+                    outcome = replace(outcome, notes=(*outcome.notes, _NOT_SHOWN))
+                else:
+                    shown.append(source)
             yield outcome
         if manifest is not None:
             manifest.end_run()
@@ -148,6 +157,7 @@ def filled_photographs(
         prepare=partial(share_cores, workers),
         again=InpaintRequest.may_replace,
     )
+    is_quality_said = False
     with contextlib.closing(every):
         for attempt in every:
             if isinstance(attempt, Settled):
@@ -158,13 +168,12 @@ def filled_photographs(
                 manifest.end(request, result, attempt.seconds)
             if isinstance(result, PredictorError):
                 yield Outcome(request.input, error=result)
-            else:
-                yield Outcome(
-                    request.input,
-                    result,
-                    was_done_before=request.is_done,
-                    notes=_not_verified(request),
-                )
+                continue
+            notes = _not_verified(request)
+            if not is_quality_said and _ignores_quality(request, result):
+                is_quality_said = True
+                notes += (_NO_QUALITY,)
+            yield Outcome(request.input, result, was_done_before=request.is_done, notes=notes)
 
 
 def _task(
@@ -193,7 +202,13 @@ def _done_before(request: InpaintRequest) -> Outcome:
 
 def _not_verified(request: InpaintRequest) -> tuple[str, ...]:
     is_asked = request.settings.verify and request.is_video
-    return ("not verified: --verify compares photographs alone",) if is_asked else ()
+    return (_NOT_VERIFIED,) if is_asked else ()
+
+
+def _ignores_quality(request: InpaintRequest, result: Result) -> bool:
+    if request.settings.saving.quality is None:
+        return False
+    return request.is_video or (isinstance(result, FilledPhotograph) and result.keeps == "samples")
 
 
 def _left_to_do(

@@ -144,8 +144,8 @@ def inpaint(
             metavar="N",
             min=1,
             rich_help_panel=WHERE,
-            help="Fill only the first N inputs, and write a sheet that shows them before and "
-            "after.",
+            help="Fill only the first N inputs, and write a sheet that shows the photographs among "
+            "them before and after.",
         ),
     ] = None,
     verify: Annotated[

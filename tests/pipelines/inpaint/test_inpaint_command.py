@@ -236,6 +236,26 @@ def test_the_preview_shows_the_hole_before_and_after(command: Command, tmp_path:
     assert is_magenta[1] == 0
 
 
+def test_a_preview_of_videos_says_that_it_has_no_sheet(command: Command, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mkv", pictures(4))
+    ended = command("inpaint", clip, *BOX, "--preview", 1)
+    assert (ended.code, len(ended.out.split())) == (0, 1)
+    assert f"{clip}: not in the sheet of --preview" in ended.err
+    assert command("inpaint", clip, *BOX, "--overwrite").err.count("--preview") == 0
+
+
+def test_a_quality_that_changes_nothing_is_said_once(command: Command, photos: Path) -> None:
+    (photos / "day" / "3.jpg").rename(photos / "3.jpg")
+    ended = command("inpaint", photos, *BOX, "--quality", 50)
+    assert ended.code == 0
+    assert f"{photos / '0.png'}: --quality changes nothing of such files" in ended.err
+    assert ended.err.count("changes nothing") == 1
+    for source, options in (("3.jpg", ()), ("1.png", ("--format", "webp")), ("2.png", ())):
+        quality = ("--quality", 50) if source != "2.png" else ()
+        ended = command("inpaint", photos / source, *BOX, *quality, *options)
+        assert (ended.code, ended.err.count("changes nothing")) == (0, 0)
+
+
 def test_a_preview_replaces_no_other_file(command: Command, tmp_path: Path) -> None:
     source, sheet = photograph(tmp_path / "a.png"), tmp_path / "a.filled.preview.png"
     sheet.write_bytes(b"mine")
