@@ -100,8 +100,11 @@ def _say(outcome: Outcome, entries: _Entries | None, debug: bool) -> None:
         typer.echo(f"predictor: {one_line(outcome.error)}", err=True)
         if debug:
             traceback.print_exception(outcome.error)
+    name = one_line(outcome.input)
+    for note in outcome.notes:
+        typer.echo(f"predictor: {name}: {note}", err=True)
     if outcome.result is not None:
-        result, name = outcome.result, one_line(outcome.input)
+        result = outcome.result
         for warning in result.warnings:
             typer.echo(f"predictor: {name}: warning: {warning}", err=True)
         if result.how:

@@ -46,6 +46,8 @@ class Outcome:
     is_planned: bool = False
     was_done_before: bool = False
     """An earlier run of the same command did it already."""
+    notes: tuple[str, ...] = ()
+    """What else is to be said of this input, in words."""
     is_extra: bool = False
     """An output that belongs to no single input, such as the preview sheet."""
 
@@ -68,6 +70,8 @@ class Outcome:
             entry["error"] = {"type": type(self.error).__name__, "message": one_line(self.error)}
         if self.was_done_before:
             entry["was_done_before"] = True
+        if self.notes:
+            entry["notes"] = list(self.notes)
         if self.result is not None:
             entry |= self.result.as_json()
         return entry

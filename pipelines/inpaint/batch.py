@@ -3,13 +3,14 @@
 import contextlib
 import itertools
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pipelines.engines import Settled, carried_out
 from pipelines.inpaint.manifest import EarlierRuns, Manifest, earlier_runs
+from pipelines.inpaint.photograph import FilledPhotograph
 from pipelines.inpaint.preview import write_preview
 from pipelines.inpaint.request import (
     InpaintRequest,
@@ -20,9 +21,13 @@ from pipelines.inpaint.request import (
 )
 from pipelines.inpaint.sources import PREVIEW, Source, Sources
 from pipelines.progress import progress_bar
-from pipelines.results import Outcome
-from predictor.errors import PredictorError, UnreadableImage
+from pipelines.results import Outcome, Result
+from predictor.errors import OutputExists, PredictorError, UnreadableImage
 from predictor.whole_files import require_free, whole_file
+
+_NOT_SHOWN = "not in the sheet of --preview, which shows photographs alone"
+_NOT_VERIFIED = "not verified: --verify compares photographs alone"
+_NO_QUALITY = "--quality changes nothing of such files; JPEG and WebP have a quality"
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,7 @@ def inpainted(
         manifest = None
         if named.manifest is not None:
             manifest = stack.enter_context(Manifest(named.manifest))
+            manifest.begin_run(settings.overwrite)
         advance = stack.enter_context(
             progress_bar("filling", is_shown=not settings.shows_frames, unit="files")
         )
@@ -90,8 +96,14 @@ def inpainted(
         for number, outcome in enumerate(outcomes):
             advance(number + 1, preview)
             if isinstance(sources, list) and outcome.error is None:
-                shown += [source for source in sources[number : number + 1] if not source.is_video]
+                source = sources[number]
+                if source.is_video:
+                    outcome = replace(outcome, notes=(*outcome.notes, _NOT_SHOWN))
+                else:
+                    shown.append(source)
             yield outcome
+        if manifest is not None:
+            manifest.end_run()
         if shown:
             yield _sheet(shown, settings, named)
 
@@ -133,7 +145,8 @@ def filled_photographs(
 ) -> Generator[Outcome, None, None]:
     """Yield the outcome of filling each photograph, in order; one that fails stops no other.
 
-    With a `manifest`, what an earlier run did is not done again, and each outcome is noted in it.
+    With a `manifest`, what an earlier run did is not done again, only verified where that is asked
+    for, and each other outcome is noted in it.
     """
     tasks = (_task(inpaint_request(source, settings), source, manifest) for source in sources)
     # A task that is run again after its process died may find the output of its own first try.
@@ -144,18 +157,23 @@ def filled_photographs(
         prepare=partial(share_cores, workers),
         again=InpaintRequest.may_replace,
     )
+    is_quality_said = False
     with contextlib.closing(every):
         for attempt in every:
             if isinstance(attempt, Settled):
                 yield attempt.value
                 continue
             request, result = attempt.task, attempt.result
-            if manifest is not None:
+            if manifest is not None and not request.is_done:
                 manifest.end(request, result, attempt.seconds)
             if isinstance(result, PredictorError):
                 yield Outcome(request.input, error=result)
-            else:
-                yield Outcome(request.input, result)
+                continue
+            notes = _not_verified(request)
+            if not is_quality_said and _ignores_quality(request, result):
+                is_quality_said = True
+                notes += (_NO_QUALITY,)
+            yield Outcome(request.input, result, was_done_before=request.is_done, notes=notes)
 
 
 def _task(
@@ -169,6 +187,8 @@ def _task(
             manifest.end(request, error, 0.0)
         return Settled(Outcome(request.input, error=error))
     if left is None:
+        if request.settings.verify and not request.is_video:
+            return replace(request, is_done=True)
         return Settled(_done_before(request))
     if manifest is not None:
         manifest.begin(left)
@@ -176,7 +196,19 @@ def _task(
 
 
 def _done_before(request: InpaintRequest) -> Outcome:
-    return Outcome(request.input, PlannedPhotograph(request.output), was_done_before=True)
+    plan = PlannedPhotograph(request.output)
+    return Outcome(request.input, plan, was_done_before=True, notes=_not_verified(request))
+
+
+def _not_verified(request: InpaintRequest) -> tuple[str, ...]:
+    is_asked = request.settings.verify and request.is_video
+    return (_NOT_VERIFIED,) if is_asked else ()
+
+
+def _ignores_quality(request: InpaintRequest, result: Result) -> bool:
+    if request.settings.saving.quality is None:
+        return False
+    return request.is_video or (isinstance(result, FilledPhotograph) and result.keeps == "samples")
 
 
 def _left_to_do(
@@ -193,6 +225,12 @@ def _left_to_do(
             return None
         if earlier is not None and earlier.is_own(request):
             request = request.may_replace()
+        elif (
+            earlier is not None and not request.settings.overwrite and earlier.was_changed(request)
+        ):
+            raise OutputExists(
+                f"{request.output}: was changed since it was written; --overwrite replaces it"
+            )
         request.check_outputs()
     except PredictorError:
         raise

@@ -24,7 +24,7 @@ from pipelines.options import (
 )
 from pipelines.results import Tally, one_line
 from predictor.cli.options import MODEL_HELP
-from predictor.errors import SettingsError
+from predictor.errors import SettingsError, UnsupportedCodec
 from predictor.wording import counted
 
 if TYPE_CHECKING:
@@ -144,8 +144,8 @@ def inpaint(
             metavar="N",
             min=1,
             rich_help_panel=WHERE,
-            help="Fill only the first N inputs, and write a sheet that shows them before and "
-            "after.",
+            help="Fill only the first N inputs, and write a sheet that shows the photographs among "
+            "them before and after.",
         ),
     ] = None,
     verify: Annotated[
@@ -154,7 +154,7 @@ def inpaint(
             "--verify",
             rich_help_panel=WHERE,
             help="Compare each photograph with its output, decoded again, and write none that "
-            "changes what it promises to keep.",
+            "changes what it promises to keep. Photographs done before are compared too.",
         ),
     ] = False,
     overwrite: Overwrite = False,
@@ -200,7 +200,7 @@ def inpaint(
     frames show there is used first.
 
     A folder of outputs gets a manifest, inpaint.jsonl: the same command again does only what is
-    left to do.
+    left to do. With --overwrite it does everything again.
     """
     from pipelines.inpaint.batch import inpainted
     from pipelines.inpaint.masks import MaskSettings
@@ -235,7 +235,9 @@ def inpaint(
         is_batch=named.is_batch,
         as_json=as_json,
         debug=debug,
-        summary=None if named.folder is None or dry_run else partial(_summary, named),
+        summary=partial(_summary, named)
+        if (named.is_batch or named.folder) and not dry_run
+        else None,
     )
     raise typer.Exit(code)
 
@@ -247,12 +249,20 @@ def _format(name: str) -> "Format":
 
 
 def _format_of_output(named: "Sources", form: "Format") -> "Format":
-    """Return the format that the one output is named after, `form` where there are others."""
+    """Return the format that the one output is named after, `form` where there are others.
+
+    Of a video it is the container, which need not be that of the input.
+    """
     if named.output is None or named.folder is not None:
         return form
     try:
+        if next(iter(named)).is_video:
+            from predictor.media.codecs import container_for
+
+            container_for(named.output)
+            return form
         return format_of_output(named.output, named.names[0], form)
-    except SettingsError as error:
+    except (SettingsError, UnsupportedCodec) as error:
         raise typer.BadParameter(one_line(error)) from error
 
 
@@ -272,6 +282,8 @@ def _summary(named: "Sources", tally: Tally) -> str:
         parts.append(f"{tally.failed} failed")
     if named.others:
         parts.append(f"{counted(named.others, 'other file')} left alone")
+    if named.outputs:
+        parts.append(f"{counted(named.outputs, 'earlier output')} left out")
     if named.manifest is None or not named.manifest.exists():  # there was nothing to begin with
         return ", ".join(parts)
     return f"{', '.join(parts)}; see {named.manifest}"

@@ -3,7 +3,8 @@
 ``inpaint.jsonl`` gets one JSON object when a photograph is begun and one when it is done or failed.
 If a run was killed between writing an output and its last line, the first line tells that the file
 there is its own and may be replaced. A failed photograph leaves no output, so that a file in its
-place is somebody else's.
+place is somebody else's. A run that is to do everything again gets a line when it begins and one
+when it comes to its end: between them, what it did is not done a second time.
 """
 
 import contextlib
@@ -14,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from pipelines.inpaint.request import InpaintRequest
 from pipelines.results import Result, one_line
@@ -22,17 +23,29 @@ from predictor.errors import OutputNotWritten, PredictorError
 from predictor.file_lock import hold
 
 _DIGEST_BYTES = 12
+_OVERWRITING, _ENDED = "overwriting", "ended"
+"""The status of lines that are about a run, not about one output."""
+
+
+class _Done(NamedTuple):
+    """Digests of what the last line about a finished output says."""
+
+    facts: bytes
+    written: bytes | None
+    """Of its size and time; None in older manifests, which did not say them."""
 
 
 class EarlierRuns:
     """What the `lines` of the manifest at `path` say of earlier runs.
 
-    Only a short hash of each output is kept in memory.
+    Only short hashes of each output are kept in memory.
     """
 
     def __init__(self, path: Path, lines: Iterable[bytes]) -> None:
         self.path = path
-        self._done: set[bytes] = set()
+        self._done: dict[bytes, _Done] = {}
+        self._done_anew: set[bytes] | None = None
+        """What a run that is to do everything again has done; None if it came to its end."""
         self._begun: set[bytes] = set()
         line = b"\n"
         for line in lines:
@@ -40,35 +53,76 @@ class EarlierRuns:
         self._is_cut_off = not line.endswith(b"\n")  # by a kill
 
     def is_done(self, request: InpaintRequest) -> bool:
-        """Return whether an earlier run did this very request and its output is still there.
+        """Return whether an earlier run did this very request and its output is as it left it.
 
-        The settings, and size and time of photograph and mask, must be the same as then.
+        The settings, place, size and time of photograph and mask, and size and time of the output
+        must be the same as then. If everything is to be done again, only a run with that aim that
+        was stopped counts.
         """
-        return (
-            bool(self._done)
-            and os.path.isfile(request.output)
-            and _digest(self._name(request), _facts(request)) in self._done
-        )
+        if request.settings.overwrite:
+            name = _digest(self._name(request))
+            if self._done_anew is None or name not in self._done_anew:
+                return False
+        done = self._made(request)
+        return done is not None and done.written in (None, _written(request))
+
+    def was_changed(self, request: InpaintRequest) -> bool:
+        """Return whether an earlier run did this very request and its output was changed since."""
+        done = self._made(request)
+        return done is not None and done.written not in (None, _written(request))
 
     def is_own(self, request: InpaintRequest) -> bool:
         """Return whether an earlier run began with the output of `request` and was stopped."""
         return _digest(self._name(request)) in self._begun
 
+    def _made(self, request: InpaintRequest) -> _Done | None:
+        """Return what is known of the output of this very request, if that is still there."""
+        done = self._done.get(_digest(self._name(request)))
+        if done is None or not os.path.isfile(request.output):
+            return None
+        facts = self._facts(request)
+        is_same = done.facts in (_digest(facts), _digest(_without_places(facts)))
+        return done if is_same else None
+
     def _name(self, request: InpaintRequest) -> str:
         return os.path.relpath(request.output, self.path.parent)
+
+    def _facts(self, request: InpaintRequest) -> list[Any]:
+        """Return what decides whether a second run would make the same output."""
+        files = [request.input]
+        with contextlib.suppress(PredictorError, OSError):  # filling it will meet the error
+            files += filter(None, [request.mask_file])
+        facts: list[Any] = [request.settings.fingerprint]
+        for file in files:
+            facts += [self._place(file), *_size_and_time(file)]
+        return facts
+
+    def _place(self, path: Path) -> str:
+        """Return where `path` is as seen from here: the same once all is moved together."""
+        return os.path.relpath(os.path.realpath(path), os.path.realpath(self.path.parent))
 
     def _remember(self, line: bytes) -> None:
         try:
             entry = json.loads(line)
-            name, status = entry["output"], entry["status"]
+            status = entry["status"]
+            if status in (_OVERWRITING, _ENDED):
+                self._done_anew = set() if status == _OVERWRITING else None
+                return
+            name = _digest(entry["output"])
         except (ValueError, LookupError, TypeError):  # cut off by a kill: it says nothing
             return
         if status == "begun":
-            self._begun.add(_digest(name))
+            self._begun.add(name)
+            if name in self._done and self._done[name].written is None:
+                del self._done[name]  # nothing tells an old output from a new one
         else:
-            self._begun.discard(_digest(name))  # done, or failed and left nothing there
+            self._begun.discard(name)  # done, or failed and left nothing there
         if status == "done":
-            self._done.add(_digest(name, entry.get("facts")))
+            size_and_time = entry.get("output_bytes"), entry.get("output_mtime_ns")
+            written = None if None in size_and_time else _digest(*size_and_time)
+            self._done[name] = _Done(_digest(entry.get("facts")), written)
+            if self._done_anew is not None:
+                self._done_anew.add(name)
 
 
 class Manifest(EarlierRuns):
@@ -78,7 +132,8 @@ class Manifest(EarlierRuns):
     """
 
     def __init__(self, path: Path) -> None:
-        self._facts: dict[str, list[Any]] = {}
+        self._begun_with: dict[str, list[Any]] = {}
+        self._is_overwriting = False
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("a+b")
@@ -107,20 +162,34 @@ class Manifest(EarlierRuns):
     ) -> None:
         self._file.close()
 
+    def begin_run(self, overwrites: bool) -> None:
+        """Note that all is to be done again, unless a run with that aim was stopped and goes on.
+
+        Raises `OutputNotWritten`.
+        """
+        if overwrites and self._done_anew is None:
+            self._add({"status": _OVERWRITING})
+        self._is_overwriting = overwrites or self._done_anew is not None
+
+    def end_run(self) -> None:
+        """Note that the run came to its end. Raises `OutputNotWritten`."""
+        if self._is_overwriting:
+            self._add({"status": _ENDED})
+
     def begin(self, request: InpaintRequest) -> None:
         """Note that the output may appear from now on. Raises `OutputNotWritten`.
 
-        Size and time of photograph and mask are taken now: if they change while it is filled, the
-        next run does it again.
+        Place, size and time of photograph and mask are taken now: if they change while it is
+        filled, the next run does it again.
         """
         name = self._name(request)
-        self._facts[name] = _facts(request)
+        self._begun_with[name] = self._facts(request)
         self._add({"output": name, "status": "begun"})
 
     def end(self, request: InpaintRequest, result: Result | PredictorError, seconds: float) -> None:
         """Note how it ended. Raises `OutputNotWritten`."""
         name = self._name(request)
-        facts = self._facts.pop(name, None)
+        facts = self._begun_with.pop(name, None)
         entry: dict[str, Any] = {
             "input": str(request.input),
             "output": name,
@@ -137,6 +206,7 @@ class Manifest(EarlierRuns):
             entry |= {"dilate_px": settings.dilate_px, "feather_px": settings.feather_px}
             entry |= result.as_json()
             entry["output"] = name
+            entry["output_bytes"], entry["output_mtime_ns"] = _size_and_time(request.output)
         self._add(entry)
 
     def _add(self, entry: Mapping[str, Any]) -> None:
@@ -172,14 +242,13 @@ def _digest(*said: Any) -> bytes:
     return hashlib.blake2b(json.dumps(said).encode(), digest_size=_DIGEST_BYTES).digest()
 
 
-def _facts(request: InpaintRequest) -> list[Any]:
-    """Return what decides whether a second run would make the same output."""
-    facts: list[Any] = [request.settings.fingerprint, *_size_and_time(request.input)]
-    try:
-        mask = request.mask_file
-    except (PredictorError, OSError):  # filling it will meet and report the error
-        mask = None
-    return facts if mask is None else [*facts, *_size_and_time(mask)]
+def _without_places(facts: list[Any]) -> list[Any]:
+    """Return the `facts` as manifests had them that did not yet say where a file is."""
+    return [facts[0], *(fact for fact in facts[1:] if not isinstance(fact, str))]
+
+
+def _written(request: InpaintRequest) -> bytes:
+    return _digest(*_size_and_time(request.output))
 
 
 def _size_and_time(path: Path) -> list[int]:

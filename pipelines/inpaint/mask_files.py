@@ -12,6 +12,7 @@ import numpy.typing as npt
 from predictor.errors import UnreadableImage, UnusableMask
 from predictor.media.images import IMAGE_SUFFIXES
 from predictor.media.photographs.canvas import Canvas
+from predictor.media.photographs.header import file_content, header_of
 from predictor.media.photographs.mask import MISSING_FROM, mask_brightness
 from predictor.media.photographs.photograph import MOST_PIXELS
 
@@ -35,6 +36,15 @@ def brightness_range(path: Path) -> tuple[float, float]:
     """
     brightness = _brightness(path, sys.maxsize)
     return float(brightness.min()), float(brightness.max())
+
+
+def has_transparent_parts(path: Path) -> bool:
+    """Return whether any pixel of the mask `path`, which has been read before, lets through."""
+    picture = header_of(file_content(path), path, sys.maxsize).picture
+    if not picture.has_transparency_data:
+        return False
+    lowest, _ = picture.convert("RGBA").getchannel("A").getextrema()
+    return isinstance(lowest, int | float) and lowest < 255
 
 
 def _brightness(path: Path, most_pixels: int) -> npt.NDArray[np.float32]:

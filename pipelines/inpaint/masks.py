@@ -15,7 +15,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.inpaint.mask_files import FolderOfMasks, OneMask, brightness_range
+from pipelines.inpaint.mask_files import (
+    FolderOfMasks,
+    OneMask,
+    brightness_range,
+    has_transparent_parts,
+)
 from predictor.errors import SettingsError, UnusableMask
 from predictor.media.photographs.canvas import Canvas
 from predictor.media.photographs.photograph import MOST_PIXELS
@@ -98,6 +103,17 @@ def parsed_masks(text: str, most_pixels: int = MOST_PIXELS) -> Masks:
     raise SettingsError(f"--mask {text}: no such file or folder; expected {_KINDS}")
 
 
+def files_read(masks: Masks, picture: Path, relative: Path) -> list[Path]:
+    """Return the files that filling `picture` reads, none of which its output may replace.
+
+    They are itself and its mask, if that is in a file; one that is not there is met later.
+    """
+    with contextlib.suppress(UnusableMask):
+        mask = masks.file(relative)
+        return [picture] if mask is None else [picture, mask]
+    return [picture]
+
+
 def hole_weights(
     masks: Masks,
     picture: Path,
@@ -136,7 +152,7 @@ def missing_pixels(
     mask = masks.mask(relative, canvas, is_lossy)
     if settings.is_inverted:  # before it shrinks, which keeps the thin strokes of what is missing
         mask = ~mask
-    warnings = [] if mask.any() else _why_empty(masks.file(relative), settings.is_inverted)
+    warnings = [] if mask.any() else _why_empty(masks.file(relative), canvas, settings.is_inverted)
     if mask.shape != canvas.size:
         mask, stretched = _fitted(mask, canvas, masks.file(relative), settings)
         warnings += stretched
@@ -152,7 +168,7 @@ def missing_pixels(
     return mask, tuple(warnings)
 
 
-def _why_empty(file: Path | None, is_inverted: bool) -> list[str]:
+def _why_empty(file: Path | None, canvas: Canvas, is_inverted: bool) -> list[str]:
     if file is None:
         return []
     darkest, brightest = brightness_range(file)
@@ -162,6 +178,10 @@ def _why_empty(file: Path | None, is_inverted: bool) -> list[str]:
     elif not is_inverted and brightest > 0:
         found = f"too dark: its brightest pixel has {brightest * 255:.0f} of 255, and only pixels "
         found += "from 128 on are filled"
+    elif not is_inverted and has_transparent_parts(file):
+        found = "black: transparent parts count as black, and only white is filled"
+        if canvas.transparent() is not None:
+            found += "; --mask alpha fills what is transparent in the picture itself"
     else:
         return []
     return [f"{file.name} is {found}"]

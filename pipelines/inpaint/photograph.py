@@ -14,13 +14,15 @@ from pipelines.inpaint.masks import (
     MaskSettings,
     Transparency,
     Weights,
+    files_read,
     hole_weights,
     parsed_masks,
 )
 from pipelines.inpaint.regions import Region, regions_of
 from pipelines.inpaint.verification import Verification, verified
 from pipelines.outputs import atomic_output, check_output
-from predictor.errors import OutputNotWritten
+from predictor.errors import OutputNotWritten, UnreadableImage
+from predictor.media.images import DAMAGED
 from predictor.media.photographs.canvas import Canvas, RasterCanvas
 from predictor.media.photographs.jpeg import JpegCanvas
 from predictor.media.photographs.opening import open_photograph
@@ -93,14 +95,14 @@ def fill_photograph(
     `OutputNotWritten`; then nothing is written.
     """
     source, target = Path(path), Path(output)
-    check_output(target, [source], overwrite)
-    if saving.format == "keep":
-        saving = replace(saving, format=format_of_output(target, source))
+    name = relative or Path(source.name)
     if isinstance(mask, str | os.PathLike):
         mask = parsed_masks(os.fspath(mask), most_pixels)
+    check_output(target, files_read(mask, source, name), overwrite)
+    if saving.format == "keep":
+        saving = replace(saving, format=format_of_output(target, source))
     start = perf_counter()
     photograph = open_photograph(source, saving, most_pixels)
-    name = relative or Path(source.name)
     weight, warnings = hole_weights(
         mask, source, name, photograph.canvases[0], mask_settings, photograph.is_lossy
     )
@@ -134,6 +136,51 @@ def fill_photograph(
     )
 
 
+def compared_photograph(
+    path: Path,
+    output: Path,
+    masks: Masks,
+    *,
+    relative: Path,
+    mask_settings: MaskSettings,
+    saving: Saving,
+    most_pixels: int,
+) -> FilledPhotograph:
+    """Compare the photograph at `path` with `output`, which it was filled into, and say how.
+
+    The arguments are those that `fill_photograph` had. Raises `UnusableMask`, and `UnreadableImage`
+    also where `output` does not keep what it is to keep.
+    """
+    if saving.format == "keep":
+        saving = replace(saving, format=format_of_output(output, path))
+    start = perf_counter()
+    photograph = open_photograph(path, saving, most_pixels)
+    weight, warnings = hole_weights(
+        masks, path, relative, photograph.canvases[0], mask_settings, photograph.is_lossy
+    )
+    opened = perf_counter()
+    written = open_photograph(output, most_pixels=most_pixels)
+    advice = "; --overwrite makes it again"
+    if written.canvases[0].size != photograph.canvases[0].size:
+        raise UnreadableImage(f"{output} has not the size of {path}{advice}")
+    try:
+        found, broken = _comparison(photograph, written.data, weight)
+    except DAMAGED as error:
+        raise UnreadableImage(f"{output} is not a whole picture: {error}{advice}") from error
+    if broken:
+        raise UnreadableImage(f"{output} is not as {path} was filled: {broken} differ{advice}")
+    is_copy = not weight.any() and saving.is_as_it_was
+    return FilledPhotograph(
+        input=path,
+        output=output,
+        keeps="samples" if is_copy else photograph.keeps,
+        filled_pixels=int(np.count_nonzero(weight)),
+        warnings=warnings,
+        verification=found,
+        seconds={"open": opened - start, "verify": perf_counter() - opened},
+    )
+
+
 def _fill(canvas: Canvas, region: Region, filler: Filler, makes_opaque: bool) -> None:
     image = canvas.pixels(region.box)[None]
     filled = filler.fill(image, region.missing)[0]
@@ -145,6 +192,16 @@ def _fill(canvas: Canvas, region: Region, filler: Filler, makes_opaque: bool) ->
 def _verified(
     photograph: Photograph, content: bytes, weight: Weights, target: Path
 ) -> Verification:
+    found, broken = _comparison(photograph, content, weight)
+    if broken:
+        raise OutputNotWritten(f"{target}: not written: {broken} would change")
+    return found
+
+
+def _comparison(
+    photograph: Photograph, content: bytes, weight: Weights
+) -> tuple[Verification, str]:
+    """Return how the file `content` compares, and in words what it breaks, empty if nothing."""
     canvas = photograph.canvases[0]
     assert isinstance(canvas, RasterCanvas | JpegCanvas)
     found = verified(photograph.data, content, weight > 0, canvas.orientation)
@@ -153,7 +210,5 @@ def _verified(
         "blocks": found.changed_blocks or 0,
         "nothing": 0,
     }[photograph.keeps]
-    if broken:
-        what = "known pixels" if photograph.keeps == "samples" else "blocks outside of the hole"
-        raise OutputNotWritten(f"{target}: not written: {broken} {what} would change")
-    return found
+    what = "known pixels" if photograph.keeps == "samples" else "blocks outside of the hole"
+    return found, f"{broken} {what}" if broken else ""

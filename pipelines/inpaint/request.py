@@ -13,8 +13,8 @@ import torch
 import predictor
 from pipelines.allocator import keep_freed_memory
 from pipelines.inpaint.mask_files import OneMask
-from pipelines.inpaint.masks import Masks, MaskSettings, naming, parsed_masks
-from pipelines.inpaint.photograph import FilledPhotograph, fill_photograph
+from pipelines.inpaint.masks import Masks, MaskSettings, files_read, naming, parsed_masks
+from pipelines.inpaint.photograph import FilledPhotograph, compared_photograph, fill_photograph
 from pipelines.inpaint.sources import Source
 from pipelines.outputs import check_output
 from pipelines.progress import progress_bar
@@ -87,13 +87,20 @@ class InpaintRequest:
     output: Path
     settings: InpaintSettings
     is_video: bool = False
+    is_done: bool = False
+    """An earlier run filled it, so that its output is only to be verified."""
 
     def __str__(self) -> str:
         return str(self.input)
 
     def check_outputs(self) -> None:
-        """Raise `OutputIsInput`, `OutputExists` or `OutputNotWritten` before any work is done."""
-        check_output(self.output, [self.input], self.settings.overwrite)
+        """Raise `OutputIsInput`, `OutputExists` or `OutputNotWritten` before any work is done.
+
+        `OutputIsInput` also where the output is the mask.
+        """
+        masks = masks_of(self.settings.mask, self.settings.most_pixels)
+        read = files_read(masks, self.input, self.relative)
+        check_output(self.output, read, self.settings.overwrite)
 
     @property
     def mask_file(self) -> Path | None:
@@ -114,13 +121,24 @@ def inpaint_request(source: Source, settings: InpaintSettings) -> InpaintRequest
 def filled(request: InpaintRequest) -> "FilledPhotograph | FilledVideo":
     """Fill one photograph or video; masks and the network are loaded once a process.
 
-    Raises as `fill_photograph` and `fill_video`; a bug of this program becomes a `PredictorError`
-    of this input, so that the others are still filled.
+    A photograph that is done already is compared with its output. Raises as `fill_photograph` and
+    `fill_video`; a bug of this program becomes a `PredictorError` of this input, so that the others
+    are still filled.
     """
     settings = request.settings
     keep_freed_memory(of_any_size=True)
     try:
         masks = masks_of(settings.mask, settings.most_pixels)
+        if request.is_done:
+            return compared_photograph(
+                request.input,
+                request.output,
+                masks,
+                relative=request.relative,
+                mask_settings=settings.mask_settings,
+                saving=settings.saving,
+                most_pixels=settings.most_pixels,
+            )
         filler = loaded_filler(
             settings.model, settings.device, settings.precision, settings.threads
         )

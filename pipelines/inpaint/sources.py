@@ -59,6 +59,8 @@ class Sources:
     """The suffix of all outputs, if a format was asked for; None keeps those of the inputs."""
     others: int = 0
     """Files seen in folders that are no pictures, and are left alone."""
+    outputs: int = 0
+    """Files seen that are named like outputs of others beside them, and are no inputs."""
 
     @property
     def is_batch(self) -> bool:
@@ -100,10 +102,17 @@ class Sources:
     def check(self) -> None:
         """Raise where the outputs of several cannot go: before anything is done.
 
-        `OutputIsInput` for a folder that is one of the inputs', `SettingsError` for a file.
+        `OutputIsInput` for a folder that is one of the inputs', and for a folder or file among the
+        masks of a folder, where an output would be taken for a mask; `SettingsError` for a file.
         """
         if self.is_batch and self.output is not None:
             require_folder_name(self.output)
+        target = self.folder or self.output
+        for masks in filter(os.path.isdir, self.left_out if target is not None else ()):
+            if target is not None and _lies_in(target, masks):
+                raise OutputIsInput(
+                    f"-o {target} lies in {masks}, the folder of masks; choose another"
+                )
         for name in self.names:
             if self.folder is not None and os.path.isdir(name) and is_same_file(self.folder, name):
                 raise OutputIsInput(f"-o {self.folder} is the input folder; choose another")
@@ -116,8 +125,7 @@ class Sources:
         for path, output in zip(files, outputs, strict=True):
             error: PredictorError | None = None
             if not os.path.lexists(path):
-                what = "matches nothing" if glob.has_magic(str(path)) else "no such file or folder"
-                error = UnreadableImage(f"{path}: {what}")
+                error = UnreadableImage(f"{path}: {_why_nothing(path)}")
             else:
                 try:
                     require_no_source(output, named)
@@ -142,12 +150,15 @@ class Sources:
             return
         visited.add(key)
         entries = [entry for entry in entries if not self._is_left_out(folder / entry.name)]
+        outputs = _outputs_among([entry.name for entry in entries if not _is_folder(entry)])
+        entries = [entry for entry in entries if entry.name not in outputs]
+        self.outputs += len(outputs)
         files = [folder / entry.name for entry in entries if _is_input(entry)]
         folders = [entry.name for entry in entries if _is_folder(entry)]
         self.others += len(entries) - len(files) - len(folders)
         del entries
-        outputs = self._outputs(files, (self.folder or folder) / place, is_batch=True, marker="")
-        for path, output in zip(files, outputs, strict=True):
+        targets = self._outputs(files, (self.folder or folder) / place, is_batch=True, marker="")
+        for path, output in zip(files, targets, strict=True):
             yield Source(path, relative / path.name, output)
         for name in folders:
             yield from self._below(folder / name, relative / name, place / name, visited)
@@ -165,7 +176,7 @@ class Sources:
         return [paths[file] for file in files]
 
     def _is_left_out(self, path: Path) -> bool:
-        if path.name.startswith(".") or path.stem.endswith(MARKER) or path.suffix == PARTIAL:
+        if path.name.startswith(".") or path.suffix == PARTIAL:
             return True
         if path.name in (MANIFEST, f"inpaint.{PREVIEW}"):
             return True
@@ -186,20 +197,67 @@ def named_sources(
     outputs itself and `left_out` are not inputs. Raises `SettingsError` for an empty name.
     """
     found: dict[Path, Path] = {}
+    outputs: set[Path] = set()
     for name in names:
         if not name:
             raise SettingsError("an input has an empty name, expected a file or a folder")
-        for path in _globbed(name):
+        paths, earlier = _globbed(name)
+        outputs |= {path.absolute() for path in earlier}
+        for path in paths:
             found.setdefault(path.absolute(), path)
-    return Sources(tuple(found.values()), output, tuple(left_out), suffix)
+    count = len(outputs - found.keys())
+    return Sources(tuple(found.values()), output, tuple(left_out), suffix, outputs=count)
 
 
-def _globbed(name: str) -> list[Path]:
+def _globbed(name: str) -> tuple[list[Path], list[Path]]:
+    """Return what `name` means, itself where it means nothing, and the outputs it also matches."""
     # A file may really be called "IMG[1].jpg": what exists is not a pattern.
     if os.path.lexists(name) or not glob.has_magic(name):
-        return [Path(name)]
+        return [Path(name)], []
     found = [Path(path) for path in sorted(glob.glob(name, recursive=True))]
-    return [path for path in found if not path.stem.endswith(MARKER)] or [Path(name)]
+    folders = {path.parent for path in found if path.stem.endswith(MARKER)}
+    among = {folder: _outputs_among(_files_in(folder)) for folder in folders}
+    inputs = [path for path in found if path.name not in among.get(path.parent, ())]
+    outputs = [path for path in found if path.name in among.get(path.parent, ())]
+    return inputs or [Path(name)], outputs
+
+
+def _why_nothing(name: Path) -> str:
+    if not glob.has_magic(str(name)):
+        return "no such file or folder"
+    return "matches outputs alone" if glob.glob(str(name), recursive=True) else "matches nothing"
+
+
+def _files_in(folder: Path) -> list[str]:
+    try:
+        return [entry.name for entry in os.scandir(folder) if not _is_folder(entry)]
+    except OSError:
+        return []
+
+
+def _outputs_among(names: Sequence[str]) -> set[str]:
+    """Return those of `names`, all files of one folder, that are outputs of others of them.
+
+    Those of ``a.jpg`` are called ``a.filled.jpg``, or ``a.filled.png`` in another format, and
+    ``a-jpg.filled.png`` where ``a.png`` is there too. Others that are called so are the user's own.
+    """
+    marked = [path for path in map(Path, names) if path.stem.endswith(MARKER)]
+    if not marked:
+        return set()
+    sources = set(names)
+    for path in map(Path, names):
+        if _has_suffix_of_input(path):
+            sources |= {path.stem, f"{path.stem}-{path.suffix[1:]}"}
+    stems = ((path, path.stem.removesuffix(MARKER)) for path in marked)
+    return {
+        path.name for path, stem in stems if stem in sources or f"{stem}{path.suffix}" in sources
+    }
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    """Return whether `path` is `folder` or lies in it or below, through links too."""
+    real = Path(os.path.realpath(path))
+    return any(is_same_file(place, folder) for place in (real, *real.parents))
 
 
 def _is_video(path: Path) -> bool:
@@ -207,8 +265,11 @@ def _is_video(path: Path) -> bool:
 
 
 def _is_input(entry: "os.DirEntry[str]") -> bool:
-    path = Path(entry.name)
-    return (path.suffix.lower() in SUFFIXES or is_video_path(path)) and not _is_folder(entry)
+    return _has_suffix_of_input(Path(entry.name)) and not _is_folder(entry)
+
+
+def _has_suffix_of_input(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES or is_video_path(path)
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:

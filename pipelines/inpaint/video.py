@@ -1,5 +1,6 @@
 """One video with a fixed mask: filled frame by frame, and written with everything it carries."""
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -17,13 +18,15 @@ from pipelines.inpaint.masks import (
     Masks,
     MaskSettings,
     Weights,
+    files_read,
     hole_weights,
     parsed_masks,
 )
 from pipelines.outputs import atomic_output, check_output
 from pipelines.progress import Advance, silent
-from predictor.errors import UnreadableVideo
+from predictor.errors import SettingsError, UnreadableVideo, UnsupportedCodec
 from predictor.media.codecs import container_for
+from predictor.media.encoders import is_always_lossless
 from predictor.media.encoding import EncodingOptions
 from predictor.media.frame import Frame
 from predictor.media.info import VideoInfo
@@ -107,13 +110,13 @@ def fill_video(
     `OutputExists`, `OutputNotWritten`; then nothing is written.
     """
     source, target = Path(path), Path(output)
-    check_output(target, [source], overwrite)
+    name = relative or Path(source.name)
     masks = parsed_masks(os.fspath(mask)) if isinstance(mask, str | os.PathLike) else mask
+    check_output(target, files_read(masks, source, name), overwrite)
     start = perf_counter()
     with open_video(source, threads) as reader:
         container_for(target)
         canvas = _first_picture(reader)
-        name = relative or Path(source.name)
         weight, warnings = hole_weights(masks, source, name, canvas, mask_settings, is_lossy=True)
         opened = perf_counter()
         is_as_it_was = options == _AS_IT_WAS and source.suffix.lower() == target.suffix.lower()
@@ -123,7 +126,8 @@ def fill_video(
                 done = _Done(reader.info.frame_count or 0, "copied unchanged", True)
             else:
                 video = _Source(reader, weight)
-                done = _encoded(video, partial, filler, options, progress)
+                with _naming(source):
+                    done = _encoded(video, partial, filler, options, progress)
                 warnings += _notes(reader.info)
         if not weight.any():
             warnings += (f"its mask is empty: {done.how}",)
@@ -140,6 +144,17 @@ def fill_video(
         truncated=truncated,
         seconds={"open": opened - start, "fill": perf_counter() - opened},
     )
+
+
+@contextlib.contextmanager
+def _naming(source: Path) -> Iterator[None]:
+    """Let errors about how a video is encoded begin with its name, which they do not know."""
+    try:
+        yield
+    except UnsupportedCodec as error:
+        raise UnsupportedCodec(f"{source}: {error}") from error
+    except SettingsError as error:
+        raise SettingsError(f"{source}: {error}") from error
 
 
 class _Done(NamedTuple):
@@ -190,15 +205,14 @@ def _encoded(
             output.write(image, frame.time, frame.duration, known.restorer(frame.coded))
             count += 1
             progress(count, video.info.frame_count)
-        is_exact = options.lossless and known.are_kept
-        how = (
-            "encoded once, without loss" if options.lossless else "encoded once, visually lossless"
-        )
+        is_lossless = options.lossless or is_always_lossless(writer.codec)
+        is_exact = is_lossless and known.are_kept
+        how = f"encoded once, {'without loss' if is_lossless else 'visually lossless'}"
         if options.crf is not None or options.encoder_options:
             how = "encoded once, as asked for"
         if is_exact:
             how += "; known samples are exact"
-        elif options.lossless:
+        elif is_lossless:
             luma = "; the known luma is exact" if known.is_luma_kept else ""
             how += f" in {writer.pixel_format}{luma}"
         dropped = output.dropped

@@ -22,7 +22,7 @@ class Encoder:
     quality_option: str = "crf"
     """The option that sets the constant quality."""
     lossless: Mapping[str, str] | None = None
-    """The options that make it exact; None where it cannot be."""
+    """The options that make it exact; none where it always is; None where it cannot be."""
     fixed: Mapping[str, str] = field(default_factory=dict)
     """The options that it always gets."""
     has_left_chroma: bool = False
@@ -152,3 +152,8 @@ def encoder_for(codec: str) -> Encoder:
     if found.type != "video":
         raise SettingsError(f"--codec {codec} is a codec for {found.type}, expected video")
     return encoder
+
+
+def is_always_lossless(codec: str) -> bool:
+    """Return whether `codec` keeps the values of the pixel format exactly without being asked."""
+    return codec in ENCODERS and ENCODERS[codec].lossless == {}

@@ -16,6 +16,7 @@ from predictor.errors import (
     OutputExists,
     OutputIsInput,
     OutputNotWritten,
+    SettingsError,
     UnreadableVideo,
     UnsupportedCodec,
     UnusableMask,
@@ -151,6 +152,16 @@ def test_with_loss_the_known_pixels_look_the_same(tmp_path: Path) -> None:
         assert plane(new)[hole()].mean() > 200
 
 
+@pytest.mark.parametrize("codec", ["ffv1", "rawvideo"])
+def test_a_codec_without_loss_is_exact_unasked(tmp_path: Path, codec: str) -> None:
+    source = clip(tmp_path / "a.mkv", codec=codec)
+    result = done(source)
+    assert result.keeps_samples
+    assert result.how == "encoded once, without loss; known samples are exact"
+    for old, new in zip(frames(source), frames(result.output), strict=True):
+        assert np.array_equal(plane(old)[~hole()], plane(new)[~hole()])
+
+
 def test_uneven_frame_times_are_kept(tmp_path: Path) -> None:
     ticks = [0, 40, 90, 100, 300, 301, 420, 1000]
     result = done(clip(tmp_path / "a.mp4", ticks=ticks))
@@ -264,6 +275,14 @@ class TestRefusals:
         source = tmp_path / "a.mp4"
         source.write_bytes(content)
         self.refused(UnreadableVideo, r"a\.mp4", source)
+
+    def test_how_it_is_encoded(self, tmp_path: Path) -> None:
+        source = clip(tmp_path / "a.mov", codec="prores_ks", pixel_format="yuv422p10le")
+        message = r"a\.mov: prores_ks cannot be lossless"
+        self.refused(UnsupportedCodec, message, source, options=LOSSLESS)
+        unknown = EncodingOptions("h264", encoder_options={"prset": "slow"})
+        message = r"a\.mov: libx264 has no option prset"
+        self.refused(SettingsError, message, source, options=unknown)
 
     def test_outputs(self, tmp_path: Path) -> None:
         source = clip(tmp_path / "a.mp4")

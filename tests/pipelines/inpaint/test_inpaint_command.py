@@ -49,6 +49,21 @@ def test_a_folder_keeps_its_tree_and_gets_a_manifest(command: Command, photos: P
     assert all(line["milliseconds"] > 0 and line["error"] is None for line in done)
 
 
+def test_outputs_beside_their_sources_are_left_out_and_counted(
+    command: Command, tmp_path: Path
+) -> None:
+    for number in range(2):
+        photograph(tmp_path / f"{number}.png", number)
+    own = photograph(tmp_path / "mine.filled.png", 2)
+    assert "2 filled" in command("inpaint", tmp_path / "0.png", tmp_path / "1.png", *BOX).err
+    ended = command("inpaint", tmp_path / "*.png", *BOX, "--overwrite")
+    assert (ended.code, len(ended.out.split())) == (0, 3)
+    assert "3 filled, 2 earlier outputs left out" in ended.err
+    assert own.with_name("mine.filled.filled.png").exists()
+    ended = command("inpaint", tmp_path, *BOX, "-o", tmp_path / "out")
+    assert "3 filled, 3 earlier outputs left out" in ended.err
+
+
 def test_the_same_command_goes_on(command: Command, photos: Path) -> None:
     first = command("inpaint", photos, *BOX, "--preview", 2)
     assert first.code == 0
@@ -156,6 +171,19 @@ def test_a_video_is_filled_with_everything_it_carries(command: Command, tmp_path
     assert "0 filled, 2 done before" in command("inpaint", tmp_path / "in", *mask).err
 
 
+def test_a_video_gets_the_container_that_its_output_is_named_after(
+    command: Command, tmp_path: Path
+) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", pictures(4))
+    assert command("inpaint", clip, *BOX, "-o", tmp_path / "b.mkv").code == 0
+    assert (tmp_path / "b.mkv").read_bytes()[:4] == b"\x1a\x45\xdf\xa3"  # Matroska's
+    for name in ("b.jpg", "b"):
+        ended = command("inpaint", clip, *BOX, "-o", tmp_path / name)
+        assert (ended.code, ended.out) == (2, "")
+        assert "expected one of .mp4 .m4v .mov .mkv" in ended.err
+        assert not (tmp_path / name).exists()
+
+
 def test_how_a_video_is_encoded_is_checked_first(command: Command, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", pictures(4))
     for options, message in (
@@ -206,6 +234,26 @@ def test_the_preview_shows_the_hole_before_and_after(command: Command, tmp_path:
     is_magenta = [(part == (255, 0, 255)).all(axis=2).mean() for part in (before, after)]
     assert is_magenta[0] > 0.05  # the close one is a quarter hole
     assert is_magenta[1] == 0
+
+
+def test_a_preview_of_videos_says_that_it_has_no_sheet(command: Command, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mkv", pictures(4))
+    ended = command("inpaint", clip, *BOX, "--preview", 1)
+    assert (ended.code, len(ended.out.split())) == (0, 1)
+    assert f"{clip}: not in the sheet of --preview" in ended.err
+    assert command("inpaint", clip, *BOX, "--overwrite").err.count("--preview") == 0
+
+
+def test_a_quality_that_changes_nothing_is_said_once(command: Command, photos: Path) -> None:
+    (photos / "day" / "3.jpg").rename(photos / "3.jpg")
+    ended = command("inpaint", photos, *BOX, "--quality", 50)
+    assert ended.code == 0
+    assert f"{photos / '0.png'}: --quality changes nothing of such files" in ended.err
+    assert ended.err.count("changes nothing") == 1
+    for source, options in (("3.jpg", ()), ("1.png", ("--format", "webp")), ("2.png", ())):
+        quality = ("--quality", 50) if source != "2.png" else ()
+        ended = command("inpaint", photos / source, *BOX, *quality, *options)
+        assert (ended.code, ended.err.count("changes nothing")) == (0, 0)
 
 
 def test_a_preview_replaces_no_other_file(command: Command, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pipelines.inpaint.manifest import Manifest
 from pipelines.inpaint.masks import MaskSettings
 from pipelines.inpaint.photograph import FilledPhotograph
 from pipelines.inpaint.request import InpaintRequest, InpaintSettings
-from predictor.errors import OutputNotWritten, UnreadableImage
+from predictor.errors import OutputExists, OutputNotWritten, UnreadableImage
 
 
 def request(folder: Path, **settings: Any) -> InpaintRequest:
@@ -63,6 +63,119 @@ def test_another_mask_in_the_same_file_is_another_request(tmp_path: Path, path: 
     os.utime(mask, ns=(1, 1))
     with Manifest(path) as manifest:
         assert not manifest.is_done(wanted)
+
+
+def test_another_mask_of_the_same_size_and_time_is_another_request(
+    tmp_path: Path, path: Path
+) -> None:
+    link = tmp_path / "mask.png"
+    for name in ("one.png", "two.png"):
+        (tmp_path / name).write_bytes(name.encode())
+        os.utime(tmp_path / name, ns=(1, 1))
+    link.symlink_to("one.png")
+    wanted = request(tmp_path, mask=str(link))
+    with Manifest(path) as manifest:
+        done(wanted, manifest)
+    link.unlink()
+    link.symlink_to("two.png")
+    with Manifest(path) as manifest:
+        assert not manifest.is_done(wanted)
+
+
+def test_an_output_made_anew_in_another_way_is_not_what_it_was(tmp_path: Path, path: Path) -> None:
+    wanted, other = request(tmp_path), request(tmp_path, mask="center:0.5")
+    with Manifest(path) as manifest:
+        done(wanted, manifest)
+        done(other, manifest)
+    with Manifest(path) as manifest:
+        assert manifest.is_done(other)
+        assert not manifest.is_done(wanted)
+
+
+def test_what_is_moved_together_is_known_again(tmp_path: Path, path: Path) -> None:
+    (tmp_path / "before").mkdir()
+    wanted = request(tmp_path / "before")
+    with Manifest(wanted.output.parent / "inpaint.jsonl") as manifest:
+        done(wanted, manifest)
+    (tmp_path / "before").rename(tmp_path / "after")
+    wanted = request(tmp_path / "after")
+    with Manifest(wanted.output.parent / "inpaint.jsonl") as manifest:
+        assert manifest.is_done(wanted)
+
+
+def test_an_older_manifest_is_understood(tmp_path: Path, path: Path) -> None:
+    mask = tmp_path / "mask.png"
+    mask.write_bytes(b"a mask")
+    wanted = request(tmp_path, mask=str(mask))
+    facts: list[Any] = [wanted.settings.fingerprint]
+    for about in (wanted.input.stat(), mask.stat()):
+        facts += [about.st_size, about.st_mtime_ns]
+    wanted.output.parent.mkdir()
+    wanted.output.write_bytes(b"filled")
+    path.write_text(json.dumps({"output": "a.png", "status": "done", "facts": facts}) + "\n")
+    os.utime(wanted.output, ns=(1, 1))  # these say nothing of outputs either
+    with Manifest(path) as manifest:
+        assert manifest.is_done(wanted)
+        assert not manifest.was_changed(wanted)
+        assert not manifest.is_done(request(tmp_path, mask=str(mask), keep_time=True))
+        manifest.begin(wanted)
+    with Manifest(path) as manifest:
+        assert not manifest.is_done(wanted)
+        assert manifest.is_own(wanted)
+
+
+@pytest.mark.parametrize("changes_size", [False, True])
+def test_an_output_that_was_changed_is_not_done(
+    tmp_path: Path, path: Path, changes_size: bool
+) -> None:
+    wanted = request(tmp_path)
+    with Manifest(path) as manifest:
+        done(wanted, manifest)
+        assert not manifest.was_changed(wanted)
+    line = json.loads(path.read_text().splitlines()[1])
+    about = wanted.output.stat()
+    assert (line["output_bytes"], line["output_mtime_ns"]) == (6, about.st_mtime_ns)
+    if changes_size:
+        wanted.output.write_bytes(b"edited")
+        wanted.output.write_bytes(b"edited more")
+        os.utime(wanted.output, ns=(about.st_atime_ns, about.st_mtime_ns))
+    else:
+        os.utime(wanted.output, ns=(1, 1))
+    with Manifest(path) as manifest:
+        assert manifest.was_changed(wanted)
+        assert not manifest.is_done(wanted)
+        manifest.end(wanted, OutputExists("a.png: exists already"), 0.0)
+    with Manifest(path) as manifest:
+        assert manifest.was_changed(wanted)  # the failure is no licence to replace it
+        assert not manifest.was_changed(request(tmp_path, mask="center:0.5"))
+        done(wanted, manifest)
+    with Manifest(path) as manifest:
+        assert manifest.is_done(wanted)
+
+
+def test_only_a_stopped_run_that_does_all_again_goes_on(tmp_path: Path, path: Path) -> None:
+    plain, again = request(tmp_path), request(tmp_path, overwrite=True)
+
+    def run(wanted: InpaintRequest, is_stopped: bool = False) -> bool:
+        with Manifest(path) as manifest:
+            manifest.begin_run(wanted.settings.overwrite)
+            was_done = manifest.is_done(wanted)
+            if not was_done:
+                done(wanted, manifest)
+            if not is_stopped:
+                manifest.end_run()
+        return was_done
+
+    assert not run(plain)
+    assert run(plain)
+    assert not run(again, is_stopped=True)
+    assert run(again, is_stopped=True)
+    assert run(again)
+    assert not run(again, is_stopped=True)
+    assert run(plain)  # comes to its end, and so ends what was stopped
+    assert not run(again)
+    assert not run(again)
+    assert run(plain)
 
 
 def test_an_output_that_is_gone_is_not_done(tmp_path: Path, path: Path) -> None:

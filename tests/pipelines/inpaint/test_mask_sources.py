@@ -193,6 +193,24 @@ class TestFiles:
         assert "covers 98 %" in warning.replace("98%", "98 %")
         assert "with --invert-mask" in warning
 
+    @pytest.mark.parametrize("kind", ["RGBA", "palette"])
+    def test_a_hole_that_is_transparent_black_is_explained(self, tmp_path: Path, kind: str) -> None:
+        pixels = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
+        pixels[..., 3] = 255 - spot()
+        path = saved(tmp_path / "m.png", pixels)
+        if kind == "palette":
+            flat = PIL.Image.fromarray((spot() > 0).astype(np.uint8)).convert("P")
+            flat.putpalette([0, 0, 0] * 2)
+            flat.save(path, transparency=1)
+        for has_alpha in (False, True):
+            target = canvas(np.full((HEIGHT, WIDTH, 3 + has_alpha), 255, np.uint8), has_alpha)
+            found, (warning,) = missing_pixels(
+                parsed_masks(str(path)), WHERE, target, MaskSettings(), False
+            )
+            assert not found.any()
+            assert "m.png is black: transparent parts count as black" in warning
+            assert ("--mask alpha" in warning) == has_alpha
+
     @pytest.mark.parametrize(("level", "said"), [(0, []), (1, ["1 of 255"]), (127, ["127 of 255"])])
     def test_a_dark_mask_is_told_from_an_empty_one(
         self, tmp_path: Path, level: int, said: list[str]

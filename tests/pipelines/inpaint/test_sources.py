@@ -156,6 +156,21 @@ def test_globs_names_that_look_like_globs_and_nothing(tmp_path: Path) -> None:
         named_sources([""])
 
 
+def test_only_outputs_of_what_lies_beside_them_are_left_out(tmp_path: Path) -> None:
+    kept = ["a.jpg", "b.jpg", "b.png", "c.mp4", "d.filled.jpg", "e.filled.x/1.png", "e.png"]
+    left = ["a.filled.jpg", "a.filled.png", "b-jpg.filled.webp", "b.filled.jpg", "c.filled.mkv"]
+    tree(tmp_path, *kept, *left, "a.filled.filled.jpg", "d.txt", "f.filled.dat")
+    named = named_sources([str(tmp_path)], tmp_path / "out")
+    assert sorted(places(list(named), tmp_path)) == kept
+    assert (named.outputs, named.others) == (6, 2)
+    patterns = [str(tmp_path / "*.jpg"), str(tmp_path / "[a-d]*.filled.*")]
+    named = named_sources(patterns, tmp_path / "out")
+    assert sorted(places(list(named), tmp_path)) == ["a.jpg", "b.jpg", "d.filled.jpg"]
+    assert named.outputs == 6
+    (nothing,) = named_sources([str(tmp_path / "a.filled*")])
+    assert "matches outputs alone" in str(nothing.error)
+
+
 def test_a_large_folder_is_not_read_before_it_is_needed(tmp_path: Path) -> None:
     tree(tmp_path / "photos", "a/1.jpg", "b/1.jpg")
     every = iter(named_sources([str(tmp_path / "photos")]))
