@@ -28,11 +28,12 @@ _OVERWRITING, _ENDED = "overwriting", "ended"
 
 
 class _Done(NamedTuple):
-    """Digests of what the last line about a finished output says."""
+    """What the last line about a finished output says."""
 
     facts: bytes
-    written: bytes | None
-    """Of its size and time; None in older manifests, which did not say them."""
+    """A digest of them."""
+    output_bytes: int | None
+    """Its size; None in older manifests, which did not say it."""
 
 
 class EarlierRuns:
@@ -55,21 +56,21 @@ class EarlierRuns:
     def is_done(self, request: InpaintRequest) -> bool:
         """Return whether an earlier run did this very request and its output is as it left it.
 
-        The settings, place, size and time of photograph and mask, and size and time of the output
-        must be the same as then. If everything is to be done again, only a run with that aim that
-        was stopped counts.
+        The settings, place, size and time of photograph and mask, and the size of the output (a
+        copy has another time) must be the same as then. If everything is to be done again, only a
+        run with that aim that was stopped counts.
         """
         if request.settings.overwrite:
             name = _digest(self._name(request))
             if self._done_anew is None or name not in self._done_anew:
                 return False
         done = self._made(request)
-        return done is not None and done.written in (None, _written(request))
+        return done is not None and done.output_bytes in (None, _size(request.output))
 
     def was_changed(self, request: InpaintRequest) -> bool:
         """Return whether an earlier run did this very request and its output was changed since."""
         done = self._made(request)
-        return done is not None and done.written not in (None, _written(request))
+        return done is not None and done.output_bytes not in (None, _size(request.output))
 
     def is_own(self, request: InpaintRequest) -> bool:
         """Return whether an earlier run began with the output of `request` and was stopped."""
@@ -113,14 +114,12 @@ class EarlierRuns:
             return
         if status == "begun":
             self._begun.add(name)
-            if name in self._done and self._done[name].written is None:
+            if name in self._done and self._done[name].output_bytes is None:
                 del self._done[name]  # nothing tells an old output from a new one
         else:
             self._begun.discard(name)  # done, or failed and left nothing there
         if status == "done":
-            size_and_time = entry.get("output_bytes"), entry.get("output_mtime_ns")
-            written = None if None in size_and_time else _digest(*size_and_time)
-            self._done[name] = _Done(_digest(entry.get("facts")), written)
+            self._done[name] = _Done(_digest(entry.get("facts")), entry.get("output_bytes"))
             if self._done_anew is not None:
                 self._done_anew.add(name)
 
@@ -206,7 +205,7 @@ class Manifest(EarlierRuns):
             entry |= {"dilate_px": settings.dilate_px, "feather_px": settings.feather_px}
             entry |= result.as_json()
             entry["output"] = name
-            entry["output_bytes"], entry["output_mtime_ns"] = _size_and_time(request.output)
+            entry["output_bytes"] = _size(request.output)
         self._add(entry)
 
     def _add(self, entry: Mapping[str, Any]) -> None:
@@ -247,8 +246,8 @@ def _without_places(facts: list[Any]) -> list[Any]:
     return [facts[0], *(fact for fact in facts[1:] if not isinstance(fact, str))]
 
 
-def _written(request: InpaintRequest) -> bytes:
-    return _digest(*_size_and_time(request.output))
+def _size(path: Path) -> int:
+    return _size_and_time(path)[0]
 
 
 def _size_and_time(path: Path) -> list[int]:

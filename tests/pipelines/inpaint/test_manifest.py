@@ -124,23 +124,17 @@ def test_an_older_manifest_is_understood(tmp_path: Path, path: Path) -> None:
         assert manifest.is_own(wanted)
 
 
-@pytest.mark.parametrize("changes_size", [False, True])
-def test_an_output_that_was_changed_is_not_done(
-    tmp_path: Path, path: Path, changes_size: bool
-) -> None:
+def test_an_output_that_was_changed_is_not_done(tmp_path: Path, path: Path) -> None:
     wanted = request(tmp_path)
     with Manifest(path) as manifest:
         done(wanted, manifest)
         assert not manifest.was_changed(wanted)
     line = json.loads(path.read_text().splitlines()[1])
-    about = wanted.output.stat()
-    assert (line["output_bytes"], line["output_mtime_ns"]) == (6, about.st_mtime_ns)
-    if changes_size:
-        wanted.output.write_bytes(b"edited")
-        wanted.output.write_bytes(b"edited more")
-        os.utime(wanted.output, ns=(about.st_atime_ns, about.st_mtime_ns))
-    else:
-        os.utime(wanted.output, ns=(1, 1))
+    assert line["output_bytes"] == 6
+    os.utime(wanted.output, ns=(1, 1))  # as after copying all to another disk
+    with Manifest(path) as manifest:
+        assert manifest.is_done(wanted)
+    wanted.output.write_bytes(b"edited more")
     with Manifest(path) as manifest:
         assert manifest.was_changed(wanted)
         assert not manifest.is_done(wanted)

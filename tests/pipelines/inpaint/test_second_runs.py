@@ -103,7 +103,7 @@ def test_what_was_done_before_is_verified(
     PIL.Image.fromarray(wrong[:40]).save(out / "3.png")
     for name, content in damaged.items():
         (out / name).write_bytes(content)
-    # As after an error of the disk: size and time are those of the manifest.
+    # As after an error of the disk: its size is that of the manifest.
     monkeypatch.setattr("pipelines.inpaint.manifest.EarlierRuns.was_changed", lambda *said: False)
     monkeypatch.setattr("pipelines.inpaint.manifest.EarlierRuns.is_done", lambda *said: True)
     ended = command(*verified)
