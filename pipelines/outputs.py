@@ -48,7 +48,7 @@ def output_paths(
     """Return where the result of each input goes, never the same place twice.
 
     Without `output` that is ``stem.predicted.ext`` beside the input. With it, it is that very file
-    for one input, and a file in that folder for a batch or where the folder exists. `is_batch` is
+    for one input, and a file in that folder for a batch or where it `means_folder`. `is_batch` is
     by default whether there are several inputs. `suffix` replaces the input's extension; folders of
     pictures become ``.mp4``.
 
@@ -63,7 +63,7 @@ def output_paths(
     """
     if is_batch is None:
         is_batch = len(inputs) > 1
-    if output is not None and not is_batch and not os.path.isdir(output):
+    if output is not None and not is_batch and not means_folder(output, inputs[0]):
         return [output]
     if output is not None:
         require_folder_name(output)
@@ -86,6 +86,18 @@ def output_paths(
             stem = f"{source.stem}-{source.suffix.removeprefix('.')}".rstrip("-")
             paths[number] = path.with_name(f"{stem}{marker}{path.suffix}")
     return _numbered(paths, marker, identity)
+
+
+def means_folder(output: Path, source: Path) -> bool:
+    """Return whether `output` means a folder for the output of `source`, not that output itself.
+
+    It does if it is a folder, or if nothing is there yet and its name has no suffix, unlike that
+    of a file `source`.
+    """
+    if os.path.isdir(output):
+        return True
+    is_unlike = bool(source.suffix) or os.path.isdir(source)
+    return not output.suffix and is_unlike and not os.path.lexists(output)
 
 
 def require_folder_name(output: Path) -> None:

@@ -107,8 +107,8 @@ def frames(
             metavar="FILE|DIR",
             rich_help_panel=WHERE,
             show_default="beside IN: NAME.predicted.EXT",
-            help="The video to write; for several inputs a folder, in which inputs of the same "
-            "name keep their subfolders.",
+            help="The video to write, or a folder, which has no suffix; for several inputs a "
+            "folder, in which inputs of the same name keep their subfolders.",
         ),
     ] = None,
     frames_dir: Annotated[

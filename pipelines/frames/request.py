@@ -11,6 +11,7 @@ from pipelines.inputs import Inputs
 from pipelines.outputs import (
     check_output,
     check_output_folder,
+    means_folder,
     output_paths,
     require_no_source,
 )
@@ -96,10 +97,10 @@ def frames_requests(
     For several clips `template.frames_dir` becomes a folder with one folder a clip in it. Raises
     `SettingsError` for an `output` that cannot be what it is to be.
     """
-    if output is not None and not inputs.is_batch and not output.is_dir():
-        _require_video_name(output)
     requests = {}
     named = list(inputs.entries)
+    if output is not None and not inputs.is_batch and not means_folder(output, named[0]):
+        _require_video_name(output)
     template = replace(template, sources=frozenset(map(os.path.realpath, named)))
     has_others_beside = with_gif or template.mode == "next"
     paths = output_paths(named, output, is_batch=inputs.is_batch, distinct_stems=has_others_beside)
@@ -127,4 +128,4 @@ def _require_video_name(output: Path) -> None:
     try:
         container_for(output)
     except UnsupportedCodec as error:
-        raise SettingsError(f"-o {error}; or a folder that is there") from error
+        raise SettingsError(f"-o {error}; or a folder, whose name has no suffix") from error

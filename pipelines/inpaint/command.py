@@ -104,8 +104,8 @@ def inpaint(
             metavar="FILE|DIR",
             rich_help_panel=WHERE,
             show_default="beside IN: NAME.filled.EXT, or a folder NAME.filled",
-            help="The file to write; for a folder or several inputs a folder, in which subfolders "
-            "are kept.",
+            help="The file to write, or a folder, which has no suffix; for a folder or several "
+            "inputs a folder, in which subfolders are kept.",
         ),
     ] = None,
     to_format: Annotated[

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.outputs import (
+    means_folder,
     output_paths,
     require_folder_name,
     require_no_source,
@@ -71,7 +72,8 @@ class Sources:
     def folder(self) -> Path | None:
         """Return the folder that all outputs are in, None where each is beside its input."""
         if self.output is not None:
-            return self.output if self.is_batch or os.path.isdir(self.output) else None
+            is_folder = self.is_batch or means_folder(self.output, self.names[0])
+            return self.output if is_folder else None
         if len(self.names) == 1 and os.path.isdir(self.names[0]):
             named = self.names[0]
             folder = named.absolute() if named.name in ("", "..") else named

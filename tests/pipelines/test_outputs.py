@@ -26,8 +26,10 @@ def test_a_folder_of_frames_becomes_an_mp4_beside_the_folder(tmp_path: Path) -> 
 
 def test_an_output_is_a_file_for_one_input_and_a_folder_for_several(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    one, two = tmp_path / "1.mp4", tmp_path / "2.avi"
-    assert output_paths([one], out) == [out]
+    one, two, bare = tmp_path / "1.mp4", tmp_path / "2.avi", tmp_path / "3"
+    assert output_paths([one], tmp_path / "out.mp4") == [tmp_path / "out.mp4"]
+    assert output_paths([bare], out) == [out]
+    assert output_paths([one], out) == [out / "1.predicted.mp4"]
     assert output_paths([one, two], out) == [out / "1.predicted.mp4", out / "2.predicted.avi"]
     out.mkdir()
     assert output_paths([one], out) == [out / "1.predicted.mp4"]
