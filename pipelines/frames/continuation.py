@@ -14,9 +14,9 @@ from pipelines.frames.prediction import NextFrames
 from pipelines.frames.request import FramesRequest
 from pipelines.frames.result import FramesResult
 from pipelines.frames.video_output import (
+    asked_encoding,
     cut_notes,
     depth_notes,
-    encoding_options,
     left_out,
     new_video,
 )
@@ -99,7 +99,7 @@ def appended(
                 request.input,
                 partial,
                 ahead.images(ahead.first_time),
-                encoding_options(request),
+                asked_encoding(request),
                 cut_after,
             )
             deep = reader.info.bit_depth > 8

@@ -13,7 +13,7 @@ from predictor.media.hdr import HDR_IN_WORDS
 from predictor.media.video import VideoInfo
 
 
-def encoding_options(request: FramesRequest) -> EncodingOptions:
+def asked_encoding(request: FramesRequest) -> EncodingOptions:
     """Return how the video that `request` asks for is encoded."""
     return EncodingOptions(
         codec=request.codec,
@@ -33,7 +33,7 @@ def new_video(
     """
     with (
         atomic_output(request.output, request.overwrite) as partial,
-        VideoWriter(partial, info, size, rate, encoding_options(request)) as writer,
+        VideoWriter(partial, info, size, rate, asked_encoding(request)) as writer,
     ):
         yield writer
 

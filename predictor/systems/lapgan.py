@@ -7,7 +7,7 @@ puts those together.
 """
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import pairwise, product
 from pathlib import Path
@@ -29,19 +29,16 @@ from predictor.networks.laplacian import (
 from predictor.networks.pixel_units import PixelUnits, Units
 from predictor.pyramid import laplacian_pyramid
 from predictor.systems.image_reports import pixel_statistics
-from predictor.systems.lapgan_reports import Levels, level_preview, measured_levels
+from predictor.systems.lapgan_gate import GateSettings, passes_gate
+from predictor.systems.lapgan_reports import PIXELS, Levels, level_preview, measured_levels
 from predictor.systems.pair import FAKE_HALF, REAL_HALF, latents_for
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System, TrainingDataset
 from predictor.systems.settings import (
     NetworkSettings,
     OptimizerSettings,
     RunSettings,
-    Table,
     playing,
 )
-
-PIXELS = "pixels"
-"""The network that no phase updates: it holds the mean and deviation of every pixel."""
 
 _WHOLE = {"generator": LaplacianGenerator, "discriminator": LaplacianDiscriminator}
 _IMAGES_ALIKE = ("channels", "short_side")
@@ -61,26 +58,6 @@ _DESCENT = OptimizerSettings(
 )
 """The paper's: momentum rises by .0008 per epoch of 50,000 pictures, half a batch an iteration. The
 paper does not say that momentum is dampened; the code does."""
-
-
-class GateSettings(Table):
-    """The rule that keeps the two networks of a level balanced (code for LSUN).
-
-    It decides from the discriminator's errors which of them an iteration trains.
-    """
-
-    margin: float = Field(0.3, ge=0)
-    """Train the discriminator alone if its error on samples exceeds that on real ones by this."""
-    real_limit: float = Field(0.7, ge=0)
-    """Train the discriminator as well if its error on real pictures exceeds this."""
-
-    def trains_discriminator(self, fake_error: float, real_error: float) -> bool:
-        """Return whether the discriminator is trained, by its mean errors in nats."""
-        return fake_error > real_error + self.margin or real_error > self.real_limit
-
-    def trains_generator(self, fake_error: float, real_error: float) -> bool:
-        """Return whether the generator is trained, by the discriminator's mean errors in nats."""
-        return fake_error <= real_error + self.margin
 
 
 class LapganSettings(RunSettings):
@@ -242,32 +219,19 @@ def _phases(settings: LapganSettings, number: int, size: int) -> list[Phase]:
         loss=functools.partial(_discriminator_loss, settings, number),
         optimizer=settings.discriminator_optimizer.optimizer(settings.iterations),
         draws_from=measure if gate else None,
-        when=functools.partial(_passes_gate, gate.trains_discriminator, measure) if gate else None,
+        when=functools.partial(passes_gate, gate.trains_discriminator, measure) if gate else None,
     )
     generator = Phase(
         name=f"generator-{size}",
         network=f"generator-{size}",
         loss=functools.partial(_generator_loss, settings, number),
         optimizer=settings.generator_optimizer.optimizer(settings.iterations),
-        when=functools.partial(_passes_gate, gate.trains_generator, measure) if gate else None,
+        when=functools.partial(passes_gate, gate.trains_generator, measure) if gate else None,
     )
     if gate is None:
         return [discriminator, generator]
     measured = functools.partial(_discriminator_loss, settings, number)
     return [Phase(measure, None, measured, None), discriminator, generator]
-
-
-def _passes_gate(
-    rule: Callable[[float, float], bool],
-    measure: str,
-    iteration: int,
-    losses: Mapping[str, float],
-) -> bool:
-    """Apply a rule of the gate to the errors that the phase `measure` has just found.
-
-    Its terms are mean errors times ½, the share of each half of the batch.
-    """
-    return rule(2 * losses[f"{measure}/fake"], 2 * losses[f"{measure}/real"])
 
 
 class _LevelBatch:

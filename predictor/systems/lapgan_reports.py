@@ -25,6 +25,9 @@ from predictor.systems.phases import Batch, Networks
 
 PREVIEW_ROWS = 8
 
+PIXELS = "pixels"
+"""The network that no phase updates: it holds the mean and deviation of every pixel."""
+
 
 @dataclass(frozen=True)
 class Levels:
@@ -52,7 +55,7 @@ class Levels:
         self, networks: Networks, images: Tensor
     ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
         """Return `laplacian_pyramid` of pictures in [-1, 1], in the units of the networks."""
-        pixels: Any = networks["pixels"]
+        pixels: Any = networks[PIXELS]
         sizes = [(size, size) for size in self.sizes]
         return laplacian_pyramid(pixels.encoded(images), sizes, self.is_blurred)
 
@@ -148,7 +151,7 @@ def level_preview(
 
 def _shown(networks: Networks, values: Tensor) -> Tensor:
     """Return pictures of a level in [-1, 1]; statistics of pixels are resized to its size."""
-    pixels: Any = networks["pixels"]
+    pixels: Any = networks[PIXELS]
     size = (values.shape[-2], values.shape[-1])
     if pixels.units != "standardized" or pixels.mean.shape[-2:] == size:
         return pixels.decoded(values).cpu()
