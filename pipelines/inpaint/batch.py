@@ -27,7 +27,7 @@ from predictor.whole_files import require_free, whole_file
 
 _NOT_SHOWN = "not in the sheet of --preview, which shows photographs alone"
 _NOT_VERIFIED = "not verified: --verify compares photographs alone"
-_NO_QUALITY = "--quality changes nothing of such files; JPEG and WebP have a quality"
+_NO_QUALITY = "--quality changes nothing of files that are written without loss"
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ class EarlierRuns:
         return done is not None and done.output_bytes in (None, _size(request.output))
 
     def was_changed(self, request: InpaintRequest) -> bool:
-        """Return whether an earlier run did this very request and its output was changed since."""
+        """Return whether an earlier run did this request and its output has another size now."""
         done = self._made(request)
         return done is not None and done.output_bytes not in (None, _size(request.output))
 
@@ -114,8 +114,7 @@ class EarlierRuns:
             return
         if status == "begun":
             self._begun.add(name)
-            if name in self._done and self._done[name].output_bytes is None:
-                del self._done[name]  # nothing tells an old output from a new one
+            self._done.pop(name, None)  # nothing tells an old output from a new one
         else:
             self._begun.discard(name)  # done, or failed and left nothing there
         if status == "done":

@@ -5,6 +5,7 @@ No folder is listed before it is reached, so memory depends on the largest folde
 
 import glob
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ PREVIEW = "preview.png"
 
 SUFFIXES = IMAGE_SUFFIXES | {".gif", ".apng", ".heic", ".heif"}
 """Suffixes of photographs in folders; a file that is named itself is tried whatever its suffix."""
+
+_NUMBERED = re.compile(r"-\d+$")
 
 
 @dataclass(frozen=True)
@@ -112,8 +115,9 @@ class Sources:
         target = self.folder or self.output
         for masks in filter(os.path.isdir, self.left_out if target is not None else ()):
             if target is not None and _lies_in(target, masks):
+                named = f"-o {target}" if self.output else f"{target}, where outputs would go,"
                 raise OutputIsInput(
-                    f"-o {target} lies in {masks}, the folder of masks; choose another"
+                    f"{named} lies in {masks}, the folder of masks; choose another with -o"
                 )
         for name in self.names:
             if self.folder is not None and os.path.isdir(name) and is_same_file(self.folder, name):
@@ -219,9 +223,12 @@ def _globbed(name: str) -> tuple[list[Path], list[Path]]:
     found = [Path(path) for path in sorted(glob.glob(name, recursive=True))]
     folders = {path.parent for path in found if path.stem.endswith(MARKER)}
     among = {folder: _outputs_among(_files_in(folder)) for folder in folders}
-    inputs = [path for path in found if path.name not in among.get(path.parent, ())]
-    outputs = [path for path in found if path.name in among.get(path.parent, ())]
-    return inputs or [Path(name)], outputs
+
+    def is_output(path: Path) -> bool:
+        return path.name in among.get(path.parent, ()) or (path / MANIFEST).is_file()
+
+    inputs = [path for path in found if not is_output(path)]
+    return inputs or [Path(name)], [path for path in found if is_output(path)]
 
 
 def _why_nothing(name: Path) -> str:
@@ -241,7 +248,8 @@ def _outputs_among(names: Sequence[str]) -> set[str]:
     """Return those of `names`, all files of one folder, that are outputs of others of them.
 
     Those of ``a.jpg`` are called ``a.filled.jpg``, or ``a.filled.png`` in another format, and
-    ``a-jpg.filled.png`` where ``a.png`` is there too. Others that are called so are the user's own.
+    ``a-jpg.filled.png`` where ``a.png`` is there too, or that with a number. Others that are called
+    so are the user's own.
     """
     marked = [path for path in map(Path, names) if path.stem.endswith(MARKER)]
     if not marked:
@@ -250,10 +258,12 @@ def _outputs_among(names: Sequence[str]) -> set[str]:
     for path in map(Path, names):
         if _has_suffix_of_input(path):
             sources |= {path.stem, f"{path.stem}-{path.suffix[1:]}"}
-    stems = ((path, path.stem.removesuffix(MARKER)) for path in marked)
-    return {
-        path.name for path, stem in stems if stem in sources or f"{stem}{path.suffix}" in sources
-    }
+    found = set()
+    for path in marked:
+        stem = path.stem.removesuffix(MARKER)
+        if not sources.isdisjoint({stem, f"{stem}{path.suffix}", _NUMBERED.sub("", stem)}):
+            found.add(path.name)
+    return found
 
 
 def _lies_in(path: Path, folder: Path) -> bool:

@@ -60,7 +60,7 @@ class ShotMeasures:
 
 
 class ShotMeter:
-    """Takes the frames of a video one by one, in memory that does not grow with the pictures."""
+    """Takes the frames of a video one by one, and keeps one number of each."""
 
     def __init__(self) -> None:
         self._recent: deque[NDArray[np.float32]] = deque(maxlen=2 * SETTLING_FRAMES + 1)
@@ -68,7 +68,7 @@ class ShotMeter:
         self._cuts: list[int] = []
 
     def add(self, image: Tensor) -> None:
-        """Take the next frame, ``(3, H, W)`` in [-1, 1]."""
+        """Take the next frame, ``(C, H, W)`` in [-1, 1]."""
         grey = (image.numpy().mean(0) + 1) / 2
         small = cv2.resize(grey, THUMBNAIL[::-1], interpolation=cv2.INTER_AREA)
         previous = self._recent[-1] if self._recent else small

@@ -142,7 +142,7 @@ class DcganGenerator(nn.Module):
             maps = self.normalize(units).unflatten(1, grid)
         else:
             maps = self.normalize(units.unflatten(1, grid))
-        return self.layers(maps.relu())[-made:].tanh().to(latents.dtype)
+        return self.layers(maps.relu())[len(latents) - made :].tanh().to(latents.dtype)
 
 
 @dataclass(frozen=True)

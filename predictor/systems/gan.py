@@ -202,7 +202,10 @@ def open_data(settings: Any, path: Path, run: Path | None = None) -> TrainingDat
 
 
 def _prepare(networks: Networks, examples: TrainingDataset) -> None:
-    """Give both networks the mean and deviation of every pixel of the training pictures."""
+    """Give both networks the mean and deviation of every pixel of the training pictures.
+
+    Always, since a generator may also begin with their mean.
+    """
     mean, deviation = pixel_statistics(examples)
     for name in (GENERATOR, DISCRIMINATOR):
         prepared: Any = networks[name]

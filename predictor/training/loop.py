@@ -77,7 +77,8 @@ def train(
     `initial_weights` are the weights to start the released network of the system from, and
     `begun_from` is the name of the model that they are of, for the model card. `until` stops after
     that many iterations, as if interrupted. Raises `OutputExists` for a folder with a run,
-    `Interrupted` on a signal, after saving; and `DivergenceError`, `OutOfDeviceMemory`.
+    `SettingsError` for an `until` beyond the run, `Interrupted` on a signal, after saving; and
+    `DivergenceError`, `OutOfDeviceMemory`.
     """
     run = Run(folder, system_name, entry, settings, data.absolute(), begun_from)
     return _run(run, until, is_new=True, record_run=run, initial_weights=initial_weights)

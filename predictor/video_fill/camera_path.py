@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -39,11 +40,15 @@ def tracked_pictures(frames: Iterable[Tensor], mask: FixedMask) -> Iterator[Trac
     for number, image in enumerate(frames):
         picture = mask.picture(number, image)
         waiting.append((picture, camera.motion_to(picture.grey)))
-        meter.add(image)
+        meter.add(_signed(picture.grey))  # what is under the mask must not show
         if len(waiting) > SETTLING_FRAMES:
             yield settled()
     while waiting:
         yield settled()
+
+
+def _signed(grey: NDArray[np.uint8]) -> Tensor:
+    return torch.from_numpy(grey)[None].float() / 127.5 - 1
 
 
 class _Camera:

@@ -174,6 +174,18 @@ def test_in_evaluation_an_image_does_not_depend_on_those_beside_it() -> None:
             torch.testing.assert_close(judge(images[:4]).logits, judge(images).logits[:4])
 
 
+@pytest.mark.parametrize("is_per_unit", [False, True])
+def test_with_a_reference_batch_no_image_depends_on_those_beside_it(is_per_unit: bool) -> None:
+    config = replace(
+        NARROW, normalization="virtual", references=5, is_normalized_per_unit=is_per_unit
+    )
+    network, drawn = DcganGenerator(config), latents(NARROW)
+    together = network(drawn)
+    assert together.shape == (3, 3, 32, 32)
+    assert torch.allclose(together[1:2], network(drawn[1:2]), atol=1e-6)
+    assert network(drawn[:0]).shape == (0, 3, 32, 32)
+
+
 def test_the_ends_are_the_whole_kernels_of_torch() -> None:
     """There the first grid is a transposed convolution of one pixel, the logit a convolution."""
     torch.manual_seed(0)

@@ -2,7 +2,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from moving_scenes import hole_mask, pan
+import torch
+from moving_scenes import HEIGHT, WIDTH, hole_mask, pan
 from torch import Tensor
 
 from predictor.video_fill import memory
@@ -81,3 +82,24 @@ def test_reading_ahead_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_clip_of_one_frame() -> None:
     assert walked(pan(1)) == [[]]
+
+
+def test_what_the_mask_hides_makes_no_cut_and_hides_none() -> None:
+    """A hole of half the frame, under which a still picture hides the cut around it."""
+    missing = torch.zeros(HEIGHT, WIDTH, dtype=torch.bool)
+    missing[:, : WIDTH // 2] = True
+    still = pan(1, seed=5)[0]
+    shown = [torch.where(missing, still, frame) for frame in (*pan(12), *pan(12, seed=9))]
+    flickering = [
+        torch.where(missing, other, frame)
+        for frame, other in zip(pan(24), (*pan(12, seed=5), *pan(12, seed=6)), strict=True)
+    ]
+    for frames, cuts in ((shown, {0, 12}), (flickering, {0})):
+        kept = Memory(iter(frames), FixedMask.of(missing.numpy()))
+        assert {number for number in range(24) if kept.advance() is None} == cuts
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_frames_may_be_of_any_float_type(dtype: torch.dtype) -> None:
+    kept = Memory((frame.to(dtype) for frame in pan(6)), mask())
+    assert [kept.advance() is None for _ in range(6)] == [True] + [False] * 5

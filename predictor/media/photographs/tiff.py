@@ -83,10 +83,7 @@ class TiffFile:
         """Return an error that names the samples of the first page, which are not read here."""
         if not self.pages:
             return UnreadableImage(f"{self.name} is not a whole picture: it has no pages")
-        return UnreadableImage(
-            f"{self.name} is a TIFF with {self.pages[0].kind}, expected 1 to 4 samples a pixel, "
-            "unsigned integers of 8 or 16 bits"
-        )
+        return UnreadableImage(f"{self.name} is a TIFF {self.pages[0].why_unread}")
 
     def _pages(self) -> "Iterator[TiffPage]":
         word = "Q" if self.is_big else "I"
@@ -163,6 +160,19 @@ class TiffPage:
         )
         plural = "s" if self._samples > 1 else ""
         return f"{self._samples} sample{plural} a pixel, {types} of {bits} bits"
+
+    @property
+    def why_unread(self) -> str:
+        """What is unusual about it, of samples of another type, or of colours or coding."""
+        is_usual = set(self._all(258, (1,))) in ({8}, {16}) and set(self._all(339, (1,))) == {1}
+        if is_usual and self._samples <= 4:
+            return (
+                f"of photometric interpretation {self._one(262, 0)} with compression "
+                f"{self._one(259, 1)}, which cannot be decoded here"
+            )
+        return (
+            f"with {self.kind}, expected 1 to 4 samples a pixel, unsigned integers of 8 or 16 bits"
+        )
 
     @cached_property
     def dtype(self) -> np.dtype[np.generic]:

@@ -58,3 +58,10 @@ def test_a_tiff_without_pages_or_cut_off_is_refused(tmp_path: Path) -> None:
         path.write_bytes(data)
         with pytest.raises(UnreadableImage, match=rf"a\.tif is not a whole picture: {message}"):
             open_photograph(path)
+
+
+def test_usual_samples_in_unusual_colours_are_said(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.ones((8, 8, 3), np.uint8), photometric="linear_raw")
+    with pytest.raises(UnreadableImage, match="of photometric interpretation 34892 with compress"):
+        open_photograph(path, Saving())

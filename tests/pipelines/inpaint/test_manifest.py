@@ -124,6 +124,16 @@ def test_an_older_manifest_is_understood(tmp_path: Path, path: Path) -> None:
         assert manifest.is_own(wanted)
 
 
+def test_what_another_run_began_anew_is_not_done(tmp_path: Path, path: Path) -> None:
+    wanted = request(tmp_path)
+    with Manifest(path) as manifest:
+        done(wanted, manifest)
+        manifest.begin(request(tmp_path, mask="center:0.5"))  # and is killed after writing
+    with Manifest(path) as manifest:
+        assert not manifest.is_done(wanted)
+        assert manifest.is_own(wanted)
+
+
 def test_an_output_that_was_changed_is_not_done(tmp_path: Path, path: Path) -> None:
     wanted = request(tmp_path)
     with Manifest(path) as manifest:

@@ -68,6 +68,16 @@ def test_no_output_lies_among_the_masks(command: Command, tmp_path: Path, place:
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_the_usual_folder_of_outputs_is_named_where_it_lies_among_the_masks(
+    command: Command, tmp_path: Path
+) -> None:
+    source = photograph(tmp_path / "masks" / "photos" / "a.jpg")
+    ended = command("inpaint", source.parent, "--mask", tmp_path / "masks", *TELEA)
+    assert (ended.code, ended.out) == (1, "")
+    assert "photos.filled, where outputs would go, lies in" in ended.err
+    assert "choose another with -o" in ended.err
+
+
 def test_outputs_may_lie_beside_masks(command: Command, tmp_path: Path) -> None:
     photograph(tmp_path / "a.png")
     hole(tmp_path / "masks" / "a.png")

@@ -145,6 +145,23 @@ def test_links_that_loop_are_followed_once(tmp_path: Path) -> None:
     assert set(found) == {"photos/a.jpg", "photos/day/b.jpg", "photos/more/c.jpg"}
 
 
+def test_a_glob_leaves_out_the_folder_of_outputs(tmp_path: Path) -> None:
+    tree(tmp_path, "p/a.jpg", "p.filled/a.jpg", "p.filled/inpaint.jsonl")
+    named = named_sources([f"{tmp_path}/*"])
+    assert [source.path for source in named] == [tmp_path / "p/a.jpg"]
+    assert named.outputs == 1
+
+
+def test_outputs_with_a_number_are_left_out(tmp_path: Path) -> None:
+    names = ["a.jpg", "a.JPG", "a.png"]
+    tree(tmp_path, *names)
+    outputs = [it.output for it in named_sources([f"{tmp_path}/*"], suffix=".png")]
+    assert any(path.stem.removesuffix(".filled")[-2:] == "-2" for path in outputs)
+    tree(tmp_path, *(path.name for path in outputs))
+    again = named_sources([f"{tmp_path}/*"], suffix=".png")
+    assert sorted(source.path.name for source in again) == sorted(names)
+
+
 def test_globs_names_that_look_like_globs_and_nothing(tmp_path: Path) -> None:
     tree(tmp_path, "a1.jpg", "a2.jpg", "a1.filled.jpg", "b[1].jpg")
     named = named_sources([str(tmp_path / "a*.jpg"), str(tmp_path / "b[1].jpg")])
