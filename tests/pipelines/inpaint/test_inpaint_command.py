@@ -256,7 +256,7 @@ def test_a_quality_that_changes_nothing_is_said_once(command: Command, photos: P
     (photos / "day" / "3.jpg").rename(photos / "3.jpg")
     ended = command("inpaint", photos, *BOX, "--quality", 50)
     assert ended.code == 0
-    assert f"{photos / '0.png'}: --quality changes nothing of such files" in ended.err
+    assert f"{photos / '0.png'}: --quality changes nothing of files" in ended.err
     assert ended.err.count("changes nothing") == 1
     for source, options in (("3.jpg", ()), ("1.png", ("--format", "webp")), ("2.png", ())):
         quality = ("--quality", 50) if source != "2.png" else ()
