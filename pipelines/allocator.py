@@ -20,7 +20,7 @@ def keep_freed_memory(of_any_size: bool = False) -> None:
     """Have the GNU C library, if it is used, reuse blocks; its settings in the environment win.
 
     By default it gives what a picture took back to the system, and gets the next one page by page,
-    each cleared first. That takes 7 % of the processor's time of ``predictor frames`` at 1080p, and
+    each cleared first. That takes 9 % of the processor's time of ``predictor frames`` at 1080p, and
     half of the time in which the blocks of a 24-megapixel JPEG are opened. Blocks over 32 MiB are
     reused only if `of_any_size`: it suits pictures, but tensors, which are aligned, fit less well
     into the gaps that others left.

@@ -4,14 +4,17 @@ import json
 from collections.abc import Callable
 from math import log10
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from torch import Tensor
 from typer.testing import CliRunner
 
 from predictor.cli import app
 from predictor.errors import SettingsError, UnknownModel, UnusableData
+from predictor.frame_predictor import FramePredictor
 
 run = CliRunner().invoke
 
@@ -52,6 +55,21 @@ def test_document_has_both_readings_beside_the_published_table(
     # every pixel moves here, so only the peaks differ: 255 / 128 and 2
     expected = paper["psnr_db"][0] + 20 * log10(255 / 256)
     assert code["psnr_db"][0] == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_network_is_shown_repeated_frames_as_they_are(
+    model: str, data: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    predict = FramePredictor.predict
+
+    def noted(self: FramePredictor, clip: Tensor, count: int = 1, **options: Any) -> Tensor:
+        asked.append(options)
+        return predict(self, clip, count, **options)
+
+    monkeypatch.setattr(FramePredictor, "predict", noted)
+    assert run(app, ["reproduce", "mathieu-paper", model, data, "--json"]).exit_code == 0
+    assert asked == 3 * [{"follows_cadence": False}]
 
 
 def test_a_list_chooses_the_videos(model: str, data: str, tmp_path: Path) -> None:

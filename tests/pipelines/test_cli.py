@@ -39,6 +39,19 @@ def test_how_threads_wait_is_said_before_torch_is_there(chosen: dict[str, str], 
     assert ended.returncode == 0
 
 
+KEEPS_MEMORY = """
+from pipelines import cli
+cli.keep_freed_memory = lambda: print("kept")
+cli.run = lambda arguments: print("run") or 0
+cli.main()
+"""
+
+
+def test_memory_is_kept_from_the_start() -> None:
+    ended = subprocess.run([sys.executable, "-c", KEEPS_MEMORY], capture_output=True, text=True)
+    assert ended.stdout.split() == ["kept", "run"]
+
+
 FILES_AFTER_CLOSED_STREAMS = """
 import os, sys
 from pipelines import cli

@@ -11,7 +11,7 @@ from ended import Command
 from made_clips import decoded, pictures, write_clip
 from photo_folders import HEIGHT, WIDTH, contents, format_of, hole, photograph, pixels_of, scene
 
-from pipelines.inpaint.request import InpaintRequest, filled
+from pipelines.inpaint.request import InpaintRequest, InpaintSettings, filled
 
 BOX = ("--mask", "box:20,10,16,16", "--model", "telea")
 
@@ -364,3 +364,16 @@ def test_no_model_of_that_name(command: Command, tmp_path: Path) -> None:
     ended = command("inpaint", source, "--mask", "center:0.3", "--model", "nonsense")
     assert ended.code == 1
     assert "no model 'nonsense'" in ended.err
+
+
+def test_pictures_of_any_size_leave_their_memory_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(
+        "pipelines.inpaint.request.keep_freed_memory", lambda **options: asked.append(options)
+    )
+    source = photograph(tmp_path / "a.png")
+    settings = InpaintSettings("center:0.5", "telea")
+    filled(InpaintRequest(source, Path("a.png"), tmp_path / "b.png", settings))
+    assert asked == [{"of_any_size": True}]
