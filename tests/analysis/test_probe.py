@@ -171,6 +171,24 @@ def test_machines_decide_as_those_of_scikit_learn(classes: int) -> None:
     assert np.array_equal(predict(examples.test), machine.predict(examples.test))
 
 
+@pytest.mark.parametrize("classes", [2, 4])
+def test_machines_on_more_features_than_examples_are_the_same(classes: int) -> None:
+    examples = blobs(1.0, classes=classes)
+    wide = np.random.default_rng(1).normal(size=(10, 300)).astype(np.float32)
+    features, others = np.maximum(examples.train @ wide, 0), np.maximum(examples.test @ wide, 0)
+    features[2] = features[0]  # they span less than there are of them
+    rows = np.arange(0, len(features), 2)
+    machine = LinearSVC(C=1e-3, random_state=3, tol=1e-8, max_iter=100_000)
+    machine.fit(features[rows], examples.train_labels[rows])
+    predict = linear_svms((1e-3,))["C=0.001"](features[rows], examples.train_labels[rows], 3)
+    assert np.mean(predict(others) != machine.predict(others)) < 0.01
+
+
+def test_features_that_are_all_zero_make_a_machine() -> None:
+    predict = linear_svms((0.01,))["C=0.01"](np.zeros((4, 9), np.float32), np.arange(4) % 2, 0)
+    assert predict(np.zeros((3, 9), np.float32)).shape == (3,)
+
+
 def test_spread_is_that_of_the_released_code() -> None:
     score = ProbeScore("m", (0.5, 0.7), "", {})
     assert (score.mean, score.spread) == pytest.approx((0.6, 1.96 * 0.1))
