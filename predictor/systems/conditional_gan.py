@@ -8,15 +8,8 @@ from typing import Annotated, ClassVar
 
 from predictor.data import ImageSettings
 from predictor.systems.gan import GanSettings
+from predictor.systems.pair import steady_adam
 from predictor.systems.settings import NetworkSettings, OptimizerSettings, playing
-
-_ADAM = OptimizerSettings(
-    kind="adam",
-    learning_rate=2e-4,
-    final_learning_rate=2e-4,
-    betas=(0.5, 0.999),
-    decay="linear",
-)
 
 
 class ConditionalGanSettings(GanSettings):
@@ -33,7 +26,7 @@ class ConditionalGanSettings(GanSettings):
     discriminator: Annotated[NetworkSettings, playing("judge of pictures")] = NetworkSettings(
         network="labelled-discriminator"
     )
-    generator_optimizer: OptimizerSettings = _ADAM
-    discriminator_optimizer: OptimizerSettings = _ADAM
+    generator_optimizer: OptimizerSettings = steady_adam(2e-4)
+    discriminator_optimizer: OptimizerSettings = steady_adam(2e-4)
     average_decay: float = 0.999
     images: ImageSettings = ImageSettings(size=(28, 28), channels=1)

@@ -9,7 +9,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field, model_validator
@@ -24,32 +24,29 @@ from predictor.model_files import DISCRIMINATOR
 from predictor.networks.dcgan import usual_maps
 from predictor.systems.entry import TrainingData
 from predictor.systems.image_reports import frechet_validation, write_preview
-from predictor.systems.pair import GENERATOR, every_other, latents_for
-from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
-from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings, playing
+from predictor.systems.pair import (
+    GENERATOR,
+    PairSettings,
+    Schedule,
+    latents_for,
+    pair_networks,
+    pair_phases,
+    steady_adam,
+)
+from predictor.systems.phases import Batch, Networks, PhaseLoss, System
+from predictor.systems.settings import NetworkSettings, OptimizerSettings, playing
 from predictor.systems.techniques import (
     GENERATOR_LOSSES,
     GeneratorLoss,
-    GeneratorLossName,
     Judged,
-    histories,
     loss_of_real,
-    with_history,
 )
 from predictor.whole_files import write_whole
 
 _logger = logging.getLogger(__name__)
 
-_ADAM = OptimizerSettings(
-    kind="adam",
-    learning_rate=2e-4,
-    final_learning_rate=2e-4,
-    decay="linear",
-    betas=(0.5, 0.999),
-)
 
-
-class DcganSettings(RunSettings):
+class DcganSettings(PairSettings):
     """A run of the system ``dcgan``; the defaults are the paper's for 64 x 64 (section 4).
 
     Size, channels and maps of `generator` and `discriminator` follow from `images` unless they are
@@ -62,22 +59,13 @@ class DcganSettings(RunSettings):
     discriminator: Annotated[NetworkSettings, playing("judge of pictures")] = NetworkSettings(
         network="dcgan-discriminator"
     )
-    generator_optimizer: OptimizerSettings = _ADAM
-    discriminator_optimizer: OptimizerSettings = _ADAM
-    schedule: Literal["alternating", "simultaneous", "odd_even"] = "alternating"
+    generator_optimizer: OptimizerSettings = steady_adam(2e-4)
+    discriminator_optimizer: OptimizerSettings = steady_adam(2e-4)
+    schedule: Schedule = "alternating"
     """``alternating``: discriminator, then generator, each on latents of its own. ``simultaneous``:
     both gradients from the same latents, then both updates, so that the generator's loss uses the
     discriminator before its update (Torch). ``odd_even``: even iterations train the generator, odd
     ones the discriminator (released code)."""
-    generator_loss: GeneratorLossName = "non_saturating"
-    """An adversarial loss, or feature matching (Salimans et al. 2016) of the last convolution."""
-    real_target: float = Field(1.0, gt=0, le=1)
-    """Label of real pictures; below 1 it is one-sided label smoothing (Salimans et al. 2016)."""
-    historical_averaging: float = Field(0.0, ge=0)
-    """Weight of the squared distance of each network's parameters to their mean over time (ibid.).
-    """
-    average_decay: float = Field(0.0, ge=0, lt=1)
-    """Decay per iteration of the generator's exponential average; 0 keeps none, as published."""
     images: ImageSettings = ImageSettings(size=(64, 64))
     remove_duplicates: bool = False
     """Keep only the first of each group of near duplicates (the paper, for bedrooms)."""
@@ -129,36 +117,16 @@ def _completed(network: dict[str, Any], images: ImageSettings, name: str) -> dic
 
 def build(settings: DcganSettings) -> System:
     """Return both networks and the phases that train them."""
-    is_odd_even = settings.schedule == "odd_even"
-    players = {
-        GENERATOR: settings.generator.build(),
-        DISCRIMINATOR: settings.discriminator.build(),
-    }
-    history_weight = settings.historical_averaging
-    real = loss_of_real(settings.real_target)
-    generator_loss = functools.partial(
-        _generator_loss, settings.schedule, GENERATOR_LOSSES[settings.generator_loss]
-    )
-    discriminator = Phase(
-        name=DISCRIMINATOR,
-        network=DISCRIMINATOR,
-        loss=with_history(
-            functools.partial(_discriminator_loss, real), DISCRIMINATOR, history_weight
-        ),
-        optimizer=settings.discriminator_optimizer.optimizer(settings.iterations),
-        when=functools.partial(every_other, 1) if is_odd_even else None,
-    )
-    generator = Phase(
-        name=GENERATOR,
-        network=GENERATOR,
-        loss=with_history(generator_loss, GENERATOR, history_weight),
-        optimizer=settings.generator_optimizer.optimizer(settings.iterations),
-        draws_from=DISCRIMINATOR,
-        when=functools.partial(every_other, 0) if is_odd_even else None,
-    )
     return System(
-        networks={**players, **histories(players, history_weight)},
-        phases=(discriminator, generator),
+        networks=pair_networks(settings),
+        phases=pair_phases(
+            settings,
+            functools.partial(_discriminator_loss, loss_of_real(settings.real_target)),
+            functools.partial(
+                _generator_loss, settings.schedule, GENERATOR_LOSSES[settings.generator_loss]
+            ),
+            schedule=settings.schedule,
+        ),
         release=GENERATOR,
         companions=(DISCRIMINATOR,),
         averages={GENERATOR: settings.average_decay} if settings.average_decay else {},

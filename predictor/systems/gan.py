@@ -26,25 +26,25 @@ from predictor.systems.pair import (
     FAKE_HALF,
     GENERATOR,
     REAL_HALF,
-    every_other,
+    PairSettings,
+    Schedule,
     latents_for,
+    pair_networks,
+    pair_phases,
     require_shape_and_units,
     with_network_defaults,
 )
-from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System, TrainingDataset
-from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings, playing
+from predictor.systems.phases import Batch, Networks, PhaseLoss, System, TrainingDataset
+from predictor.systems.settings import NetworkSettings, OptimizerSettings, playing
 from predictor.systems.techniques import (
     GENERATOR_LOSSES,
     GeneratorLoss,
-    GeneratorLossName,
     Judged,
-    histories,
     loss_of_real,
-    with_history,
 )
 
 
-class GanSettings(RunSettings):
+class GanSettings(PairSettings):
     """A run of the system ``gan``; the defaults are the MNIST networks of the paper's code."""
 
     labelled: ClassVar[bool] = False
@@ -60,18 +60,11 @@ class GanSettings(RunSettings):
     discriminator: Annotated[NetworkSettings, playing("judge of pictures")] = NetworkSettings(
         network="dense-discriminator"
     )
-    generator_loss: GeneratorLossName = "non_saturating"
-    """An adversarial loss, or feature matching (Salimans et al. 2016)."""
     discriminator_weight: float = Field(1.0, gt=0)
     """Weight of both terms of the discriminator's loss (½ in the code)."""
-    real_target: float = Field(1.0, gt=0, le=1)
-    """Label of real pictures; below 1 it is one-sided label smoothing (Salimans et al. 2016)."""
-    historical_averaging: float = Field(0.0, ge=0)
-    """Weight of the squared distance of each network's parameters to their mean over time (ibid.).
-    """
     discriminator_steps: int = Field(1, ge=1)
     """Updates of the discriminator per iteration, k of algorithm 1, each on new pictures."""
-    schedule: Literal["alternating", "simultaneous", "odd_even"] = "alternating"
+    schedule: Schedule = "alternating"
     """``alternating``: discriminator, then generator, each on latents of its own. ``simultaneous``:
     both gradients from the same pictures and latents, then both updates (the code of Goodfellow et
     al.). ``odd_even``: even iterations train the generator, odd ones the discriminator (the code of
@@ -85,8 +78,6 @@ class GanSettings(RunSettings):
     discriminator_optimizer: OptimizerSettings = OptimizerSettings(
         kind="sgd", learning_rate=0.1, final_learning_rate=0.1, momentum=0.5, decay="linear"
     )
-    average_decay: float = Field(0.0, ge=0, lt=1)
-    """Decay per iteration of the generator's exponential average; 0 keeps none."""
     images: ImageSettings = ImageSettings(size=(28, 28), channels=1)
     classes: int | None = Field(None, ge=1)
     """Number of classes in the data; only where labels are used."""
@@ -133,38 +124,16 @@ class GanSettings(RunSettings):
 
 def build(settings: GanSettings) -> System:
     """Return the two networks and the phases that train them against each other."""
-    is_odd_even = settings.schedule == "odd_even"
     is_simultaneous = settings.schedule == "simultaneous"
-    players = {
-        GENERATOR: settings.generator.build(),
-        DISCRIMINATOR: settings.discriminator.build(),
-    }
-    history_weight = settings.historical_averaging
-    discriminator_loss = functools.partial(
-        _discriminator_loss, settings, loss_of_real(settings.real_target)
-    )
-    generator_loss = functools.partial(
-        _generator_loss, settings, GENERATOR_LOSSES[settings.generator_loss]
-    )
     return System(
-        networks={**players, **histories(players, history_weight)},
-        phases=(
-            Phase(
-                name=DISCRIMINATOR,
-                network=DISCRIMINATOR,
-                loss=with_history(discriminator_loss, DISCRIMINATOR, history_weight),
-                optimizer=settings.discriminator_optimizer.optimizer(settings.iterations),
-                repeats=settings.discriminator_steps,
-                when=functools.partial(every_other, 1) if is_odd_even else None,
-            ),
-            Phase(
-                name=GENERATOR,
-                network=GENERATOR,
-                loss=with_history(generator_loss, GENERATOR, history_weight),
-                optimizer=settings.generator_optimizer.optimizer(settings.iterations),
-                draws_from=DISCRIMINATOR if is_simultaneous else None,
-                when=functools.partial(every_other, 0) if is_odd_even else None,
-            ),
+        networks=pair_networks(settings),
+        phases=pair_phases(
+            settings,
+            functools.partial(_discriminator_loss, settings, loss_of_real(settings.real_target)),
+            functools.partial(_generator_loss, settings, GENERATOR_LOSSES[settings.generator_loss]),
+            schedule=settings.schedule,
+            shares_batches=is_simultaneous,
+            discriminator_steps=settings.discriminator_steps,
         ),
         release=GENERATOR,
         companions=(DISCRIMINATOR,),

@@ -40,14 +40,16 @@ from predictor.systems.entry import TrainingData
 from predictor.systems.image_reports import prepare_units, write_preview
 from predictor.systems.pair import (
     GENERATOR,
+    PairSettings,
     latents_for,
+    pair_networks,
+    pair_phases,
     require_shape_and_units,
     with_network_defaults,
 )
 from predictor.systems.phases import (
     Batch,
     Networks,
-    Phase,
     PhaseLoss,
     System,
     TrainingDataset,
@@ -58,9 +60,7 @@ from predictor.systems.techniques import (
     GeneratorLoss,
     GeneratorLossName,
     Judged,
-    histories,
     loss_of_real,
-    with_history,
 )
 
 FIRST_IMAGES = 500
@@ -77,7 +77,7 @@ _ADAM = OptimizerSettings(
 )
 
 
-class ImprovedGanSettings(RunSettings):
+class ImprovedGanSettings(PairSettings):
     """A run of the system ``improved-gan``; the defaults are those of the code for MNIST.
 
     Shape and classes of the networks follow from `images` and `classes` unless they are set.
@@ -118,10 +118,6 @@ class ImprovedGanSettings(RunSettings):
     adversarial loss (``minimax`` in the code for minibatch discrimination)."""
     generator_steps: int = Field(1, ge=1)
     """Updates of the generator per iteration; 3 in the code for minibatch discrimination."""
-    real_target: float = Field(1.0, gt=0, le=1)
-    """Label of real pictures; below 1 it is one-sided label smoothing."""
-    historical_averaging: float = Field(0.0, ge=0)
-    """Weight of the squared distance of each network's parameters to their mean over time."""
     begins_by_data: bool = True
     """Initialize scales and biases of weight-normalized layers from real pictures."""
     generator_optimizer: OptimizerSettings = _ADAM
@@ -152,32 +148,14 @@ class ImprovedGanSettings(RunSettings):
 def build(settings: ImprovedGanSettings) -> System:
     """Return the two networks and the phases that train them."""
     average = schedule.unbiased(settings.average_decay)
-    players = {
-        GENERATOR: settings.generator.build(),
-        DISCRIMINATOR: settings.discriminator.build(),
-    }
-    history_weight = settings.historical_averaging
-    discriminator_loss = functools.partial(
-        _discriminator_loss, settings.unlabelled_weight, loss_of_real(settings.real_target)
-    )
-    generator_loss = functools.partial(_generator_loss, GENERATOR_LOSSES[settings.generator_loss])
+    real = loss_of_real(settings.real_target)
     return System(
-        networks={**players, **histories(players, history_weight)},
-        phases=(
-            Phase(
-                name=DISCRIMINATOR,
-                network=DISCRIMINATOR,
-                loss=with_history(discriminator_loss, DISCRIMINATOR, history_weight),
-                optimizer=settings.discriminator_optimizer.optimizer(settings.iterations),
-            ),
-            Phase(
-                name=GENERATOR,
-                network=GENERATOR,
-                loss=with_history(generator_loss, GENERATOR, history_weight),
-                optimizer=settings.generator_optimizer.optimizer(settings.iterations),
-                repeats=settings.generator_steps,
-                draws_from=DISCRIMINATOR,
-            ),
+        networks=pair_networks(settings),
+        phases=pair_phases(
+            settings,
+            functools.partial(_discriminator_loss, settings.unlabelled_weight, real),
+            functools.partial(_generator_loss, GENERATOR_LOSSES[settings.generator_loss]),
+            generator_steps=settings.generator_steps,
         ),
         release=GENERATOR,
         companions=(DISCRIMINATOR,),

@@ -43,19 +43,20 @@ from predictor.systems.image_reports import (
 )
 from predictor.systems.pair import (
     GENERATOR,
+    PairSettings,
+    pair_networks,
+    pair_phases,
     require_shape_and_units,
+    steady_adam,
     with_network_defaults,
 )
-from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
-from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings, playing
+from predictor.systems.phases import Batch, Networks, PhaseLoss, System
+from predictor.systems.settings import NetworkSettings, OptimizerSettings, playing
 from predictor.systems.techniques import (
     GENERATOR_LOSSES,
     GeneratorLoss,
-    GeneratorLossName,
     Judged,
-    histories,
     loss_of_real,
-    with_history,
 )
 
 PREVIEW_ROWS = 10
@@ -66,17 +67,7 @@ _UNIFORM_INFORMATION = {
 }
 
 
-def _adam(learning_rate: float) -> OptimizerSettings:
-    return OptimizerSettings(
-        kind="adam",
-        learning_rate=learning_rate,
-        final_learning_rate=learning_rate,
-        decay="linear",
-        betas=(0.5, 0.999),
-    )
-
-
-class InfoganSettings(RunSettings):
+class InfoganSettings(PairSettings):
     """A run of the system ``infogan``; the defaults are the paper's for MNIST (section 7.2).
 
     Shape and latents of `generator` and `discriminator` follow from `images` and `latents` unless
@@ -105,17 +96,8 @@ class InfoganSettings(RunSettings):
     scored_as: Literal["uniform", "normal"] = "uniform"
     """Distribution whose entropy enters the information of uniform codes: their own, or N(0, 1) as
     in the released code. It shifts the logged terms by a constant; gradients are the same."""
-    generator_loss: GeneratorLossName = "non_saturating"
-    """An adversarial loss, or feature matching (Salimans et al. 2016) of the end of the trunk."""
-    real_target: float = Field(1.0, gt=0, le=1)
-    """Label of real pictures; below 1 it is one-sided label smoothing (ibid.)."""
-    historical_averaging: float = Field(0.0, ge=0)
-    """Weight of the squared distance of each network's parameters to their mean over time (ibid.).
-    """
-    generator_optimizer: OptimizerSettings = _adam(1e-3)
-    discriminator_optimizer: OptimizerSettings = _adam(2e-4)
-    average_decay: float = Field(0.0, ge=0, lt=1)
-    """Decay per iteration of the generator's exponential average; 0 keeps none, as published."""
+    generator_optimizer: OptimizerSettings = steady_adam(1e-3)
+    discriminator_optimizer: OptimizerSettings = steady_adam(2e-4)
     images: ImageSettings = ImageSettings(size=(28, 28), channels=1)
     validation_images: int = Field(2000, ge=1)
     """Held-out pictures that validation uses, at most."""
@@ -143,33 +125,12 @@ class InfoganSettings(RunSettings):
 
 def build(settings: InfoganSettings) -> System:
     """Return both networks and the phases that train them."""
-    players = {
-        GENERATOR: settings.generator.build(),
-        DISCRIMINATOR: settings.discriminator.build(),
-    }
-    history_weight = settings.historical_averaging
-    discriminator_loss = functools.partial(
-        _discriminator_loss, settings, loss_of_real(settings.real_target)
-    )
-    generator_loss = functools.partial(
-        _generator_loss, settings, GENERATOR_LOSSES[settings.generator_loss]
-    )
     return System(
-        networks={**players, **histories(players, history_weight)},
-        phases=(
-            Phase(
-                name=DISCRIMINATOR,
-                network=DISCRIMINATOR,
-                loss=with_history(discriminator_loss, DISCRIMINATOR, history_weight),
-                optimizer=settings.discriminator_optimizer.optimizer(settings.iterations),
-            ),
-            Phase(
-                name=GENERATOR,
-                network=GENERATOR,
-                loss=with_history(generator_loss, GENERATOR, history_weight),
-                optimizer=settings.generator_optimizer.optimizer(settings.iterations),
-                draws_from=DISCRIMINATOR,
-            ),
+        networks=pair_networks(settings),
+        phases=pair_phases(
+            settings,
+            functools.partial(_discriminator_loss, settings, loss_of_real(settings.real_target)),
+            functools.partial(_generator_loss, settings, GENERATOR_LOSSES[settings.generator_loss]),
         ),
         release=GENERATOR,
         companions=(DISCRIMINATOR,),

@@ -1,17 +1,20 @@
 """What systems of one generator and one discriminator of small pictures have in common."""
 
+import functools
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Literal
 
 import torch
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
 from predictor.data import ImageSettings
 from predictor.latents import drawn_latents
 from predictor.model_files import DISCRIMINATOR
 from predictor.networks import NETWORKS
-from predictor.systems.settings import NetworkSettings
+from predictor.systems.phases import LossFunction, Phase
+from predictor.systems.settings import NetworkSettings, OptimizerSettings, RunSettings
+from predictor.systems.techniques import GeneratorLossName, histories, with_history
 
 GENERATOR = "generator"
 
@@ -23,20 +26,89 @@ would show of the whole batch.
 """
 
 
-class PairSettings(Protocol):
-    """Settings of a system of two networks."""
+Schedule = Literal["alternating", "simultaneous", "odd_even"]
+"""When the networks are updated: see `pair_phases`."""
 
-    @property
-    def images(self) -> ImageSettings:
-        """Size and channels of the pictures."""
 
-    @property
-    def generator(self) -> NetworkSettings:
-        """The network that makes them."""
+class PairSettings(RunSettings):
+    """What can be set of every such system."""
 
-    @property
-    def discriminator(self) -> NetworkSettings:
-        """The network that judges them."""
+    images: ImageSettings
+    generator: NetworkSettings
+    """The network that makes pictures."""
+    discriminator: NetworkSettings
+    """The network that judges them."""
+    generator_optimizer: OptimizerSettings
+    discriminator_optimizer: OptimizerSettings
+    generator_loss: GeneratorLossName = "non_saturating"
+    """An adversarial loss, or feature matching (Salimans et al. 2016) of the discriminator's last
+    hidden layer."""
+    real_target: float = Field(1.0, gt=0, le=1)
+    """Label of real pictures; below 1 it is one-sided label smoothing (ibid.)."""
+    historical_averaging: float = Field(0.0, ge=0)
+    """Weight of the squared distance of each network's parameters to their mean over time (ibid.).
+    """
+    average_decay: float = Field(0.0, ge=0, lt=1)
+    """Decay per iteration of the generator's exponential average; 0 keeps none, as published."""
+
+
+def steady_adam(learning_rate: float) -> OptimizerSettings:
+    """Return Adam at one rate throughout, with the momentum that Radford et al. 2016 advise."""
+    return OptimizerSettings(
+        kind="adam",
+        learning_rate=learning_rate,
+        final_learning_rate=learning_rate,
+        decay="linear",
+        betas=(0.5, 0.999),
+    )
+
+
+def pair_networks(settings: PairSettings) -> dict[str, nn.Module]:
+    """Return both networks, new, and what historical averaging remembers of them."""
+    players = {
+        GENERATOR: settings.generator.build(),
+        DISCRIMINATOR: settings.discriminator.build(),
+    }
+    return {**players, **histories(players, settings.historical_averaging)}
+
+
+def pair_phases(
+    settings: PairSettings,
+    discriminator_loss: LossFunction,
+    generator_loss: LossFunction,
+    *,
+    schedule: Schedule = "alternating",
+    shares_batches: bool = True,
+    discriminator_steps: int = 1,
+    generator_steps: int = 1,
+) -> tuple[Phase, Phase]:
+    """Return the phase that trains the discriminator and then the one that trains the generator.
+
+    ``odd_even``: even iterations train the generator, odd ones the discriminator. With
+    `shares_batches` the generator sees the pictures that the discriminator has just seen, and the
+    outputs of its loss; otherwise pictures of its own. The losses get the terms of historical
+    averaging. ``simultaneous`` is up to `System.update`.
+    """
+    is_odd_even = schedule == "odd_even"
+    weight = settings.historical_averaging
+    discriminator = Phase(
+        name=DISCRIMINATOR,
+        network=DISCRIMINATOR,
+        loss=with_history(discriminator_loss, DISCRIMINATOR, weight),
+        optimizer=settings.discriminator_optimizer.optimizer(settings.iterations),
+        repeats=discriminator_steps,
+        when=functools.partial(every_other, 1) if is_odd_even else None,
+    )
+    generator = Phase(
+        name=GENERATOR,
+        network=GENERATOR,
+        loss=with_history(generator_loss, GENERATOR, weight),
+        optimizer=settings.generator_optimizer.optimizer(settings.iterations),
+        repeats=generator_steps,
+        draws_from=DISCRIMINATOR if shares_batches else None,
+        when=functools.partial(every_other, 0) if is_odd_even else None,
+    )
+    return discriminator, generator
 
 
 def latents_for(generator: nn.Module, count: int, device: torch.device) -> Tensor:
