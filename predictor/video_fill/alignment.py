@@ -13,8 +13,8 @@ from predictor.video_fill.picture import FixedMask, Part, Picture, colours, spre
 
 RIM_PX = 12
 """Width of the rim around the hole on which a candidate is matched in brightness and rated."""
-FEWEST_COMPARED = 16
-"""Pixels of the rim that a candidate must show, at least."""
+LEAST_COMPARED = 0.1
+"""Share of the rim that a candidate must show, at least: how a smaller part fits tells little."""
 TRUST = 12.0
 """Difference, in grey levels of 255, at which the motion found at a place has weight 1/e."""
 
@@ -74,7 +74,8 @@ class Target:
         x, y = np.moveaxis(places.astype(np.float32), -1, 0)
         seen = self._seen_at(x, y, other.real is not None)
         hidden = self._missing
-        if not (seen * hidden).any() or (seen * ~hidden).sum() < FEWEST_COMPARED:
+        compared = (seen * ~hidden).sum() / (~hidden).sum()
+        if not (seen * hidden).any() or compared < LEAST_COMPARED:
             return None
         codes = cv2.remap(other.pixels, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         real = np.ones_like(seen)

@@ -179,7 +179,7 @@ class VideoInpainter:
         if old is None:
             fresh = self._fresh(result, target.part, mixed, share)
             return _Made(fresh, np.zeros_like(share)), np.eye(3)
-        trust = _soft(old.seen) / (1 + np.square(old.error / (DOUBT * target.variety)))
+        trust = _trust(old.seen, old.error, target)
         is_settled = trust[target.part.hole.pixels].min() > SETTLED
         if is_settled and past.age % RENEWED_FRAMES:
             return _Made(old.colours, old.real), lag
@@ -241,22 +241,24 @@ def best_views(others: list[Remembered], part: Part, mask: FixedMask, now: int) 
 def _mixed(target: Target, found: list[tuple[Candidate, int]]) -> tuple[_Image, _Image]:
     """Return the weighted mean of the candidates ``(h, w, 3)``, and its share ``(h, w)``.
 
-    The share is 1 where they are certain and 0 where there are none.
+    The share is 1 where they are certain and 0 where there are none. They are less certain where
+    they contradict each other: there something moves in a way of its own.
     """
     size = target.part.hole.pixels.shape
-    total, errors = np.zeros((*size, 3), np.float32), np.zeros(size, np.float32)
-    weights = np.full(size, 1e-20, np.float32)
+    total, squares = np.zeros((*size, 3), np.float32), np.zeros(size, np.float32)
+    errors, weights = np.zeros(size, np.float32), np.full(size, 1e-20, np.float32)
     for candidate, number in found:
         nearness = 1 / (1 + DECAY * abs(number - target.picture.number))
         weight = nearness * _soft(candidate.seen) / np.square(candidate.error + 1e-4)
         total += candidate.colours * weight[..., None]
+        squares += np.square(candidate.colours).mean(-1) * weight
         errors += candidate.error * weight
         weights += weight
-    error = np.asarray(cv2.blur(errors / weights, (5, 5)), np.float32)
-    is_shown = (weights > 1e-10).astype(np.float32)
-    share = _soft(is_shown) / (1 + error / (DOUBT * target.variety))
     mixed = total / weights[..., None]
-    return mixed.astype(np.float32), share.astype(np.float32)
+    disagreement = np.maximum(squares / weights - np.square(mixed).mean(-1), 0)
+    error = np.asarray(cv2.blur(errors / weights + disagreement, (5, 5)), np.float32)
+    is_shown = (weights > 1e-10).astype(np.float32)
+    return mixed.astype(np.float32), _trust(is_shown, error, target)
 
 
 def _carried_on(target: Target, before: Picture, lag: Matrix) -> tuple[Candidate | None, Matrix]:
@@ -276,6 +278,12 @@ def _carried_on(target: Target, before: Picture, lag: Matrix) -> tuple[Candidate
     elif still.rim_error <= moved.rim_error:
         return still, np.eye(3)
     return moved, np.eye(3)
+
+
+def _trust(seen: _Image, error: _Image, target: Target) -> _Image:
+    """Return the weight ``(h, w)`` of what was `seen` with an estimated squared `error`."""
+    doubt = np.square(error / (DOUBT * target.variety))
+    return np.asarray(_soft(seen) / (1 + doubt), np.float32)
 
 
 def _soft(seen: _Image) -> _Image:
