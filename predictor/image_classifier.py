@@ -8,6 +8,7 @@ from torch import Tensor
 
 from predictor.devices import computing, moved
 from predictor.errors import UnknownModel
+from predictor.tensors import require_image_range, require_images
 
 BATCH = 500
 """Pictures classified at once."""
@@ -51,9 +52,12 @@ class ImageClassifier:
 
     @torch.no_grad()
     def probabilities(self, images: Tensor) -> Tensor:
-        """Return p(class) ``(N, K)`` of pictures ``(N, C, H, W)`` in [-1, 1], on the CPU."""
-        found = [self._batch(part) for part in torch.split(images, BATCH)]
-        return torch.cat(found) if found else torch.empty(0, len(self.class_names))
+        """Return p(class) ``(N, K)`` of pictures ``(N, C, H, W)`` in [-1, 1], on the CPU.
+
+        Raises `TensorContractError` for anything else.
+        """
+        require_image_range(require_images(images, channels=None))
+        return torch.cat([self._batch(part) for part in torch.split(images, BATCH)])
 
     def _batch(self, images: Tensor) -> Tensor:
         with computing(self.device, self.use_bfloat16):

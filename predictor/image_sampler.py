@@ -1,6 +1,7 @@
 """The public interface to generators of pictures from latents."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -100,7 +101,13 @@ class ImageSampler:
         return tuple(found)
 
     def latents(self, seed: int, numbers: Iterable[int]) -> Tensor:
-        """Return the latents ``(N, L)`` of the pictures with these `numbers`, on the CPU."""
+        """Return the latents ``(N, L)`` of the pictures with these `numbers`, on the CPU.
+
+        Raises `SettingsError` for a seed that is no whole number from 0 on.
+        """
+        if not isinstance(seed, Integral) or seed < 0:
+            raise SettingsError(f"seed is {seed!r}, expected a whole number from 0 on")
+        seed = int(seed)
         if self.structure is not None:
             return self.structure.of_pictures(seed, numbers)
         return picture_latents(self.distribution, (self.latent_width,), seed, numbers)
@@ -143,10 +150,10 @@ class ImageSampler:
         """Return `count` pictures ``(count, C, H, W)`` in [-1, 1], of the numbers from `first` on.
 
         Without `labels` a model with classes shows them in turn, as `labels` has them. Raises
-        `SettingsError` for a count below 0, and what `values` raises.
+        `SettingsError` for a count or `first` below 0, and what `latents` and `values` raise.
         """
-        if count < 0:
-            raise SettingsError(f"count is {count}, expected 0 or more")
+        if min(count, first) < 0:
+            raise SettingsError(f"count is {count}, first {first}, expected 0 or more")
         numbers = range(first, first + count)
         labels = self.labels(numbers) if labels is None else labels
         return self.images(self.latents(seed, numbers), labels)

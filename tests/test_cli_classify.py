@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from predictor.analysis.classification_evaluation import evaluated_classification
 from predictor.analysis.classifiers import load_classifier
 from predictor.cli import app
-from predictor.errors import OutputExists, UnknownModel, UnusableData
+from predictor.errors import OutputExists, TensorContractError, UnknownModel, UnusableData
 from predictor.image_classifier import ImageClassifier
 from predictor.networks.classification import Classification
 from predictor.networks.pixel_units import PixelUnits
@@ -226,6 +226,14 @@ def test_labels_that_are_names_of_the_model_mean_those(tmp_path: Path) -> None:
     dark_first = Says(lambda bright: 0.9 - 0.8 * bright)
     found = evaluated_classification({"m": ImageClassifier(dark_first, ["1", "0"])}, path)
     assert found.confusion.tolist() == [[2, 0], [0, 1]]
+
+
+@pytest.mark.parametrize("images", [torch.full((1, 1, 2, 2), 200.0), np.zeros((1, 1, 2, 2)),
+                                    torch.zeros(0, 1, 2, 2)])  # fmt: skip
+def test_what_is_no_picture_in_its_range_is_refused(images: Any) -> None:
+    classifier = ImageClassifier(Says(lambda bright: bright))
+    with pytest.raises(TensorContractError, match="images"):
+        classifier.probabilities(images)
 
 
 def test_several_models_answer_by_their_mean(tmp_path: Path) -> None:

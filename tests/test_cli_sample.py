@@ -195,6 +195,17 @@ def test_rows_go_from_picture_to_picture(model: str, labelled: str, tmp_path: Pa
     assert torch.allclose(corner, first.expand(3, -1, -1), atol=0.01)
 
 
+def test_a_series_that_keeps_a_class_says_so(
+    labelled: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = "each series keeps the class of the picture that it begins with"
+    done(labelled, "-o", tmp_path / "a.png", "-n", "3", "--interpolate", "4")
+    assert said in caplog.text
+    caplog.clear()
+    done(labelled, "-o", tmp_path / "b.png", "-n", "3", "--interpolate", "4", "--classes", "1")
+    assert said not in caplog.text
+
+
 def test_walk_is_a_video_through_the_pictures(model: str, tmp_path: Path) -> None:
     video = tmp_path / "walk.mp4"
     assert done(model, "--walk", video, "-n", "3", "--interpolate", "4", "--rate", "12") == (

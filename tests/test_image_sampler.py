@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -124,8 +125,18 @@ def test_latents_of_any_floating_type_are_taken() -> None:
 
 def test_less_than_no_pictures_cannot_be_asked_for() -> None:
     assert unlabelled().sampled(0).shape == (0, 3, 6, 5)
-    with pytest.raises(SettingsError, match="count is -1, expected 0 or more"):
+    with pytest.raises(SettingsError, match="count is -1, first 0, expected 0 or more"):
         unlabelled().sampled(-1)
+    with pytest.raises(SettingsError, match="count is 1, first -3, expected 0 or more"):
+        unlabelled().sampled(1, first=-3)
+
+
+@pytest.mark.parametrize("seed", [1.0, "1", -1])
+def test_seeds_are_whole_numbers(seed: Any) -> None:
+    with pytest.raises(SettingsError, match=r"seed is .*1.*, expected a whole number from 0 on"):
+        unlabelled().sampled(1, seed)
+    sampler = unlabelled()
+    assert torch.equal(sampler.sampled(1, np.int64(1)), sampler.sampled(1, 1))  # type: ignore[arg-type]
 
 
 def test_defaults_of_pytorch_make_no_difference() -> None:

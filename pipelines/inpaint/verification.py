@@ -12,10 +12,10 @@ import PIL.Image
 
 from pipelines.inpaint.masks import Mask
 from predictor.media.images import decoded_by_opencv
+from predictor.media.netpbm_head import netpbm_head, of_full_range
 from predictor.media.photographs.canvas import RasterCanvas
 from predictor.media.photographs.coefficients import BLOCK, Coefficients
 from predictor.media.photographs.header import scale_key
-from predictor.media.photographs.netpbm import netpbm_head, of_full_range
 from predictor.media.photographs.orientation import UPRIGHT, as_stored, displayed
 from predictor.media.photographs.pillow_limit import pillow_without_limit
 from predictor.media.photographs.raster import eight_bits, picture_of

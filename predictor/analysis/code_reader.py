@@ -19,6 +19,7 @@ from predictor.model_files import DISCRIMINATOR, companion_file, find_companion,
 from predictor.networks.infogan import CodePosterior, InfoganDiscriminator, InfoganGenerator
 from predictor.networks.normalization import measure_statistics
 from predictor.structured_latents import Codes, StructuredLatents
+from predictor.tensors import require_image_range, require_images
 from predictor.weights import load_network
 
 
@@ -52,7 +53,11 @@ class CodeReader:
         return self.network.image_shape
 
     def posterior(self, images: Tensor) -> CodePosterior:
-        """Return Q's posterior for pictures ``(N, C, H, W)`` in [-1, 1], float32 on the CPU."""
+        """Return Q's posterior for pictures ``(N, C, H, W)`` in [-1, 1], float32 on the CPU.
+
+        Raises `TensorContractError` for anything else.
+        """
+        require_image_range(require_images(images, channels=None))
         pictures = self.network.units.encoded(images.to(self.device))
         return _posterior(self.network, torch.split(pictures, BATCH))
 

@@ -7,6 +7,7 @@ a folder is labelled, by the first folder below it: classes are sorted by name, 
 are numbers by those. A part with a picture of its own is not labelled.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -27,7 +28,9 @@ from predictor.data.image_parts import (
 from predictor.data.stamps import stamp_of
 from predictor.data.threads import in_threads
 from predictor.errors import UnreadableImage, UnusableData
-from predictor.media.images import is_image_path, small_picture
+from predictor.media.images import has_transparency, is_image_path, small_picture
+
+_logger = logging.getLogger(__name__)
 
 ReadBytes = Callable[[Sequence[str]], Iterator[bytes | UnreadableImage]]
 """The content of the files of these names, in their order."""
@@ -184,14 +187,19 @@ def _part(
         labels = np.array([number[name.split("/")[0]] for name in below], dtype=np.int64)
 
     def pictures(channels: Channels) -> Iterator[Pixels | UnreadableImage]:
+        transparent: list[str] = []
+
         def decoded(item: tuple[str, bytes | UnreadableImage]) -> Pixels | UnreadableImage:
             name, content = item
             if isinstance(content, UnreadableImage):
                 return content
             try:
-                return small_picture(content, path / name, channels)
+                picture = small_picture(content, path / name, channels)
             except UnreadableImage as error:
                 return error
+            if has_transparency(content):
+                transparent.append(name)
+            return picture
 
         waiting: list[tuple[str, bytes | UnreadableImage]] = []
         for item in zip(names, contents(names), strict=True):
@@ -200,6 +208,13 @@ def _part(
                 yield from in_threads(decoded, waiting)
                 waiting = []
         yield from in_threads(decoded, waiting)
+        if transparent:
+            others = f" and {len(transparent) - 1} others" if len(transparent) > 1 else ""
+            _logger.warning(
+                "%s%s: transparency is dropped, and the colours below it are seen",
+                min(transparent),
+                others,
+            )
 
     return ImagePart(names, labels, pictures)
 

@@ -28,15 +28,16 @@ EXPECTED = (
 )
 
 
-def open_images(path: Path) -> ImageCollection:
+def open_images(path: Path, expected: str = EXPECTED) -> ImageCollection:
     """Return the pictures at `path`, in any format that `EXPECTED` names.
 
-    Nothing is unpickled. Raises `UnusableData` that names the file and what is wrong with it.
+    Nothing is unpickled. Raises `UnusableData` that names the file and what is wrong with it; of a
+    file of no such format it says what was `expected`.
     """
     if path.is_dir():
         return _in_folder(path)
     if not path.exists():
-        raise UnusableData(f"{path} does not exist; expected {EXPECTED}")
+        raise UnusableData(f"{path} does not exist; expected {expected}")
     name = path.name.lower()
     if name.endswith(ARCHIVE_SUFFIXES):
         return archived_images(path)
@@ -48,7 +49,7 @@ def open_images(path: Path) -> ImageCollection:
         return images_in_idx(path, idx_partners(path))
     if is_cifar(path, [path.name]):
         return cifar_batches(path, [path.name], lambda _: path.read_bytes(), stamp_of([path]))
-    raise UnusableData(f"{path} is none of these: {EXPECTED}")
+    raise UnusableData(f"{path} is none of these: {expected}")
 
 
 def open_pictures(path: Path) -> ImageCollection:
@@ -59,9 +60,9 @@ def open_pictures(path: Path) -> ImageCollection:
     """
     if path.is_file() and is_image_path(path):
         return every_picture(path.parent, [path.name])
-    if path.is_dir() and _array_files(path) is None:
-        return every_picture(path)
-    return open_images(path)
+    if path.is_dir():
+        return _arrays_below(path) or every_picture(path)
+    return open_images(path, f"a picture (no GIF), {EXPECTED}")
 
 
 def _in_folder(folder: Path) -> ImageCollection:
@@ -71,6 +72,12 @@ def _in_folder(folder: Path) -> ImageCollection:
         return found
     below = _lone_folder(folder)
     return images_in_folder(folder) if below is None else _in_folder(below)
+
+
+def _arrays_below(folder: Path) -> ImageCollection | None:
+    """Return what `_array_files` finds in `folder`, or in the one folder that is in it."""
+    found, below = _array_files(folder), _lone_folder(folder)
+    return found if found is not None or below is None else _arrays_below(below)
 
 
 def _lone_folder(folder: Path) -> Path | None:

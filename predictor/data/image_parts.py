@@ -16,6 +16,8 @@ Pixels = NDArray[np.uint8]
 
 Channels = Literal[1, 3]
 
+_EXPECTED_SHAPE = "expected (N, H, W), (N, H, W, C) or (N, C, H, W) with one channel or three"
+
 TRAIN, VALIDATION, TEST = PARTS = "train", "val", "test"
 """The names of official parts: in folders, in archives and in the keys of arrays."""
 
@@ -125,16 +127,17 @@ def with_channels(pixels: Pixels, channels: Channels) -> Pixels:
 def _channels_last(where: str, images: NDArray[Any]) -> Pixels:
     if images.dtype != np.uint8:
         raise UnusableData(f"{where} holds {images.dtype}, expected pictures of uint8")
+    if images.ndim == 3 and images.shape[2] in (3, 4) and images.shape[1] > 4:
+        raise UnusableData(
+            f"{where} has shape {images.shape}: one colour picture? {_EXPECTED_SHAPE}"
+        )
     if images.ndim == 3:
         return images[..., None]
     if images.ndim == 4 and images.shape[3] in (1, 3):
         return images
     if images.ndim == 4 and images.shape[1] in (1, 3):
         return images.transpose(0, 2, 3, 1)
-    raise UnusableData(
-        f"{where} has shape {images.shape}, expected (N, H, W), (N, H, W, C) or (N, C, H, W) with "
-        "one channel or three"
-    )
+    raise UnusableData(f"{where} has shape {images.shape}, {_EXPECTED_SHAPE}")
 
 
 def _checked_labels(

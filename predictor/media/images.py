@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from predictor.errors import OutputNotWritten, TensorContractError, UnreadableImage
+from predictor.media.netpbm_head import netpbm_head, of_full_range
 
 # fmt: off
 IMAGE_SUFFIXES = frozenset({
@@ -43,7 +44,7 @@ _REDUCED: dict[Reduction, int] = {
 }
 _AS_STORED = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
 _PNG_END = b"IEND\xaeB`\x82"
-_JPEG_END = b"\xff\xd9"
+_JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 
 
 def is_image_path(path: Path) -> bool:
@@ -93,6 +94,23 @@ def small_picture(content: bytes, path: Path, channels: Literal[1, 3]) -> npt.ND
         return cast(npt.NDArray[np.uint8], grey[..., None])
     pixels = _decoded_bytes(content, path, cv2.IMREAD_COLOR)
     return cast(npt.NDArray[np.uint8], cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
+
+
+def has_transparency(content: bytes) -> bool:
+    """Return whether the picture in `content` has pixels that are not opaque.
+
+    False also for what cannot be read.
+    """
+    if content.startswith(_JPEG_START):
+        return False
+    try:
+        with PIL.Image.open(io.BytesIO(content)) as picture:
+            if not picture.has_transparency_data:
+                return False
+            least, _ = picture.convert("RGBA").getchannel("A").getextrema()
+    except DAMAGED:
+        return False
+    return cast(int, least) < 255
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -169,12 +187,25 @@ def _decoded_bytes(data: bytes, path: Path, flags: int) -> _Pixels:
         raise UnreadableImage(f"{path} is empty, expected a picture")
     if not data[-16:].endswith((_PNG_END, _JPEG_END)):
         _require_whole(path, data)
-    pixels = decoded_by_opencv(data, flags)
+    most = _unscaled_white(data)
+    pixels = decoded_by_opencv(data, flags if most is None else flags | cv2.IMREAD_ANYDEPTH)
     if pixels is None:
         raise UnreadableImage(f"{path} is not a picture that can be decoded")
     if pixels.dtype not in (np.uint8, np.uint16):
         raise UnreadableImage(f"{path} has {pixels.dtype} pixels, expected 8 or 16 bits")
+    if most is not None:
+        pixels = of_full_range(pixels, most)
+        if pixels.dtype == np.uint16 and not flags & cv2.IMREAD_ANYDEPTH:
+            pixels = (pixels >> 8).astype(np.uint8)  # as OpenCV reduces 16 bits
     return cast(_Pixels, pixels)
+
+
+def _unscaled_white(data: bytes) -> int | None:
+    """Return the level of white of a PGM or PPM file that OpenCV does not bring to full range."""
+    head = netpbm_head(data)
+    if head is None or head.most in (255, 65535) or (head.is_text and head.most < 255):
+        return None
+    return head.most
 
 
 class _SilentOpenCV:

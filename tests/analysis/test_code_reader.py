@@ -2,12 +2,15 @@
 
 import copy
 import math
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from predictor.analysis.code_reader import CodeReader, group_information
 from predictor.augmentation import AffineAugmentation
+from predictor.errors import TensorContractError
 from predictor.image_sampler import ImageSampler
 from predictor.losses import categorical_information, uniform_information
 from predictor.networks.infogan import (
@@ -31,6 +34,19 @@ def reader() -> CodeReader:
         torch.nn.init.normal_(weight, std=0.3)
     measure_statistics(network, network, [torch.rand(200, 1, 8, 8)])
     return CodeReader(network)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        torch.full((2, 1, 8, 8), 200, dtype=torch.uint8),
+        torch.full((2, 1, 8, 8), 200.0),
+        np.zeros((2, 1, 8, 8)),
+    ],
+)
+def test_what_is_no_picture_in_its_range_is_refused(reader: CodeReader, images: Any) -> None:
+    with pytest.raises(TensorContractError, match="images"):
+        reader.codes(images)
 
 
 def test_most_likely_codes_of_a_picture_do_not_depend_on_the_others(reader: CodeReader) -> None:

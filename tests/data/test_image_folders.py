@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 from made_images import noise, pictures_of, png_bytes, write_png, write_tar
 
@@ -152,6 +153,24 @@ def test_a_link_to_nothing_is_a_picture_that_cannot_be_read(tmp_path: Path) -> N
     assert np.array_equal(picture, IMAGES[0])
     assert isinstance(missing, UnreadableImage)
     assert "b.png cannot be read" in str(missing)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "mode"),
+    [(".png", "RGBA"), (".png", "LA"), (".png", "P"), (".webp", "RGBA"), (".tiff", "RGBA")],
+)
+def test_transparency_that_is_dropped_is_said_once(
+    suffix: str, mode: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shape = PIL.Image.new("RGBA", (6, 5), (255, 255, 255, 0))
+    shape.paste((255, 0, 0, 255), (1, 1, 3, 3))
+    for name in "ab":
+        shape.convert(mode).save(tmp_path / f"{name}{suffix}")
+    shape.putalpha(255)
+    shape.save(tmp_path / f"c{suffix}")
+    assert len(list(open_images(tmp_path).part("train").pictures(3))) == 3
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.startswith(f"a{suffix} and 1 others: transparency is dropped")
 
 
 @pytest.mark.parametrize("opened", [open_images, open_pictures])

@@ -20,7 +20,7 @@ from made_images import (
 )
 
 from predictor.data import ImageSettings, split_images
-from predictor.data.image_formats import open_images
+from predictor.data.image_formats import open_images, open_pictures
 from predictor.data.image_parts import with_channels
 from predictor.errors import UnusableData
 
@@ -216,6 +216,11 @@ def four_channels(folder: Path) -> Path:
     return folder / "d.npz"
 
 
+def one_colour_picture(folder: Path) -> Path:
+    np.savez(folder / "d.npz", images=noise(1, (8, 9, 3))[0])
+    return folder / "d.npz"
+
+
 def too_few_labels(folder: Path) -> Path:
     np.savez(folder / "d.npz", images=IMAGES, labels=LABELS[:-1])
     return folder / "d.npz"
@@ -258,6 +263,7 @@ def mat_of_something_else(folder: Path) -> Path:
         (wrong_keys, "has pictures; expected x_train and y_train"),
         (floats, r"images in .*d\.npz holds float64 from 0 to 892\.5, expected pictures of uint8"),
         (four_channels, r"images in .*d\.npz has shape \(2, 8, 8, 4\)"),
+        (one_colour_picture, r"has shape \(8, 9, 3\): one colour picture\? expected \(N, H, W\)"),
         (too_few_labels, r"d\.npz has 6 pictures and labels of shape \(5,\), expected .*\(6,\)"),
         (negative_label, r"picture 1 of images in .*d\.npz has label -1, expected 0 or more"),
         (two_sets, "two sets: digits-train-images-idx3-ubyte and letters-train"),
@@ -299,6 +305,22 @@ def test_the_one_folder_in_a_folder_is_its_content_unless_it_is_a_class(tmp_path
     assert open_images(tmp_path / "b").class_names == ("cat",)
     write_png(tmp_path / "c" / "train" / "cat" / "1.png", IMAGES[0])
     assert open_images(tmp_path / "c").class_names == ("cat",)
+
+
+def test_arrays_in_the_one_folder_in_a_folder_are_found_by_all_commands(tmp_path: Path) -> None:
+    below = tmp_path / "digits" / "raw"
+    below.mkdir(parents=True)
+    write_idx(below / "train-images-idx3-ubyte", IMAGES[..., 0])
+    for opened in (open_images, open_pictures):
+        assert len(opened(tmp_path / "digits").part("train").names) == len(IMAGES)
+    class_folders(tmp_path / "b" / "pictures")
+    assert open_pictures(tmp_path / "b").path == tmp_path / "b"
+
+
+def test_a_file_to_be_looked_at_may_be_one_picture(tmp_path: Path) -> None:
+    (tmp_path / "a.gif").write_bytes(b"GIF89a")
+    with pytest.raises(UnusableData, match=r"none of these: a picture \(no GIF\), a folder"):
+        open_pictures(tmp_path / "a.gif")
 
 
 @pytest.mark.parametrize("kind", [np.float64, np.float32, np.int8])

@@ -23,6 +23,7 @@ from predictor.media.images import (
     is_video_path,
     read_image,
     read_pixels,
+    small_picture,
     to_uint8,
     write_png,
 )
@@ -120,6 +121,24 @@ def test_common_formats_are_read(tmp_path: Path, suffix: str) -> None:
     cv2.imwrite(str(path), to_uint8(image)[..., ::-1])
     assert (read_image(path) - image).abs().mean() < 0.03
     assert image_size(path) == (48, 64)
+
+
+@pytest.mark.parametrize("most", [15, 100, 255, 1000, 4095, 65535])
+@pytest.mark.parametrize("kind", [2, 3, 5, 6])
+def test_the_header_of_netpbm_says_what_is_white(tmp_path: Path, kind: int, most: int) -> None:
+    levels = np.repeat(
+        np.array([[0, most // 2, most], [most, 0, 0]]), 3 if kind in (3, 6) else 1, 1
+    )
+    text = b" ".join(b"%d" % level for level in levels.ravel())
+    samples = text if kind < 4 else levels.astype("u1" if most < 256 else ">u2").tobytes()
+    path = tmp_path / "a.pnm"
+    path.write_bytes(b"P%d\n3 2\n%d\n%s\n" % (kind, most, samples))
+    expected = np.array([[0, most // 2 / most, 1], [1, 0, 0]])
+    found = (read_image(path)[0].numpy() + 1) / 2
+    assert np.abs(found - expected).max() < 1 / 255
+    for pixels in (read_pixels(path), *(small_picture(path.read_bytes(), path, c) for c in (1, 3))):
+        assert np.abs(pixels[..., 0] / 255 - expected).max() < 1.01 / 255
+    assert read_pixels(path, 2)[0, 0, 0] == pytest.approx(255 * expected[:, :2].mean(), abs=70)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp", ".tiff"])

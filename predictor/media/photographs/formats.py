@@ -9,13 +9,13 @@ from typing import Any
 import PIL.Image
 
 from predictor.errors import UnreadableImage
+from predictor.media.netpbm_head import netpbm_head
 from predictor.media.photographs.about import About, about
 from predictor.media.photographs.canvas import RasterCanvas
 from predictor.media.photographs.header import Header, decoded
 from predictor.media.photographs.netpbm import (
     netpbm_canvas,
     netpbm_encoded,
-    netpbm_head,
     note_on_digits,
 )
 from predictor.media.photographs.orientation import UPRIGHT

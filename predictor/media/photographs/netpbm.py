@@ -5,46 +5,19 @@ Source: the manual pages pgm(5) and ppm(5) of Netpbm. Pillow reads all of them a
 """
 
 import re
-from dataclasses import dataclass
 
 import numpy as np
 
 from predictor.errors import UnreadableImage
+from predictor.media.netpbm_head import Netpbm, of_full_range
 from predictor.media.photographs.canvas import RasterCanvas
 from predictor.media.photographs.colour_models import Grey, Rgb, Stored
 
-_SPACE = rb"(?:\s|#[^\r\n]*[\r\n])+"
-_HEAD = re.compile(rb"P([2356])" + 3 * (_SPACE + rb"(\d{1,10})") + rb"\s")
 _COMMENT = re.compile(rb"#[^\r\n]*")
 _DIGITS = re.compile(rb"[\d\s]*")
 _CHANNELS = {b"2": 1, b"3": 3, b"5": 1, b"6": 3}
-_IN_DIGITS = {b"1": b"4", b"2": b"5", b"3": b"6"}
+_AS_BYTES = {b"1": b"4", b"2": b"5", b"3": b"6"}
 """Kinds that write samples as text, and those that hold the same as bytes."""
-
-
-@dataclass(frozen=True)
-class Netpbm:
-    """The head of a PGM or PPM file."""
-
-    kind: bytes
-    """The digit behind the P."""
-    size: tuple[int, int]
-    """``(height, width)``."""
-    most: int
-    """The level of white, 1 to 65535."""
-    start: int
-    """Where the samples begin."""
-
-
-def netpbm_head(data: bytes) -> Netpbm | None:
-    """Return the head of the file `data`; None for other kinds, such as PBM, and damaged ones."""
-    found = _HEAD.match(data)
-    if found is None:
-        return None
-    kind, (width, height, most) = found[1], (int(found[number]) for number in (2, 3, 4))
-    if not (width and height and 1 <= most <= 65535):
-        return None
-    return Netpbm(kind, (height, width), most, found.end())
 
 
 def netpbm_canvas(data: bytes, head: Netpbm, name: str) -> RasterCanvas:
@@ -54,7 +27,7 @@ def netpbm_canvas(data: bytes, head: Netpbm, name: str) -> RasterCanvas:
     """
     (height, width), channels = head.size, _CHANNELS[head.kind]
     count = height * width * channels
-    samples = _digits(data, head, name) if head.kind in _IN_DIGITS else _bytes(data, head, count)
+    samples = _digits(data, head, name) if head.is_text else _bytes(data, head, count)
     if samples.size < count:
         raise UnreadableImage(f"{name} is not a whole picture: it was cut off")
     filling = of_full_range(samples[:count], head.most).reshape(height, width, channels)
@@ -64,9 +37,9 @@ def netpbm_canvas(data: bytes, head: Netpbm, name: str) -> RasterCanvas:
 def note_on_digits(data: bytes) -> str | None:
     """Return what is said of a file `data` whose samples are text, None of others."""
     kind = data[1:2]
-    if kind not in _IN_DIGITS:
+    if kind not in _AS_BYTES:
         return None
-    return f"P{kind.decode()}, which is text, is written as P{_IN_DIGITS[kind].decode()}"
+    return f"P{kind.decode()}, which is text, is written as P{_AS_BYTES[kind].decode()}"
 
 
 def netpbm_encoded(samples: Stored, most: int) -> bytes:
@@ -79,16 +52,6 @@ def netpbm_encoded(samples: Stored, most: int) -> bytes:
     table = np.rint(np.arange(full + 1) * (most / full)).astype(_stored(most))
     kind = 5 if channels == 1 else 6
     return b"P%d\n%d %d\n%d\n" % (kind, width, height, most) + table[samples].tobytes()
-
-
-def of_full_range(samples: Stored, most: int) -> Stored:
-    """Return `samples` whose white is `most` as ones that fill 8 or 16 bits.
-
-    They are rounded as Pillow rounds them; what is above white becomes white.
-    """
-    full = 255 if most <= 255 else 65535
-    table = np.rint(np.arange(most + 1) / most * full).astype("u1" if full == 255 else "u2")
-    return np.asarray(table[np.minimum(samples, most)])
 
 
 def _stored(most: int) -> str:

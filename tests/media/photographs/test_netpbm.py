@@ -9,7 +9,8 @@ import pytest
 from made_photographs import HEIGHT, HOLE, WIDTH, decoded, paint
 
 from predictor.errors import UnreadableImage
-from predictor.media.photographs.netpbm import netpbm_encoded, of_full_range
+from predictor.media.netpbm_head import of_full_range
+from predictor.media.photographs.netpbm import netpbm_encoded
 from predictor.media.photographs.opening import open_photograph
 from predictor.media.photographs.photograph import Photograph, Saving
 
