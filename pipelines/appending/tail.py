@@ -62,6 +62,16 @@ def padded_packet(data: bytes) -> VideoPacket:
     return packet
 
 
+def _own_packet(timed: _Timed) -> VideoPacket:
+    """Return the packet of an encoded picture, for a decoder of its own.
+
+    The decoder of animated PNG adds a picture that is not marked as a key frame to the one before.
+    """
+    packet = padded_packet(timed.data)
+    packet.is_keyframe = timed.is_keyframe
+    return packet
+
+
 class TailEncoder:
     """Encodes frames as the continuation of `stream`, whose decoded frames are tagged `tags`.
 
@@ -120,7 +130,7 @@ class TailEncoder:
         self._tag(decoder)  # as the container does
         times = iter([packet.pts for packet in self._own_packets])
         for timed in [*self._own_packets, None]:
-            for frame in decoder.decode(padded_packet(timed.data) if timed else None):
+            for frame in decoder.decode(_own_packet(timed) if timed else None):
                 yield frame, next(times)
 
     def _opened(self, stream: av.VideoStream) -> av.VideoCodecContext:

@@ -94,8 +94,10 @@ def decoded(path: Path, thread_type: str | None = None) -> list[tuple[Fraction, 
 
 
 def _samples(frame: av.VideoFrame) -> list[bytes]:
-    """Return the used bytes of the planes of a planar frame."""
+    """Return the used bytes of the planes of a frame, planar or of one plane."""
     size = 1 if frame.format.components[0].bits <= 8 else 2
+    if len(frame.planes) == 1:
+        size = frame.format.padded_bits_per_pixel // 8
     return [
         np.frombuffer(plane, np.uint8)
         .reshape(plane.height, plane.line_size)[:, : plane.width * size]

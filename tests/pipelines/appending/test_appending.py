@@ -47,6 +47,7 @@ SOURCES = {
     "mpeg4.avi": {"codec": "mpeg4"},
     "mpeg2.mpg": {"codec": "mpeg2video", "options": {"bf": "2"}},
     "ffv1.mkv": {"codec": "ffv1"},
+    "png.mov": {"codec": "png", "pixel_format": "rgb24"},
     "uneven.mp4": {"ticks": UNEVEN, "time_base": Fraction(1, 12800)},
     "uneven.mkv": {
         "ticks": [tick // 11 for tick in UNEVEN],
