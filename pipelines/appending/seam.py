@@ -13,10 +13,10 @@ import numpy.typing as npt
 from av.container import InputContainer
 from av.error import FFmpegError
 
-from pipelines.appending.stream_copy import demuxed
+from pipelines.appending.stream_copy import demuxed, presented
 from pipelines.appending.tail import NotCopyableError, TailEncoder
 from predictor.media.hdr import HdrMetadata, hdr_metadata
-from predictor.media.opening import opened, read_packets, video_stream
+from predictor.media.opening import opened, video_stream
 
 _FIRST_STEP_BACK_S = 2
 
@@ -92,7 +92,7 @@ def hdr_at(path: Path, time: Fraction) -> HdrMetadata | None:
     for container, stream in _readings(path, time):
         time_base = Fraction(stream.time_base or 1)
         has_begun = False
-        for packet in read_packets(container, stream):
+        for packet in presented(container, stream):
             begin = None if packet.pts is None else packet.pts * time_base
             if begin is not None and packet.is_keyframe and abs(begin - time) <= time_base:
                 has_begun = True
@@ -213,7 +213,7 @@ def _timed_frames(
 ) -> Iterator[tuple[Fraction, av.VideoFrame]]:
     stream.thread_type = "AUTO"
     has_key_frame = False
-    for packet in read_packets(container, stream):
+    for packet in presented(container, stream):
         has_key_frame = has_key_frame or packet.is_keyframe
         for frame in packet.decode() if has_key_frame else []:
             if frame.pts is None:

@@ -21,7 +21,7 @@ from predictor.media.codecs import (
     usual_codec,
 )
 from predictor.media.encoders import encoder_for
-from predictor.media.info import VideoInfo
+from predictor.media.info import VideoInfo, has_presentation_times
 from predictor.media.opening import opened, read_packets, video_stream
 
 if TYPE_CHECKING:
@@ -83,6 +83,21 @@ def is_picture(stream: Stream) -> bool:
     return bool(stream.disposition & Disposition.attached_pic)
 
 
+def presented(container: InputContainer, *streams: Stream) -> Iterator[AnyPacket]:
+    """Yield the packets of `streams`, those of a video with the times that `VideoReader` has.
+
+    FFmpeg derives late ones for H.264 and HEVC in AVI, which stores none. There, pictures that are
+    not reordered are shown when they are decoded.
+    """
+    for packet in read_packets(container, *streams):
+        stream = packet.stream
+        if isinstance(stream, av.VideoStream) and not has_presentation_times(
+            container.format.name, stream.codec.canonical_name
+        ):
+            packet.pts = packet.dts
+        yield packet
+
+
 def demuxed(container: InputContainer, streams: Iterable[Stream]) -> Iterator[AnyPacket]:
     """Yield the packets of `streams` with complete decoding times.
 
@@ -91,7 +106,7 @@ def demuxed(container: InputContainer, streams: Iterable[Stream]) -> Iterator[An
     """
     untimed: dict[int, list[AnyPacket]] = {}
     known: dict[int, int] = {}
-    for packet in read_packets(container, *streams):
+    for packet in presented(container, *streams):
         index = packet.stream.index
         if packet.size == 0 and packet.pts is None:
             continue  # the end of a stream

@@ -125,6 +125,21 @@ def test_everything_else_of_the_source_stays(tmp_path: Path) -> None:
     assert {(frame.colorspace, frame.color_range) for frame in frames} == {(1, 1)}
 
 
+@pytest.mark.parametrize("cut", [None, Fraction(10, 25)])
+def test_h264_in_avi_is_copied_up_to_the_last_frame(tmp_path: Path, cut: Fraction | None) -> None:
+    """FFmpeg gives its frames times that are a frame later than those of `open_video`."""
+    source, output = tmp_path / "in.avi", tmp_path / "out.avi"
+    make_clip(source, options={"bf": "0"}, group=50)
+    kept = 24 if cut is None else 11
+    pictures = [(image(30 + n), Fraction(kept + n, 25)) for n in range(3)]
+    report = append_frames(source, output, pictures, cut_after=cut)
+    assert (report.packet_copied, report.frames_kept, report.frames_added) == (True, kept, 3)
+    with open_video(output) as reader:
+        assert [frame.time for frame in reader] == [Fraction(n, 25) for n in range(kept + 3)]
+    assert decoded(output)[:kept] == decoded(source)[:kept]
+    assert_like_predictions(output, 3)
+
+
 def test_a_rotated_video_goes_on_upright(tmp_path: Path) -> None:
     source, output = make_clip(tmp_path / "in.mp4", rotation_deg=90), tmp_path / "out.mp4"
     with open_video(source) as reader:
