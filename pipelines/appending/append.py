@@ -14,13 +14,13 @@ from av.error import ArgumentError, InvalidDataError
 from torch import Tensor
 
 from pipelines.appending.joins import AnyPacket
+from pipelines.appending.packet_times import demuxed
 from pipelines.appending.reencoding import Reencoding
 from pipelines.appending.seam import Seam, found_seam, frames_again, hdr_at, seam_fault
 from pipelines.appending.stream_copy import (
     StreamCopy,
     clock_start,
     created,
-    demuxed,
     is_same_container,
 )
 from pipelines.appending.tail import NotCopyableError, TailEncoder, VideoPacket
@@ -149,14 +149,16 @@ def _copied(
             if tail.header is not None:
                 video.codec_context.extradata = tail.header
             kept, delay = _copied_packets(container, copy, stream, seam)
-            added = 0
+            added, end = 0, Fraction(0)
             again = frames_again(info.path, seam, info.time_base)
             for tail_packet in _tail_packets(info, tail, again, predicted):
                 tail_packet.stream = video
                 tail_packet.pts = (tail_packet.pts or 0) - round(start / info.time_base)
                 tail_packet.dts = tail_packet.pts - delay
+                end = (tail_packet.pts + (tail_packet.duration or 0)) * info.time_base
                 output.mux(tail_packet)
                 added += 1
+            copy.lengthen(end)
     fault = seam_fault(info.path, destination, seam, tail, start)
     if fault is not None:
         predicted.put_back(_images(info, tail, skipped=len(seam.again)))

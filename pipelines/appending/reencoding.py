@@ -37,6 +37,7 @@ class Reencoding:
                 VideoWriter(destination, info, info.size, info.average_rate, options)
             )
             self.start = clock_start(info, self.writer.output)
+            self._end = Fraction(0)
             self._others: OtherStreams | None = None
             if not info.path.is_dir():
                 self._others = made.enter_context(
@@ -59,6 +60,7 @@ class Reencoding:
         with self._stack:
             if self._others is not None:
                 self._others.write_due(None)
+                self._others.lengthen(self._end)
 
     @property
     def dropped(self) -> tuple[str, ...]:
@@ -77,3 +79,4 @@ class Reencoding:
         if self._others is not None:
             self._others.write_due(time)
         self.writer.write(image, time - self.start, duration, retouch)
+        self._end = time - self.start + (duration or 1 / self.writer.rate)

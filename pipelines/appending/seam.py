@@ -13,7 +13,7 @@ import numpy.typing as npt
 from av.container import InputContainer
 from av.error import FFmpegError
 
-from pipelines.appending.stream_copy import demuxed, presented
+from pipelines.appending.packet_times import demuxed, presented
 from pipelines.appending.tail import NotCopyableError, TailEncoder
 from predictor.media.hdr import HdrMetadata, hdr_metadata
 from predictor.media.opening import opened, video_stream

@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -13,6 +13,8 @@ from av.error import ArgumentError, FFmpegError, InvalidDataError
 from av.stream import Disposition, Stream
 
 from pipelines.appending.joins import AnyPacket, ContinuedPackets
+from pipelines.appending.packet_times import demuxed, packet_seconds
+from pipelines.appending.silence import ENDING_WITH_ANY, Sound
 from predictor.errors import OutputNotWritten
 from predictor.media.codecs import (
     container_for,
@@ -21,8 +23,8 @@ from predictor.media.codecs import (
     usual_codec,
 )
 from predictor.media.encoders import encoder_for
-from predictor.media.info import VideoInfo, has_presentation_times
-from predictor.media.opening import opened, read_packets, video_stream
+from predictor.media.info import VideoInfo
+from predictor.media.opening import opened, video_stream
 
 if TYPE_CHECKING:
     from av.container.core import Chapter  # described in the stubs only
@@ -83,59 +85,6 @@ def is_picture(stream: Stream) -> bool:
     return bool(stream.disposition & Disposition.attached_pic)
 
 
-def presented(container: InputContainer, *streams: Stream) -> Iterator[AnyPacket]:
-    """Yield the packets of `streams`, those of a video with the times that `VideoReader` has.
-
-    FFmpeg derives late ones for H.264 and HEVC in AVI, which stores none. There, pictures that are
-    not reordered are shown when they are decoded.
-    """
-    for packet in read_packets(container, *streams):
-        stream = packet.stream
-        if isinstance(stream, av.VideoStream) and not has_presentation_times(
-            container.format.name, stream.codec.canonical_name
-        ):
-            packet.pts = packet.dts
-        yield packet
-
-
-def demuxed(container: InputContainer, streams: Iterable[Stream]) -> Iterator[AnyPacket]:
-    """Yield the packets of `streams` with complete decoding times.
-
-    Matroska stores none, and FFmpeg cannot derive them all, such as the first of a stream. The
-    missing ones are counted back from the next that is known, or spread evenly before it.
-    """
-    untimed: dict[int, list[AnyPacket]] = {}
-    known: dict[int, int] = {}
-    for packet in presented(container, *streams):
-        index = packet.stream.index
-        if packet.size == 0 and packet.pts is None:
-            continue  # the end of a stream
-        if packet.dts is None:
-            untimed.setdefault(index, []).append(packet)
-            continue
-        yield from _timed(untimed.pop(index, []), known.get(index), packet.dts)
-        known[index] = packet.dts
-        yield packet
-    for index, packets in untimed.items():
-        yield from _timed(packets, known.get(index), None)
-
-
-def _timed(packets: list[AnyPacket], before: int | None, after: int | None) -> Iterator[AnyPacket]:
-    """Yield `packets` with decoding times that lie between `before` and `after`."""
-    for number, packet in enumerate(packets, 1):
-        step = packet.duration or 1
-        if before is not None and after is not None:
-            dts = before + (after - before) * number // (len(packets) + 1)
-        elif after is not None:
-            dts = after - (len(packets) + 1 - number) * step
-        elif before is not None:
-            dts = before + number * step
-        else:
-            dts = packet.pts or 0
-        packet.dts = dts if packet.pts is None else min(dts, packet.pts)
-        yield packet
-
-
 def _can_store(muxer: str, stream: Stream) -> bool:
     """Return whether the container `muxer` can hold `stream` beside a video.
 
@@ -176,11 +125,6 @@ def describe_alike(made: Stream, source: Stream) -> None:
     made.disposition = source.disposition
 
 
-def packet_seconds(packet: AnyPacket, ticks: int) -> Fraction:
-    """Return `ticks` of the clock of `packet` in seconds."""
-    return ticks * Fraction(packet.time_base or 0)
-
-
 class StreamCopy:
     """The streams of `source` in `output`, with metadata, chapters, languages and fonts.
 
@@ -202,6 +146,7 @@ class StreamCopy:
         self._start = start
         self._first = _first_time(source)
         self._copies: dict[int, Stream] = {}
+        self._sounds: dict[int, Sound] = {}
         self._late: set[str] = set()
         self._dropped: list[str] = []
         skipped = {stream.index for stream in without}
@@ -253,8 +198,16 @@ class StreamCopy:
             packet.pts -= ticks
         if packet.dts is not None:
             packet.dts -= ticks
+        if packet.stream.index in self._sounds:
+            self._sounds[packet.stream.index].add(packet)
         packet.stream = copy
         self._output.mux(packet)
+
+    def lengthen(self, end: Fraction) -> None:
+        """Write silence up to `end` s of the output's time, where pictures need it to be kept."""
+        for sound in self._sounds.values():
+            for packet in sound.silence(end):
+                self._output.mux(packet)
 
     def _keep_quicktime_tags(self, output: OutputContainer) -> None:
         if output.format.name in ("mp4", "mov"):
@@ -285,6 +238,8 @@ class StreamCopy:
             copy.id = stream.id
         if isinstance(copy, av.VideoStream) and isinstance(stream, av.VideoStream):
             copy.codec_context.framerate = stream.average_rate or Fraction(0)
+        if isinstance(copy, av.AudioStream) and muxer in ENDING_WITH_ANY:
+            self._sounds[stream.index] = Sound(copy)
         self._copies[stream.index] = copy
         return copy
 
@@ -352,6 +307,10 @@ class OtherStreams:
                     "another suffix of -o may take it"
                 ) from error
             self._next = next(self._packets, None)
+
+    def lengthen(self, end: Fraction) -> None:
+        """Write silence up to `end` s of the output's time, where pictures need it to be kept."""
+        self._copy.lengthen(end)
 
 
 def _first_time(source: InputContainer) -> Fraction:

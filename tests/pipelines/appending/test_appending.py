@@ -15,8 +15,8 @@ from torch import Tensor
 
 from pipelines.appending import append
 from pipelines.appending.append import AppendReport, append_frames
+from pipelines.appending.packet_times import demuxed
 from pipelines.appending.parameter_sets import AvcRecord, h264_kind
-from pipelines.appending.stream_copy import demuxed
 from pipelines.outputs import atomic_output
 from predictor.errors import OutputNotWritten, UnreadableVideo
 from predictor.media.colour import sample_planes
@@ -138,6 +138,21 @@ def test_h264_in_avi_is_copied_up_to_the_last_frame(tmp_path: Path, cut: Fractio
         assert [frame.time for frame in reader] == [Fraction(n, 25) for n in range(kept + 3)]
     assert decoded(output)[:kept] == decoded(source)[:kept]
     assert_like_predictions(output, 3)
+
+
+@pytest.mark.parametrize("options", [None, EncodingOptions(crf=2)])
+def test_the_sound_of_mxf_goes_on_silent(tmp_path: Path, options: EncodingOptions | None) -> None:
+    """FFmpeg's muxer leaves out the pictures that come after the end of the sound."""
+    source, output = tmp_path / "in.mxf", tmp_path / "out.mxf"
+    make_clip(source, "mpeg2video", audio="pcm_s16le", options={"bf": "2"})
+    report = append_frames(source, output, predictions(source), options)
+    assert report.packet_copied == (options is None)
+    assert [time for time, _ in decoded(output)] == [Fraction(n, 25) for n in range(27)]
+    assert_like_predictions(output, 3)
+    sound, longer = (
+        b"".join(content for _, _, content in packets(path, "audio")) for path in (source, output)
+    )
+    assert longer == sound + bytes(len(sound) * 3 // 24)
 
 
 def test_a_rotated_video_goes_on_upright(tmp_path: Path) -> None:

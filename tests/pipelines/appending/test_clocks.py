@@ -6,7 +6,8 @@ import pytest
 from encoded_clips import decoded, image, make_clip, packets
 
 from pipelines.appending.append import append_frames
-from pipelines.appending.stream_copy import StreamCopy, clock_start, created, demuxed
+from pipelines.appending.packet_times import demuxed
+from pipelines.appending.stream_copy import StreamCopy, clock_start, created
 from predictor.media.encoding import EncodingOptions
 from predictor.media.video import probe
 

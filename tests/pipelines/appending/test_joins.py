@@ -7,7 +7,7 @@ from encoded_clips import decoded, image, make_clip, packets
 
 from pipelines.appending.append import append_frames
 from pipelines.appending.joins import ContinuedPackets
-from pipelines.appending.stream_copy import demuxed
+from pipelines.appending.packet_times import demuxed
 from predictor.media.video import open_video
 
 

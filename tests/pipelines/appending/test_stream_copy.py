@@ -6,7 +6,8 @@ import pytest
 from av.stream import Disposition
 from encoded_clips import image, make_clip, packets
 
-from pipelines.appending.stream_copy import OtherStreams, StreamCopy, created, demuxed
+from pipelines.appending.packet_times import demuxed
+from pipelines.appending.stream_copy import OtherStreams, StreamCopy, created
 from predictor.errors import UnsupportedCodec
 from predictor.media.encoding import VideoWriter
 from predictor.media.video import probe
