@@ -33,6 +33,7 @@ from predictor.media.codecs import (
 from predictor.media.colour import PictureEncoder, bit_depth, planar_format
 from predictor.media.encoders import Encoder, encoder_for, joined_options
 from predictor.media.info import VideoInfo
+from predictor.media.opening import read_packets
 from predictor.media.palette import PaletteReducer
 
 __all__ = ["EncodingOptions", "UnsupportedCodec", "VideoWriter"]
@@ -79,7 +80,7 @@ class VideoWriter:
     source has HDR10 metadata that this encoder cannot write. Other streams can be
     added to `output` before the first picture and muxed there. Raises `UnsupportedCodec`, which
     names ``--codec``, for what cannot be encoded here, `SettingsError` for an unknown encoder
-    option, `OutputNotWritten` where the file system refuses.
+    option, `OutputNotWritten` where the file system refuses or the container left out pictures.
     """
 
     def __init__(
@@ -193,7 +194,7 @@ class VideoWriter:
             self.output.mux(self._stream.encode(frame))
 
     def close(self) -> None:
-        """Encode what is still waiting and end the file."""
+        """Encode what is still waiting, end the file and see that it has all pictures."""
         if self._last_tick is None:
             self.output.close()
             raise OutputNotWritten(f"{self.path} was not written: there was no picture to write")
@@ -203,6 +204,20 @@ class VideoWriter:
                     packet.dts = packet.pts
                 self.output.mux(packet)
             self.output.close()
+        if self._count > 1:  # APNG of one picture is PNG
+            self._require_all()
+
+    def _require_all(self) -> None:
+        """Raise `OutputNotWritten` if the file, read again, has too few pictures."""
+        demuxer = _demuxer(self.output.format.name)
+        with self._refusals(), av.open(f"file:{self.path}", format=demuxer) as written:
+            packets = read_packets(written, written.streams.video[0])
+            found = sum(bool(packet.size) for packet in packets)
+        if found < self._count:  # VP8 also has pictures that are not shown
+            raise OutputNotWritten(
+                f"{self.path} was not written: {self.output.format.name} kept only {found} of "
+                f"{self._count} pictures; another suffix of -o may take them"
+            )
 
     def _new_stream(
         self, encoder: Encoder, like: VideoInfo, muxer: str, options: EncodingOptions
@@ -271,6 +286,11 @@ class VideoWriter:
             yield
         except (av.FFmpegError, OSError) as error:
             raise OutputNotWritten(f"{self.path} was not written: {error.strerror}") from error
+
+
+def _demuxer(muxer: str) -> str:
+    """Return FFmpeg's name for reading what `muxer` has written."""
+    return "mpeg" if muxer == "vob" else muxer
 
 
 def _require_known(options: Mapping[str, str], context: av.VideoCodecContext, name: str) -> None:

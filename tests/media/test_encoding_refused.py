@@ -5,6 +5,8 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 import torch
 from made_videos import smooth_picture
@@ -127,3 +129,18 @@ def _write_much(path: Path, noise: Tensor) -> None:
     with VideoWriter(path, PLAIN, SIZE, options=options) as writer:
         for number in range(40):
             writer.write(noise.roll(number, 2), number / NTSC)
+
+
+def test_pictures_that_the_container_leaves_out_are_an_error(tmp_path: Path) -> None:
+    """FFmpeg's MXF ends with the first of its streams to end, here a sound of three pictures."""
+    like = replace(PLAIN, average_rate=Fraction(25))
+    writer = VideoWriter(tmp_path / "a.mxf", like, SIZE)
+    sound = writer.output.add_stream("pcm_s16le", rate=48000, layout="mono")
+    assert isinstance(sound, av.AudioStream)
+    for number in range(12):
+        writer.write(smooth_picture(number), Fraction(number, 25))
+    tone = av.AudioFrame.from_ndarray(np.zeros((1, 3 * 1920), np.int16), "s16", "mono")
+    tone.sample_rate, tone.pts, tone.time_base = 48000, 0, Fraction(1, 48000)
+    writer.output.mux(sound.encode(tone))
+    with pytest.raises(OutputNotWritten, match="mxf kept only 3 of 12 pictures"):
+        writer.close()
