@@ -39,6 +39,7 @@ from predictor.media.palette import PaletteReducer
 __all__ = ["EncodingOptions", "UnsupportedCodec", "VideoWriter"]
 
 _EVEN_RATE_CONTAINERS = ("avi", "yuv4mpegpipe", "mxf", "h264", "hevc")
+_WITHOUT_ORDER = ("avi", "mxf")  # written without the times that put B-frames in order
 _FEW_FOR_X265 = 2  # pictures: of so few, x265 gives arbitrary decoding times
 _FINEST_CLOCK = Fraction(1, 10**6)  # MOV has 31 bits for a duration: half an hour of such ticks
 _MOST_TICKS = 2**31 - 1  # a second, in the containers' 32-bit fields
@@ -225,8 +226,8 @@ class VideoWriter:
         settings = encoder.options(options.crf, options.lossless)
         if encoder.name == "prores_ks" and like.profile in _PRORES_PROFILES:
             settings["profile"] = _PRORES_PROFILES[like.profile]
-        if muxer == "avi" and self.codec in ("h264", "hevc"):
-            settings["bf"] = "0"  # AVI has no presentation times to put B-frames in order
+        if muxer in _WITHOUT_ORDER and self.codec in ("h264", "hevc"):
+            settings["bf"] = "0"
         if like.hdr is not None:
             described = like.hdr.encoder_options(encoder.name)
             self.loses_hdr = not described

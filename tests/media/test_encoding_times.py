@@ -96,3 +96,12 @@ def test_times_on_half_ticks_do_not_meet(tmp_path: Path, rate: int) -> None:
     like = replace(PLAIN, codec="mpeg2video", average_rate=Fraction(rate))
     _, frames = written(tmp_path / "a.mpg", like, times=times)
     assert [frame.time - frames[0].time for frame in frames] == [time - first for time in times]
+
+
+@pytest.mark.parametrize("suffix", ["avi", "mxf"])
+def test_h264_where_no_times_put_b_frames_in_order_keeps_its_times(
+    tmp_path: Path, suffix: str
+) -> None:
+    like = replace(PLAIN, codec="h264", average_rate=Fraction(25))
+    _, frames = written(tmp_path / f"a.{suffix}", like)
+    assert [frame.time for frame in frames] == [Fraction(n, 25) for n in range(12)]
