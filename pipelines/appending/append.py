@@ -29,7 +29,7 @@ from predictor.media.colour import PictureDecoder, PictureEncoder
 from predictor.media.encoders import encoder_for
 from predictor.media.encoding import EncodingOptions
 from predictor.media.hdr import HDR_IN_WORDS
-from predictor.media.info import VideoInfo
+from predictor.media.info import ASPECT_IN_WORDS, VideoInfo, is_aspect_near
 from predictor.media.known_samples import KnownSamples
 from predictor.media.opening import opened, video_stream
 from predictor.media.video import open_video, probe
@@ -169,13 +169,16 @@ def _copied(
         frames_kept=kept + len(seam.again),
         frames_added=added - len(seam.again),
         frames_encoded_again=len(seam.again),
-        dropped=(*copy.dropped, *_lost_hdr(info, destination, tail.begin - start)),
+        dropped=(*copy.dropped, *_lost(info, destination, tail.begin - start)),
         start=start,
     )
 
 
-def _lost_hdr(info: VideoInfo, destination: Path, begin: Fraction) -> Iterator[str]:
-    """Yield the HDR metadata in words if a player that starts at the tail does not get it."""
+def _lost(info: VideoInfo, destination: Path, begin: Fraction) -> Iterator[str]:
+    """Yield in words what a player does not get, of HDR metadata one that starts at the tail."""
+    aspect = info.sample_aspect_ratio
+    if aspect != 1 and not is_aspect_near(probe(destination).sample_aspect_ratio, aspect):
+        yield ASPECT_IN_WORDS
     if info.hdr is not None and hdr_at(destination, begin) != info.hdr:
         yield f"{HDR_IN_WORDS} of the new frames"
 

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from pipelines.appending.stream_copy import OtherStreams, clock_start
 from predictor.media.encoding import EncodingOptions, VideoWriter
-from predictor.media.hdr import HDR_IN_WORDS
 from predictor.media.info import VideoInfo
 
 
@@ -64,9 +63,9 @@ class Reencoding:
 
     @property
     def dropped(self) -> tuple[str, ...]:
-        """What the source has and `destination` has not, in words."""
+        """What the source has and `destination` has not, in words; all is known at the end."""
         others = () if self._others is None else tuple(self._others.dropped)
-        return (*others, HDR_IN_WORDS) if self.writer.loses_hdr else others
+        return (*others, *self.writer.lost)
 
     def write(
         self,

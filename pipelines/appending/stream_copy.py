@@ -238,6 +238,7 @@ class StreamCopy:
             copy.id = stream.id
         if isinstance(copy, av.VideoStream) and isinstance(stream, av.VideoStream):
             copy.codec_context.framerate = stream.average_rate or Fraction(0)
+            copy.codec_context.sample_aspect_ratio = stream.sample_aspect_ratio or Fraction(0)
         if isinstance(copy, av.AudioStream) and muxer in ENDING_WITH_ANY:
             self._sounds[stream.index] = Sound(copy)
         self._copies[stream.index] = copy

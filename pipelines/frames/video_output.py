@@ -9,7 +9,6 @@ from pipelines.frames.request import FramesRequest
 from pipelines.outputs import atomic_output
 from pipelines.timecodes import clock
 from predictor.media.encoding import EncodingOptions, VideoWriter
-from predictor.media.hdr import HDR_IN_WORDS
 from predictor.media.video import VideoInfo
 
 
@@ -72,4 +71,4 @@ def left_out(info: VideoInfo, writer: VideoWriter) -> tuple[str, ...]:
         "chapters": info.chapter_count,
     }
     lost = [name for name, count in counts.items() if count]
-    return (*lost, HDR_IN_WORDS) if writer.loses_hdr else tuple(lost)
+    return (*lost, *writer.lost)

@@ -215,8 +215,7 @@ def _encoded(
         elif is_lossless:
             luma = "; the known luma is exact" if known.is_luma_kept else ""
             how += f" in {writer.pixel_format}{luma}"
-        dropped = output.dropped
-    return _Done(count, how, is_exact, dropped)
+    return _Done(count, how, is_exact, output.dropped)
 
 
 def _first_picture(reader: VideoReader) -> RasterCanvas:

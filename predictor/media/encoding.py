@@ -32,7 +32,8 @@ from predictor.media.codecs import (
 )
 from predictor.media.colour import PictureEncoder, bit_depth, planar_format
 from predictor.media.encoders import Encoder, encoder_for, joined_options
-from predictor.media.info import VideoInfo
+from predictor.media.hdr import HDR_IN_WORDS
+from predictor.media.info import ASPECT_IN_WORDS, VideoInfo, is_aspect_near, pixel_aspect
 from predictor.media.opening import read_packets
 from predictor.media.palette import PaletteReducer
 
@@ -78,10 +79,11 @@ class VideoWriter:
     container's usual one.
 
     `codec`, `pixel_format`, `bit_depth` and `color` say what was chosen, `loses_hdr` whether the
-    source has HDR10 metadata that this encoder cannot write. Other streams can be
-    added to `output` before the first picture and muxed there. Raises `UnsupportedCodec`, which
-    names ``--codec``, for what cannot be encoded here, `SettingsError` for an unknown encoder
-    option, `OutputNotWritten` where the file system refuses or the container left out pictures.
+    source has HDR10 metadata that this encoder cannot write and, once the file is closed,
+    `loses_aspect` whether it lacks the pixel aspect. Other streams can be added to `output` before
+    the first picture and muxed there. Raises `UnsupportedCodec`, which names ``--codec``, for what
+    cannot be encoded here, `SettingsError` for an unknown encoder option, `OutputNotWritten` where
+    the file system refuses or the container left out pictures.
     """
 
     def __init__(
@@ -106,7 +108,8 @@ class VideoWriter:
                 f"{usual_codec(muxer)}, or another suffix"
             )
         self._size = size
-        self.loses_hdr = False
+        self._aspect = like.sample_aspect_ratio
+        self.loses_hdr = self.loses_aspect = False
         self._first_time: Fraction | None = None
         self._last_tick: int | None = None
         self._count = 0
@@ -137,6 +140,12 @@ class VideoWriter:
         except PredictorError:
             self.output.close()
             raise
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """What of its source's pictures the closed file cannot say, in words."""
+        said = {HDR_IN_WORDS: self.loses_hdr, ASPECT_IN_WORDS: self.loses_aspect}
+        return tuple(words for words, is_lost in said.items() if is_lost)
 
     def __enter__(self) -> Self:
         return self
@@ -205,15 +214,16 @@ class VideoWriter:
                     packet.dts = packet.pts
                 self.output.mux(packet)
             self.output.close()
-        if self._count > 1:  # APNG of one picture is PNG
-            self._require_all()
+        if self._count > 1 or self.output.format.name != "apng":  # else it is a plain PNG
+            self._read_again()
 
-    def _require_all(self) -> None:
-        """Raise `OutputNotWritten` if the file, read again, has too few pictures."""
+    def _read_again(self) -> None:
+        """Note whether the pixel aspect is lost; raise if the file has too few pictures."""
         demuxer = _demuxer(self.output.format.name)
         with self._refusals(), av.open(f"file:{self.path}", format=demuxer) as written:
-            packets = read_packets(written, written.streams.video[0])
-            found = sum(bool(packet.size) for packet in packets)
+            stream = written.streams.video[0]
+            self.loses_aspect = not is_aspect_near(pixel_aspect(stream), self._aspect)
+            found = sum(bool(packet.size) for packet in read_packets(written, stream))
         if found < self._count:  # VP8 also has pictures that are not shown
             raise OutputNotWritten(
                 f"{self.path} was not written: {self.output.format.name} kept only {found} of "

@@ -20,6 +20,7 @@ from predictor.media.colour import ColorTags, bit_depth, has_alpha
 from predictor.media.hdr import HdrMetadata, hdr_metadata
 from predictor.media.opening import opened, read_packets, video_stream
 
+ASPECT_IN_WORDS = "pixel aspect"
 _SAMPLED_PACKETS = 240
 _PROGRESSIVE_ORDERS = (0, 1)  # AVFieldOrder: unknown, progressive
 
@@ -83,9 +84,7 @@ def file_info(path: Path) -> VideoInfo:
         context = stream.codec_context
         rotation_deg, is_mirrored = _orientation(frame)
         height, width = frame.height, frame.width
-        ratio = Fraction(
-            context.sample_aspect_ratio or stream.sample_aspect_ratio or 1
-        ) or Fraction(1)
+        ratio = pixel_aspect(stream)
         if rotation_deg % 180:
             height, width, ratio = width, height, 1 / ratio
         time_base = Fraction(stream.time_base or Fraction(1, 1000))
@@ -131,6 +130,20 @@ def file_info(path: Path) -> VideoInfo:
             subtitle_count=len(container.streams.subtitles),
             chapter_count=len(container.chapters()),
         )
+
+
+def pixel_aspect(stream: VideoStream) -> Fraction:
+    """Return the width of a pixel to its height, before turning, as players take it to be.
+
+    The container's comes before that of the codec: decoders of AV1 say 1 for what they do not know.
+    """
+    ratio = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
+    return Fraction(ratio or 1)
+
+
+def is_aspect_near(found: Fraction, expected: Fraction) -> bool:
+    """Whether two pixel aspects look alike: some formats round them."""
+    return abs(found / expected - 1) < Fraction(1, 100)
 
 
 def has_presentation_times(container: str, codec: str) -> bool:

@@ -91,6 +91,25 @@ def test_the_output_is_like_its_source(tmp_path: Path) -> None:
         assert getattr(info, name) == getattr(like, name), name
 
 
+@pytest.mark.parametrize(
+    ("codec", "suffix", "lost"),
+    [
+        ("vp9", "mp4", ()),
+        ("av1", "mp4", ()),  # whose decoder says 1
+        ("vp9", "webm", ("pixel aspect",)),
+    ],
+)
+def test_a_pixel_aspect_that_the_file_lacks_is_known(
+    tmp_path: Path, codec: str, suffix: str, lost: tuple[str, ...]
+) -> None:
+    like = replace(PLAIN, codec=codec, sample_aspect_ratio=Fraction(4, 3))
+    with VideoWriter(tmp_path / f"a.{suffix}", like, SIZE) as writer:
+        for number in range(3):
+            writer.write(smooth_picture(number), number / NTSC)
+    assert writer.lost == lost
+    assert (probe(writer.path).sample_aspect_ratio == Fraction(4, 3)) == (not lost)
+
+
 def test_upright_pictures_of_a_turned_source_are_not_turned_twice(tmp_path: Path) -> None:
     source = write_video(
         tmp_path / "a.mp4",

@@ -42,6 +42,7 @@ def make_clip(
     options: dict[str, str] | None = None,
     audio: str | None = None,
     rotation_deg: int = 0,
+    aspect: Fraction = Fraction(0),
 ) -> Path:
     """Write a clip of 25 frames a second, or with frames at `ticks`, and return its path.
 
@@ -51,6 +52,7 @@ def make_clip(
         video = container.add_stream(codec, rate=25, options=options or {})
         assert isinstance(video, av.VideoStream)
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, pixel_format
+        video.codec_context.sample_aspect_ratio = aspect  # of a pixel; 0 is unknown
         video.codec_context.time_base, video.gop_size = time_base, group
         video.color_primaries = video.color_trc = video.colorspace = video.color_range = 1
         if rotation_deg:

@@ -155,6 +155,34 @@ def test_the_sound_of_mxf_goes_on_silent(tmp_path: Path, options: EncodingOption
     assert longer == sound + bytes(len(sound) * 3 // 24)
 
 
+@pytest.mark.parametrize("options", [None, EncodingOptions(codec="h264")])
+@pytest.mark.parametrize(
+    ("name", "codec"), [("vp9.mp4", "libvpx-vp9"), ("prores.mov", "prores_ks")]
+)
+def test_a_pixel_aspect_that_the_container_alone_has_is_kept(
+    tmp_path: Path, name: str, codec: str, options: EncodingOptions | None
+) -> None:
+    pixel_format = "yuv422p10le" if codec == "prores_ks" else "yuv420p"
+    source = make_clip(tmp_path / name, codec, pixel_format, count=4, aspect=Fraction(3, 2))
+    output = tmp_path / f"out-{name}"
+    report = append_frames(source, output, predictions(source), options)
+    assert (report.packet_copied, report.dropped) == (options is None, ())
+    with av.open(output) as container:
+        assert container.streams.video[0].sample_aspect_ratio == Fraction(3, 2)
+
+
+@pytest.mark.parametrize("options", [None, EncodingOptions(codec="rawvideo")])
+def test_a_pixel_aspect_that_cannot_be_written_is_said_to_be_lost(
+    tmp_path: Path, options: EncodingOptions | None
+) -> None:
+    source, output = make_clip(tmp_path / "a.y4m", "rawvideo"), tmp_path / "out.y4m"
+    content = source.read_bytes()
+    assert content.count(b" A0:0 ") == 1
+    source.write_bytes(content.replace(b" A0:0 ", b" A3:2 "))
+    report = append_frames(source, output, predictions(source), options)
+    assert (report.packet_copied, report.dropped) == (options is None, ("pixel aspect",))
+
+
 def test_a_rotated_video_goes_on_upright(tmp_path: Path) -> None:
     source, output = make_clip(tmp_path / "in.mp4", rotation_deg=90), tmp_path / "out.mp4"
     with open_video(source) as reader:
