@@ -60,6 +60,10 @@ class FramesRequest:
             raise SettingsError(f"duration is {float(self.duration_s)} s, expected more than 0")
         if self.lossless and self.crf is not None:
             raise SettingsError("lossless and crf exclude each other: a lossless video has no crf")
+        if self.lossless and self.encoder_options:
+            from predictor.media.encoders import require_exact
+
+            require_exact(self.encoder_options)
         if self.mode == "next" and (self.at is not None or self.duration_s is not None):
             raise SettingsError("mode next predicts every frame; at and duration have no meaning")
         if self.mode == "next" and self.gif is not None:

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -10,6 +11,14 @@ import av
 from predictor.errors import SettingsError, UnsupportedCodec
 
 _LAMBDA = 118  # FFmpeg's global_quality is this many to one step of the quantizer
+_LISTS = ("-params", "opts")  # how options end that hold a list of an encoder's own parameters
+_OF_RATE = "b bt minrate maxrate bufsize qmin qmax global_quality qp crf crf_max crf-min lossless"
+_OF_RATE_IN_LISTS = "qp_constant qpmin qpmax min-qp max-qp bitrate rc tbr mbr zones zonefile"
+_OF_VBV = "vbv-maxrate vbv-bufsize"
+_CHANGING_PICTURES = "mcstf film-grain fgs-table resize-mode superres-mode noise-sensitivity"
+_AGAINST_LOSSLESS = frozenset(
+    f"{_OF_RATE} {_OF_RATE_IN_LISTS} {_OF_VBV} {_CHANGING_PICTURES}".replace("_", "-").split()
+)
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,29 @@ def joined_options(first: Mapping[str, str], then: Mapping[str, str]) -> dict[st
         is_list = key.endswith("-params") and key in joined
         joined[key] = f"{joined[key]}:{value}" if is_list else value
     return joined
+
+
+def require_exact(options: Mapping[str, str]) -> None:
+    """Raise `SettingsError` if encoder `options` are not for a lossless video.
+
+    Those for a rate or a quality, which some encoders follow in spite of ``lossless``, and those
+    that change pictures are refused, also in a list such as ``x265-params``.
+    """
+    for key, value in options.items():
+        within = value.split(":") if key.endswith(_LISTS) else []
+        for setting in (f"{key}={value}", *within):
+            if _plain_name(setting) in _AGAINST_LOSSLESS:
+                where = f" of {key}" if within else ""
+                raise SettingsError(
+                    f"lossless and the encoder option {setting}{where} exclude each other: "
+                    "a lossless video has no rate or quality to set"
+                )
+
+
+def _plain_name(setting: str) -> str:
+    """Return the name in ``name=value``, of the spellings that encoders take for the same."""
+    name = re.sub(r"[\\'\s]", "", setting.partition("=")[0])
+    return name.lstrip("-").replace("_", "-").removeprefix("no-")
 
 
 def _quantized(

@@ -31,7 +31,7 @@ from predictor.media.codecs import (
     usual_codec,
 )
 from predictor.media.colour import PictureEncoder, bit_depth, planar_format
-from predictor.media.encoders import Encoder, encoder_for, joined_options
+from predictor.media.encoders import Encoder, encoder_for, joined_options, require_exact
 from predictor.media.hdr import HDR_IN_WORDS
 from predictor.media.info import ASPECT_IN_WORDS, VideoInfo, is_aspect_near, pixel_aspect
 from predictor.media.opening import read_packets
@@ -58,7 +58,8 @@ class EncodingOptions:
     quality, lower is better (default: 18 for H.264, 20 to 22 for HEVC, VP9 and AV1, quantizer 2
     for the MPEG family: visually lossless); `lossless` keeps the values of the pixel format
     exactly, and RGB of RGB sources; `encoder_options` are FFmpeg's for that encoder. `threads`
-    encode (None: as many as are useful).
+    encode (None: as many as are useful). Raises `SettingsError` for `encoder_options` that set a
+    rate or a quality of a `lossless` video.
     """
 
     codec: str | None = None
@@ -66,6 +67,10 @@ class EncodingOptions:
     lossless: bool = False
     encoder_options: Mapping[str, str] = field(default_factory=dict)
     threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.lossless:
+            require_exact(self.encoder_options)
 
 
 class VideoWriter:

@@ -1,15 +1,18 @@
 """What cannot be written is one clear error, and leaves nothing half-written."""
 
+import re
 import resource
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
 import torch
 from made_videos import smooth_picture
+from numpy.typing import NDArray
 from torch import Tensor
 from written_videos import NTSC, PLAIN, SIZE
 
@@ -52,6 +55,54 @@ def test_what_cannot_be_encoded_is_one_clear_line(
     with pytest.raises(error, match=message) as caught:
         VideoWriter(tmp_path / name, PLAIN, SIZE, options=options)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "named"),
+    [
+        ("qp", "30", "qp=30"),
+        ("crf", "30", "crf=30"),
+        ("b", "1M", "b=1M"),
+        ("lossless", "0", "lossless=0"),
+        ("x264-params", "ref=2:qp=30", "qp=30 of x264-params"),
+        ("x264opts", "bitrate=100", "bitrate=100 of x264opts"),
+        ("x265-params", "lossless=0:crf=30", "lossless=0 of x265-params"),
+        ("x265-params", "no-lossless=1", "no-lossless=1 of x265-params"),
+        ("x265-params", "--loss\\less=0", r"--loss\less=0 of x265-params"),
+        ("x265-params", "mcstf=1", "mcstf=1 of x265-params"),
+        ("svtav1-params", "film-grain=8", "film-grain=8 of svtav1-params"),
+    ],
+)
+def test_options_that_undo_lossless_are_refused(key: str, value: str, named: str) -> None:
+    message = f"lossless and the encoder option {re.escape(named)} exclude each other"
+    with pytest.raises(SettingsError, match=f"^{message}: [^\n]*$"):
+        EncodingOptions(lossless=True, encoder_options={key: value})
+
+
+@pytest.mark.parametrize(
+    ("codec", "key", "value"),
+    [
+        ("h264", "preset", "slow"),
+        ("h264", "x264-params", "ref=2:qcomp=0.7"),
+        ("hevc", "x265-params", "keyint=10:no-sao=1"),
+        ("vp9", "deadline", "realtime"),
+    ],
+)
+def test_other_options_keep_what_is_lossless_exact(
+    tmp_path: Path, codec: str, key: str, value: str
+) -> None:
+    sent: list[NDArray[Any]] = []
+    options = EncodingOptions(codec=codec, lossless=True, encoder_options={key: value})
+    with VideoWriter(tmp_path / "a.mkv", PLAIN, SIZE, options=options) as writer:
+        for number in range(4):
+            writer.write(
+                smooth_picture(number),
+                number / NTSC,
+                retouch=lambda frame: sent.append(frame.to_ndarray()),
+            )
+    with av.open(str(tmp_path / "a.mkv")) as container:
+        found = [frame.to_ndarray() for frame in container.decode(video=0)]
+    np.testing.assert_array_equal(found, sent)
 
 
 def test_a_source_codec_without_an_encoder_names_the_option(tmp_path: Path) -> None:

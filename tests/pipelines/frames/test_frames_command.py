@@ -174,6 +174,7 @@ def test_encoder_choices_reach_the_video(command: Command, clip: Path, tmp_path:
         (["frames", "x.mp4", "--mode", "next", "--gif"], "gif"),
         (["frames", "x.mp4", "--encoder-option", "slow"], "key=value"),
         (["frames", "x.mp4", "--lossless", "--crf", "3"], "lossless"),
+        (["frames", "x.mp4", "--lossless", "--encoder-option", "qp=30"], "qp=30 exclude"),
         (["frames", "x.mp4", "--codec", "nonsense"], "--codec"),
         (["frames", "x.mp4", "--codec", "aac"], "audio"),
         (["frames", "x.mp4", "-o", "y.xyz"], "-o y.xyz"),

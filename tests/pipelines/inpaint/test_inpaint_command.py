@@ -197,6 +197,7 @@ def test_how_a_video_is_encoded_is_checked_first(command: Command, tmp_path: Pat
     for options, message in (
         (("--codec", "nonsense"), "nonsense"),
         (("--lossless", "--crf", 20), "exclude each other"),
+        (("--lossless", "--encoder-option", "qp=30"), "qp=30 exclude each other"),
         (("--encoder-option", "fast"), "expected key=value"),
     ):
         ended = command("inpaint", clip, *BOX, *options)
