@@ -36,6 +36,14 @@ def parsed_time(text: str, setting: str) -> Fraction:
     )
 
 
+def as_written(seconds: Fraction | float) -> Fraction:
+    """Return `seconds` as the shortest decimal that says them: 0.6 as 3/5, not as a bit less.
+
+    Raises `ValueError` for what is not a number.
+    """
+    return Fraction(str(seconds)) if isinstance(seconds, float) else Fraction(seconds)
+
+
 def clock(time: Fraction) -> str:
     """Return `time` as ``hh:mm:ss.mmm``, rounded to the millisecond."""
     sign = "-" if time < 0 else ""

@@ -23,7 +23,7 @@ from pipelines.frames.side_by_side import side_by_side
 from pipelines.frames.video_output import source_notes
 from pipelines.outputs import output_paths
 from pipelines.progress import Advance, silent
-from pipelines.timecodes import clock, frames_in
+from pipelines.timecodes import as_written, clock, frames_in
 from predictor.devices import using_threads
 from predictor.errors import SettingsError, UnsupportedCodec
 from predictor.frame_predictor import FEWEST_FRAMES
@@ -58,8 +58,9 @@ def predict_frames(
 
     The arguments are the options of ``predictor frames``, which `FramesRequest` explains; `model`
     is a name, a file, or, to load it once for several clips, what `predictor.load` returned, which
-    does not know how far ahead it was measured, or `pipelines.frames.prediction.load`. `threads`
-    decode and predict. Raises a `PredictorError` that names the file; then nothing is written.
+    does not know how far ahead it was measured, or `pipelines.frames.prediction.load`. A time of
+    0.6 is the ``0.6`` of the command, not the binary number just below. `threads` decode and
+    predict. Raises a `PredictorError` that names the file; then nothing is written.
     """
     source = Path(path)
     target = output_paths([source], None if output is None else Path(output))[0]
@@ -90,7 +91,7 @@ def predict_frames(
 
 def _exact(name: str, seconds: Fraction | float | None) -> Fraction | None:
     try:
-        return None if seconds is None else Fraction(seconds)
+        return None if seconds is None else as_written(seconds)
     except (ValueError, OverflowError) as error:  # of nan and inf
         raise SettingsError(f"{name} is {seconds}, expected seconds") from error
 
@@ -142,7 +143,7 @@ def planned_frames(request: FramesRequest, model: str) -> FramesResult:
     _require_container(request)
     step = 1 / info.average_rate
     if request.at is not None and info.duration_s is not None:
-        require_not_after_end(info, request.at, Fraction(info.duration_s) - step, step)
+        require_not_after_end(info, request.at, as_written(info.duration_s) - step, step)
     count = request.count
     if request.duration_s is not None:
         count = frames_in(request.duration_s, step)

@@ -1,5 +1,6 @@
 """`predict_frames` as it is called from Python: what it takes, what it refuses, what it leaves."""
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import torch
 from made_clips import RollingPredictor, pictures, write_clip
 
 from pipelines import predict_frames
+from pipelines.timecodes import frames_in
 from predictor.errors import SettingsError
 
 
@@ -42,6 +44,19 @@ def test_threads_are_those_of_the_call_alone(clip: Path) -> None:
     predict_frames(clip, 1, model=model, threads=before + 1)
     assert model.threads == before + 1
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("at", [0.06, Fraction(3, 50)])
+def test_the_frame_at_the_time_given_is_kept(tmp_path: Path, at: float | Fraction) -> None:
+    """0.06 is no binary number: the nearest one lies before the frame there."""
+    clip = write_clip(tmp_path / "fast.mp4", pictures(6), rate=Fraction(50))
+    result = predict_frames(clip, 1, at=at, model=RollingPredictor())
+    assert result.predicted_times == (Fraction(4, 50),)
+
+
+def test_a_duration_means_what_the_command_takes_it_for(clip: Path) -> None:
+    result = predict_frames(clip, duration_s=0.06, model=RollingPredictor())
+    assert result.predicted_count == frames_in(Fraction("0.06"), Fraction(1, 25)) == 2
 
 
 @pytest.mark.parametrize(
