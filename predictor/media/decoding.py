@@ -12,7 +12,7 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from predictor.media.info import VideoInfo, has_presentation_times
+from predictor.media.info import VideoInfo, has_presentation_times, has_swapped_times
 from predictor.media.opening import opened, read_packets
 from predictor.media.wholeness import lacks_its_end
 
@@ -87,6 +87,7 @@ class StreamDecoder:
                 # Without its key frame a packet would decode to nothing or to a damaged picture.
                 packets = itertools.dropwhile(lambda packet: not _is_key(packet), packets)
             has_times = has_presentation_times(self._info.container, self._info.codec)
+            has_swapped = has_swapped_times(self._info.container, self._info.codec)
             decoding_times: list[int] = []
             for packet in packets:
                 if packet is not None and packet.dts is not None and not has_times:
@@ -94,6 +95,8 @@ class StreamDecoder:
                 for frame in self._pictures(stream, packet):
                     if decoding_times:
                         frame.pts = heapq.heappop(decoding_times)
+                    elif has_swapped and frame.dts is not None:
+                        frame.pts = frame.dts  # of the packet whose decoding let it be shown
                     yield frame
 
     def _pictures(

@@ -155,6 +155,15 @@ def has_presentation_times(container: str, codec: str) -> bool:
     return container != "avi" or codec not in ("h264", "hevc")
 
 
+def has_swapped_times(container: str, codec: str) -> bool:
+    """Whether the times of pictures may be swapped with those of their neighbours.
+
+    For MPEG-4 in AVI FFmpeg derives times from the kind of the first picture in each packet. DivX
+    and Xvid put a B-frame into the packet of the picture before, and an empty one in its place.
+    """
+    return container == "avi" and codec == "mpeg4"
+
+
 def _first_picture(
     container: InputContainer, stream: VideoStream, path: Path
 ) -> tuple[av.VideoFrame, list[int]]:

@@ -115,3 +115,51 @@ def write_video(
             output.mux(audio.encode(silence))
             output.mux(audio.encode(None))
     return path
+
+
+_EMPTY_PICTURE = bytes.fromhex("000001b6504f")  # of MPEG-4, in a clock of up to 32 ticks a second
+_VOP = b"\0\0\1\xb6"
+
+
+def write_packed(path: Path, count: int, b_frames: int) -> Path:
+    """Write `count` textured pictures as MPEG-4 in AVI as DivX and Xvid pack it; return `path`.
+
+    A B-frame lies in the packet of the picture before it in decoding order, and an empty picture
+    in the packet of the last B-frame in a row.
+    """
+    quality = {"flags": "+qscale+bitexact", "global_quality": "236", "g": "13"}
+    encoder = av.CodecContext.create("mpeg4", "w")
+    assert isinstance(encoder, av.VideoCodecContext)
+    encoder.width, encoder.height, encoder.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+    encoder.time_base = Fraction(1, 25)
+    encoder.options = quality | {"bf": str(b_frames)}
+    coded: list[bytes] = []
+    for number in range(count):
+        frame = av.VideoFrame.from_ndarray(textured_picture(number), "rgb24")
+        frame.pts, frame.time_base = number, Fraction(1, 25)
+        coded += map(bytes, encoder.encode(frame))
+    coded += map(bytes, encoder.encode(None))
+    packets: list[bytes] = []
+    for data, after in zip(coded, [*coded[1:], b""], strict=True):
+        if not _is_b_frame(data):
+            packets.append(data + (after if _is_b_frame(after) else b""))
+        else:
+            packets.append(after if _is_b_frame(after) else _EMPTY_PICTURE)
+    start = packets[0].index(b"\0\0\1\xb3")  # after the headers, which a reader keeps
+    packets[0] = packets[0][:start] + b"\0\0\1\xb2DivX503b1393p" + packets[0][start:]
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for number, data in enumerate(packets):
+            packet = av.Packet(data)
+            packet.pts = packet.dts = number
+            packet.time_base, packet.stream = Fraction(1, 25), stream
+            packet.is_keyframe = data[data.find(_VOP) + 4] >> 6 == 0
+            output.mux(packet)
+    return path
+
+
+def _is_b_frame(data: bytes) -> bool:
+    """Whether the first picture in `data` is predicted from both sides: two bits after its code."""
+    start = data.find(_VOP)
+    return start >= 0 and data[start + 4] >> 6 == 2

@@ -16,6 +16,7 @@ from made_videos import (
     marked_picture,
     marks,
     textured_picture,
+    write_packed,
     write_video,
 )
 
@@ -279,6 +280,22 @@ def test_a_time_that_was_shown_before_makes_no_later_picture_late(
     assert shown == sorted(set(shown))
     assert shown[-4:] == ticks[-4:]
     assert abs(number - grey_of(len(ticks) - 1)) <= 2
+
+
+@pytest.mark.parametrize("b_frames", [1, 2, 3])
+def test_pictures_packed_into_one_another_s_packets_keep_their_times(
+    tmp_path: Path, b_frames: int
+) -> None:
+    path = write_packed(tmp_path / "a.avi", COUNT, b_frames)
+    with open_video(path) as reader:
+        frames = list(reader)
+        levels = marks([frame.image for frame in frames])
+        assert levels == [pytest.approx(20 + 5 * number, abs=2) for number in range(COUNT)]
+        first = reader.info.start_time
+        assert [frame.time for frame in frames] == [first + Fraction(n, 25) for n in range(COUNT)]
+        for number, frame in enumerate(frames):
+            assert_same(list(reader.from_time(frame.time)), frames[number:])
+            assert_same(reader.tail(3, until=frame.time), frames[max(0, number - 2) : number + 1])
 
 
 def test_a_change_of_size_is_an_error_that_says_when(tmp_path: Path) -> None:
