@@ -73,8 +73,8 @@ _ALSO_HELD = {  # codecs that muxers can hold although FFmpeg's tables do not li
 
 _RANGE_IN_STREAM = ("h264", "hevc", "av1", "vp9")
 _MATRIX_IN_STREAM = (*_RANGE_IN_STREAM, "mpeg2video", "prores")
-_ALWAYS_LIMITED = ("mpeg1video", "mpeg2video", "prores", "vp8")
-_FIXED_MATRIX = {"vp8": 5, "mjpeg": 5}
+_ALWAYS_LIMITED = ("mpeg1video", "mpeg2video", "prores", "vp8", "dnxhd")
+_FIXED_MATRIX = {"vp8": 5, "mjpeg": 5, "dnxhd": 1}
 _UTVIDEO_MATRICES = (1, 5)  # it has a code for BT.709; all else is read as BT.601
 # Encoders that refuse an odd size with subsampled chroma.
 _EVEN_ONLY = ("libx264", "libx265", "libsvtav1")

@@ -48,6 +48,12 @@ _PRORES_PROFILES = {"Proxy": "proxy", "LT": "lt", "Standard": "standard", "HQ": 
     "4444": "4444",
     "XQ": "4444xq",
 }
+_DNXHR_PROFILES = {f"DNXHR {name}": f"dnxhr_{name.lower()}" for name in ("LB", "SQ", "HQ")}
+_DEEP_DNXHR_PROFILES = {  # pixel format: its only profile
+    "yuv422p10le": "dnxhr_hqx",
+    "yuv444p10le": "dnxhr_444",
+    "gbrp10le": "dnxhr_444",
+}
 
 
 @dataclass(frozen=True)
@@ -241,6 +247,8 @@ class VideoWriter:
         settings = encoder.options(options.crf, options.lossless)
         if encoder.name == "prores_ks" and like.profile in _PRORES_PROFILES:
             settings["profile"] = _PRORES_PROFILES[like.profile]
+        if encoder.name == "dnxhd" and "b" not in options.encoder_options:
+            settings["profile"] = _dnxhr_profile(like.profile, self.pixel_format)
         if muxer in _WITHOUT_ORDER and self.codec in ("h264", "hevc"):
             settings["bf"] = "0"
         if like.hdr is not None:
@@ -330,6 +338,15 @@ def _opens_plainly(encoder: str, refused: av.VideoCodecContext) -> bool:
     except (av.FFmpegError, OSError):
         return False
     return True
+
+
+def _dnxhr_profile(profile: str | None, pixel_format: str) -> str:
+    """Return the profile of DNxHR for `pixel_format`, like that of the source where it can be.
+
+    DNxHD, whose profile is told by a rate for each size, is not chosen: it has few sizes.
+    """
+    usual = _DNXHR_PROFILES.get(profile or "", "dnxhr_hq")
+    return _DEEP_DNXHR_PROFILES.get(pixel_format, usual)
 
 
 def _is_rgb(pixel_format: str) -> bool:

@@ -16,6 +16,7 @@ from predictor.media.colour import FULL, LIMITED
 from predictor.media.encoding import EncodingOptions, VideoWriter
 from predictor.media.video import ColorTags, open_video, probe
 
+SMALLEST_DNXHR = (120, 256)
 # suffix, codec: mean error in 8-bit levels that its defaults keep to on the pictures used here
 FORMATS = {
     ("mp4", "h264"): 3.0,
@@ -110,6 +111,35 @@ def test_a_pixel_aspect_that_the_file_lacks_is_known(
     assert (probe(writer.path).sample_aspect_ratio == Fraction(4, 3)) == (not lost)
 
 
+@pytest.mark.parametrize(
+    ("profile", "pixel_format", "written_profile", "written_format"),
+    [
+        ("DNXHR LB", "yuv422p", "DNXHR LB", "yuv422p"),
+        ("DNXHR SQ", "yuv422p", "DNXHR SQ", "yuv422p"),
+        ("DNXHR HQ", "yuv422p", "DNXHR HQ", "yuv422p"),
+        ("DNXHD", "yuv422p", "DNXHR HQ", "yuv422p"),
+        ("DNXHR HQX", "yuv422p10le", "DNXHR HQX", "yuv422p10le"),
+        ("DNXHR 444", "yuv444p12le", "DNXHR 444", "yuv444p10le"),
+        ("DNXHR 444", "gbrp10le", "DNXHR 444", "gbrp10le"),
+    ],
+)
+def test_dnxhr_keeps_the_profile_of_its_source(
+    tmp_path: Path, profile: str, pixel_format: str, written_profile: str, written_format: str
+) -> None:
+    like = replace(PLAIN, codec="dnxhd", profile=profile, pixel_format=pixel_format)
+    info, frames = written(tmp_path / "a.mov", like, count=3, size=SMALLEST_DNXHR)
+    assert (info.codec, info.profile) == ("dnxhd", written_profile)
+    assert info.pixel_format == written_format
+    assert mean_error(frames, moving(3, SMALLEST_DNXHR)) < 3
+
+
+def test_dnxhd_is_chosen_by_its_rate(tmp_path: Path) -> None:
+    like = replace(PLAIN, codec="dnxhd", average_rate=Fraction(25))
+    options = EncodingOptions(encoder_options={"b": "36M"})
+    info, _ = written(tmp_path / "a.mov", like, 2, options, size=(1080, 1920))
+    assert info.profile == "DNXHD"
+
+
 def test_upright_pictures_of_a_turned_source_are_not_turned_twice(tmp_path: Path) -> None:
     source = write_video(
         tmp_path / "a.mp4",
@@ -150,6 +180,7 @@ def test_upright_pictures_of_a_turned_source_are_not_turned_twice(tmp_path: Path
         ("webm", "vp8"),
         ("ts", "mpeg2video"),
         ("mov", "prores"),
+        ("mov", "dnxhd"),
         ("mov", "rawvideo"),
         ("y4m", "rawvideo"),
         ("wmv", "wmv2"),
@@ -161,12 +192,13 @@ def test_colour_comes_back_whatever_tags_the_format_keeps(
     # A wrong matrix or range errs by 5 levels on average and more; the codecs here by under 3.
     like = replace(PLAIN, color=tags)
     path = tmp_path / f"a.{suffix}"
-    with VideoWriter(path, like, SIZE, options=EncodingOptions(codec=codec)) as writer:
+    size = SMALLEST_DNXHR if codec == "dnxhd" else SIZE
+    with VideoWriter(path, like, size, options=EncodingOptions(codec=codec)) as writer:
         for number in range(6):
-            writer.write(smooth_picture(0), number / NTSC)
+            writer.write(smooth_picture(0, *size), number / NTSC)
     with open_video(path) as reader:
         frames = list(reader)
-    assert mean_error(frames, [smooth_picture(0)] * 6) < 3
+    assert mean_error(frames, [smooth_picture(0, *size)] * 6) < 3
     found = reader.info.color
     if tags.matrix != 2 and codec in ("h264", "hevc", "ffv1"):
         assert (found.matrix, found.primaries) == (tags.matrix, tags.primaries)
