@@ -162,11 +162,12 @@ _USUAL_NAMES = {"h265": "hevc", "x265": "hevc", "x264": "h264", "avc": "h264"}
 """What FFmpeg calls the codecs that people know by these names."""
 
 
-def encoder_for(codec: str) -> Encoder:
+def encoder_for(codec: str, instead: str = "h264") -> Encoder:
     """Return the encoder of `codec`, which may also be an encoder's name such as ``h264_nvenc``.
 
-    Both errors name ``--codec``: `SettingsError` for a name that FFmpeg does not know,
-    `UnsupportedCodec` for a codec that cannot be written here.
+    `instead` is named as the one to choose where `codec` cannot be encoded. Both errors name
+    ``--codec``: `SettingsError` for a name that FFmpeg does not know, `UnsupportedCodec` for a
+    codec that cannot be written here.
     """
     by_name = {encoder.name: encoder for encoder in ENCODERS.values()}
     encoder = ENCODERS.get(codec) or by_name.get(codec) or Encoder(codec)
@@ -179,7 +180,7 @@ def encoder_for(codec: str) -> Encoder:
             hint = f"did you mean {near[0]}?" if near else "expected one such as h264"
             raise SettingsError(f"--codec {codec} is no codec that FFmpeg knows; {hint}") from error
         raise UnsupportedCodec(
-            f"{codec} cannot be encoded here; choose another with --codec, such as h264"
+            f"{codec} cannot be encoded here; choose another with --codec, such as {instead}"
         ) from error
     if found.type != "video":
         raise SettingsError(f"--codec {codec} is a codec for {found.type}, expected video")

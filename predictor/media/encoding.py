@@ -111,7 +111,7 @@ class VideoWriter:
         self.rate = rate or like.average_rate
         options = options or EncodingOptions()
         muxer = container or container_for(path)
-        encoder = encoder_for(options.codec or _codec_like(like, muxer))
+        encoder = encoder_for(options.codec or _codec_like(like, muxer), usual_codec(muxer))
         self.codec = av.Codec(encoder.name, "w").canonical_name
         if self.codec not in codecs_of(muxer):
             raise UnsupportedCodec(

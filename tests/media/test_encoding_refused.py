@@ -14,7 +14,7 @@ import torch
 from made_videos import smooth_picture
 from numpy.typing import NDArray
 from torch import Tensor
-from written_videos import NTSC, PLAIN, SIZE
+from written_videos import NTSC, PLAIN, SIZE, written
 
 from predictor.errors import (
     OutputNotWritten,
@@ -105,10 +105,19 @@ def test_other_options_keep_what_is_lossless_exact(
     np.testing.assert_array_equal(found, sent)
 
 
-def test_a_source_codec_without_an_encoder_names_the_option(tmp_path: Path) -> None:
-    like = replace(PLAIN, codec="vc1", container="asf")
-    with pytest.raises(UnsupportedCodec, match=r"vc1 cannot be encoded here.*--codec"):
-        VideoWriter(tmp_path / "a.wmv", like, SIZE)
+@pytest.mark.parametrize(
+    ("codec", "name", "instead"),
+    [("vc1", "a.wmv", "wmv2"), ("theora", "a.ogv", "vp8"), ("vvc", "a.mp4", "h264")],
+)
+def test_a_source_codec_without_an_encoder_names_one_that_the_container_holds(
+    tmp_path: Path, codec: str, name: str, instead: str
+) -> None:
+    like = replace(PLAIN, codec=codec)
+    message = f"{codec} cannot be encoded here; choose another with --codec, such as {instead}"
+    with pytest.raises(UnsupportedCodec, match=f"^{message}$"):
+        VideoWriter(tmp_path / name, like, SIZE)
+    info, _ = written(tmp_path / name, like, 2, EncodingOptions(codec=instead))
+    assert info.codec == instead
 
 
 def test_pictures_of_another_size_are_refused(tmp_path: Path) -> None:
