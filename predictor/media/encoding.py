@@ -122,6 +122,7 @@ class VideoWriter:
         self._aspect = like.sample_aspect_ratio
         self.loses_hdr = self.loses_aspect = False
         self._first_time: Fraction | None = None
+        self._rest = Fraction(0)
         self._last_tick: int | None = None
         self._count = 0
         self._remedy = "choose another container"
@@ -183,9 +184,9 @@ class VideoWriter:
         """Write `image` ``(3, H, W)`` in [-1, 1], to be shown at `time` seconds.
 
         Times must rise. They are kept exactly where the container's clock can (Matroska's has
-        milliseconds, GIF's hundredths; AVI, Y4M and old MPEG have whole pictures). `duration`
-        matters for the last picture alone. `retouch` may change the samples of the frame, in
-        `pixel_format`, before it is encoded.
+        milliseconds, GIF's hundredths; AVI, Y4M and old MPEG have whole pictures, in old MPEG
+        and WMV counted from the first). `duration` matters for the last picture alone. `retouch`
+        may change the samples of the frame, in `pixel_format`, before it is encoded.
         """
         if tuple(image.shape) != (3, *self._size):
             raise TensorContractError(
@@ -197,6 +198,7 @@ class VideoWriter:
         clock = Fraction(self._stream.codec_context.time_base)
         if self._first_time is None:
             self._first_time = time
+            self._rest = time - round(time / clock) * clock
         # Apart from the first: halves of ticks, which are rounded to even, would meet.
         tick = round(self._first_time / clock) + round((time - self._first_time) / clock)
         if self._last_tick is not None and tick <= self._last_tick:
@@ -212,7 +214,7 @@ class VideoWriter:
         with self._refusals():
             if self._palettes is not None:
                 frame = self._palettes.reduced(frame)
-            self.output.mux(self._stream.encode(frame))
+            self._mux(self._stream.encode(frame))
 
     def close(self) -> None:
         """Encode what is still waiting, end the file and see that it has all pictures."""
@@ -220,10 +222,11 @@ class VideoWriter:
             self.output.close()
             raise OutputNotWritten(f"{self.path} was not written: there was no picture to write")
         with self._refusals():
-            for packet in self._stream.encode(None):
-                if self.codec == "hevc" and self._count <= _FEW_FOR_X265:
+            waiting = self._stream.encode(None)
+            if self.codec == "hevc" and self._count <= _FEW_FOR_X265:
+                for packet in waiting:
                     packet.dts = packet.pts
-                self.output.mux(packet)
+            self._mux(waiting)
             self.output.close()
         if self._count > 1 or self.output.format.name != "apng":  # else it is a plain PNG
             self._read_again()
@@ -240,6 +243,20 @@ class VideoWriter:
                 f"{self.path} was not written: {self.output.format.name} kept only {found} of "
                 f"{self._count} pictures; another suffix of -o may take them"
             )
+
+    def _mux(self, packets: "list[av.Packet[VideoStream]]") -> None:
+        """Write `packets`, later by what the encoder's clock could not tell of the first time."""
+        for packet in packets if self._rest else []:
+            self.output.start_encoding()  # else the container's own clock is not known
+            given, clock = Fraction(packet.time_base), Fraction(self._stream.time_base or 1)
+            # Rounded alone: halves of ticks would meet.
+            shift = round(self._rest / clock)
+            pts, dts, duration = packet.pts, packet.dts, packet.duration
+            packet.time_base = clock
+            packet.pts = None if pts is None else round(pts * given / clock) + shift
+            packet.dts = None if dts is None else round(dts * given / clock) + shift
+            packet.duration = round((duration or 0) * given / clock)
+        self.output.mux(packets)
 
     def _new_stream(
         self, encoder: Encoder, like: VideoInfo, muxer: str, options: EncodingOptions

@@ -105,3 +105,25 @@ def test_h264_where_no_times_put_b_frames_in_order_keeps_its_times(
     like = replace(PLAIN, codec="h264", average_rate=Fraction(25))
     _, frames = written(tmp_path / f"a.{suffix}", like)
     assert [frame.time for frame in frames] == [Fraction(n, 25) for n in range(12)]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "first"),
+    [
+        ("a.mpg", "mpeg2video", Fraction(56, 100)),
+        ("a.mpg", "mpeg2video", Fraction(54, 100)),
+        ("a.mpg", "mpeg1video", Fraction(571, 1000)),
+        ("a.ts", "mpeg2video", Fraction(1451, 1000)),
+        ("a.wmv", "wmv2", Fraction(46, 1000)),
+        ("a.mkv", "mpeg2video", Fraction(46, 1000)),
+        ("a.mp4", "mpeg4", Fraction(46, 1000)),
+    ],
+)
+def test_the_first_time_of_an_even_rate_is_kept(
+    tmp_path: Path, name: str, codec: str, first: Fraction
+) -> None:
+    times = [first + Fraction(n, 25) for n in range(12)]
+    like = replace(PLAIN, codec=codec, average_rate=Fraction(25), time_base=Fraction(1, 1000))
+    info, frames = written(tmp_path / name, like, times=times)
+    assert abs(frames[0].time - first) <= info.time_base / 2
+    assert [frame.time - frames[0].time for frame in frames] == [time - first for time in times]
