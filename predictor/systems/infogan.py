@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
@@ -111,6 +111,10 @@ class InfoganSettings(PairSettings):
         if not isinstance(values, dict):
             return values
         known = {"latents": values.get("latents", cls.model_fields["latents"].default)}
+        try:
+            TypeAdapter(StructuredLatents).validate_python(known["latents"])
+        except ValidationError:  # reported where it is, not in the networks that would get it
+            known = {}
         return with_network_defaults(cls, values, {GENERATOR: known, DISCRIMINATOR: known})
 
     @model_validator(mode="after")
