@@ -162,7 +162,7 @@ def _interpolation_sheet(sampler: ImageSampler, request: SampleRequest) -> Tenso
     latents, labels = _numbered(sampler, request)
     if len(latents) < 2:
         raise SettingsError(f"--interpolate needs two pictures or more, -n is {request.count}")
-    _note_held_classes(labels, request)
+    _note_held_classes(labels)
     way = cast(Way, request.way)
     rows = interpolations(latents, request.steps, way, sampler)
     return sheet(sampler.images(rows.flatten(0, 1), _held(labels, request.steps)), request.steps)
@@ -173,7 +173,7 @@ def _held(labels: Sequence[int] | None, steps: int) -> list[int] | None:
     return None if labels is None else [label for label in labels[:-1] for _ in range(steps)]
 
 
-def _note_held_classes(labels: Sequence[int] | None, request: SampleRequest) -> None:
+def _note_held_classes(labels: Sequence[int] | None) -> None:
     if labels is not None and len(set(labels)) > 1:
         _logger.warning(
             "each series keeps the class of the picture that it begins with; "
@@ -246,7 +246,7 @@ def _walked(sampler: ImageSampler, request: SampleRequest) -> tuple[int, Iterato
     latents, labels = _numbered(sampler, request)
     if len(latents) < 2:
         raise SettingsError(f"--walk needs two pictures or more, -n is {request.count}")
-    _note_held_classes(labels, request)
+    _note_held_classes(labels)
     way = cast(Way, request.way)
     steps = closed_walk(latents, request.steps, way, sampler)
     held = None if labels is None else [label for label in labels for _ in range(request.steps)]

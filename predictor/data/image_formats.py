@@ -61,23 +61,20 @@ def open_pictures(path: Path) -> ImageCollection:
     if path.is_file() and is_image_path(path):
         return every_picture(path.parent, [path.name])
     if path.is_dir():
-        return _arrays_below(path) or every_picture(path)
+        return _array_files(_innermost(path)) or every_picture(path)
     return open_images(path, f"a picture (no GIF), {EXPECTED}")
 
 
 def _in_folder(folder: Path) -> ImageCollection:
     """Return the pictures in `folder`, or in the one folder that is in it, as archives have one."""
-    found = _array_files(folder)
-    if found is not None:
-        return found
+    inner = _innermost(folder)
+    return _array_files(inner) or images_in_folder(inner)
+
+
+def _innermost(folder: Path) -> Path:
+    """Return `folder`, or the one folder that is in it and so on."""
     below = _lone_folder(folder)
-    return images_in_folder(folder) if below is None else _in_folder(below)
-
-
-def _arrays_below(folder: Path) -> ImageCollection | None:
-    """Return what `_array_files` finds in `folder`, or in the one folder that is in it."""
-    found, below = _array_files(folder), _lone_folder(folder)
-    return found if found is not None or below is None else _arrays_below(below)
+    return folder if below is None else _innermost(below)
 
 
 def _lone_folder(folder: Path) -> Path | None:

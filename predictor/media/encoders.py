@@ -12,13 +12,17 @@ from predictor.errors import SettingsError, UnsupportedCodec
 
 _LAMBDA = 118  # FFmpeg's global_quality is this many to one step of the quantizer
 _LISTS = ("-params", "opts")  # how options end that hold a list of an encoder's own parameters
-_OF_RATE = "b bt minrate maxrate bufsize qmin qmax global_quality qp crf crf_max crf-min lossless"
-_OF_RATE_IN_LISTS = "qp_constant qpmin qpmax min-qp max-qp bitrate rc tbr mbr zones zonefile"
-_OF_VBV = "vbv-maxrate vbv-bufsize"
-_CHANGING_PICTURES = "mcstf film-grain fgs-table resize-mode superres-mode noise-sensitivity"
-_AGAINST_LOSSLESS = frozenset(
-    f"{_OF_RATE} {_OF_RATE_IN_LISTS} {_OF_VBV} {_CHANGING_PICTURES}".replace("_", "-").split()
-)
+# fmt: off
+_AGAINST_LOSSLESS = frozenset({
+    "b", "bt", "minrate", "maxrate", "bufsize", "qmin", "qmax", "global-quality", "qp", "crf",
+    "crf-max", "crf-min", "lossless",
+    "qp-constant", "qpmin", "qpmax", "min-qp", "max-qp", "bitrate", "rc", "tbr", "mbr", "zones",
+    "zonefile", "vbv-maxrate", "vbv-bufsize",
+    "mcstf", "film-grain", "fgs-table", "resize-mode", "superres-mode", "noise-sensitivity",
+})
+# fmt: on
+"""Options, with ``-`` for ``_``, that set a rate or a quality or change pictures: of FFmpeg, and of
+x264, x265 and SVT-AV1 in their lists."""
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ from predictor.media.hdr import HDR_IN_WORDS
 from predictor.media.info import ASPECT_IN_WORDS, VideoInfo, is_aspect_near, pixel_aspect
 from predictor.media.opening import read_packets
 from predictor.media.palette import PaletteReducer
+from predictor.media.profiles import profile_like
 
 __all__ = ["EncodingOptions", "UnsupportedCodec", "VideoWriter"]
 
@@ -44,16 +45,6 @@ _WITHOUT_ORDER = ("avi", "mxf")  # written without the times that put B-frames i
 _FEW_FOR_X265 = 2  # pictures: of so few, x265 gives arbitrary decoding times
 _FINEST_CLOCK = Fraction(1, 10**6)  # MOV has 31 bits for a duration: half an hour of such ticks
 _MOST_TICKS = 2**31 - 1  # a second, in the containers' 32-bit fields
-_PRORES_PROFILES = {"Proxy": "proxy", "LT": "lt", "Standard": "standard", "HQ": "hq"} | {
-    "4444": "4444",
-    "XQ": "4444xq",
-}
-_DNXHR_PROFILES = {f"DNXHR {name}": f"dnxhr_{name.lower()}" for name in ("LB", "SQ", "HQ")}
-_DEEP_DNXHR_PROFILES = {  # pixel format: its only profile
-    "yuv422p10le": "dnxhr_hqx",
-    "yuv444p10le": "dnxhr_444",
-    "gbrp10le": "dnxhr_444",
-}
 
 
 @dataclass(frozen=True)
@@ -262,10 +253,9 @@ class VideoWriter:
         self, encoder: Encoder, like: VideoInfo, muxer: str, options: EncodingOptions
     ) -> VideoStream:
         settings = encoder.options(options.crf, options.lossless)
-        if encoder.name == "prores_ks" and like.profile in _PRORES_PROFILES:
-            settings["profile"] = _PRORES_PROFILES[like.profile]
-        if encoder.name == "dnxhd" and "b" not in options.encoder_options:
-            settings["profile"] = _dnxhr_profile(like.profile, self.pixel_format)
+        profile = profile_like(like.profile, encoder.name, self.pixel_format)
+        if profile is not None and not (encoder.name == "dnxhd" and "b" in options.encoder_options):
+            settings["profile"] = profile
         if muxer in _WITHOUT_ORDER and self.codec in ("h264", "hevc"):
             settings["bf"] = "0"
         if like.hdr is not None:
@@ -355,15 +345,6 @@ def _opens_plainly(encoder: str, refused: av.VideoCodecContext) -> bool:
     except (av.FFmpegError, OSError):
         return False
     return True
-
-
-def _dnxhr_profile(profile: str | None, pixel_format: str) -> str:
-    """Return the profile of DNxHR for `pixel_format`, like that of the source where it can be.
-
-    DNxHD, whose profile is told by a rate for each size, is not chosen: it has few sizes.
-    """
-    usual = _DNXHR_PROFILES.get(profile or "", "dnxhr_hq")
-    return _DEEP_DNXHR_PROFILES.get(pixel_format, usual)
 
 
 def _is_rgb(pixel_format: str) -> bool:

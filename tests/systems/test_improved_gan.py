@@ -249,6 +249,11 @@ def test_the_generator_may_be_asked_to_be_taken_for_real(kind: str) -> None:
     assert found["adversarial"].item() == pytest.approx(expected.item(), rel=1e-5)
 
 
+def test_the_generator_may_be_updated_more_often() -> None:
+    discriminator, generator = built(generator_steps=3).phases
+    assert (discriminator.repeats, generator.repeats) == (1, 3)
+
+
 def test_label_smoothing_is_one_sided() -> None:
     plain, smoothed = (loss_of(built(real_target=t), 0, batch_of()).terms for t in (1.0, 0.9))
     assert smoothed["fake"] == plain["fake"]
