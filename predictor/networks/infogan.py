@@ -1,7 +1,7 @@
 """The networks of Chen et al. 2016: a generator of structured latents, a discriminator with Q.
 
-Appendix C: the discriminator and Q, which reads the codes, are two heads on one trunk.
-`predictor.networks.infogan_variants` has the configs for MNIST, SVHN, CelebA, faces and chairs.
+Appendix C: the discriminator and Q, which reads the codes, are two heads on one trunk. The
+defaults are the networks for MNIST; the recipes have those for SVHN, CelebA, faces and chairs.
 """
 
 import math

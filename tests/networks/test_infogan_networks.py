@@ -16,10 +16,19 @@ from predictor.networks.infogan import (
     InfoganGenerator,
     InfoganGeneratorConfig,
 )
-from predictor.networks.infogan_variants import INFOGAN_VARIANTS
+from predictor.recipes import load_recipe
 from predictor.structured_latents import StructuredLatents
+from predictor.systems.infogan import InfoganSettings
+from predictor.training.settings import validated_settings
 
 SMALL = StructuredLatents(noise=3, categorical=(3, 2), uniform=2)
+PUBLISHED = ("mnist", "mnist-official", "svhn", "celeba", "faces", "chairs")
+
+
+def published(variant: str) -> tuple[InfoganGeneratorConfig, InfoganDiscriminatorConfig]:
+    recipe = load_recipe(f"infogan-{variant}")
+    chosen = validated_settings(InfoganSettings, recipe.settings)
+    return chosen.generator.config(), chosen.discriminator.config()
 
 
 def count(network: nn.Module) -> int:
@@ -40,11 +49,9 @@ def pictures(number: int = 4, shape: tuple[int, ...] = (1, 8, 8)) -> Tensor:
 
 @pytest.mark.parametrize("variant", ["mnist", "mnist-official"])
 def test_the_networks_for_mnist_have_their_numbers_of_parameters(variant: str) -> None:
+    made, judged = published(variant)
     with torch.device("meta"):
-        generator, discriminator = (
-            InfoganGenerator(INFOGAN_VARIANTS[variant][0]),
-            InfoganDiscriminator(INFOGAN_VARIANTS[variant][1]),
-        )
+        generator, discriminator = InfoganGenerator(made), InfoganDiscriminator(judged)
     assert count(generator) == 6_652_481
     assert count(discriminator.convolutions) + count(discriminator.dense) == 6_558_144
     assert count(discriminator.judge) == 1_025
@@ -52,11 +59,9 @@ def test_the_networks_for_mnist_have_their_numbers_of_parameters(variant: str) -
 
 
 def test_the_network_for_house_numbers_has_the_layers_of_the_table() -> None:
+    of_table = published("svhn")
     with torch.device("meta"):
-        generator, discriminator = (
-            InfoganGenerator(INFOGAN_VARIANTS["svhn"][0]),
-            InfoganDiscriminator(INFOGAN_VARIANTS["svhn"][1]),
-        )
+        generator, discriminator = InfoganGenerator(of_table[0]), InfoganDiscriminator(of_table[1])
     made = [tuple(p.shape) for p in generator.parameters() if p.ndim > 1]
     assert made == [
         (2 * 2 * 448, 168), (448, 256, 4, 4), (256, 128, 4, 4), (128, 64, 4, 4), (64, 3, 4, 4),
@@ -69,8 +74,20 @@ def test_the_network_for_house_numbers_has_the_layers_of_the_table() -> None:
     ]  # fmt: skip
 
 
+def test_the_network_for_celebrities_is_that_for_house_numbers_but_for_its_codes() -> None:
+    codes = published("celeba")[0].latents
+    for house_numbers, celebrities in zip(published("svhn"), published("celeba"), strict=True):
+        assert replace(house_numbers, latents=codes) == celebrities
+
+
+def test_the_network_for_faces_is_that_for_digits_on_larger_pictures() -> None:
+    codes = published("faces")[0].latents
+    for digits, faces in zip(published("mnist"), published("faces"), strict=True):
+        assert replace(digits, latents=codes, shape=(1, 32, 32)) == faces
+
+
 def test_the_grids_of_the_chairs_keep_their_size_at_a_stride_of_one() -> None:
-    generator, discriminator = INFOGAN_VARIANTS["chairs"]
+    generator, discriminator = published("chairs")
     narrow = replace(generator, maps=(4, 4, 4, 3, 2), dense=5)
     network = InfoganGenerator(narrow).eval()
     sides = []
@@ -86,9 +103,9 @@ def test_the_grids_of_the_chairs_keep_their_size_at_a_stride_of_one() -> None:
     assert [maps.shape[-1] for maps in found] == [32, 16, 8, 8, 8]
 
 
-@pytest.mark.parametrize("variant", INFOGAN_VARIANTS)
+@pytest.mark.parametrize("variant", PUBLISHED)
 def test_pictures_made_are_pictures_judged(variant: str) -> None:
-    generator, discriminator = INFOGAN_VARIANTS[variant]
+    generator, discriminator = published(variant)
     few = tuple(max(2, maps // 32) for maps in generator.maps)
     network = InfoganGenerator(replace(generator, maps=few, dense=min(8, generator.dense)))
     few = tuple(maps // 32 for maps in discriminator.maps)

@@ -11,7 +11,7 @@ import torch
 from tiny_infogan import settings, system_of
 
 from predictor.errors import SettingsError
-from predictor.networks.infogan_variants import INFOGAN_VARIANTS
+from predictor.networks.infogan import InfoganDiscriminatorConfig, InfoganGeneratorConfig
 from predictor.recipes import load_recipe
 from predictor.structured_latents import StructuredLatents
 from predictor.systems import SYSTEMS
@@ -30,7 +30,7 @@ def test_networks_follow_pictures_and_latents_where_they_do_not_say_else() -> No
     assert validated_settings(InfoganSettings, chosen.model_dump()) == chosen
     usual = validated_settings(InfoganSettings, {})
     found = usual.generator.config(), usual.discriminator.config()
-    assert found == INFOGAN_VARIANTS["mnist"]
+    assert found == (InfoganGeneratorConfig(), InfoganDiscriminatorConfig())
 
 
 @pytest.mark.parametrize(
@@ -87,24 +87,26 @@ def test_the_command_of_a_card_starts_the_same_run(changes: dict[str, Any]) -> N
     assert bool(overrides) == bool(changes)
 
 
-def test_the_recipes_are_the_published_variants() -> None:
-    weights = {}
-    for variant, networks in INFOGAN_VARIANTS.items():
-        recipe = load_recipe(f"infogan-{variant}")
-        chosen = validated_settings(InfoganSettings, recipe.settings)
-        assert (chosen.generator.config(), chosen.discriminator.config()) == networks, variant
-        phases = {phase.name: phase.optimizer for phase in build_phases(chosen)}
-        rates = tuple(each.learning_rate for each in phases.values() if each is not None)
-        weights[variant] = (*rates, chosen.categorical_weight, chosen.uniform_weight)
-        assert chosen.batch_size == 128
-    assert weights == {
-        "mnist": (2e-4, 1e-3, 1.0, 0.1),
-        "mnist-official": (2e-4, 1e-3, 1.0, 1.0),
-        "svhn": (2e-4, 1e-3, 1.0, 0.1),
-        "celeba": (2e-4, 1e-3, 1.0, 0.1),
-        "faces": (2e-4, 5e-4, 1.0, 0.2),
-        "chairs": (2e-4, 1e-3, 1.0, 10.0),
-    }
+@pytest.mark.parametrize(
+    ("variant", "latents", "rates_and_weights"),
+    [
+        ("mnist", StructuredLatents(62, (10,), 2), (2e-4, 1e-3, 1.0, 0.1)),
+        ("mnist-official", StructuredLatents(62, (10,), 2), (2e-4, 1e-3, 1.0, 1.0)),
+        ("svhn", StructuredLatents(124, (10,) * 4, 4), (2e-4, 1e-3, 1.0, 0.1)),
+        ("celeba", StructuredLatents(128, (10,) * 10, 0), (2e-4, 1e-3, 1.0, 0.1)),
+        ("faces", StructuredLatents(128, (), 5), (2e-4, 5e-4, 1.0, 0.2)),
+        ("chairs", StructuredLatents(128, (20,) * 3, 1), (2e-4, 1e-3, 1.0, 10.0)),
+    ],
+)
+def test_the_recipes_have_the_published_codes_rates_and_weights(
+    variant: str, latents: StructuredLatents, rates_and_weights: tuple[float, ...]
+) -> None:
+    chosen = validated_settings(InfoganSettings, load_recipe(f"infogan-{variant}").settings)
+    assert chosen.latents == latents
+    optimizers = [phase.optimizer for phase in build_phases(chosen)]
+    rates = tuple(each.learning_rate for each in optimizers if each is not None)
+    assert (*rates, chosen.categorical_weight, chosen.uniform_weight) == rates_and_weights
+    assert chosen.batch_size == 128
 
 
 def build_phases(chosen: InfoganSettings) -> tuple[Phase, ...]:
