@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from predictor.analysis import image_evaluation
 from predictor.analysis.image_evaluation import evaluated_images
 from predictor.analysis.image_report import html_report, score_rows
-from predictor.analysis.likelihood import chosen_width
+from predictor.analysis.likelihood import best_window
 from predictor.cli import app
 from predictor.errors import UnusableData
 from predictor.image_sampler import ImageSampler
@@ -94,7 +94,7 @@ def test_a_generator_of_the_data_is_found_good(data: Path) -> None:
     test, samples = (torch.from_numpy(x).flatten(1) / 255 for x in (pictures(60, 1), fresh))
     is_held_out = torch.zeros(60, dtype=torch.bool)
     is_held_out[[0, 12, 24, 35, 47, 59]] = True
-    width = chosen_width(test[is_held_out], samples)
+    width = best_window(test[is_held_out], samples)[1]
     values = parzen_log_likelihood(test[~is_held_out], samples, [width])[0]
     assert (scores.parzen_images, scores.width_images, scores.width_part) == (54, 6, "test")
     assert scores.parzen_sigma == width
@@ -110,8 +110,8 @@ def test_training_pictures_do_not_choose_the_width(tmp_path: Path) -> None:
     np.savez(path, x_train=copies, x_test=test)
     found = evaluated_images(ImageSampler(Shows(copies)), path, samples=120).scores
     samples, others = (torch.from_numpy(x).flatten(1) / 255 for x in (copies, test))
-    assert chosen_width(samples, samples) == 0.1
-    assert found.parzen_sigma == chosen_width(others[[0, 12, 24, 35, 47, 59]], samples) > 0.2
+    assert best_window(samples, samples)[1] == 0.1
+    assert found.parzen_sigma == best_window(others[[0, 12, 24, 35, 47, 59]], samples)[1] > 0.2
 
 
 def test_a_part_for_validation_chooses_the_width_and_nothing_is_left_out(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_part_for_validation_chooses_the_width_and_nothing_is_left_out(tmp_pat
     np.savez(path, **parts)
     found = evaluated_images(ImageSampler(Shows(fresh)), path, samples=90).scores
     val, samples = (torch.from_numpy(x).flatten(1) / 255 for x in (parts["x_val"], fresh))
-    assert found.parzen_sigma == chosen_width(val, samples)
+    assert found.parzen_sigma == best_window(val, samples)[1]
     assert (found.part, found.parzen_images, found.test_images) == ("test", 60, 60)
     assert (found.width_part, found.width_images) == ("val", 30)
     del parts["x_test"]  # what validates is measured then, and a tenth of it chooses

@@ -49,7 +49,7 @@ def parzen_likelihood(test: Tensor, samples: Tensor, choosing: Tensor) -> Likeli
 
     The width is the one of `SIGMAS` that suits `choosing` best.
     """
-    sigma = chosen_width(choosing, samples)
+    _, sigma = best_window(choosing, samples)
     return of_values(parzen_log_likelihood(test, samples, [sigma])[0], sigma)
 
 
@@ -59,7 +59,10 @@ def of_values(values: Tensor, sigma: float) -> Likelihood:
     return Likelihood(float(values.mean()), error, sigma)
 
 
-def chosen_width(points: Tensor, samples: Tensor, sigmas: Sequence[float] = SIGMAS) -> float:
-    """Return the width for which `points` have the highest mean log-likelihood."""
+def best_window(
+    points: Tensor, samples: Tensor, sigmas: Sequence[float] = SIGMAS
+) -> tuple[float, float]:
+    """Return the highest mean log-likelihood of `points` over `sigmas`, in nats, and its width."""
     found = parzen_log_likelihood(points, samples, sigmas).mean(dim=1)
-    return sigmas[int(found.argmax())]
+    best = int(found.argmax())
+    return float(found[best]), sigmas[best]

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from predictor.analysis.features import FeatureExtractor
+from predictor.analysis.likelihood import best_window
 from predictor.analysis.sheets import sheet
 from predictor.image_sampler import BATCH, ImageSampler
 from predictor.media.images import write_png
-from predictor.metrics import SIGMAS, frechet_distance, parzen_log_likelihood
+from predictor.metrics import frechet_distance
 from predictor.networks.dcgan import (
     DcganDiscriminator,
     DcganDiscriminatorConfig,
@@ -57,7 +58,7 @@ def parzen_validation(
     held_out = units.encoded(held_out).cpu()
     if units.units == "signed":
         held_out, drawn = (held_out + 1) / 2, (drawn + 1) / 2
-    best, sigma = best_parzen(held_out, drawn)
+    best, sigma = best_window(held_out, drawn)
     distances = torch.pdist(drawn[:PREVIEW_COUNT].flatten(1))
     spread = distances.min() / distances.mean().clamp_min(1e-12)
     return {
@@ -135,13 +136,6 @@ def first_images(batches: Iterable[Batch], count: int) -> dict[str, Tensor]:
         if sum(map(len, found["image"])) >= count:
             break
     return {name: torch.cat(values)[:count] for name, values in found.items()}
-
-
-def best_parzen(points: Tensor, samples: Tensor) -> tuple[float, float]:
-    """Return the highest mean log-likelihood of `points` over `SIGMAS`, and its width."""
-    found = parzen_log_likelihood(points, samples).mean(dim=1)
-    best = int(found.argmax())
-    return float(found[best]), SIGMAS[best]
 
 
 def pixel_statistics(examples: TrainingDataset) -> tuple[Tensor, Tensor]:

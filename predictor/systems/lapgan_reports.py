@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from predictor.analysis.likelihood import best_window
 from predictor.analysis.multiscale_likelihood import generated_details
 from predictor.analysis.sheets import sheet
 from predictor.image_sampler import ImageSampler
@@ -16,7 +17,6 @@ from predictor.metrics import parzen_log_likelihood
 from predictor.pyramid import laplacian_pyramid, resized
 from predictor.systems.image_reports import (
     VALIDATION_SEED,
-    best_parzen,
     first_images,
     parzen_validation,
     write_preview,
@@ -85,7 +85,7 @@ def measured_levels(
             drawn = range(levels.samples)
             latents = sampler.latents(VALIDATION_SEED, drawn)
             samples = sampler.values(latents, sampler.labels(drawn))
-            nats, sigma = best_parzen(coarsest.cpu(), samples)
+            nats, sigma = best_window(coarsest.cpu(), samples)
             if whole is None:
                 numbers |= {"parzen_nats": nats, "parzen_sigma": sigma}
         else:

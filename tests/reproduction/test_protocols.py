@@ -8,7 +8,7 @@ import pytest
 import torch
 from tiny_recipes import QUICK, document, reproduce, tiny, trained_in
 
-from predictor.analysis.likelihood import chosen_width
+from predictor.analysis.likelihood import best_window
 from predictor.errors import SettingsError, UnknownModel
 from predictor.metrics import nearest_class_error, parzen_log_likelihood
 from predictor.reproduction import reproduction
@@ -40,7 +40,7 @@ def test_likelihood_is_that_of_the_checkpoint_and_the_gap_to_the_paper(
     test, _ = pictures_of_test(subject)
     choosing, _ = held_out_pictures(subject, 1000)
     assert len(choosing) == 12
-    sigma = chosen_width((choosing + 1) / 2, samples)
+    sigma = best_window((choosing + 1) / 2, samples)[1]
     wanted = float(parzen_log_likelihood((test + 1) / 2, samples, [sigma]).mean())
     assert entry["scores"] == {"parzen_nats": pytest.approx(wanted, abs=1e-6)}
     assert entry["gaps"] == {"parzen_nats": pytest.approx(wanted - 225, abs=1e-6)}
