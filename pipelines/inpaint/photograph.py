@@ -99,19 +99,15 @@ def fill_photograph(
     if isinstance(mask, str | os.PathLike):
         mask = parsed_masks(os.fspath(mask), most_pixels)
     check_output(target, files_read(mask, source, name), overwrite)
-    if saving.format == "keep":
-        saving = replace(saving, format=format_of_output(target, source))
     start = perf_counter()
-    photograph = open_photograph(source, saving, most_pixels)
-    weight, warnings = hole_weights(
-        mask, source, name, photograph.canvases[0], mask_settings, photograph.is_lossy
-    )
-    opened = perf_counter()
+    opened = _open(source, target, name, mask, mask_settings, saving, most_pixels)
+    photograph, weight, is_copy = opened.photograph, opened.weight, opened.is_copied
+    warnings = opened.warnings
+    read = perf_counter()
     for canvas in photograph.canvases if weight.any() else ():
         for region in regions_of(weight, filler.seen):
             _fill(canvas, region, filler, isinstance(mask, Transparency))
     filled = perf_counter()
-    is_copy = not weight.any() and saving.is_as_it_was
     if not weight.any():
         warnings += ("its mask is empty: " + ("copied unchanged" if is_copy else "not filled"),)
     content = photograph.data if is_copy else photograph.encoded()
@@ -124,13 +120,13 @@ def fill_photograph(
     return FilledPhotograph(
         input=source,
         output=target,
-        keeps="samples" if is_copy else photograph.keeps,
-        filled_pixels=int(np.count_nonzero(weight)),
+        keeps=opened.keeps,
+        filled_pixels=opened.filled_pixels,
         warnings=(*warnings, *(() if is_copy else photograph.notes)),
         verification=verification,
         seconds={
-            "open": opened - start,
-            "fill": filled - opened,
+            "open": read - start,
+            "fill": filled - read,
             "write": perf_counter() - filled,
         },
     )
@@ -151,34 +147,71 @@ def compared_photograph(
     The arguments are those that `fill_photograph` had. Raises `UnusableMask`, and `UnreadableImage`
     also where `output` does not keep what it is to keep.
     """
-    if saving.format == "keep":
-        saving = replace(saving, format=format_of_output(output, path))
     start = perf_counter()
-    photograph = open_photograph(path, saving, most_pixels)
-    weight, warnings = hole_weights(
-        masks, path, relative, photograph.canvases[0], mask_settings, photograph.is_lossy
-    )
-    opened = perf_counter()
+    opened = _open(path, output, relative, masks, mask_settings, saving, most_pixels)
+    photograph = opened.photograph
+    read = perf_counter()
     written = open_photograph(output, most_pixels=most_pixels)
     advice = "; --overwrite makes it again"
     if written.canvases[0].size != photograph.canvases[0].size:
         raise UnreadableImage(f"{output} has not the size of {path}{advice}")
     try:
-        found, broken = _comparison(photograph, written.data, weight)
+        found, broken = _comparison(photograph, written.data, opened.weight)
     except DAMAGED as error:
         raise UnreadableImage(f"{output} is not a whole picture: {error}{advice}") from error
     if broken:
         raise UnreadableImage(f"{output} is not as {path} was filled: {broken} differ{advice}")
-    is_copy = not weight.any() and saving.is_as_it_was
     return FilledPhotograph(
         input=path,
         output=output,
-        keeps="samples" if is_copy else photograph.keeps,
-        filled_pixels=int(np.count_nonzero(weight)),
-        warnings=warnings,
+        keeps=opened.keeps,
+        filled_pixels=opened.filled_pixels,
+        warnings=opened.warnings,
         verification=found,
-        seconds={"open": opened - start, "verify": perf_counter() - opened},
+        seconds={"open": read - start, "verify": perf_counter() - read},
     )
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A photograph, where its holes are, and how its output is saved."""
+
+    photograph: Photograph
+    weight: Weights
+    warnings: tuple[str, ...]
+    saving: Saving
+
+    @property
+    def is_copied(self) -> bool:
+        """Whether nothing is to be done: without a hole, and saved as it was."""
+        return not self.weight.any() and self.saving.is_as_it_was
+
+    @property
+    def keeps(self) -> Keeps:
+        return "samples" if self.is_copied else self.photograph.keeps
+
+    @property
+    def filled_pixels(self) -> int:
+        return int(np.count_nonzero(self.weight))
+
+
+def _open(
+    path: Path,
+    output: Path,
+    relative: Path,
+    masks: Masks,
+    mask_settings: MaskSettings,
+    saving: Saving,
+    most_pixels: int,
+) -> _Opened:
+    """Open the photograph at `path` with its mask, to be saved as `output` is named."""
+    if saving.format == "keep":
+        saving = replace(saving, format=format_of_output(output, path))
+    photograph = open_photograph(path, saving, most_pixels)
+    weight, warnings = hole_weights(
+        masks, path, relative, photograph.canvases[0], mask_settings, photograph.is_lossy
+    )
+    return _Opened(photograph, weight, warnings, saving)
 
 
 def _fill(canvas: Canvas, region: Region, filler: Filler, makes_opaque: bool) -> None:
