@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -48,6 +49,14 @@ class PhotoIndex:
     def names(self) -> list[str]:
         """Names of all photographs."""
         return [photo.name for photo in self.photos]
+
+    @property
+    def digest(self) -> str:
+        """What changes with the names or the lengths of the files, not when they are moved."""
+        digest = blake2b(digest_size=16)
+        for photo in self.photos:
+            digest.update(f"{photo.name}\0{photo.stamp[0]}\0".encode(errors="surrogateescape"))
+        return digest.hexdigest()
 
     def path(self, photo: IndexedPhoto) -> Path:
         """Return where `photo` lies."""

@@ -1,5 +1,6 @@
 """Which files are trained on and which are held out."""
 
+import json
 from collections.abc import Sequence, Set
 from hashlib import blake2b
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 
 from predictor.data.image_parts import TEST, TRAIN, VALIDATION
 from predictor.errors import UnusableData
+from predictor.whole_files import write_whole
 
 
 class FileIndex(Protocol):
@@ -29,19 +31,26 @@ class FileIndex(Protocol):
         """Return the index of only these files."""
 
 
+HELD_OUT_FILE = "held_out.json"
+"""In the folder of a run: the names of the files held out."""
+
 Index = TypeVar("Index", bound=FileIndex)
 
 
 def split_by_file(
-    index: Index, validation_share: float = 0.1, measurable: Set[str] | None = None
+    index: Index,
+    validation_share: float = 0.1,
+    measurable: Set[str] | None = None,
+    run: Path | None = None,
 ) -> tuple[Index, Index]:
     """Return the indexes to train on and to validate with; no file is in both.
 
     A folder that holds ``train/`` and ``val/`` is split as it says: ``val/`` is held out, all else
     is trained on; but ``test/`` beside ``train/`` is on neither side. In any other each file is
-    held out by a hash of its relative path, so that a new file never moves an old one across; both
-    sides get at least one, and the held-out side one of those that are `measurable`, if there is
-    one.
+    held out by a hash of its relative path; both sides get at least one, and the held-out side one
+    of those that are `measurable`, if there is one. The folder `run` then keeps the names that are
+    held out: when the run is resumed, new files are trained on and no old one moves across, as long
+    as one that was held out is still there.
 
     Raises `UnusableData` if there is only one file.
     """
@@ -57,13 +66,33 @@ def split_by_file(
     if {TRAIN, VALIDATION} <= tops:
         held_out = {name for name in names if name.split("/")[0] == VALIDATION}
     else:
-        ranked = sorted(names, key=_fraction)
-        count = sum(_fraction(name) < validation_share for name in ranked)
-        held_out = set(ranked[: min(max(count, 1), len(names) - 1)])
-        found = [name for name in ranked if measurable is None or name in measurable]
-        if found and not held_out.intersection(found) and len(held_out) + 1 < len(names):
-            held_out.add(found[0])
+        record = None if run is None else run / HELD_OUT_FILE
+        held_out = _recorded(record).intersection(names)
+        if not held_out or len(held_out) == len(names):
+            held_out = _held_out_by_hash(names, validation_share, measurable)
+            if record is not None:
+                write_whole(record, json.dumps(sorted(held_out)).encode())
     return index.subset(set(names) - held_out), index.subset(held_out)
+
+
+def _held_out_by_hash(
+    names: Sequence[str], validation_share: float, measurable: Set[str] | None
+) -> set[str]:
+    ranked = sorted(names, key=_fraction)
+    count = sum(_fraction(name) < validation_share for name in ranked)
+    held_out = set(ranked[: min(max(count, 1), len(names) - 1)])
+    found = [name for name in ranked if measurable is None or name in measurable]
+    if found and not held_out.intersection(found) and len(held_out) + 1 < len(names):
+        held_out.add(found[0])
+    return held_out
+
+
+def _recorded(record: Path | None) -> set[str]:
+    """Return the names in the file `record`; none if it is missing or not readable."""
+    try:
+        return set() if record is None else {str(name) for name in json.loads(record.read_text())}
+    except (OSError, ValueError, TypeError):
+        return set()
 
 
 def _fraction(name: str) -> float:

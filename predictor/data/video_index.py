@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from hashlib import blake2b
 from pathlib import Path
 from typing import ClassVar
 
@@ -89,6 +90,16 @@ class VideoIndex:
     def names(self) -> list[str]:
         """Names of all videos."""
         return [video.name for video in self.videos]
+
+    @property
+    def digest(self) -> str:
+        """What changes with names, lengths or times of the files, not when they are moved."""
+        digest = blake2b(digest_size=16)
+        for video in self.videos:
+            files, size, _ = video.stamp
+            about = f"{video.name}\0{files}\0{size}\0{video.time_base}\0"
+            digest.update(about.encode(errors="surrogateescape") + video.timestamps.tobytes())
+        return digest.hexdigest()
 
     def path(self, video: IndexedVideo) -> Path:
         """Return where `video` lies."""

@@ -23,6 +23,9 @@ class TrainingData:
     digest: str | None = None
     """What changes when the examples do, but not when they are moved; None where that is not told.
     A run that is resumed with others says so."""
+    held_out: str | None = None
+    """The same of the examples of `validation`. A run that is resumed with others looks for its
+    best weights anew."""
     drawn_labels: str | None = None
     """The same of the examples whose labels were drawn to be used: a run cannot go on with
     others."""

@@ -214,6 +214,7 @@ def open_data(settings: FramesSettings, path: Path, run: Path | None = None) -> 
 
     Every video is decoded once for the index, which is kept as ``index.npz`` in the folder `run`,
     and once more for ``frames.bin`` there where `settings` ask for packed frames.
+    ``held_out.json`` keeps the names of those held out.
     """
     cache = None if run is None else run / "index.npz"
     index = index_videos(path, cache, progress=functools.partial(_log_progress, "looked through"))
@@ -224,13 +225,17 @@ def open_data(settings: FramesSettings, path: Path, run: Path | None = None) -> 
             int(settings.packed_frames_gb * 1e9),
             progress=functools.partial(_log_progress, "packed"),
         )
-    train, held_out = split_by_file(index, settings.validation_share, videos_with_windows(index))
+    train, held_out = split_by_file(
+        index, settings.validation_share, videos_with_windows(index), run
+    )
     held_out = thinned(held_out, settings.validation_videos)
     windows = evaluation_windows(held_out, per_clip=settings.validation_windows)
     return TrainingData(
         train=ClipDataset(train, settings.clips, settings.seed, _evidence(settings.generator)),
         validation=DataLoader(windows, batch_size=1),
         skipped=[f"{name}: {reason}" for name, reason in index.skipped] + _read_in_part(index),
+        digest=index.digest,
+        held_out=held_out.digest,
     )
 
 

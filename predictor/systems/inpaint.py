@@ -207,11 +207,12 @@ def build(settings: InpaintSettings) -> System:
 def open_data(settings: InpaintSettings, path: Path, run: Path | None = None) -> TrainingData:
     """Return parts of photographs to train on and held-out ones from a folder of pictures.
 
-    Every file is looked at once for the index, which is kept as ``index.json`` in the folder `run`.
+    Every file is looked at once for the index, which is kept as ``index.json`` in the folder `run`,
+    beside ``held_out.json``, the names of those held out.
     """
     cache = None if run is None else run / "index.json"
     index = index_photos(path, cache, progress=_log_progress)
-    train, held_out = split_by_file(index, settings.validation_share)
+    train, held_out = split_by_file(index, settings.validation_share, run=run)
     held_out = thinned(held_out, settings.validation_photos)
     masks = MaskSource(settings.masks)
     measured = {
@@ -235,6 +236,8 @@ def open_data(settings: InpaintSettings, path: Path, run: Path | None = None) ->
             HeldOutPhotos(held_out, settings.photos.crop, measured), batch_size=8
         ),
         skipped=skipped,
+        digest=index.digest,
+        held_out=held_out.digest,
     )
 
 

@@ -51,6 +51,7 @@ from predictor.training.starting_state import (
     COMMIT,
     DATA,
     DRAWN_LABELS,
+    HELD_OUT,
     built_state,
     restored_draws,
 )
@@ -166,6 +167,7 @@ def _run(
             told = {
                 CLASSES: None if data.class_names is None else list(data.class_names),
                 DATA: data.digest,
+                HELD_OUT: data.held_out,
                 DRAWN_LABELS: data.drawn_labels,
             }
             facts |= {name: value for name, value in told.items() if value is not None}

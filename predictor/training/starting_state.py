@@ -19,7 +19,7 @@ from predictor.training.state import TrainingState
 
 _logger = logging.getLogger(__name__)
 
-CLASSES, DATA, DRAWN_LABELS = "classes", "data", "drawn_labels"
+CLASSES, DATA, HELD_OUT, DRAWN_LABELS = "classes", "data", "held_out", "drawn_labels"
 """Facts of the data: as `TrainingData` has them."""
 COMMIT = "commit"
 """The fact that names the code; other code need not compute otherwise, so it is not compared."""
@@ -49,7 +49,8 @@ def built_state(
 def restored_draws(run: Run, state: TrainingState, facts: Mapping[str, Any]) -> int:
     """Restore the newest whole checkpoint into `state`; return how many batches had been drawn.
 
-    A warning names each of the `facts` that was another when the checkpoint was written. Raises
+    A warning names each of the `facts` that was another when the checkpoint was written. Where the
+    data of validation were others, the best weights are looked for anew. Raises
     `DamagedCheckpoint`, `SettingsError` for a checkpoint of another run, and `UnusableData` where
     labels mean other classes now.
     """
@@ -77,13 +78,21 @@ def restored_draws(run: Run, state: TrainingState, facts: Mapping[str, Any]) -> 
             f"the pictures of {run.data} or their labels have changed, so that the labels drawn "
             f"are not those that the run {run.folder} has learnt from: train anew in another folder"
         )
+    if HELD_OUT in of_then and of_then[HELD_OUT] != facts.get(HELD_OUT):
+        state.best = None
+        _logger.warning(
+            "the part of %s that validation looks at is not that of before: the run goes on, and "
+            "the best weights are looked for anew",
+            run.data,
+        )
     if DATA in of_then and of_then[DATA] != facts.get(DATA):
         _logger.warning(
-            "the pictures of %s or their labels are not those of before: the run goes on with them",
+            "the data in %s are not those of before: the run goes on with them",
             run.data,
         )
     for name, before in of_then.items():
-        if name not in (COMMIT, DATA, DRAWN_LABELS) and before != facts.get(name):
+        is_compared = name not in (COMMIT, DATA, HELD_OUT, DRAWN_LABELS)
+        if is_compared and before != facts.get(name):
             _logger.warning(
                 "%s was %s and is %s now: the run goes on, but not bit for bit",
                 name,

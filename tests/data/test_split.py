@@ -82,6 +82,26 @@ def test_one_that_can_be_measured_is_held_out() -> None:
     assert names_of(split_by_file(index_of(names), 0.1, set())[1]) == first
 
 
+def test_a_resumed_run_moves_no_file_across(tmp_path: Path) -> None:
+    names = [f"clip{number}.mp4" for number in range(8)]
+    (held_out,) = names_of(split_by_file(index_of(names), 0.0, run=tmp_path)[1])
+    more = [*names, *(f"new{number}.mp4" for number in range(40))]
+    assert names_of(split_by_file(index_of(more), 0.1)[1]) != [held_out], "by hash alone it moves"
+    train, again = split_by_file(index_of(more), 0.1, run=tmp_path)
+    assert names_of(again) == [held_out]
+    assert names_of(train) == sorted({*more} - {held_out})
+    others = [name for name in names if name != held_out]
+    assert len(names_of(split_by_file(index_of(others), 0.0, run=tmp_path)[1])) == 1
+
+
+def test_a_record_that_cannot_be_read_is_made_anew(tmp_path: Path) -> None:
+    names = [f"clip{number}.mp4" for number in range(8)]
+    expected = names_of(split_by_file(index_of(names), 0.1, run=tmp_path)[1])
+    for damage in ("", "[1, ", "3", '["clip9.mp4"]'):
+        (tmp_path / "held_out.json").write_text(damage)
+        assert names_of(split_by_file(index_of(names), 0.1, run=tmp_path)[1]) == expected
+
+
 @given(st.integers(1, 60), st.integers(1, 70))
 def test_as_many_are_left_as_asked_for_from_end_to_end(found: int, most: int) -> None:
     names = [f"{number:02}.mp4" for number in range(found)]

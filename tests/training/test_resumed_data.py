@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from predictor.errors import UnusableData
 from predictor.systems import SYSTEMS
 from predictor.systems.classifier import ClassifierSettings
+from predictor.training.checkpoint import checkpoints_newest_first, read_checkpoint
 from predictor.training.loop import resume, train
 from predictor.training.settings import validated_settings
 
@@ -68,8 +70,49 @@ def test_other_pictures_are_told_of(tmp_path: Path, caplog: pytest.LogCaptureFix
     assert "not those of before" not in caplog.text
     (moved / "cat" / "0.png").rename(moved / "dog" / "0.png")
     resume(run, SYSTEMS, data=moved)
-    assert "the pictures of" in caplog.text
+    assert "the data in" in caplog.text
     assert "are not those of before: the run goes on with them" in caplog.text
+
+
+def test_the_best_is_looked_for_anew_where_validation_sees_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data, run = tmp_path / "data", tmp_path / "run"
+    for number in range(6):
+        path = data / ("val" if number < 2 else "train") / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), np.full((40, 40, 3), 120 + number, np.uint8))
+    values = SETTINGS.model_dump(mode="json")
+    shared = {key: values[key] for key in ("batch_size", "precision", "device", "threads")}
+    settings = validated_settings(
+        SYSTEMS["inpaint"].settings,
+        {
+            **shared,
+            "iterations": 4,
+            "validate_every": 1,
+            "generator": {"widths": [4, 4], "blocks": [1, 1], "fine_width": 4, "hole_px": 16},
+            "losses": {"adversarial": 0},
+            "photos": {"crop": [32, 32]},
+        },
+    )
+
+    def best() -> Any:
+        return read_checkpoint(checkpoints_newest_first(run / "checkpoints")[0]).record["best"]
+
+    train(run, "inpaint", SYSTEMS["inpaint"], settings, data, until=1)
+    resume(run, SYSTEMS, until=2)
+    assert "not th" not in caplog.text
+    (data / "train" / "6.png").write_bytes((data / "train" / "3.png").read_bytes())
+    resume(run, SYSTEMS, until=3)
+    assert "the data in" in caplog.text
+    assert "validation looks at" not in caplog.text
+    easy = best()
+    noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
+    cv2.imwrite(str(data / "val" / "0.png"), noise)
+    resume(run, SYSTEMS, until=4)
+    assert "validation looks at is not that of before" in caplog.text
+    assert best()["iteration"] == 4
+    assert best()["value"] < easy["value"]
 
 
 def test_a_run_whose_labels_were_drawn_does_not_go_on_with_others(tmp_path: Path) -> None:
