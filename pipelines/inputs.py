@@ -70,11 +70,10 @@ def _is_output(path: Path) -> bool:
 
 
 def is_image_folder(folder: Path) -> bool:
-    """Return whether the files of `folder` itself are images and none is a video."""
-    from predictor.media.images import is_image_path, is_video_path
+    """Return whether images lie in `folder` itself, and no video but this tool's outputs."""
+    from predictor.media.folder import pictures_in
 
-    files = [path for path in folder.iterdir() if path.is_file()]
-    return any(map(is_image_path, files)) and not any(map(is_video_path, files))
+    return bool(pictures_in(folder)) and not videos_in(folder)
 
 
 def videos_in(folder: Path) -> list[Path]:

@@ -58,8 +58,9 @@ class FramePredictor:
             raise NotEnoughFrames(
                 f"clip has {clip.shape[1]} frame, a prediction needs at least {FEWEST_FRAMES}"
             )
-        require_image_range(clip[:, -FEWEST_FRAMES:], "clip")
-        clip = clip[:, -self.context_frames :].float()
+        clip = clip[:, -self.context_frames :]
+        require_image_range(clip, "clip")
+        clip = clip.float()
         as_it_is = Cadence((False,) * clip.shape[1], None)
         cadences = [clip_cadence(example) if follows_cadence else as_it_is for example in clip]
         if len(set(cadences)) == 1:

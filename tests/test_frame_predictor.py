@@ -79,6 +79,15 @@ def test_clips_with_different_rhythms_share_a_batch() -> None:
     )
 
 
+def test_every_frame_that_is_used_must_be_in_range() -> None:
+    clip = ramp([0.0] * 14)
+    clip[0, 0] = 200  # more frames back than are used
+    FramePredictor(Drift()).predict(clip)
+    clip[0, 2] = 200
+    with pytest.raises(TensorContractError, match=r"clip goes from 0 to 200, expected \[-1, 1\]"):
+        FramePredictor(Drift()).predict(clip)
+
+
 def test_predictions_stay_in_range() -> None:
     predicted = FramePredictor(Drift()).predict(ramp([0.0, 0.8]), count=3)
     assert predicted.max() == 1

@@ -15,7 +15,7 @@ from pipelines.outputs import (
     output_paths,
     require_no_source,
 )
-from predictor.errors import SettingsError, UnsupportedCodec
+from predictor.errors import OutputIsInput, SettingsError, UnsupportedCodec
 
 Mode = Literal["append", "only", "next", "side-by-side"]
 
@@ -89,8 +89,18 @@ class FramesRequest:
             if path is not None:
                 check_output(path, [self.input], self.overwrite)
                 require_no_source(path, self.sources)
+                self._require_apart(path)
         if self.frames_dir is not None:
             check_output_folder(self.frames_dir, [self.input], self.overwrite)
+
+    def _require_apart(self, path: Path) -> None:
+        """Raise `OutputIsInput` for a `path` among the pictures of a clip: it would change it."""
+        folder = os.path.realpath(path.parent)
+        if folder in {os.path.realpath(self.input), *self.sources}:
+            raise OutputIsInput(
+                f"{path}: the output would lie among the pictures of the input {path.parent}; "
+                "choose another -o"
+            )
 
 
 def frames_requests(

@@ -9,6 +9,7 @@ from pipelines.frames.request import FramesRequest
 from pipelines.outputs import atomic_output
 from pipelines.timecodes import clock
 from predictor.media.encoding import EncodingOptions, VideoWriter
+from predictor.media.folder import numbering_notes
 from predictor.media.video import VideoInfo
 
 
@@ -38,12 +39,14 @@ def new_video(
 
 
 def source_notes(info: VideoInfo) -> list[str]:
-    """Return notes on what of the source the result cannot keep."""
+    """Return notes on what of the source the result cannot keep or may have wrong."""
     notes = []
     if info.is_interlaced:
         notes.append("interlaced: its fields are predicted as whole frames")
     if info.has_alpha:
         notes.append("its transparency is dropped")
+    if info.path.is_dir():
+        notes += numbering_notes(info.path)
     return notes
 
 

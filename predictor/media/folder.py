@@ -1,10 +1,12 @@
 """A folder of pictures read as one clip."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -15,8 +17,12 @@ from predictor.media.colour import ColorTags
 from predictor.media.frame import Frame
 from predictor.media.images import image_size, is_image_path, read_image
 from predictor.media.info import VideoInfo
+from predictor.wording import counted
 
 DEFAULT_RATE = Fraction(25)
+
+_FEWEST_NUMBERED = 3
+"""Pictures from which on a numbering is looked for."""
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -27,6 +33,36 @@ def pictures_in(folder: Path) -> list[Path]:
         if is_image_path(path) and not path.name.startswith(".") and path.is_file()
     ]
     return sorted(paths, key=_natural_key)
+
+
+def numbering_notes(folder: Path) -> list[str]:
+    """Return a note on numbers that the pictures in `folder` lack, and one on doubled numbers.
+
+    Names count that differ in their last number alone, of which most are as far apart as others;
+    times in names are no numbering.
+    """
+    parts = [re.fullmatch(r"(.*?)([0-9]+)([^0-9]*)", path.stem) for path in pictures_in(folder)]
+    names = {None if found is None else (found[1], found[3]) for found in parts}
+    if len(parts) < _FEWEST_NUMBERED or len(names) > 1 or None in names:
+        return []
+    numbers = [int(found[2]) for found in parts if found is not None]
+    notes = []
+    if len(set(numbers)) < len(numbers):
+        twice = next(number for number, count in Counter(numbers).items() if count > 1)
+        notes.append(f"several pictures have the number {twice}: each is taken for a frame")
+    distinct = sorted(set(numbers))
+    gaps = Counter(after - before for before, after in pairwise(distinct))
+    step, usual = min(gaps.items(), key=lambda gap: (-gap[1], gap[0]), default=(1, 0))
+    larger = [(a, b) for a, b in pairwise(distinct) if b - a > step]
+    if larger and 2 * usual > len(distinct) - 1:
+        before, after = larger[0]
+        first, last = before + step, after - step
+        found = f"{first}" if first >= last else f"{first} to {last}"
+        more = "" if len(larger) == 1 else f" and {counted(len(larger) - 1, 'more gap')}"
+        notes.append(
+            f"pictures are missing, number {found}{more}: taken for as far apart as the others"
+        )
+    return notes
 
 
 def _natural_key(path: Path) -> tuple[list[str | int], str]:

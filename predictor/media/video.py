@@ -97,7 +97,8 @@ class VideoReader:
         With `until`, the last whose time is not after it. Only the last groups of pictures are
         decoded, where the container can seek.
         """
-        span = (count + 1) / self.info.average_rate
+        spare = 0 if self.info.path.is_dir() else 1  # for frame times that are not quite regular
+        span = (count + spare) / self.info.average_rate
         end = self._end_time() if until is None else until
         recent: deque[Frame] = deque(maxlen=count)
         for frames in self._ever_earlier(end - span, span):
@@ -120,6 +121,8 @@ class VideoReader:
         yield self._frames(None)
 
     def _end_time(self) -> Fraction:
+        if self.info.path.is_dir():
+            return (self.info.frame_count or 0) / self.info.average_rate
         if self.info.duration_s is None:
             return self._stream.last_packet_time()
         return self.info.start_time + Fraction(self.info.duration_s)

@@ -8,7 +8,7 @@ import torch
 from made_videos import grey_of, marked_picture, marks, smooth_picture
 
 from predictor.errors import UnreadableImage, UnreadableVideo
-from predictor.media.folder import pictures_in
+from predictor.media.folder import numbering_notes, pictures_in
 from predictor.media.images import from_uint8, write_png
 from predictor.media.video import open_video, probe
 
@@ -108,3 +108,38 @@ def test_16_bit_pictures_keep_their_depth(tmp_path: Path) -> None:
 def test_alpha_of_pictures_is_said(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "0.png"), np.full((8, 8, 4), 128, np.uint8))
     assert probe(tmp_path).has_alpha
+
+
+def test_a_broken_picture_before_the_tail_is_not_looked_at(tmp_path: Path) -> None:
+    for number in range(14):
+        write_png(tmp_path / f"{number}.png", torch.zeros(3, 6, 8))
+    (tmp_path / "1.png").write_bytes((tmp_path / "0.png").read_bytes()[:20])
+    with open_video(tmp_path) as reader:
+        assert [frame.time * 25 for frame in reader.tail(12)] == [*range(2, 14)]
+
+
+@pytest.mark.parametrize(
+    ("names", "notes"),
+    [
+        (["a_1.png", "a_2.png", "a_3.jpg"], []),
+        (["10.png", "20.png", "30.png", "40.png"], []),
+        (["1.png", "2.png", "3.png", "7.png", "8.png"], ["missing, number 4 to 6: taken"]),
+        (["1.png", "2.png", "4.png", "5.png", "9.png", "10.png"], ["number 3 and 1 more gap:"]),
+        (["10.png", "20.png", "40.png", "50.png"], ["missing, number 30:"]),
+        (["1.png", "1.jpg", "2.png", "2.jpg"], ["several pictures have the number 1:"]),
+        (["1.png", "01.png", "2.png", "3.png", "5.png"], ["the number 1:", "number 4:"]),
+        (["1403715273262142976.png", "1403715273312143104.png", "1403715273412143104.png"], []),
+        (["1.png", "9.png"], []),
+        (["1.png", "2.png", "cover.png", "9.png"], []),
+        (["left_1.png", "right_1.png", "left_2.png", "right_9.png"], []),
+    ],
+)
+def test_what_is_odd_about_their_numbers_is_said(
+    names: list[str], notes: list[str], tmp_path: Path
+) -> None:
+    for name in names:
+        (tmp_path / name).touch()
+    found = numbering_notes(tmp_path)
+    assert len(found) == len(notes)
+    for note, part in zip(found, notes, strict=True):
+        assert part in note

@@ -39,6 +39,14 @@ def test_folder_of_videos_with_a_poster_is_videos(tmp_path: Path) -> None:
     assert named_inputs([str(tmp_path)]).clips == [tmp_path / "a.mp4"]
 
 
+def test_folder_of_images_stays_one_beside_outputs_and_hidden_files(tmp_path: Path) -> None:
+    for name in ("1.png", "2.png", "._clip.mp4", "frames.predicted.mp4"):
+        (tmp_path / name).touch()
+    assert named_inputs([str(tmp_path)]).clips == [tmp_path]
+    (tmp_path / "clip.mp4").touch()
+    assert named_inputs([str(tmp_path)]).clips == [tmp_path / "clip.mp4"]
+
+
 def test_glob_is_sorted_and_leaves_outputs_out(tmp_path: Path) -> None:
     touched(tmp_path, "2.mp4", "1.mp4", "1.predicted.mp4")
     inputs = named_inputs([str(tmp_path / "*.mp4")])

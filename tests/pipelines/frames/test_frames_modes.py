@@ -27,6 +27,7 @@ from pipelines import predict_frames
 from pipelines.frames.prediction import NextFrames
 from pipelines.frames.request import Mode
 from predictor.errors import NotEnoughFrames, OutputExists, OutputIsInput
+from predictor.media.images import from_uint8, write_png
 
 NTSC = Fraction(30000, 1001)
 
@@ -318,6 +319,22 @@ def test_long_horizon_is_predicted_in_parts_and_said(clip: Path, tmp_path: Path)
 def test_library_refuses_to_write_over_its_input(clip: Path) -> None:
     with pytest.raises(OutputIsInput):
         predict_frames(clip, 1, output=clip, overwrite=True, model=rolling())
+
+
+def test_no_output_goes_among_the_pictures_of_its_input(tmp_path: Path) -> None:
+    folder = tmp_path / "shots"
+    folder.mkdir()
+    for number, picture in enumerate(pictures(4)):
+        write_png(folder / f"{number + 4 * (number == 3)}.png", from_uint8(picture))
+    for output in (folder / "out.mp4", tmp_path / "shots" / ".." / "shots" / "again.mkv"):
+        with pytest.raises(OutputIsInput, match="among the pictures of the input"):
+            predict_frames(folder, 1, output=output, model=rolling())
+    below = folder / "new" / "out.mp4"
+    result = predict_frames(folder, 1, output=below, model=rolling())
+    assert below.exists()
+    assert result.warnings == (
+        "pictures are missing, number 3 to 6: taken for as far apart as the others",
+    )
 
 
 def test_dropped_streams_are_named(tmp_path: Path) -> None:
