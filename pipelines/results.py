@@ -121,7 +121,8 @@ def failed_document(code: int, error: str) -> dict[str, Any]:
 
 def bug_report(error: Exception) -> str:
     """Return how an unexpected error, a bug of this program, is reported."""
-    return f"{type(error).__name__}: {one_line(error)} (a bug in predictor; --debug shows where)"
+    what = f"{type(error).__name__}: {one_line(error)}"
+    return f"{what} (a bug in predictor; predictor --debug … shows where)"
 
 
 def one_line(subject: BaseException | Path) -> str:

@@ -6,5 +6,8 @@ RUN_FILE = "run.json"
 CHECKPOINTS = "checkpoints"
 """The folder of its states."""
 
+LOG_FILE = "log.jsonl"
+"""Its settings, then its reports, one a line."""
+
 LOCK_FILE = "run.lock"
 """Held by the process that trains; there from the first moment on."""

@@ -11,9 +11,8 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from predictor.errors import OutputNotWritten
+from predictor.run_folder import LOG_FILE
 from predictor.whole_files import write_whole
-
-LOG_FILE = "log.jsonl"
 
 
 class RunLog:

@@ -1,5 +1,6 @@
 """The networks that a run releases, with the weights of its best checkpoint."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from predictor.training.checkpoint import (
     read_checkpoint,
 )
 from predictor.training.run import Run, opened_run
+
+_logger = logging.getLogger(__name__)
 
 
 def trained_networks(
@@ -121,6 +124,14 @@ def _restored(
     checkpoint = read_checkpoint(path)
     with torch.random.fork_rng(devices=[]):
         system = run.entry.build(run.settings)
+    if best and system.best_by is not None and path.name != BEST:
+        _logger.warning(
+            "%s has not chosen its best weights by validation yet: the newest are taken, after %d "
+            "of %d iterations",
+            folder,
+            checkpoint.record["iteration"],
+            run.settings.iterations,
+        )
     for name, network in system.networks.items():
         prefix = f"{'averages' if name in system.averages else 'networks'}/{name}/"
         weights = {

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from predictor.errors import SettingsError, UnknownRun
-from predictor.run_folder import CHECKPOINTS, RUN_FILE
+from predictor.run_folder import CHECKPOINTS, LOG_FILE, RUN_FILE
 from predictor.systems.entry import SystemEntry
 from predictor.systems.settings import RunSettings
 from predictor.training.settings import validated_settings
 from predictor.whole_files import write_whole
+
+_ADVICE = f": the first line of {LOG_FILE} beside it has the system and the settings of the run"
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,14 @@ def opened_run(folder: Path, systems: Mapping[str, SystemEntry]) -> Run:
     except FileNotFoundError as error:
         raise UnknownRun(f"{folder} is not a run: it has no {RUN_FILE}") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise SettingsError(f"{path} is damaged: {error}") from error
-    if system_name not in systems:
+        raise SettingsError(f"{path} is damaged ({error}){_ADVICE}") from error
+    if not isinstance(system_name, str) or system_name not in systems:
         raise SettingsError(f"{path}: no system {system_name!r}; known are {', '.join(systems)}")
     entry = systems[system_name]
-    settings = validated_settings(entry.settings, values)
+    try:
+        settings = validated_settings(entry.settings, values)
+    except SettingsError as error:
+        raise SettingsError(f"{path} has settings that cannot be: {error}{_ADVICE}") from error
     return Run(folder, system_name, entry, settings, data, begun_from)
 
 

@@ -171,6 +171,39 @@ def test_newest_is_exported_on_request(run: Path, tmp_path: Path) -> None:
     assert load_network(file)[1].provenance.iterations == 6
 
 
+def test_a_run_without_validation_says_that_its_newest_is_exported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "runs" / "early"
+    settings = Settings.model_validate(VALUES | {"validate_every": 4})
+    train(folder, "frames", SYSTEMS["frames"], settings, tmp_path / "clips", until=3)
+    export_run(folder, tmp_path / "mine", SYSTEMS)
+    assert "not chosen its best weights" in caplog.text
+    assert "the newest are taken, after 3 of 6 iterations" in caplog.text
+    caplog.clear()
+    export_run(folder, tmp_path / "newest", SYSTEMS, best=False)
+    assert not caplog.text
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", r"run\.json is damaged \(Expecting value"),
+        ("[3]", r"run\.json is damaged \("),
+        ('{"system": ["frames"], "settings": {}, "data": "x"}', r"no system \['frames'\]"),
+        ('{"system": "frames", "settings": {"iterations": "x"}, "data": "x"}', "iterations='x'"),
+    ],
+)
+def test_a_run_file_that_was_spoilt_says_where_its_settings_are(
+    run: Path, content: str, message: str
+) -> None:
+    (run / "run.json").write_text(content)
+    with pytest.raises(SettingsError, match=message) as raised:
+        opened_run(run, SYSTEMS)
+    assert "run.json" in str(raised.value)
+    assert ("log.jsonl" in str(raised.value)) == ("no system" not in message)
+
+
 def test_provenance_is_the_run_s(run: Path, tmp_path: Path) -> None:
     file = export_run(
         run, tmp_path / "mine", SYSTEMS, data="My clips, CC BY", licence="MIT", commercial_use=True

@@ -218,7 +218,7 @@ def test_a_fault_of_this_tool_over_one_clip_stops_no_other(
     monkeypatch.setattr("pipelines.frames.continuation.context_of", broken)
     ended = command("frames", tmp_path, "-o", tmp_path / "out", "--json", *debug)
     assert ended.code == 3
-    said = "b.mp4: ZeroDivisionError: by zero (a bug in predictor; --debug shows where)"
+    said = "b.mp4: ZeroDivisionError: by zero (a bug in predictor; predictor --debug … shows where)"
     assert said in ended.err
     assert ("in broken" in ended.err) == bool(debug)
     assert [entry["status"] for entry in ended.document["results"]] == ["done", "failed", "done"]
