@@ -9,8 +9,8 @@ from predictor.cli.options import AsJson
 
 
 def models(as_json: AsJson = False) -> None:
-    """List the bundled models: task, size and licence; --json adds files and scores."""
-    from pipelines.machine.models import model_rows, model_table
+    """List the bundled models: task, size, licence and score; --json adds files and all scores."""
+    from pipelines.machine.models import model_rows, model_table, score_table
 
     rows = model_rows()
     if as_json:
@@ -19,7 +19,9 @@ def models(as_json: AsJson = False) -> None:
         return
     from rich.console import Console
 
-    Console().print(model_table(rows))
+    console = Console()
+    console.print(model_table(rows))
+    console.print(score_table(rows))
 
 
 def doctor(as_json: AsJson = False) -> None:

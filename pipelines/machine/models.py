@@ -1,6 +1,6 @@
 """The models that came with this package, as a table for people and rows for programs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -64,8 +64,7 @@ def model_table(rows: Sequence[ModelRow]) -> Table:
         title_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
-        caption="commercial: no where the training data may not be licensed for commercial use.\n"
-        "How good each model is, and where it fails, is in its card; --json says where that is.",
+        caption="commercial: no where the training data may not be licensed for commercial use.",
         caption_justify="left",
     )
     for heading in ("model", "task", "MB", "licence", "commercial"):
@@ -79,3 +78,45 @@ def model_table(rows: Sequence[ModelRow]) -> Table:
             "yes" if row.commercial_use else "no",
         )
     return table
+
+
+_HEADLINES = (
+    ("gain_frame_1_db", "next frame, PSNR over classical methods", "{:+.2f} dB"),
+    ("centre_gain_db", "filled middle, PSNR over classical ones", "{:+.2f} dB"),
+    ("c1_error_percent", "test pictures that c1 tells wrong", "{:.2f} %"),
+    ("error_percent", "test pictures classified wrong", "{:.2f} %"),
+    ("accuracy_percent", "test pictures classified right", "{:.2f} %"),
+    ("one_nearest_neighbour_error_percent", "test pictures nearest another class", "{:.2f} %"),
+    ("parzen_nats", "log-likelihood of test pictures (Parzen)", "{:.1f} nats"),
+)
+"""Scores by the names that evaluations give them, in words; the first that a model has is shown."""
+
+
+def score_table(rows: Sequence[ModelRow]) -> Table:
+    """Return the score that matters most of each model in `rows`, as a table for a terminal."""
+    table = Table(
+        title="How good they are",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        caption="On data they were not trained on. Their cards say on which and where they fail;\n"
+        "--json says where the cards are, and has all scores.",
+        caption_justify="left",
+    )
+    for heading in ("model", "measure", "score"):
+        table.add_column(heading, justify="right" if heading == "score" else "left", no_wrap=True)
+    for row in rows:
+        found = [
+            (what, form, row.scores[key]) for key, what, form in _HEADLINES if key in row.scores
+        ]
+        what, form, score = found[0] if found else ("not measured", "{:.0s}", "")
+        table.add_row(row.name, what, form.format(score))
+    return table
+
+
+def _headline(scores: Mapping[str, float]) -> tuple[str, str]:
+    """Return what was measured, and the number with its unit."""
+    for key, what, form in _HEADLINES:
+        if key in scores:
+            return what, form.format(scores[key])
+    return "not measured", ""

@@ -2,15 +2,17 @@
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from pipelines.machine import models
-from pipelines.machine.models import model_rows, model_table
+from pipelines.machine.models import model_rows, model_table, score_table
 from predictor.errors import DamagedWeights
+from predictor.model_files import bundled_models, companion_files
+from predictor.weights import read_metadata
 
 Bundle = Callable[..., Path]
 
@@ -21,12 +23,18 @@ def bundle(monkeypatch: pytest.MonkeyPatch, small_model: Bundle, tmp_path: Path)
     files: dict[str, Path] = {}
     monkeypatch.setattr(models, "bundled_models", lambda: files)
 
-    def place(name: str, *, commercial_use: bool = True, licence: str = "MIT") -> Path:
+    def place(
+        name: str,
+        *,
+        commercial_use: bool = True,
+        licence: str = "MIT",
+        scores: Mapping[str, float] | None = None,
+    ) -> Path:
         files[name] = small_model(
             tmp_path / name / f"{name}.safetensors",
             licence=licence,
             commercial_use=commercial_use,
-            scores={"psnr_frame_1_db": 30.5},
+            scores=scores or {"psnr_frame_1_db": 30.5},
             measured_horizon=8,
         )
         return files[name]
@@ -57,10 +65,33 @@ def test_table_says_whether_commercial_use_is_allowed(
     assert (cells[0], cells[3], cells[4]) == ("frames", "CC-BY-NC-SA-4.0", said)
 
 
-def test_table_of_the_bundled_models_fits_a_terminal() -> None:
+def test_tables_of_the_bundled_models_fit_a_terminal() -> None:
     screen = io.StringIO()
-    Console(file=screen, width=80).print(model_table(model_rows()))
+    Console(file=screen, width=80).print(model_table(model_rows()), score_table(model_rows()))
     assert "…" not in screen.getvalue()
+    assert "not measured" not in screen.getvalue()
+
+
+def test_the_score_that_matters_is_shown(bundle: Bundle) -> None:
+    scores = {"error_percent": 0.724, "wrong": 72, "parzen_nats": 200.0}
+    bundle("digits", scores=scores)
+    bundle("new", scores={"validation_error_percent": 3.0})
+    screen = io.StringIO()
+    Console(file=screen, width=80).print(score_table(model_rows()))
+    digits, new = [line for line in screen.getvalue().splitlines() if line[1:4] in ("dig", "new")]
+    assert digits.split() == ["digits", "test", "pictures", "classified", "wrong", "0.72", "%"]
+    assert new.split() == ["new", "not", "measured"]
+
+
+@pytest.mark.parametrize("name", bundled_models())
+def test_file_and_card_of_a_bundled_model_have_the_same_terms(name: str) -> None:
+    file = bundled_models()[name]
+    card = file.with_name("README.md").read_text()
+    for path in (file, *companion_files(file).values()):
+        origin = read_metadata(path).provenance
+        assert f"| licence of the weights | {origin.licence} |" in card
+        allowed = "allowed" if origin.commercial_use else "not allowed, or not known to be"
+        assert f"| commercial use, by the terms of the data | {allowed} |" in card
 
 
 def test_damaged_model_is_named(bundle: Bundle) -> None:
