@@ -86,7 +86,7 @@ _HEADLINES = (
     ("c1_error_percent", "test pictures that c1 tells wrong", "{:.2f} %"),
     ("error_percent", "test pictures classified wrong", "{:.2f} %"),
     ("accuracy_percent", "test pictures classified right", "{:.2f} %"),
-    ("one_nearest_neighbour_error_percent", "test pictures nearest another class", "{:.2f} %"),
+    ("one_nearest_neighbour_error_percent", "nearest sample is of another class", "{:.2f} %"),
     ("parzen_nats", "log-likelihood of test pictures (Parzen)", "{:.1f} nats"),
 )
 """Scores by the names that evaluations give them, in words; the first that a model has is shown."""
@@ -99,8 +99,8 @@ def score_table(rows: Sequence[ModelRow]) -> Table:
         title_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
-        caption="On data they were not trained on. Their cards say on which and where they fail;\n"
-        "--json says where the cards are, and has all scores.",
+        caption="On data they were not trained on. Their cards say on which, and where they\n"
+        "fail; --json says where the cards are, and has all scores.",
         caption_justify="left",
     )
     for heading in ("model", "measure", "score"):
