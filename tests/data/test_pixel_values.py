@@ -22,9 +22,9 @@ WHERE = Path("d.npz")
         (BYTES.astype(np.uint16) * 257, "uint16 from 0 to 65535: taken for pictures from 0, black"),
         (BYTES.astype(np.float32) / 255, "float32 from 0 to 1: taken for pictures from 0, black"),
         (BYTES / 127.5 - 1, "float64 from -1 to 1: taken for pictures from -1, black, to 1, white"),
-        (BYTES.astype(np.float16), None),
-        (BYTES.astype(np.int64), None),
-        (BYTES.astype(np.uint16), None),
+        (BYTES.astype(np.float16), "float16 from 0 to 255: taken for pictures from 0, black, to"),
+        (BYTES.astype(np.int64), "int64 from 0 to 255: taken for pictures from 0, black, to 255"),
+        (BYTES.astype(np.uint16), "uint16 from 0 to 255: taken for pictures from 0, black, to 255"),
         (BYTES, None),
     ],
 )
@@ -67,11 +67,31 @@ def test_the_range_is_that_of_all_parts(tmp_path: Path) -> None:
             "holds float64 with values that are not",
         ),
         (BYTES.astype(complex), "holds complex128, expected"),
+        (BYTES / 255 * 1.02, r"holds float64 from 0 to 1\.02, expected .* clip or scale them"),
+        (BYTES % 17.0, "holds float64 from 0 to 16, expected .* clip or scale them"),
+        (BYTES / 250 - 0.03, r"holds float64 from -0\.03 to 0\.99, expected .* clip or scale them"),
     ],
 )
 def test_other_numbers_are_refused(array: NDArray[Any], said: str) -> None:
     with pytest.raises(UnusableData, match=f"x in d.npz {said}"):
         as_bytes(WHERE, {"x": array})
+
+
+@pytest.mark.parametrize("other", [BYTES / 255, BYTES / 127.5 - 1, BYTES > 99])
+def test_parts_of_different_ranges_are_refused(other: NDArray[Any]) -> None:
+    held = f"{other.dtype} from {other.min():g} to {other.max():g}"
+    for first, second in ((BYTES, other), (other, BYTES)):
+        with pytest.raises(UnusableData, match="scale all parts alike") as caught:
+            as_bytes(WHERE, {"x_train": first, "x_test": second})
+        names = {id(first): "x_train", id(second): "x_test in d.npz holds"}
+        assert f"{names[id(other)]} {held}" in str(caught.value)
+        assert f"{names[id(BYTES)]} uint8 from 0 to 255" in str(caught.value)
+
+
+def test_a_black_part_fits_any_range() -> None:
+    black = np.zeros_like(BYTES)
+    assert np.array_equal(as_bytes(WHERE, {"a": black, "b": BYTES / 255})["b"], BYTES)
+    assert np.array_equal(as_bytes(WHERE, {"a": BYTES, "b": black / 255})["a"], BYTES)
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.int64, np.bool_, np.float32])
