@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,7 +18,7 @@ from predictor.data.image_parts import Channels, ImageCollection, Pixels
 from predictor.errors import UnreadableImage, UnusableData
 from predictor.whole_files import whole_file, write_whole
 
-_VERSION = 1
+_VERSION = 2
 
 _logger = logging.getLogger(__name__)
 
@@ -52,9 +53,12 @@ class PackedImages:
         channels: Channels,
         names: Sequence[str],
         labels: NDArray[np.int64] | None,
+        digest: str,
     ) -> None:
         self.names = names
         self.labels = labels
+        self.digest = digest
+        """What changes when a pixel of the part does, be it in other rows than are used."""
         self._file, self._content = file, content
         self._shapes = np.column_stack([shapes, np.full(len(shapes), channels)])
         self._are_alike = bool((self._shapes == self._shapes[:1]).all())
@@ -123,7 +127,7 @@ def packed_images(
     shapes = np.array(kept["shapes"], dtype=np.int64)
     if len(shapes) == 1:  # all alike
         shapes = np.repeat(shapes, len(rows), axis=0)
-    packed = PackedImages(file, content, shapes, fit.channels, names, labels)
+    packed = PackedImages(file, content, shapes, fit.channels, names, labels, kept["digest"])
     return packed, list(kept["skipped"])
 
 
@@ -142,6 +146,7 @@ def _written(collection: ImageCollection, name: str, fit: Fit, file: BinaryIO) -
     """Write the fitted pictures and return what must be known to find them again."""
     part = collection.part(name)
     rows, shapes, skipped, resized = [], [], [], []
+    digest = blake2b(digest_size=8)
     for row, picture in enumerate(part.pictures(fit.channels)):
         if isinstance(picture, UnreadableImage):
             skipped.append(str(picture))
@@ -149,7 +154,9 @@ def _written(collection: ImageCollection, name: str, fit: Fit, file: BinaryIO) -
         fitted = fitted_picture(picture, fit)
         if picture.shape[:2] != fitted.shape[:2]:
             resized.append((part.names[row], picture.shape))
-        file.write(np.ascontiguousarray(fitted).data)
+        content = np.ascontiguousarray(fitted).data
+        file.write(content)
+        digest.update(content)
         rows.append(row)
         shapes.append([int(side) for side in fitted.shape[:2]])
     if not rows:
@@ -172,7 +179,13 @@ def _written(collection: ImageCollection, name: str, fit: Fit, file: BinaryIO) -
         )
     count = file.tell()
     alike = shapes[:1] if all(shape == shapes[0] for shape in shapes) else shapes
-    return {"rows": rows, "shapes": alike, "skipped": skipped, "bytes": count}
+    return {
+        "rows": rows,
+        "shapes": alike,
+        "skipped": skipped,
+        "bytes": count,
+        "digest": digest.hexdigest(),
+    }
 
 
 def fitted_picture(picture: Pixels, fit: Fit) -> Pixels:

@@ -26,6 +26,8 @@ class TrainingData:
     held_out: str | None = None
     """The same of the examples of `validation`. A run that is resumed with others looks for its
     best weights anew."""
+    pictures: str | None = None
+    """The same of what the pictures show; `digest` may be of their names and labels alone."""
     drawn_labels: str | None = None
     """The same of the examples whose labels were drawn to be used: a run cannot go on with
     others."""

@@ -191,7 +191,7 @@ def open_data(settings: ImprovedGanSettings, path: Path, run: Path | None = None
         drawn = rows_of_each_class(path, own_labels, settings.labels, settings.classes, seed)
         rows = rows[drawn]
     labelled = ImageDataset(packed, rows.tolist(), settings.images, settings.seed)
-    unlabelled, skipped = [split.train], split.skipped
+    unlabelled, skipped, pictures = [split.train], split.skipped, [packed.digest]
     if settings.held_out_pictures:
         unlabelled.append(
             ImageDataset(held_out.packed, held_out.rows.tolist(), settings.images, settings.seed)
@@ -199,6 +199,7 @@ def open_data(settings: ImprovedGanSettings, path: Path, run: Path | None = None
     if settings.unlabelled is not None:
         more, unreadable = _pictures(Path(settings.unlabelled), settings, run)
         unlabelled.append(more)
+        pictures.append(more.packed.digest)
         skipped = [*skipped, *unreadable]
     train = SemiSupervisedImages(labelled, unlabelled, settings.seed)
     if len(train) < settings.batch_size:
@@ -212,6 +213,7 @@ def open_data(settings: ImprovedGanSettings, path: Path, run: Path | None = None
         skipped=skipped,
         class_names=names,
         digest=split.digest(),
+        pictures=" ".join(pictures),
         drawn_labels=None if settings.labels is None else digest_of(packed, rows),
     )
 

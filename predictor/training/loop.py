@@ -52,6 +52,7 @@ from predictor.training.starting_state import (
     DATA,
     DRAWN_LABELS,
     HELD_OUT,
+    PICTURES,
     built_state,
     restored_draws,
 )
@@ -168,6 +169,7 @@ def _run(
                 CLASSES: None if data.class_names is None else list(data.class_names),
                 DATA: data.digest,
                 HELD_OUT: data.held_out,
+                PICTURES: data.pictures,
                 DRAWN_LABELS: data.drawn_labels,
             }
             facts |= {name: value for name, value in told.items() if value is not None}

@@ -19,8 +19,9 @@ from predictor.training.state import TrainingState
 
 _logger = logging.getLogger(__name__)
 
-CLASSES, DATA, HELD_OUT, DRAWN_LABELS = "classes", "data", "held_out", "drawn_labels"
-"""Facts of the data: as `TrainingData` has them."""
+CLASSES, DATA, PICTURES = "classes", "data", "pictures"
+HELD_OUT, DRAWN_LABELS = "held_out", "drawn_labels"
+"""Facts of the data: as `TrainingData` has them. Early runs have the first two alone."""
 COMMIT = "commit"
 """The fact that names the code; other code need not compute otherwise, so it is not compared."""
 
@@ -85,13 +86,13 @@ def restored_draws(run: Run, state: TrainingState, facts: Mapping[str, Any]) -> 
             "the best weights are looked for anew",
             run.data,
         )
-    if DATA in of_then and of_then[DATA] != facts.get(DATA):
+    if any(name in of_then and of_then[name] != facts.get(name) for name in (DATA, PICTURES)):
         _logger.warning(
             "the data in %s are not those of before: the run goes on with them",
             run.data,
         )
     for name, before in of_then.items():
-        is_compared = name not in (COMMIT, DATA, HELD_OUT, DRAWN_LABELS)
+        is_compared = name not in (COMMIT, DATA, PICTURES, HELD_OUT, DRAWN_LABELS)
         if is_compared and before != facts.get(name):
             _logger.warning(
                 "%s was %s and is %s now: the run goes on, but not bit for bit",

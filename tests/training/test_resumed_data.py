@@ -1,6 +1,7 @@
 """What a run says, or refuses, when its data are not those that it began with."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from predictor.errors import UnusableData
 from predictor.systems import SYSTEMS
 from predictor.systems.classifier import ClassifierSettings
+from predictor.systems.entry import TrainingData
 from predictor.training.checkpoint import checkpoints_newest_first, read_checkpoint
 from predictor.training.loop import resume, train
 from predictor.training.settings import validated_settings
@@ -113,6 +115,37 @@ def test_the_best_is_looked_for_anew_where_validation_sees_others(
     assert "validation looks at is not that of before" in caplog.text
     assert best()["iteration"] == 4
     assert best()["value"] < easy["value"]
+
+
+def test_pictures_that_show_something_else_are_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data, run = class_folders(tmp_path / "data", "cat", "dog"), tmp_path / "run"
+    train(run, "classifier", SYSTEMS["classifier"], SETTINGS, data, until=1)
+    for path in data.rglob("*.png"):
+        path.touch()
+    resume(run, SYSTEMS, until=2)
+    assert "not those of before" not in caplog.text
+    cv2.imwrite(str(data / "cat" / "0.png"), np.full((8, 8), 9, np.uint8))
+    resume(run, SYSTEMS)
+    assert "are not those of before: the run goes on with them" in caplog.text
+
+
+def test_a_run_without_a_digest_of_its_pictures_goes_on_without_a_word(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data, run = class_folders(tmp_path / "data", "cat", "dog"), tmp_path / "run"
+    entry = SYSTEMS["classifier"]
+
+    def opened_before(*arguments: Any) -> TrainingData:
+        return replace(entry.open_data(*arguments), pictures=None)
+
+    train(run, "classifier", replace(entry, open_data=opened_before), SETTINGS, data, until=1)
+    resume(run, SYSTEMS, until=2)
+    assert not caplog.records
+    cv2.imwrite(str(data / "cat" / "0.png"), np.full((8, 8), 9, np.uint8))
+    resume(run, SYSTEMS)
+    assert "are not those of before: the run goes on with them" in caplog.text
 
 
 def test_a_run_whose_labels_were_drawn_does_not_go_on_with_others(tmp_path: Path) -> None:
