@@ -104,6 +104,24 @@ def test_resume_of_what_is_not_a_run(tmp_path: Path) -> None:
     done = run(app, ["resume", str(tmp_path)])
     assert isinstance(done.exception, UnknownRun)
     assert f"{tmp_path} is not a run" in str(done.exception)
+    (tmp_path / "cat.png").touch()
+    for command in (["resume"], ["export", "-o", str(tmp_path / "model")]):
+        done = run(app, [*command, str(tmp_path / "cat.png")])
+        assert isinstance(done.exception, UnknownRun)
+        assert str(done.exception) == (
+            f"{tmp_path / 'cat.png'} is not a run: it is a file, expected a folder with run.json"
+        )
+
+
+def test_the_run_that_a_checkpoint_lies_in_is_named(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "run" / "checkpoints" / "iteration-000001.safetensors"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.touch()
+    (tmp_path / "run" / "run.json").touch()
+    for path in (checkpoint, checkpoint.parent):
+        done = run(app, ["resume", str(path)])
+        assert isinstance(done.exception, UnknownRun)
+        assert f"; name the run that it lies in, {tmp_path / 'run'}" in str(done.exception)
 
 
 def test_starts_from_a_released_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

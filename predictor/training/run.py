@@ -45,8 +45,10 @@ def opened_run(folder: Path, systems: Mapping[str, SystemEntry]) -> Run:
         content = json.loads(path.read_text())
         system_name, values = content["system"], content["settings"]
         data, begun_from = Path(content["data"]), content.get("begun_from")
-    except FileNotFoundError as error:
-        raise UnknownRun(f"{folder} is not a run: it has no {RUN_FILE}") from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UnknownRun(_not_a_run(folder)) from error
+    except OSError as error:
+        raise UnknownRun(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise SettingsError(f"{path} is damaged ({error}){_ADVICE}") from error
     if not isinstance(system_name, str) or system_name not in systems:
@@ -57,6 +59,16 @@ def opened_run(folder: Path, systems: Mapping[str, SystemEntry]) -> Run:
     except SettingsError as error:
         raise SettingsError(f"{path} has settings that cannot be: {error}{_ADVICE}") from error
     return Run(folder, system_name, entry, settings, data, begun_from)
+
+
+def _not_a_run(path: Path) -> str:
+    """Return why `path` is no run folder, and the run that it lies in, if any."""
+    reason = f"it has no {RUN_FILE}"
+    if path.is_file():
+        reason = f"it is a file, expected a folder with {RUN_FILE}"
+    around = [folder for folder in path.absolute().parents if (folder / RUN_FILE).is_file()]
+    remedy = f"; name the run that it lies in, {around[0]}" if around else ""
+    return f"{path} is not a run: {reason}{remedy}"
 
 
 def resume_command(folder: Path) -> str:
