@@ -1,10 +1,10 @@
 """Pictures in files: class folders, official parts, or all in one place; also inside an archive.
 
 ``DATA/train/cat/1.png`` is a picture of class ``cat`` in the part ``train``; the parts are
-``train``, ``val`` and ``test``; without a folder ``train`` everything is trained on, unless there
-is nothing but ``val`` and ``test``, which are for measuring. A part in which every picture lies in
-a folder is labelled, by the first folder below it: classes are sorted by name, or where all names
-are numbers by those. A part with a picture of its own is not labelled.
+``train``, ``val`` and ``test``, also in capitals; without a folder ``train`` everything is trained
+on, unless there is nothing but ``val`` and ``test``, which are for measuring. A part in which every
+picture lies in a folder is labelled, by the first folder below it: classes are sorted by name, or
+where all names are numbers by those. A part with a picture of its own is not labelled.
 """
 
 import logging
@@ -17,13 +17,13 @@ import numpy as np
 
 from predictor.data.file_tree import FileTree, file_tree
 from predictor.data.image_parts import (
-    TEST,
+    PARTS,
     TRAIN,
-    VALIDATION,
     Channels,
     ImageCollection,
     ImagePart,
     Pixels,
+    part_folders,
 )
 from predictor.data.stamps import stamp_of
 from predictor.data.threads import in_threads
@@ -119,7 +119,7 @@ def collected(
     if not names:
         raise UnusableData(f"{path} has no picture in it")
     tops = {name.split("/")[0] for name in names if "/" in name}
-    prefixes = {part: f"{part}/" for part in (TRAIN, VALIDATION, TEST) if part in tops}
+    prefixes = {part: f"{folder}/" for part, folder in part_folders(path, tops).items()}
     if TRAIN not in prefixes and not all(
         name.startswith(tuple(prefixes.values())) for name in names
     ):
@@ -145,7 +145,7 @@ def collected(
         if name not in classes
     ]
     unused = [name for name in names if not name.startswith(tuple(prefixes.values()))]
-    skipped = [f"{path / name} lies beside {TRAIN}/, not in it" for name in sorted(unused)]
+    skipped = [f"{path / name} lies beside {prefixes[TRAIN]}, not in it" for name in sorted(unused)]
     return ImageCollection(
         path,
         parts,
@@ -227,4 +227,4 @@ def common_folder(names: Sequence[str]) -> str:
     tops = {name.split("/")[0] if "/" in name else "" for name in names}
     top = tops.pop() if len(tops) == 1 else ""
     deep = all(len(PurePosixPath(name).parts) > 2 for name in names)
-    return f"{top}/" if top not in ("", TRAIN, VALIDATION, TEST) and deep else ""
+    return f"{top}/" if top.lower() not in ("", *PARTS) and deep else ""

@@ -83,7 +83,7 @@ def _lone_folder(folder: Path) -> Path | None:
     A class has pictures of its own.
     """
     visible = [path for path in folder.iterdir() if not path.name.startswith(".")]
-    if len(visible) != 1 or not visible[0].is_dir() or visible[0].name in PARTS:
+    if len(visible) != 1 or not visible[0].is_dir() or visible[0].name.lower() in PARTS:
         return None
     return None if any(map(is_image_path, visible[0].iterdir())) else visible[0]
 

@@ -22,6 +22,25 @@ TRAIN, VALIDATION, TEST = PARTS = "train", "val", "test"
 """The names of official parts: in folders, in archives and in the keys of arrays."""
 
 
+def part_folders(path: Path, names: Collection[str]) -> dict[str, str]:
+    """Return the folder of each official part among the folders `names` in `path`.
+
+    ``Train`` is ``train``, unless it is the only part among other folders: a class of vehicles
+    looks like that. Raises `UnusableData` for two folders of one part.
+    """
+    found: dict[str, str] = {}
+    for name in sorted(names):
+        part = name.lower()
+        if part not in PARTS:
+            continue
+        if part in found:
+            raise UnusableData(f"{path} has both {found[part]}/ and {name}/; put them together")
+        found[part] = name
+    if len(names) > len(found) == 1 and not set(found.values()) <= set(PARTS):
+        return {}
+    return {part: found[part] for part in PARTS if part in found}
+
+
 @dataclass(frozen=True, eq=False)
 class ImagePart:
     """One official part of a set: its pictures in order."""

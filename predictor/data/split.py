@@ -8,7 +8,7 @@ from typing import ClassVar, Protocol, Self, TypeVar
 
 import numpy as np
 
-from predictor.data.image_parts import TEST, TRAIN, VALIDATION
+from predictor.data.image_parts import TEST, TRAIN, VALIDATION, part_folders
 from predictor.errors import UnusableData
 from predictor.whole_files import write_whole
 
@@ -46,25 +46,26 @@ def split_by_file(
     """Return the indexes to train on and to validate with; no file is in both.
 
     A folder that holds ``train/`` and ``val/`` is split as it says: ``val/`` is held out, all else
-    is trained on; but ``test/`` beside ``train/`` is on neither side. In any other each file is
-    held out by a hash of its relative path; both sides get at least one, and the held-out side one
-    of those that are `measurable`, if there is one. The folder `run` then keeps the names that are
-    held out: when the run is resumed, new files are trained on and no old one moves across, as long
-    as one that was held out is still there.
+    is trained on; but ``test/`` beside ``train/`` is on neither side; also in capitals. In any
+    other each file is held out by a hash of its relative path; both sides get at least one, and the
+    held-out side one of those that are `measurable`, if there is one. The folder `run` then keeps
+    the names that are held out: when the run is resumed, new files are trained on and no old one
+    moves across, as long as one that was held out is still there.
 
-    Raises `UnusableData` if there is only one file.
+    Raises `UnusableData` if there is only one file, or two folders of one part.
     """
-    tops = {name.split("/")[0] for name in index.names}
+    tops = {name.split("/")[0] for name in index.names if "/" in name}
+    parts = part_folders(index.root, tops)
     names = index.names
-    if {TRAIN, TEST} <= tops:
-        names = [name for name in names if name.split("/")[0] != TEST]
+    if {TRAIN, TEST} <= parts.keys():
+        names = [name for name in names if name.split("/")[0] != parts[TEST]]
     if len(names) < 2:
         raise UnusableData(
             f"{index.root} has one readable {index.item} ({names[0]}); training needs two or more, "
             "so that one can be held out"
         )
-    if {TRAIN, VALIDATION} <= tops:
-        held_out = {name for name in names if name.split("/")[0] == VALIDATION}
+    if {TRAIN, VALIDATION} <= parts.keys():
+        held_out = {name for name in names if name.split("/")[0] == parts[VALIDATION]}
     else:
         record = None if run is None else run / HELD_OUT_FILE
         held_out = _recorded(record).intersection(names)

@@ -21,7 +21,8 @@ _logger = logging.getLogger(__name__)
 
 CLASSES, DATA, PICTURES = "classes", "data", "pictures"
 HELD_OUT, DRAWN_LABELS = "held_out", "drawn_labels"
-"""Facts of the data: as `TrainingData` has them. Early runs have the first two alone."""
+"""Facts of the data: as `TrainingData` has them. Early runs have neither `PICTURES`
+nor `HELD_OUT`."""
 COMMIT = "commit"
 """The fact that names the code; other code need not compute otherwise, so it is not compared."""
 

@@ -73,6 +73,43 @@ def test_loose_pictures_to_test_on_leave_the_others_their_labels(tmp_path: Path)
         collection.require_labels(2)
 
 
+@pytest.mark.parametrize("is_archive", [True, False])
+def test_parts_may_be_in_capitals(is_archive: bool, tmp_path: Path) -> None:
+    files = ("Train/cat/1.png", "Train/dog/1.png", "TEST/cat/2.png", "TEST/dog/2.png", "x.png")
+    path = tmp_path / "d.tar" if is_archive else tmp_path
+    if is_archive:
+        write_tar(path, {name: png_bytes(IMAGES[0]) for name in files})
+    else:
+        for name in files:
+            write_png(path / name, IMAGES[0])
+    collection = open_images(path)
+    assert list(collection.parts) == ["train", "test"]
+    assert list(collection.part("train").names) == ["Train/cat/1.png", "Train/dog/1.png"]
+    assert collection.class_names == ("cat", "dog")
+    assert collection.skipped == (f"{path}/x.png lies beside Train/, not in it",)
+
+
+def test_the_one_folder_in_a_folder_may_be_a_part_in_capitals(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        write_png(tmp_path / "a" / "Test" / name / "1.png", IMAGES[0])
+    write_tar(tmp_path / "b.tar", {"Test/cat/1.png": png_bytes(IMAGES[0])})
+    for path in (tmp_path / "a", tmp_path / "b.tar"):
+        assert list(open_images(path).parts) == ["test"]
+
+
+def test_a_class_of_trains_is_no_part(tmp_path: Path) -> None:
+    for name in ("Bus", "Car", "Train"):
+        write_png(tmp_path / name / "1.png", IMAGES[0])
+    assert open_images(tmp_path).class_names == ("Bus", "Car", "Train")
+
+
+def test_two_folders_of_one_part_are_refused(tmp_path: Path) -> None:
+    for name in ("train", "Train", "test"):
+        write_png(tmp_path / name / "1.png", IMAGES[0])
+    with pytest.raises(UnusableData, match="has both Train/ and train/; put them together"):
+        open_images(tmp_path)
+
+
 def test_what_is_trained_on_and_held_out_needs_labels(tmp_path: Path) -> None:
     for name in ("train/cat/1.png", "train/dog/1.png", "val/1.png"):
         write_png(tmp_path / name, IMAGES[0])

@@ -50,6 +50,12 @@ def test_train_and_val_folders_decide() -> None:
     assert names_of(train) == ["e.mp4", "train/a.mp4", "train/b.mp4"]
 
 
+def test_train_val_and_test_folders_may_be_in_capitals() -> None:
+    names = ["Train/a.mp4", "Train/b.mp4", "Val/c.mp4", "TEST/d.mp4"]
+    train, held_out = split_by_file(index_of(names), 0.9)
+    assert (names_of(train), names_of(held_out)) == (["Train/a.mp4", "Train/b.mp4"], ["Val/c.mp4"])
+
+
 def test_names_that_are_no_text_are_split_too() -> None:
     names = [f"\udcff{number}.mp4" for number in range(4)]
     train, held_out = split_by_file(index_of(names), 0.1)
