@@ -32,6 +32,9 @@ _NPZ_LABELS = {
     "x_test": "y_test", "test_images": "test_labels", "test_x": "test_y",
 }  # fmt: skip
 
+_MAT_DAMAGE = (OSError, ValueError, TypeError, IndexError, EOFError, zlib.error)
+"""What SciPy raises for a damaged MAT file, besides an error of its own."""
+
 _SVHN_TEN = 10
 """What the digit zero is called there."""
 
@@ -155,6 +158,26 @@ def mat_files(folder: Path) -> list[Path]:
     return [path for path in _sorted_files(folder) if path.suffix == ".mat"]
 
 
+def with_pictures(files: Sequence[Path]) -> list[Path]:
+    """Return those of the MAT `files` that may have pictures ``X``; none if none says that it has.
+
+    Only their heads are read: one that cannot be read may have pictures.
+    """
+    has = {file: _has_pictures(file) for file in files}
+    return [file for file in files if has[file] is not False] if any(has.values()) else []
+
+
+def _has_pictures(path: Path) -> bool | None:
+    """Return whether the head of a MAT file names pictures; None if it cannot be read."""
+    from scipy.io import whosmat
+    from scipy.io.matlab import MatReadError
+
+    try:
+        return any(name == "X" and len(shape) == 4 for name, shape, _ in whosmat(path))
+    except (NotImplementedError, *_MAT_DAMAGE, MatReadError):
+        return None
+
+
 def images_in_mat(path: Path, files: Sequence[Path]) -> ImageCollection:
     """Return the pictures of the MAT files of SVHN: ``X`` (32, 32, 3, N) and ``y`` from 1 to 10.
 
@@ -181,7 +204,7 @@ def _mat_part(path: Path) -> Any:
         stored: Mapping[str, Any] = loadmat(path, variable_names=["X", "y"])
     except NotImplementedError as error:
         raise UnusableData(f"{path} is a MAT file of version 7.3, expected 5, as SVHN's") from error
-    except (OSError, ValueError, TypeError, EOFError, zlib.error, MatReadError) as error:
+    except (*_MAT_DAMAGE, MatReadError) as error:
         raise UnusableData(f"{path} is cut short, damaged or no MAT file: {error}") from error
     if "X" not in stored or stored["X"].ndim != 4:
         raise UnusableData(f"{path} has no pictures X (H, W, 3, N), as the MAT files of SVHN have")

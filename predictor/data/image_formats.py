@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from predictor.data.cifar_batches import cifar_batches, is_cifar
+from predictor.data.file_tree import file_tree
 from predictor.data.image_archives import (
     ARCHIVE_SUFFIXES,
     archived_images,
@@ -15,6 +16,7 @@ from predictor.data.image_arrays import (
     images_in_npz,
     is_idx_name,
     mat_files,
+    with_pictures,
 )
 from predictor.data.image_folders import every_picture, images_in_folder
 from predictor.data.image_parts import PARTS, ImageCollection
@@ -97,5 +99,13 @@ def _array_files(folder: Path) -> ImageCollection | None:
     if is_cifar(folder, names):
         return cifar_batches(folder, names, lambda n: (folder / n).read_bytes(), stamp_of(files))
     if found := mat_files(folder):
-        return images_in_mat(folder, found)
+        # Data sets of pictures have MAT files beside them too, of their annotations.
+        of_pictures = with_pictures(found)
+        if of_pictures or not _has_pictures(folder):
+            return images_in_mat(folder, of_pictures or found)
     return None
+
+
+def _has_pictures(folder: Path) -> bool:
+    """Return whether the tree under `folder` has a picture in a file of its own."""
+    return any(is_image_path(Path(name)) for name in file_tree(folder).files)

@@ -243,6 +243,15 @@ def only_extra(folder: Path) -> Path:
     return folder
 
 
+def short_mat(folder: Path) -> Path:
+    (folder / "d.mat").write_bytes(b"MATLAB 5.0".ljust(50))
+    return folder
+
+
+def mats_of_something_else(folder: Path) -> Path:
+    return mat_of_something_else(folder).parent
+
+
 def mat_of_something_else(folder: Path) -> Path:
     from scipy.io import savemat
 
@@ -269,12 +278,31 @@ def mat_of_something_else(folder: Path) -> Path:
         (two_sets, "two sets: digits-train-images-idx3-ubyte and letters-train"),
         (only_extra, r"only extra, test of SVHN, no train_32x32\.mat"),
         (mat_of_something_else, r"no pictures X \(H, W, 3, N\)"),
+        (mats_of_something_else, r"d\.mat has no pictures X \(H, W, 3, N\)"),
+        (short_mat, r"d\.mat is cut short, damaged or no MAT file"),
         (lambda folder: folder / "absent", "absent does not exist; expected a folder of pictures"),
     ],
 )
 def test_bad_file_is_named(make: Callable[[Path], Path], said: str, tmp_path: Path) -> None:
     with pytest.raises(UnusableData, match=said):
         open_images(make(tmp_path))
+
+
+def test_annotations_in_mat_files_beside_pictures_are_left_alone(tmp_path: Path) -> None:
+    mat_of_something_else(tmp_path).rename(tmp_path / "imagelabels.mat")
+    short_mat(tmp_path)
+    write_png(tmp_path / "jpg" / "image_00001.png", IMAGES[0])
+    for opened in (open_images, open_pictures):
+        assert list(opened(tmp_path).part("train").names) == ["jpg/image_00001.png"]
+
+
+def test_mat_files_without_pictures_beside_those_of_svhn_are_left_alone(tmp_path: Path) -> None:
+    path = svhn(tmp_path)
+    mat_of_something_else(path)
+    assert set(open_images(path).parts) == {"train", "test"}
+    cut(path / "train_32x32.mat")
+    with pytest.raises(UnusableData, match=r"train_32x32\.mat is cut short"):
+        open_images(path)
 
 
 def test_nothing_is_unpickled(tmp_path: Path) -> None:
