@@ -182,21 +182,40 @@ def images_in_mat(path: Path, files: Sequence[Path]) -> ImageCollection:
     """Return the pictures of the MAT files of SVHN: ``X`` (32, 32, 3, N) and ``y`` from 1 to 10.
 
     ``test`` in a name makes it the test part; ``extra`` is a part of its own, which nothing is
-    trained on; label 10 is the digit 0. Raises `UnusableData` for others and for what is cut short.
+    trained on; label 10 is the digit 0. Labels may be of any type, as MATLAB's are doubles. Raises
+    `UnusableData` for others, for labels 0 and 10 together, and for what is cut short.
     """
-    parts = {}
+    arrays: dict[str, tuple[Path, NDArray[Any], NDArray[Any] | None]] = {}
     for file in files:
         kinds = [kind for kind in (TEST, "extra") if kind in file.name]
         part = kinds[0] if kinds and len(files) > 1 else TRAIN
-        if part in parts:
+        if part in arrays:
             raise UnusableData(f"{path} has two MAT files of the part {part!r}, one is {file.name}")
-        parts[part] = _mat_part(file)
-    if TRAIN not in parts:
-        raise UnusableData(f"{path} has only {', '.join(parts)} of SVHN, no train_32x32.mat")
+        arrays[part] = (file, *_mat_arrays(file))
+    if TRAIN not in arrays:
+        raise UnusableData(f"{path} has only {', '.join(arrays)} of SVHN, no train_32x32.mat")
+    held = {file: labels for file, _, labels in arrays.values() if labels is not None}
+    _require_one_zero(held)
+    parts = {
+        part: array_part(file, file.name, images, None if labels is None else labels % _SVHN_TEN)
+        for part, (file, images, labels) in arrays.items()
+    }
     return ImageCollection(path, parts, stamp_of(files))
 
 
-def _mat_part(path: Path) -> Any:
+def _require_one_zero(labels: Mapping[Path, NDArray[Any]]) -> None:
+    """Raise `UnusableData` if a class is called 0 and another 10, which would become one."""
+    of_zero = [file for file, found in labels.items() if (found == 0).any()]
+    of_ten = [file for file, found in labels.items() if (found == _SVHN_TEN).any()]
+    if of_zero and of_ten:
+        raise UnusableData(
+            f"{of_zero[0]} has label 0 and {of_ten[0]} label {_SVHN_TEN}, which is 0 in SVHN: "
+            "number the classes from 0 to 9 or from 1 to 10"
+        )
+
+
+def _mat_arrays(path: Path) -> tuple[NDArray[Any], NDArray[np.int64] | None]:
+    """Return the pictures ``(N, H, W, 3)`` in a MAT file and their labels from 0 to 10, if any."""
     from scipy.io import loadmat
     from scipy.io.matlab import MatReadError
 
@@ -211,10 +230,12 @@ def _mat_part(path: Path) -> Any:
     labels = stored.get("y")
     if labels is not None:
         labels = labels.reshape(-1)
-        if not np.issubdtype(labels.dtype, np.integer) or not np.isin(labels, range(11)).all():
-            raise UnusableData(f"{path} has labels y that are not whole numbers from 1 to 10")
-        labels = labels.astype(np.int64) % _SVHN_TEN
-    return array_part(path, path.name, np.moveaxis(stored["X"], 3, 0), labels)
+        if labels.dtype.kind not in "iuf" or not np.isin(labels, range(_SVHN_TEN + 1)).all():
+            raise UnusableData(
+                f"{path} has labels y that are not whole numbers from 0 to 9 or from 1 to 10"
+            )
+        labels = labels.astype(np.int64)
+    return np.moveaxis(stored["X"], 3, 0), labels
 
 
 def _sorted_files(folder: Path) -> list[Path]:

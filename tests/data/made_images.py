@@ -50,7 +50,7 @@ def write_mat(path: Path, images: NDArray[np.uint8], labels: NDArray[Any]) -> No
     from scipy.io import savemat
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    savemat(path, {"X": np.moveaxis(images, 0, 3), "y": labels.astype(np.uint8)[:, None]})
+    savemat(path, {"X": np.moveaxis(images, 0, 3), "y": labels[:, None]})
 
 
 def cifar_batch(images: NDArray[np.uint8], *labels: NDArray[Any]) -> bytes:
