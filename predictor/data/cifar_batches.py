@@ -14,6 +14,7 @@ from predictor.errors import UnusableData
 _PIXELS = 3 * 32 * 32
 _TEN = {TRAIN: [f"data_batch_{number}.bin" for number in range(1, 6)], TEST: ["test_batch.bin"]}
 _HUNDRED = {TRAIN: ["train.bin"], TEST: ["test.bin"]}
+_BATCHES_OF_HUNDRED = {*_HUNDRED[TRAIN], *_HUNDRED[TEST]}
 _PICKLED = {*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"}
 _HUNDRED_PICKLED = {"train", "test", "meta"}
 
@@ -32,7 +33,15 @@ def is_cifar(path: Path, names: Sequence[str]) -> bool:
             "they were not read. Take the binary version (such as cifar-10-binary.tar.gz), or "
             "class folders of pictures"
         )
-    return _has_ten(plain) or set(_HUNDRED[TRAIN] + _HUNDRED[TEST]) <= plain
+    return _has_ten(plain) or plain >= _BATCHES_OF_HUNDRED
+
+
+def is_lone_batch(names: Iterable[str]) -> bool:
+    """Return whether one of the two batches of CIFAR-100 is among the files of these names.
+
+    Other programs call their files so too: where pictures lie beside it, it is not one.
+    """
+    return not _BATCHES_OF_HUNDRED.isdisjoint(PurePosixPath(name).name for name in names)
 
 
 def cifar_batches(path: Path, names: Sequence[str], read: ReadFile, stamp: str) -> ImageCollection:

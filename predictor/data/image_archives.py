@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from predictor.data.cifar_batches import cifar_batches, is_cifar
+from predictor.data.cifar_batches import cifar_batches, is_cifar, is_lone_batch
 from predictor.data.image_folders import collected, common_folder
 from predictor.data.image_parts import ImageCollection
 from predictor.data.stamps import stamp_of
@@ -34,9 +34,9 @@ def archived_images(path: Path) -> ImageCollection:
             folders.append(name)
         elif member.isfile():
             files.append(name)
-    if is_cifar(path, files):
-        return cifar_batches(path, files, lambda name: _content(path, name), stamp_of([path]))
     names = [name for name in files if is_image_path(Path(name))]
+    if is_cifar(path, files) or (is_lone_batch(files) and not names):
+        return cifar_batches(path, files, lambda name: _content(path, name), stamp_of([path]))
     top = common_folder(names)
     within = [name.removeprefix(top) for name in names]
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from predictor.data.cifar_batches import cifar_batches, is_cifar
+from predictor.data.cifar_batches import cifar_batches, is_cifar, is_lone_batch
 from predictor.data.file_tree import file_tree
 from predictor.data.image_archives import (
     ARCHIVE_SUFFIXES,
@@ -49,7 +49,7 @@ def open_images(path: Path, expected: str = EXPECTED) -> ImageCollection:
         return images_in_mat(path, [path])
     if is_idx_name(path.name):
         return images_in_idx(path, idx_partners(path))
-    if is_cifar(path, [path.name]):
+    if is_cifar(path, [path.name]) or is_lone_batch([path.name]):
         return cifar_batches(path, [path.name], lambda _: path.read_bytes(), stamp_of([path]))
     raise UnusableData(f"{path} is none of these: {expected}")
 
@@ -96,7 +96,7 @@ def _array_files(folder: Path) -> ImageCollection | None:
     names = [file.name for file in files]
     if found := idx_files(folder):
         return images_in_idx(folder, found)
-    if is_cifar(folder, names):
+    if is_cifar(folder, names) or (is_lone_batch(names) and not _has_pictures(folder)):
         return cifar_batches(folder, names, lambda n: (folder / n).read_bytes(), stamp_of(files))
     if found := mat_files(folder):
         # Data sets of pictures have MAT files beside them too, of their annotations.

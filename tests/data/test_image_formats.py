@@ -152,6 +152,32 @@ def test_cifar_100_has_its_fine_labels(tmp_path: Path) -> None:
     assert np.array_equal(pictures_of(collection), images)
 
 
+@pytest.mark.parametrize("part", ["train", "test"])
+@pytest.mark.parametrize("kind", ["file", "folder", "archive"])
+def test_one_batch_of_cifar_100_may_be_alone(part: str, kind: str, tmp_path: Path) -> None:
+    batch = cifar_batch(noise(2, (32, 32, 3)), np.array([3, 4]), np.array([70, 99]))
+    folder = tmp_path / "cifar-100-binary"
+    folder.mkdir()
+    file = folder / f"{part}.bin"
+    file.write_bytes(batch)
+    write_tar(tmp_path / "d.tar", {f"cifar-100-binary/{part}.bin": batch})
+    path = {"file": file, "folder": folder, "archive": tmp_path / "d.tar"}[kind]
+    assert np.array_equal(open_images(path).part(part).labels, [70, 99])
+
+
+@pytest.mark.parametrize("is_archive", [True, False])
+def test_a_file_called_train_bin_beside_pictures_is_no_batch(
+    is_archive: bool, tmp_path: Path
+) -> None:
+    files: dict[str, bytes | None] = {"train.bin": b"ids", "cat/1.png": png_bytes(IMAGES[0])}
+    write_tar(tmp_path / "d.tar", files)
+    (tmp_path / "d" / "cat").mkdir(parents=True)
+    for name, content in files.items():
+        (tmp_path / "d" / name).write_bytes(content or b"")
+    collection = open_images(tmp_path / ("d.tar" if is_archive else "d"))
+    assert collection.class_names == ("cat",)
+
+
 def test_label_out_of_range_names_the_picture(tmp_path: Path) -> None:
     collection = open_images(keras(tmp_path))
     with pytest.raises(
