@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from predictor.cli.console import print_document
-from predictor.cli.options import RUN_HELP, AsJson, Overwrite
+from predictor.cli.options import RUN_HELP, AsJson
 
 
 def export(
@@ -59,7 +59,14 @@ def export(
             help="lapgan: the run of another level, trained by itself; repeatable.",
         ),
     ] = None,
-    overwrite: Overwrite = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Replace a model that exists already. Its card is written anew; one that you "
+            "have written in is not replaced.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write the weights of a run as a model that the other commands take, with a model card."""

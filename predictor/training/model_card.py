@@ -10,6 +10,10 @@ from predictor.weights import Metadata, Provenance
 CARD = "README.md"
 """The name of the card's file."""
 
+DESCRIPTION = "To be written: one paragraph, what it does and for whom."
+FAILURES = "To be written: what it does badly, seen in the report of `predictor evaluate`."
+"""What stands in a new card where a person has to write."""
+
 VALIDATED = "validation_"
 """Prefix of scores from the validation of the run itself."""
 
@@ -31,7 +35,7 @@ def model_card(
     allowed = "allowed" if origin.commercial_use else "not allowed, or not known to be"
     return f"""# {file.stem}
 
-To be written: one paragraph, what it does and for whom.
+{DESCRIPTION}
 
 ```
 {usage}
@@ -62,8 +66,13 @@ To be written: one paragraph, what it does and for whom.
 {_rows({name: f"{value:g}" for name, value in origin.scores.items()}) or "| none | |"}
 
 ## Known failures
-To be written: what it does badly, seen in the report of `predictor evaluate`.
+{FAILURES}
 """
+
+
+def is_unfinished_card(text: str) -> bool:
+    """Return whether `text` is a card of which a person has written nothing yet."""
+    return DESCRIPTION in text and FAILURES in text
 
 
 def _cell(text: str) -> str:

@@ -11,11 +11,12 @@ from typing import Any
 from torch import nn
 
 from predictor.data import ImageSettings
-from predictor.errors import SettingsError
+from predictor.errors import OutputExists, OutputIsInput, SettingsError
 from predictor.model_files import SUFFIX, companion_file, companion_files
 from predictor.networks import NETWORKS
+from predictor.run_folder import RUN_FILE
 from predictor.systems.entry import SystemEntry
-from predictor.training.model_card import CARD, VALIDATED, model_card
+from predictor.training.model_card import CARD, VALIDATED, is_unfinished_card, model_card
 from predictor.training.reports import reports_in
 from predictor.training.result import trained_networks
 from predictor.training.run import Run, opened_run
@@ -45,13 +46,19 @@ def export_run(
     companions add their own names to that. `data` describes the training data and their terms.
     Scores are taken from `evaluation`, the document of ``predictor evaluate --json``, or else from
     the validation of the exported checkpoint. `beside` are the runs of the other levels of a system
-    that was trained level by level. Raises `OutputExists`, `OutputNotWritten`, and `SettingsError`
-    for what is not a run or not an evaluation.
+    that was trained level by level. Raises `OutputExists`, even with `overwrite` for a card that a
+    person has written in; `OutputIsInput` for the folder of a run or of its data;
+    `OutputNotWritten`; and `SettingsError` for what is not a run or not an evaluation.
     """
     file, card = output / f"{output.resolve().name}{SUFFIX}", output / CARD
     for path in (file, card):
         require_free(path, overwrite)
+    _require_no_text_of_others(card)
+    if (output / RUN_FILE).exists():
+        raise OutputIsInput(f"{output} is the folder of a run; name another for the model")
     networks, run, record = trained_networks(folder, systems, best=best, beside=beside)
+    if output.resolve() == run.data.resolve():
+        raise OutputIsInput(f"{output} is what {folder} trains on; name another for the model")
     scores, horizon = ({}, None) if evaluation is None else _evaluated(evaluation, run.system_name)
     (network, *_), (_, *companions) = networks.values(), networks
     beside_file = {part: companion_file(file, part) for part in companions}
@@ -86,6 +93,15 @@ def export_run(
                 path.unlink()
     write_whole(card, model_card(file, metadata, trained, [*beside_file.values()]).encode())
     return file
+
+
+def _require_no_text_of_others(card: Path) -> None:
+    """Raise `OutputExists` if `card` is there and not as an export left it."""
+    if card.exists() and not is_unfinished_card(card.read_text(errors="replace")):
+        raise OutputExists(
+            f"{card}: has been written in since it was exported, or is no model card; move it "
+            "away to have a new one"
+        )
 
 
 def _saved(

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import predictor
 from predictor.cli import app
-from predictor.errors import OutputExists, SettingsError, UnknownModel, UnknownRun
+from predictor.errors import OutputExists, OutputIsInput, SettingsError, UnknownModel, UnknownRun
 from predictor.model_files import find_companion, find_model
 from predictor.networks import NETWORKS
 from predictor.systems.entry import SystemEntry, TrainingData
@@ -350,8 +350,37 @@ def test_card_and_weights_are_not_overwritten_unasked(run: Path, tmp_path: Path)
     with pytest.raises(OutputExists, match=r"README\.md"):
         export_run(run, output, SYSTEMS)
     assert [path.name for path in output.iterdir()] == ["README.md"]
-    export_run(run, output, SYSTEMS, overwrite=True)
-    assert (output / "README.md").read_text() != "mine"
+    with pytest.raises(OutputExists, match=r"README\.md: has been written in .* move it away"):
+        export_run(run, output, SYSTEMS, overwrite=True)
+    assert [path.name for path in output.iterdir()] == ["README.md"]
+
+
+@pytest.mark.parametrize("section", ["one paragraph, what", "what it does badly"])
+def test_a_card_is_written_anew_until_a_person_has_written_in_it(
+    section: str, run: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "mine"
+    export_run(run, output, SYSTEMS)
+    export_run(run, output, SYSTEMS, overwrite=True, licence="MIT")
+    card = output / "README.md"
+    assert "| licence of the weights | MIT |" in card.read_text()
+    filled = card.read_text().replace(f"To be written: {section}", "It sees cats.")
+    card.write_text(filled)
+    with pytest.raises(OutputExists, match=r"README\.md: has been written in"):
+        export_run(run, output, SYSTEMS, overwrite=True)
+    assert card.read_text() == filled
+
+
+def test_no_model_is_written_among_the_files_of_a_run_or_its_data(
+    run: Path, tmp_path: Path
+) -> None:
+    data = opened_run(run, SYSTEMS).data
+    data.mkdir()
+    for output in (run, data):
+        before = sorted(output.iterdir())
+        with pytest.raises(OutputIsInput, match="name another for the model"):
+            export_run(run, output, SYSTEMS, overwrite=True)
+        assert sorted(output.iterdir()) == before
 
 
 def test_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
