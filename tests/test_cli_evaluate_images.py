@@ -103,6 +103,13 @@ def test_a_generator_of_the_data_is_found_good(data: Path) -> None:
     assert scores.parzen_standard_error_nats == pytest.approx(error, rel=1e-4)
 
 
+def test_classes_that_a_generator_does_not_know_are_said_without_a_setting(data: Path) -> None:
+    sampler = ImageSampler(Shows(pictures(90, 2), classes=2))
+    with pytest.raises(UnusableData, match="leave out the pictures of classes") as caught:
+        evaluated_images(sampler, data, samples=90)
+    assert "--set" not in str(caught.value)
+
+
 def test_training_pictures_do_not_choose_the_width(tmp_path: Path) -> None:
     """Samples that repeat them would make the window narrow."""
     random, path = np.random.default_rng(0), tmp_path / "d.npz"

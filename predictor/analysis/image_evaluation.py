@@ -123,7 +123,8 @@ def evaluated_images(
     """
     collection = open_images(path)
     if sampler.classes is not None:
-        collection.require_labels(sampler.classes)
+        remedy = "leave out the pictures of classes that the model does not know"
+        collection.require_labels(sampler.classes, remedy=remedy)
     labels = sampler.labels(range(samples))
     values = sampler.values(sampler.latents(seed, range(samples)), labels)
     drawn = sampler.decoded(values)

@@ -80,10 +80,13 @@ class ImageCollection:
         labels = [part.labels for part in self.parts.values() if part.labels is not None]
         return len(np.unique(np.concatenate(labels))) if labels else 0
 
-    def require_labels(self, classes: int, parts: Collection[str] | None = None) -> None:
+    def require_labels(
+        self, classes: int, parts: Collection[str] | None = None, *, remedy: str = ""
+    ) -> None:
         """Raise `UnusableData` unless every picture has a label below `classes`.
 
-        With `parts` those of other parts may have none.
+        With `parts` those of other parts may have none. `remedy` says what to do about a label
+        that is too high.
         """
         if self.empty_classes:
             raise UnusableData(
@@ -102,11 +105,10 @@ class ImageCollection:
                 )
             wrong = np.flatnonzero(part.labels >= classes)
             if wrong.size:
-                row, known = int(wrong[0]), len(self.class_names or ())
-                remedy = f"; for all of its {known} classes: --set classes={known}"
+                row = int(wrong[0])
                 raise UnusableData(
                     f"{part.names[row]} in {self.path} has label {part.labels[row]}, expected 0 to "
-                    f"{classes - 1} (classes={classes}){remedy if known > classes else ''}"
+                    f"{classes - 1} (classes={classes}){remedy and '; '}{remedy}"
                 )
 
 

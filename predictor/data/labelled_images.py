@@ -218,8 +218,9 @@ def split_images(
     """
     collection = open_images(path)
     if classes is not None:
-        collection.require_labels(classes, (TRAIN, VALIDATION))
         names = collection.class_names
+        remedy = "" if names is None else f"for all of its {len(names)}: --set classes={len(names)}"
+        collection.require_labels(classes, (TRAIN, VALIDATION), remedy=remedy)
         if names is not None and len(names) < classes:
             raise UnusableData(
                 f"{path} has {len(names)} classes, classes={classes}: --set classes={len(names)}"

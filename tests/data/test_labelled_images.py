@@ -310,10 +310,15 @@ def test_a_batch_is_its_examples(crop: str, tmp_path: Path) -> None:
             assert batch[name].dtype == value.dtype
 
 
-@pytest.mark.parametrize("classes", [2, 10])
-def test_class_folders_must_be_as_many_as_classes(tmp_path: Path, classes: int) -> None:
+@pytest.mark.parametrize(
+    ("classes", "said"),
+    [
+        (2, r"\(classes=2\); for all of its 3: --set classes=3"),
+        (10, r"3 classes, classes=10: --set classes=3"),
+    ],
+)
+def test_class_folders_must_be_as_many_as_classes(tmp_path: Path, classes: int, said: str) -> None:
     for name in ("cat", "dog", "owl"):
         write_png(tmp_path / name / "a.png", noise(1)[0])
-    said = r"3 classes.*: --set classes=3"
     with pytest.raises(UnusableData, match=said):
         split_images(tmp_path, settings(), 0, classes=classes)
