@@ -19,6 +19,9 @@ from predictor.errors import UnusableData
 _IDX_DTYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 _IDX_NAME = re.compile(r"(?P<kind>images|labels)[-.]idx[13]-ubyte(\.gz)?$")
 
+_OF_TEST = re.compile(r"(?<![a-z])(t10k|test)", re.IGNORECASE)
+"""What a name has for the test part: a word that begins so, not the end of ``latest``."""
+
 _NPZ_KEYS = {
     TRAIN: ("x_train", "train_images", "train_x", "images", "x", "X", "arr_0"),
     VALIDATION: ("x_val", "val_images", "val_x", "x_valid", "valid_images"),
@@ -87,9 +90,9 @@ def idx_files(folder: Path) -> list[Path]:
 def images_in_idx(path: Path, files: Sequence[Path]) -> ImageCollection:
     """Return the pictures of IDX files, as MNIST comes, also packed with gzip.
 
-    ``t10k`` or ``test`` in a name makes it the test part, anything else is trained on; the labels
-    of ``…images-idx3-ubyte`` are ``…labels-idx1-ubyte``. Raises `UnusableData` for files that are
-    cut short, or where two sets lie in one folder.
+    A word that begins with ``t10k`` or ``test`` makes it the test part, anything else is trained
+    on; the labels of ``…images-idx3-ubyte`` are ``…labels-idx1-ubyte``. Raises `UnusableData` for
+    files that are cut short, or where two sets lie in one folder.
     """
     by_name = {_plain(file.name): file for file in files}
     parts, used = {}, []
@@ -97,7 +100,7 @@ def images_in_idx(path: Path, files: Sequence[Path]) -> ImageCollection:
     for name, file in by_name.items():
         if "labels-idx1" in name:
             continue
-        part = TEST if re.search("t10k|test", name) else TRAIN
+        part = TEST if _OF_TEST.search(name) else TRAIN
         if part in chosen:
             raise UnusableData(
                 f"{path} has two sets: {chosen[part].name} and {file.name}; name one of them"
@@ -181,14 +184,14 @@ def _has_pictures(path: Path) -> bool | None:
 def images_in_mat(path: Path, files: Sequence[Path]) -> ImageCollection:
     """Return the pictures of the MAT files of SVHN: ``X`` (32, 32, 3, N) and ``y`` from 1 to 10.
 
-    ``test`` in a name makes it the test part; ``extra`` is a part of its own, which nothing is
-    trained on; label 10 is the digit 0. Labels may be of any type, as MATLAB's are doubles. Raises
-    `UnusableData` for others, for labels 0 and 10 together, and for what is cut short.
+    Of several, a word that begins with ``test`` makes one the test part; ``extra`` is a part of its
+    own, which nothing is trained on; label 10 is the digit 0. Labels may be of any type, as
+    MATLAB's are doubles. Raises `UnusableData` for others, for labels 0 and 10 together, and for
+    what is cut short.
     """
     arrays: dict[str, tuple[Path, NDArray[Any], NDArray[Any] | None]] = {}
     for file in files:
-        kinds = [kind for kind in (TEST, "extra") if kind in file.name]
-        part = kinds[0] if kinds and len(files) > 1 else TRAIN
+        part = TRAIN if len(files) == 1 else _svhn_part(file.name)
         if part in arrays:
             raise UnusableData(f"{path} has two MAT files of the part {part!r}, one is {file.name}")
         arrays[part] = (file, *_mat_arrays(file))
@@ -201,6 +204,12 @@ def images_in_mat(path: Path, files: Sequence[Path]) -> ImageCollection:
         for part, (file, images, labels) in arrays.items()
     }
     return ImageCollection(path, parts, stamp_of(files))
+
+
+def _svhn_part(name: str) -> str:
+    if _OF_TEST.search(name):
+        return TEST
+    return "extra" if "extra" in name else TRAIN
 
 
 def _require_one_zero(labels: Mapping[Path, NDArray[Any]]) -> None:

@@ -104,6 +104,17 @@ def test_idx_is_read_packed_or_not(suffix: str, separator: str, tmp_path: Path) 
     assert np.array_equal(alone.part("test").labels, [0, 1])
 
 
+@pytest.mark.parametrize("name", ["latest", "contest-1"])
+def test_a_word_that_ends_with_test_makes_no_test_part(name: str, tmp_path: Path) -> None:
+    write_idx(tmp_path / f"{name}-images-idx3-ubyte", noise(2, (8, 8)))
+    write_idx(tmp_path / "digits-test2-images-idx3-ubyte", noise(3, (8, 8)))
+    write_mat(tmp_path / "svhn" / f"{name}.mat", IMAGES, LABELS)
+    write_mat(tmp_path / "svhn" / "Test.mat", MORE, MORE_LABELS)
+    for path, counts in ((tmp_path, (2, 3)), (tmp_path / "svhn", (6, 3))):
+        parts = open_images(path).parts
+        assert (len(parts["train"].names), len(parts["test"].names)) == counts
+
+
 def cifar_files() -> dict[str, bytes]:
     ten = noise(10, (32, 32, 3))
     files = {f"data_batch_{k}.bin": cifar_batch(ten[k - 1 : k], np.array([k])) for k in range(1, 6)}
