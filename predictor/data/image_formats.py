@@ -1,5 +1,6 @@
 """Sets of small pictures by what lies at a path."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from predictor.data.cifar_batches import cifar_batches, is_cifar, is_lone_batch
@@ -103,7 +104,18 @@ def _array_files(folder: Path) -> ImageCollection | None:
         of_pictures = with_pictures(found)
         if of_pictures or not _has_pictures(folder):
             return images_in_mat(folder, of_pictures or found)
-    return None
+    return _lone_npz(folder, [file for file in files if file.name.lower().endswith(".npz")])
+
+
+def _lone_npz(folder: Path, files: Sequence[Path]) -> ImageCollection | None:
+    """Return the pictures of the only one of the NPZ `files` in a folder without other pictures."""
+    if not files or _has_pictures(folder):
+        return None
+    if len(files) > 1:
+        raise UnusableData(
+            f"{folder} has several NPZ files: {files[0].name} and {files[1].name}; name one of them"
+        )
+    return images_in_npz(files[0])
 
 
 def _has_pictures(folder: Path) -> bool:

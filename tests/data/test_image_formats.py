@@ -411,6 +411,21 @@ def test_arrays_in_the_one_folder_in_a_folder_are_found_by_all_commands(tmp_path
     assert open_pictures(tmp_path / "b").path == tmp_path / "b"
 
 
+def test_the_one_npz_file_in_a_folder_is_its_content_where_no_picture_lies(tmp_path: Path) -> None:
+    (tmp_path / "data" / "notes").mkdir(parents=True)
+    (tmp_path / "data" / "README.txt").touch()
+    file = keras(tmp_path / "data")
+    for opened in (open_images, open_pictures):
+        assert opened(tmp_path / "data").path == file
+    np.savez(tmp_path / "data" / "more.npz", images=IMAGES)
+    for opened in (open_images, open_pictures):
+        with pytest.raises(UnusableData, match=r"several NPZ files: data\.npz and more\.npz; name"):
+            opened(tmp_path / "data")
+    write_png(tmp_path / "data" / "notes" / "a.png", IMAGES[0])
+    for opened in (open_images, open_pictures):
+        assert list(opened(tmp_path / "data").part("train").names) == ["notes/a.png"]
+
+
 def test_a_file_to_be_looked_at_may_be_one_picture(tmp_path: Path) -> None:
     (tmp_path / "a.gif").write_bytes(b"GIF89a")
     with pytest.raises(UnusableData, match=r"none of these: a picture \(no GIF\), a folder"):
