@@ -29,6 +29,7 @@ from predictor.data.stamps import stamp_of
 from predictor.data.threads import in_threads
 from predictor.errors import UnreadableImage, UnusableData
 from predictor.media.images import has_transparency, is_image_path, small_picture
+from predictor.wording import counted
 
 _logger = logging.getLogger(__name__)
 
@@ -145,15 +146,34 @@ def collected(
         if name not in classes
     ]
     unused = [name for name in names if not name.startswith(tuple(prefixes.values()))]
-    skipped = [f"{path / name} lies beside {prefixes[TRAIN]}, not in it" for name in sorted(unused)]
+    skipped = _lines_on_unused(path, unused, prefixes.get(TRAIN, ""))
     return ImageCollection(
         path,
         parts,
         stamp,
         None if class_names is None else tuple(map(_as_text, class_names)),
         tuple(empty),
-        tuple(skipped),
+        skipped,
     )
+
+
+def _lines_on_unused(path: Path, names: Sequence[str], train: str) -> tuple[str, ...]:
+    """Return a line for each folder directly in `path` on the pictures beside the part `train`."""
+    by_folder: dict[str, list[str]] = {}
+    for name in sorted(names):
+        folder = name.split("/")[0] if "/" in name else ""
+        by_folder.setdefault(folder, []).append(name)
+    return tuple(
+        f"{path / found[0]}{_and_others(found, folder)} beside {train}, not in it"
+        for folder, found in by_folder.items()
+    )
+
+
+def _and_others(names: Sequence[str], folder: str) -> str:
+    if len(names) == 1:
+        return " lies"
+    where = f" in {folder}/" if folder else ""
+    return f" and {counted(len(names) - 1, 'other')}{where} lie"
 
 
 def _in_order(class_names: set[str]) -> tuple[str, ...]:

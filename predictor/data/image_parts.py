@@ -108,7 +108,7 @@ class ImageCollection:
                 row = int(wrong[0])
                 raise UnusableData(
                     f"{part.names[row]} in {self.path} has label {part.labels[row]}, expected 0 to "
-                    f"{classes - 1} (classes={classes}){remedy and '; '}{remedy}"
+                    f"{classes - 1} (classes={classes}){f'; {remedy}' if remedy else ''}"
                 )
 
 

@@ -73,6 +73,17 @@ def test_loose_pictures_to_test_on_leave_the_others_their_labels(tmp_path: Path)
         collection.require_labels(2)
 
 
+def test_pictures_beside_the_part_to_train_on_are_told_of_by_folder(tmp_path: Path) -> None:
+    more = [f"more/{row // 2}/{row}.png" for row in range(5)]
+    for name in ("train/cat/1.png", "x.png", "y.png", "a/1.png", *more):
+        write_png(tmp_path / name, IMAGES[0])
+    assert open_images(tmp_path).skipped == (
+        f"{tmp_path}/a/1.png lies beside train/, not in it",
+        f"{tmp_path}/more/0/0.png and 4 others in more/ lie beside train/, not in it",
+        f"{tmp_path}/x.png and 1 other lie beside train/, not in it",
+    )
+
+
 @pytest.mark.parametrize("is_archive", [True, False])
 def test_parts_may_be_in_capitals(is_archive: bool, tmp_path: Path) -> None:
     files = ("Train/cat/1.png", "Train/dog/1.png", "TEST/cat/2.png", "TEST/dog/2.png", "x.png")
