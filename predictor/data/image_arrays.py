@@ -1,6 +1,7 @@
 """Pictures in arrays: NPZ, the IDX files of MNIST and its kin, the MAT files of SVHN."""
 
 import gzip
+import logging
 import re
 import zipfile
 import zlib
@@ -19,6 +20,8 @@ from predictor.errors import UnusableData
 _IDX_DTYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 _IDX_NAME = re.compile(r"(?P<kind>images|labels)[-.]idx[13]-ubyte(\.gz)?$")
 
+_logger = logging.getLogger(__name__)
+
 _OF_TEST = re.compile(r"(?<![a-z])(t10k|test)", re.IGNORECASE)
 """What a name has for the test part: a word that begins so, not the end of ``latest``."""
 
@@ -28,12 +31,18 @@ _NPZ_KEYS = {
     TEST: ("x_test", "test_images", "test_x"),
 }
 _NPZ_LABELS = {
+    TRAIN: ("y_train", "train_labels", "train_y", "labels", "y", "arr_1"),
+    VALIDATION: ("y_val", "val_labels", "val_y", "y_valid", "valid_labels"),
+    TEST: ("y_test", "test_labels", "test_y"),
+}
+_PARTNERS = {
     "x": "y", "X": "y", "images": "labels", "arr_0": "arr_1",
     "x_train": "y_train", "train_images": "train_labels", "train_x": "train_y",
     "x_val": "y_val", "val_images": "val_labels", "val_x": "val_y",
     "x_valid": "y_valid", "valid_images": "valid_labels",
     "x_test": "y_test", "test_images": "test_labels", "test_x": "test_y",
 }  # fmt: skip
+"""The labels that belong to pictures of a name, where a file has labels of several names."""
 
 _MAT_DAMAGE = (OSError, ValueError, TypeError, IndexError, EOFError, zlib.error)
 """What SciPy raises for a damaged MAT file, besides an error of its own."""
@@ -45,8 +54,9 @@ _SVHN_TEN = 10
 def images_in_npz(path: Path) -> ImageCollection:
     """Return the pictures of an NPZ file, in the keys of Keras (``x_train``) or of MedMNIST.
 
-    One array alone is ``images``, ``x`` or ``arr_0``; there may be no part ``train``. Numbers that
-    are not bytes are scaled, see `as_bytes`. Raises `UnusableData` for what is damaged, has no such
+    One array alone is ``images``, ``x`` or ``arr_0``; there may be no part ``train``. Labels may
+    have any of these names; where there are none a warning names what is not read. Numbers that are
+    not bytes are scaled, see `as_bytes`. Raises `UnusableData` for what is damaged, has no such
     key, or would have to be unpickled.
     """
     try:
@@ -66,8 +76,9 @@ def images_in_npz(path: Path) -> ImageCollection:
         if (key := next((key for key in candidates if key in arrays), None)) is not None
     }
     pictures = as_bytes(path, {key: arrays[key] for key in chosen.values()})
+    label_keys = {part: _label_key(part, key, arrays) for part, key in chosen.items()}
     parts = {
-        part: array_part(path, key, pictures[key], arrays.get(_NPZ_LABELS[key]))
+        part: array_part(path, key, pictures[key], arrays[of] if (of := label_keys[part]) else None)
         for part, key in chosen.items()
     }
     if not parts:
@@ -75,10 +86,22 @@ def images_in_npz(path: Path) -> ImageCollection:
             f"{path} has {', '.join(keys) or 'nothing'}; expected x_train and y_train, "
             "train_images and train_labels, or images and labels, or the same of test alone"
         )
+    unread = [key for key in keys if key not in {*chosen.values(), *label_keys.values()}]
+    bare = [key for part, key in chosen.items() if label_keys[part] is None]
+    if bare and unread:
+        _logger.warning(
+            "%s has no labels for %s; not read are %s", path, ", ".join(bare), ", ".join(unread)
+        )
     return ImageCollection(path, parts, stamp_of([path]))
 
 
-_KNOWN_KEYS = {*_NPZ_LABELS, *_NPZ_LABELS.values()}
+def _label_key(part: str, pictures: str, arrays: Mapping[str, NDArray[Any]]) -> str | None:
+    """Return the key of the labels of the array `pictures`, None if there is none."""
+    candidates = (_PARTNERS[pictures], *_NPZ_LABELS[part])
+    return next((key for key in candidates if key in arrays), None)
+
+
+_KNOWN_KEYS = {*_PARTNERS, *_PARTNERS.values()}
 
 
 def idx_files(folder: Path) -> list[Path]:

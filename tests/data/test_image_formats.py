@@ -88,6 +88,44 @@ def test_pictures_labels_and_official_parts_come_back(
     collection.require_labels(3)
 
 
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ("images", "y"),
+        ("x", "labels"),
+        ("X", "labels"),
+        ("x_train", "train_labels"),
+        ("x_train", "y"),
+        ("x_test", "test_labels"),
+        ("val_images", "y_val"),
+        ("arr_0", "labels"),
+    ],
+)
+def test_labels_may_have_the_name_of_another_convention(
+    keys: tuple[str, str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    np.savez(tmp_path / "d.npz", **dict(zip(keys, (IMAGES, LABELS), strict=True)))
+    (part,) = open_images(tmp_path / "d.npz").parts.values()
+    assert part.labels is not None
+    assert np.array_equal(part.labels, LABELS)
+    assert not caplog.text
+
+
+def test_the_labels_that_belong_to_the_pictures_come_first(tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", images=IMAGES, labels=LABELS, y=LABELS + 1, x_test=MORE)
+    parts = open_images(tmp_path / "d.npz").parts
+    assert np.array_equal(parts["train"].labels, LABELS)
+    assert parts["test"].labels is None
+
+
+def test_arrays_that_may_have_been_labels_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    np.savez(tmp_path / "d.npz", images=IMAGES, target=LABELS, names=LABELS)
+    assert open_images(tmp_path / "d.npz").part("train").labels is None
+    assert "d.npz has no labels for images; not read are target, names" in caplog.text
+
+
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 @pytest.mark.parametrize("separator", ["-", "."])
 def test_idx_is_read_packed_or_not(suffix: str, separator: str, tmp_path: Path) -> None:
