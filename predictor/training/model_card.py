@@ -98,7 +98,7 @@ def _contract(metadata: Metadata, files: Sequence[Path]) -> dict[str, str]:
         rows["frames it looks at"] = str(contract.context)
     if metadata.short_side is not None:
         rows["pictures"] = f"shorter side resized to {metadata.short_side}, the middle cut out"
-    if contract.multiple > 1:
+    if contract.multiple > 1 and "H, W" in contract.layout:  # else the layout has the sizes
         rows["height and width"] = (
             f"multiples of {contract.multiple} (padded and cropped by the tool)"
         )

@@ -22,10 +22,11 @@ from predictor.systems.phases import Batch, Networks, Optimizer, Phase, PhaseLos
 from predictor.systems.settings import RunSettings
 from predictor.training.checkpoint import read_checkpoint
 from predictor.training.loop import resume, train
+from predictor.training.model_card import model_card
 from predictor.training.release import export_run, training_command
 from predictor.training.run import opened_run
 from predictor.training.settings import parsed_overrides
-from predictor.weights import load_network
+from predictor.weights import load_network, save_network
 
 CONFIG, MODULE = NETWORKS["multiscale"]
 
@@ -335,6 +336,19 @@ def test_card_has_every_fact(run: Path, tmp_path: Path) -> None:
     told = ("My clips, CC BY", "MIT", origin.command, origin.commit, origin.hardware)
     for fact in (*told, "4 of 6", "not allowed", "validation_psnr_1_db | 30", "Known failures"):
         assert fact in card
+
+
+def test_the_card_tells_of_multiples_where_pictures_of_any_size_are_taken(
+    run: Path, tmp_path: Path
+) -> None:
+    origin = load_network(export_run(run, tmp_path / "mine", SYSTEMS))[1].provenance
+    trained = [(opened_run(run, SYSTEMS), 4)]
+    for name, says in {"inpainting": True, "labelled-generator": False}.items():
+        config, network = NETWORKS[name]
+        file = tmp_path / f"{name}.safetensors"
+        metadata = save_network(file, name, network(config()), origin)
+        assert metadata.contract.multiple > 1
+        assert ("padded and cropped" in model_card(file, metadata, trained)) is says
 
 
 def test_the_card_says_how_a_model_of_that_system_is_used(run: Path, tmp_path: Path) -> None:
