@@ -30,6 +30,11 @@ def parsed_duration(text: str) -> float:
     return float(match[1]) * _SECONDS[match[2]]
 
 
+def duration_text(seconds: float) -> str:
+    """Return ``20 s``, ``90 s`` or ``30 min``: minutes where they are whole."""
+    return f"{seconds:g} s" if seconds % 60 else f"{seconds / 60:g} min"
+
+
 def affordable_iterations(
     system: str, entry: SystemEntry, settings: RunSettings, data: Path, budget_s: float, cache: Path
 ) -> int:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from predictor import __version__
 from predictor.recipes import published_table
+from predictor.reproduction.budget import duration_text
 from predictor.reproduction.reproduction import Reproduction
 
 
@@ -65,15 +66,16 @@ def notes(found: Reproduction) -> list[str]:
         spread = f"; ± {first.measured.spread}" if first.measured.spread else ""
         lines.append(f"one seed ({first.seed}){spread}")
     for run in first.runs:
-        minutes = run["training_time_s"] / 60
+        spent_s = run["training_time_s"]
+        spent = f"{spent_s:.0f} s" if spent_s < 60 else f"{spent_s / 60:.0f} min"
         facts = run["facts"]
         lines.append(
             f"{run['recipe']}: {run['iterations']:,} of {run['published_iterations']:,} "
-            f"iterations, {minutes:.0f} min on {facts['device']}, {facts['threads']} threads"
+            f"iterations, {spent} on {facts['device']}, {facts['threads']} threads"
         )
     if found.scale is not None and found.scale < 1:
         budget = found.request.budget_s
-        asked = f" for a budget of {budget / 60:g} min" if budget else ""
+        asked = f" for a budget of {duration_text(budget)}" if budget else ""
         lines.append(
             f"SCALED DOWN to {100 * found.scale:.3g} % of the iterations{asked}, the schedules "
             "with them: not the published training"

@@ -4,7 +4,7 @@ import pytest
 
 from predictor.errors import SettingsError
 from predictor.recipes import load_recipe, recipe_names
-from predictor.reproduction.budget import parsed_duration, scaled_settings
+from predictor.reproduction.budget import duration_text, parsed_duration, scaled_settings
 from predictor.reproduction.plan import recipe_settings
 from predictor.systems.settings import OptimizerSettings
 
@@ -59,3 +59,11 @@ def test_durations() -> None:
     for text in ("30", "m", "-3m", "0m", "1d"):
         with pytest.raises(SettingsError, match="expected one such as"):
             parsed_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("20s", "20 s"), ("90s", "90 s"), ("60s", "1 min"), ("30m", "30 min"), ("1.5h", "90 min")],
+)
+def test_a_duration_is_said_in_whole_numbers(text: str, said: str) -> None:
+    assert duration_text(parsed_duration(text)) == said

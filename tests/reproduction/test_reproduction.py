@@ -1,6 +1,7 @@
 """``predictor reproduce`` of small pictures: trained, resumed, averaged, within a budget."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,7 @@ def test_a_budget_scales_the_run_down_and_says_so(
     assert (entry["scale"], entry["budget_s"]) == (0.5, 1800)
     assert entry["runs"][0]["iterations"] == 3
     assert "SCALED DOWN to 50 % of the iterations for a budget of 30 min" in done.stdout
+    assert re.search(r": 3 of 6 iterations, \d+ s on cpu", done.stdout)
     affordable["count"] = 2  # what was planned stays
     assert reproduce("gan-mnist", data, "-o", folder, "--budget", "30m", *QUICK).exit_code == 0
     assert document(folder)["runs"][0]["iterations"] == 3
