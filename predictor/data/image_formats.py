@@ -13,14 +13,12 @@ from predictor.data.image_arrays import (
     idx_files,
     idx_partners,
     images_in_idx,
-    images_in_mat,
     images_in_npz,
     is_idx_name,
-    mat_files,
-    with_pictures,
 )
 from predictor.data.image_folders import every_picture, images_in_folder
 from predictor.data.image_parts import PARTS, ImageCollection
+from predictor.data.mat_files import images_in_mat, mat_files, with_pictures
 from predictor.data.stamps import stamp_of
 from predictor.errors import UnusableData
 from predictor.media.images import is_image_path

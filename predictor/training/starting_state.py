@@ -21,8 +21,7 @@ _logger = logging.getLogger(__name__)
 
 CLASSES, DATA, PICTURES = "classes", "data", "pictures"
 HELD_OUT, DRAWN_LABELS = "held_out", "drawn_labels"
-"""Facts of the data: as `TrainingData` has them. Early runs have neither `PICTURES`
-nor `HELD_OUT`."""
+"""Facts of the data: as `TrainingData` has them. Early runs lack `PICTURES` and `HELD_OUT`."""
 COMMIT = "commit"
 """The fact that names the code; other code need not compute otherwise, so it is not compared."""
 
