@@ -59,16 +59,11 @@ def model_rows() -> list[ModelRow]:
 
 def model_table(rows: Sequence[ModelRow]) -> Table:
     """Return `rows` as a table for a terminal."""
-    table = Table(
-        title="Bundled models",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        caption="commercial: no where the training data may not be licensed for commercial use.",
-        caption_justify="left",
+    table = _table(
+        "Bundled models",
+        ("model", "task", "MB", "licence", "commercial"),
+        "commercial: no where the training data may not be licensed for commercial use.",
     )
-    for heading in ("model", "task", "MB", "licence", "commercial"):
-        table.add_column(heading, justify="right" if heading == "MB" else "left", no_wrap=True)
     for row in rows:
         table.add_row(
             row.name,
@@ -94,23 +89,29 @@ _HEADLINES = (
 
 def score_table(rows: Sequence[ModelRow]) -> Table:
     """Return the score that matters most of each model in `rows`, as a table for a terminal."""
+    table = _table(
+        "How good they are",
+        ("model", "measure", "score"),
+        "On data they were not trained on. Their cards say on which, and where they\n"
+        "fail; --json says where the cards are, and has all scores.",
+    )
+    for row in rows:
+        table.add_row(row.name, *_headline(row.scores))
+    return table
+
+
+def _table(title: str, headings: Sequence[str], caption: str) -> Table:
     table = Table(
-        title="How good they are",
+        title=title,
         title_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
-        caption="On data they were not trained on. Their cards say on which, and where they\n"
-        "fail; --json says where the cards are, and has all scores.",
+        caption=caption,
         caption_justify="left",
     )
-    for heading in ("model", "measure", "score"):
-        table.add_column(heading, justify="right" if heading == "score" else "left", no_wrap=True)
-    for row in rows:
-        found = [
-            (what, form, row.scores[key]) for key, what, form in _HEADLINES if key in row.scores
-        ]
-        what, form, score = found[0] if found else ("not measured", "{:.0s}", "")
-        table.add_row(row.name, what, form.format(score))
+    for heading in headings:
+        is_number = heading in ("MB", "score")
+        table.add_column(heading, justify="right" if is_number else "left", no_wrap=True)
     return table
 
 
