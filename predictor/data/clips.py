@@ -39,7 +39,7 @@ class ClipSettings(BaseModel):
     """Frames that a network sees."""
 
     target_frames: int = Field(1, ge=1)
-    """Frames after them that it predicts."""
+    """Frames after them that it predicts, the later ones from its own predictions."""
 
     crop: tuple[int, int] = (160, 160)
     """Height and width of a clip in pixels; smaller footage is enlarged to it."""

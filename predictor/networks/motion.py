@@ -24,6 +24,7 @@ from predictor.networks.motion_evidence import (
     MotionEvidence,
     MotionMemory,
     evidence_in,
+    flows_after,
 )
 from predictor.networks.unet import UNet, residual_stack, upsampled, zeroed
 from predictor.tensors import constants, padded_to_multiple, require_clip
@@ -120,10 +121,15 @@ class MotionNetwork(nn.Module):
         It is called in the processes that load training clips.
         """
         found = evidence_in([frame[None] for frame in clip], config.divisor(clip))
-        return {
-            "flows": torch.cat([*found.flows]),
-            "older_flows": torch.cat([*found.older_flows]),
-        }
+        flows = {"flows": found.flows, "older_flows": found.older_flows}
+        return {name: torch.cat([*between]) for name, between in flows.items() if between}
+
+    def evidence_after(self, clip: Tensor, evidence: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the flows for `clip`, from those for the clip that it continues by one frame.
+
+        Both are batches, as `forward` takes them. Only motion to the new frame is estimated.
+        """
+        return flows_after(clip.unbind(1), self.config.divisor(clip), **evidence)
 
     @staticmethod
     def memory() -> MotionMemory:

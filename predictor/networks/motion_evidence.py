@@ -66,6 +66,25 @@ def backward_flows(frames: Sequence[Tensor], finest_scale: int = 1) -> Sequence[
     return found.chunk(len(frames) - 1)
 
 
+def flows_after(
+    frames: Sequence[Tensor], divisor: int, flows: Tensor, older_flows: Tensor | None = None
+) -> dict[str, Tensor]:
+    """Return the flows in `frames` by name, given those in the clip that they continue by a frame.
+
+    Both are as `evidence_in` takes them, ``(N, T, 2, h, w)``. Only the newest are estimated.
+    """
+    newest = backward_flows([_reduced(frame, divisor) for frame in frames[-2:]], FINEST_SCALE)
+    found = {"flows": torch.stack([*flows.unbind(1)[1:], *newest], dim=1)}
+    if older_flows is not None:
+        grown_old = [
+            _reduced(_reduced(frame, divisor), 2)
+            for frame in frames[-SEEN_FRAMES - 1 : 1 - SEEN_FRAMES]
+        ]
+        newest = backward_flows(grown_old)
+        found["older_flows"] = torch.stack([*older_flows.unbind(1)[1:], *newest], dim=1)
+    return found
+
+
 class MotionMemory:
     """A cache of the frames of the last clip, for a next clip that shares some of them.
 

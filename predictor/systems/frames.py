@@ -274,9 +274,12 @@ def _generator_loss(
     discriminators: Any = networks.get("discriminators")
     terms: dict[str, list[Tensor]] = {}
     evidence = _evidence_in(batch)
-    for target in targets.unbind(1):
+    predictions: list[Tensor] = []
+    for number, target in enumerate(targets.unbind(1)):
+        if number:
+            context = torch.cat([context[:, 1:], predictions[-1][:, None]], dim=1)
+            evidence = generator.evidence_after(context, evidence) if evidence else {}
         predictions = generator(context, **evidence)
-        evidence = {}  # it belongs to the true context, which the next prediction does not see
         truths = pooled_at_factors(target, generator.factors)
         scale_weights = weights.scale_weights or (1.0,) * len(truths)
         for prediction, truth, scale in zip(predictions, truths, scale_weights, strict=True):
@@ -299,7 +302,6 @@ def _generator_loss(
             for logits in discriminators(seen, predictions):
                 term = non_saturating_generator_loss(logits, "mean")
                 terms.setdefault("adversarial", []).append(weights.adversarial * term)
-        context = torch.cat([context[:, 1:], predictions[-1][:, None]], dim=1)
     count = targets.shape[1]
     return PhaseLoss({name: torch.stack(parts).sum() / count for name, parts in terms.items()})
 

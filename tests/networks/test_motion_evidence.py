@@ -7,7 +7,12 @@ from torch.nn import functional
 
 from predictor.flow import luma
 from predictor.networks import motion_evidence
-from predictor.networks.motion_evidence import MotionEvidence, MotionMemory, evidence_in
+from predictor.networks.motion_evidence import (
+    MotionEvidence,
+    MotionMemory,
+    evidence_in,
+    flows_after,
+)
 
 
 def moving_frames(count: int, height: int = 128, width: int = 160, step: int = 4) -> list[Tensor]:
@@ -60,6 +65,18 @@ def searched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(motion_evidence, "dense_flow", counted)
     return pairs
+
+
+def test_flows_of_a_clip_one_frame_further_need_only_the_newest_pairs(searched: list[int]) -> None:
+    frames = moving_frames(4) + moving_frames(5, step=3)
+    before, fresh = evidence_in(frames[:8], divisor=2), evidence_in(frames[1:], divisor=2)
+    searched.clear()
+    found = flows_after(
+        frames[1:], 2, torch.stack([*before.flows], 1), torch.stack([*before.older_flows], 1)
+    )
+    assert searched == [1, 1]
+    for flows, expected in zip(found.values(), (fresh.flows, fresh.older_flows), strict=True):
+        assert torch.equal(flows, torch.stack([*expected], 1))
 
 
 def test_memory_finds_what_a_fresh_look_finds(searched: list[int]) -> None:

@@ -264,18 +264,21 @@ def test_setback_counts_what_the_finest_scale_loses_against_the_last_frame() -> 
     assert phase_loss(system, "generator", {"clip": clip})["setback"].item() == 0.0
 
 
-def test_motion_found_by_the_loader_gives_the_same_loss() -> None:
+@pytest.mark.parametrize(("context", "targets"), [(12, 1), (6, 3), (4, 2)])
+def test_motion_found_by_the_loader_gives_the_same_loss(context: int, targets: int) -> None:
     settings = FramesSettings.model_validate(
         {
-            "generator": {"network": "motion", "widths": [8, 8], "blocks": [1, 1]},
+            "generator": {
+                "network": "motion", "context": context, "widths": [8, 8], "blocks": [1, 1]
+            },
             "losses": {"adversarial": 0.0},
             "clips": {"crop": [48, 64]},
         }
-    )
+    )  # fmt: skip
     system = build(settings)
-    clip = clips(13).repeat(1, 1, 1, 3, 4)
+    clip = clips(context + targets).repeat(1, 1, 1, 3, 4)
     network: Any = system.networks["generator"]
-    found = [network.evidence(network.config, example[:12]) for example in clip]
+    found = [network.evidence(network.config, example[:context]) for example in clip]
     evidence = {name: torch.stack([one[name] for one in found]) for name in found[0]}
     with torch.no_grad():
         alone = phase_loss(system, "generator", {"clip": clip})
