@@ -1,4 +1,4 @@
-"""Every format yields the pictures and labels that were written, and bad files are named."""
+"""Every format yields the pictures and labels that were written."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from made_images import (
-    Bomb,
     cifar_batch,
     noise,
-    pickled_bomb,
     pictures_of,
     png_bytes,
     write_idx,
@@ -18,58 +16,23 @@ from made_images import (
     write_png,
     write_tar,
 )
+from picture_sets import (
+    IMAGES,
+    LABELS,
+    MORE,
+    MORE_LABELS,
+    cifar_files,
+    class_folder_archive,
+    class_folders,
+    keras,
+    medmnist,
+    svhn,
+)
 
 from predictor.data import ImageSettings, split_images
 from predictor.data.image_formats import open_images, open_pictures
 from predictor.data.image_parts import with_channels
 from predictor.errors import UnusableData
-
-IMAGES, LABELS = noise(6), np.array([1, 0, 2, 1, 0, 2])
-MORE, MORE_LABELS = noise(3, seed=1), np.array([2, 1, 0])
-
-
-def keras(path: Path) -> Path:
-    file = path / "data.npz"
-    np.savez_compressed(
-        file, x_train=IMAGES, y_train=LABELS[:, None], x_test=MORE, y_test=MORE_LABELS
-    )
-    return file
-
-
-def medmnist(path: Path) -> Path:
-    file = path / "data.npz"
-    np.savez(
-        file,
-        train_images=IMAGES.transpose(0, 3, 1, 2),
-        train_labels=LABELS,
-        test_images=MORE,
-        test_labels=MORE_LABELS,
-    )
-    return file
-
-
-def svhn(path: Path) -> Path:
-    # ten is zero there
-    write_mat(path / "train_32x32.mat", IMAGES, np.where(LABELS == 0, 10, LABELS))
-    write_mat(path / "test_32x32.mat", MORE, np.where(MORE_LABELS == 0, 10, MORE_LABELS))
-    return path
-
-
-def class_folders(path: Path) -> Path:
-    for part, images, labels in (("train", IMAGES, LABELS), ("test", MORE, MORE_LABELS)):
-        for row, (image, label) in enumerate(zip(images, labels, strict=True)):
-            write_png(path / part / "abc"[label] / f"{row}.png", image)
-    return path
-
-
-def class_folder_archive(path: Path) -> Path:
-    files: dict[str, bytes | None] = {"root/README.md": b"no picture"}
-    for part, images, labels in (("train", IMAGES, LABELS), ("test", MORE, MORE_LABELS)):
-        for row, (image, label) in enumerate(zip(images, labels, strict=True)):
-            files[f"root/{part}/{'abc'[label]}/{row}.png"] = png_bytes(image)
-    file = path / "data.tar.xz"
-    write_tar(file, files)
-    return file
 
 
 @pytest.mark.parametrize("make", [keras, medmnist, svhn, class_folders, class_folder_archive])
@@ -153,16 +116,6 @@ def test_a_word_that_ends_with_test_makes_no_test_part(name: str, tmp_path: Path
         assert (len(parts["train"].names), len(parts["test"].names)) == counts
 
 
-def cifar_files() -> dict[str, bytes]:
-    ten = noise(10, (32, 32, 3))
-    files = {f"data_batch_{k}.bin": cifar_batch(ten[k - 1 : k], np.array([k])) for k in range(1, 6)}
-    return {
-        "batches.meta.txt": b"airplane\nautomobile\n\n",
-        **files,
-        "test_batch.bin": cifar_batch(ten[5:], np.arange(5)),
-    }
-
-
 @pytest.mark.parametrize("is_archive", [True, False])
 def test_binary_batches_of_cifar(is_archive: bool, tmp_path: Path) -> None:
     files = cifar_files()
@@ -233,198 +186,6 @@ def test_label_out_of_range_names_the_picture(tmp_path: Path) -> None:
         UnusableData, match=r"x_train\[2\] in .* label 2, expected 0 to 1 \(classes=2\)"
     ):
         collection.require_labels(2)
-
-
-def cut(path: Path) -> Path:
-    path.write_bytes(path.read_bytes()[:-40])
-    return path
-
-
-def cut_npz(folder: Path) -> Path:
-    return cut(keras(folder))
-
-
-def cut_idx(folder: Path) -> Path:
-    write_idx(folder / "train-images-idx3-ubyte", noise(5, (8, 8)))
-    return cut(folder / "train-images-idx3-ubyte")
-
-
-def cut_packed_idx(folder: Path) -> Path:
-    write_idx(folder / "train-images-idx3-ubyte.gz", noise(5, (8, 8)))
-    return cut(folder / "train-images-idx3-ubyte.gz")
-
-
-def cut_mat(folder: Path) -> Path:
-    return cut(svhn(folder) / "train_32x32.mat")
-
-
-def cut_archive(folder: Path) -> Path:
-    path = class_folder_archive(folder)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    return path
-
-
-def cut_batch(folder: Path) -> Path:
-    for name, data in cifar_files().items():
-        (folder / name).write_bytes(data)
-    cut(folder / "data_batch_3.bin")
-    return folder
-
-
-def no_picture(folder: Path) -> Path:
-    (folder / "notes.txt").write_text("none")
-    return folder
-
-
-def wrong_keys(folder: Path) -> Path:
-    np.savez(folder / "d.npz", pictures=IMAGES)
-    return folder / "d.npz"
-
-
-def floats(folder: Path) -> Path:
-    np.savez(folder / "d.npz", images=IMAGES * 3.5)
-    return folder / "d.npz"
-
-
-def four_channels(folder: Path) -> Path:
-    np.savez(folder / "d.npz", images=noise(2, (8, 8, 4)))
-    return folder / "d.npz"
-
-
-def one_colour_picture(folder: Path) -> Path:
-    np.savez(folder / "d.npz", images=noise(1, (8, 9, 3))[0])
-    return folder / "d.npz"
-
-
-def too_few_labels(folder: Path) -> Path:
-    np.savez(folder / "d.npz", images=IMAGES, labels=LABELS[:-1])
-    return folder / "d.npz"
-
-
-def negative_label(folder: Path) -> Path:
-    np.savez(folder / "d.npz", images=IMAGES, labels=LABELS - 1)
-    return folder / "d.npz"
-
-
-def two_sets(folder: Path) -> Path:
-    for name in ("digits-train", "letters-train"):
-        write_idx(folder / f"{name}-images-idx3-ubyte", noise(2, (8, 8)))
-    return folder
-
-
-def only_extra(folder: Path) -> Path:
-    for name in ("test", "extra"):
-        write_mat(folder / f"{name}_32x32.mat", IMAGES, LABELS + 1)
-    return folder
-
-
-def short_mat(folder: Path) -> Path:
-    (folder / "d.mat").write_bytes(b"MATLAB 5.0".ljust(50))
-    return folder
-
-
-def mats_of_something_else(folder: Path) -> Path:
-    return mat_of_something_else(folder).parent
-
-
-def mat_of_something_else(folder: Path) -> Path:
-    from scipy.io import savemat
-
-    savemat(folder / "d.mat", {"signal": np.arange(3)})
-    return folder / "d.mat"
-
-
-@pytest.mark.parametrize(
-    ("make", "said"),
-    [
-        (cut_npz, r"data\.npz is damaged or no NPZ file"),
-        (cut_idx, r"has 296 bytes, expected 336 for \(5, 8, 8\)"),
-        (cut_packed_idx, r"idx3-ubyte\.gz is cut short or damaged"),
-        (cut_mat, r"train_32x32\.mat is cut short"),
-        (cut_archive, r"data\.tar\.xz is damaged, cut short"),
-        (cut_batch, r"data_batch_3\.bin in .* has 3033 bytes, expected a multiple of 3073"),
-        (no_picture, "has no picture in it"),
-        (wrong_keys, "has pictures; expected x_train and y_train"),
-        (floats, r"images in .*d\.npz holds float64 from 0 to 892\.5, expected pictures of uint8"),
-        (four_channels, r"images in .*d\.npz has shape \(2, 8, 8, 4\)"),
-        (one_colour_picture, r"has shape \(8, 9, 3\): one colour picture\? expected \(N, H, W\)"),
-        (too_few_labels, r"d\.npz has 6 pictures and labels of shape \(5,\), expected .*\(6,\)"),
-        (negative_label, r"picture 1 of images in .*d\.npz has label -1, expected 0 or more"),
-        (two_sets, "two sets: digits-train-images-idx3-ubyte and letters-train"),
-        (only_extra, r"only extra, test of SVHN, no train_32x32\.mat"),
-        (mat_of_something_else, r"no pictures X \(H, W, 3, N\)"),
-        (mats_of_something_else, r"d\.mat has no pictures X \(H, W, 3, N\)"),
-        (short_mat, r"d\.mat is cut short, damaged or no MAT file"),
-        (lambda folder: folder / "absent", "absent does not exist; expected a folder of pictures"),
-    ],
-)
-def test_bad_file_is_named(make: Callable[[Path], Path], said: str, tmp_path: Path) -> None:
-    with pytest.raises(UnusableData, match=said):
-        open_images(make(tmp_path))
-
-
-def test_annotations_in_mat_files_beside_pictures_are_left_alone(tmp_path: Path) -> None:
-    mat_of_something_else(tmp_path).rename(tmp_path / "imagelabels.mat")
-    short_mat(tmp_path)
-    write_png(tmp_path / "jpg" / "image_00001.png", IMAGES[0])
-    for opened in (open_images, open_pictures):
-        assert list(opened(tmp_path).part("train").names) == ["jpg/image_00001.png"]
-
-
-def test_mat_files_without_pictures_beside_those_of_svhn_are_left_alone(tmp_path: Path) -> None:
-    path = svhn(tmp_path)
-    mat_of_something_else(path)
-    assert set(open_images(path).parts) == {"train", "test"}
-    cut(path / "train_32x32.mat")
-    with pytest.raises(UnusableData, match=r"train_32x32\.mat is cut short"):
-        open_images(path)
-
-
-@pytest.mark.parametrize("kind", [np.uint8, np.float64])
-@pytest.mark.parametrize("first", [0, 1])
-def test_labels_of_svhn_are_whole_numbers_from_0_or_from_1_on(
-    first: int, kind: type, tmp_path: Path
-) -> None:
-    classes = np.arange(10)
-    called = classes if first == 0 else np.where(classes == 0, 10, classes)
-    write_mat(tmp_path / "a.mat", noise(10), called.astype(kind))
-    labels = open_images(tmp_path / "a.mat").part("train").labels
-    assert labels is not None
-    assert (labels.dtype, labels.tolist()) == (np.int64, classes.tolist())
-
-
-@pytest.mark.parametrize("labels", [LABELS + 0.5, LABELS + 9, np.full(6, np.nan)])
-def test_other_labels_of_svhn_are_refused(labels: Any, tmp_path: Path) -> None:
-    write_mat(tmp_path / "a.mat", IMAGES, labels)
-    with pytest.raises(UnusableData, match="not whole numbers from 0 to 9 or from 1 to 10"):
-        open_images(tmp_path)
-
-
-def test_label_0_and_label_10_are_not_made_one(tmp_path: Path) -> None:
-    write_mat(tmp_path / "train_32x32.mat", IMAGES, LABELS + 8)
-    write_mat(tmp_path / "test_32x32.mat", MORE, MORE_LABELS)
-    with pytest.raises(
-        UnusableData, match=r"test_32x32\.mat has label 0 and .*train_32x32\.mat label 10, which"
-    ):
-        open_images(tmp_path)
-
-
-def test_nothing_is_unpickled(tmp_path: Path) -> None:
-    batches = tmp_path / "cifar-10-batches-py"
-    batches.mkdir()
-    (batches / "data_batch_1").write_bytes(pickled_bomb())
-    archive = tmp_path / "cifar-10-python.tar.gz"
-    write_tar(archive, {"cifar-10-batches-py/data_batch_1": pickled_bomb()})
-    hundred = tmp_path / "hundred" / "cifar-100-python"
-    hundred.mkdir(parents=True)
-    for name in ("train", "test", "meta"):
-        (hundred / name).write_bytes(pickled_bomb())
-    for path in (batches, batches / "data_batch_1", archive, hundred, hundred.parent):
-        with pytest.raises(UnusableData, match=r"pickles, which run code.*binary version"):
-            open_images(path)
-    np.savez(tmp_path / "bomb.npz", images=np.array([Bomb()], dtype=object))
-    with pytest.raises(UnusableData, match="which run code when they are read"):
-        open_images(tmp_path / "bomb.npz")
 
 
 def test_the_one_folder_in_a_folder_is_its_content_unless_it_is_a_class(tmp_path: Path) -> None:
