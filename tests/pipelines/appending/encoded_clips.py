@@ -1,6 +1,6 @@
 """Small real videos for the tests of copying, made with PyAV."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+
+from predictor.media.video import open_video
 
 HEIGHT, WIDTH = 64, 96
 QUIET_HEVC = {"x265-params": "log-level=none"}
@@ -117,3 +119,21 @@ def packets(path: Path, kind: str) -> list[tuple[int | None, int, bytes]]:
             for packet in container.demux(stream)
             if packet.size
         ]
+
+
+def predictions(
+    source: Path, count: int = 3, after: Fraction | None = None
+) -> Iterator[tuple[Tensor, Fraction]]:
+    """Yield pictures that follow the source's last, or the last at `after`, 1/25 s apart."""
+    times = [time for time, _ in decoded(source) if after is None or time <= after]
+    for number in range(count):
+        yield image(30 + number), max(times) + (number + 1) * Fraction(1, 25)
+
+
+def assert_like_predictions(path: Path, count: int, tolerance: float = 0.06) -> None:
+    """The last frames read back are the predicted ones, within the codec's loss."""
+    with open_video(path) as reader:
+        tail = reader.tail(count)
+    for number, frame in enumerate(tail):
+        error = (frame.image - image(30 + number)).abs().mean()
+        assert error < tolerance, f"frame {number} is {error:.3f} off"
