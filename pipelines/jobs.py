@@ -4,14 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-import typer
-
 from pipelines.inputs import Inputs
 from pipelines.progress import Advance, progress_bar
-from pipelines.results import Outcome, Result, bug_report
+from pipelines.results import Outcome, Result, UnusableOption, bug_report
 from predictor.errors import DamagedWeights, Interrupted, PredictorError, UnknownModel
 
-FATAL = (Interrupted, UnknownModel, DamagedWeights, typer.BadParameter)
+FATAL = (Interrupted, UnknownModel, DamagedWeights, UnusableOption)
 """Errors that every other input would meet too."""
 
 

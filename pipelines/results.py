@@ -109,9 +109,15 @@ class Tally:
         return EXIT_USAGE if self.is_usage else EXIT_FAILED
 
 
+class UnusableOption(SettingsError):
+    """An option that can work for no input of a command, found when its first input was begun."""
+
+
 def fatal_code(error: PredictorError) -> int:
     """Return the exit code of a command that was ended by an error that concerns all inputs."""
-    return 128 + error.signal_number if isinstance(error, Interrupted) else EXIT_FAILED
+    if isinstance(error, Interrupted):
+        return 128 + error.signal_number
+    return EXIT_USAGE if isinstance(error, SettingsError) else EXIT_FAILED
 
 
 def failed_document(code: int, error: str) -> dict[str, Any]:

@@ -31,6 +31,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from predictor.tensors import constants
 from predictor.warping import pixel_grid, warped
 
 COARSEST_SIDE_PX = 6  # the shorter side of the coarsest level is under twice this
@@ -81,7 +82,7 @@ def _resized(flow: Tensor, size: torch.Size) -> Tensor:
     height, width = flow.shape[-2:]
     if flow.shape[-2:] == size:
         return flow
-    scale = flow.new_tensor([size[1] / width, size[0] / height]).view(1, 2, 1, 1)
+    scale = constants(flow, (size[1] / width, size[0] / height)).view(1, 2, 1, 1)
     return scale * functional.interpolate(flow, size, mode="bilinear", align_corners=False)
 
 
@@ -161,7 +162,7 @@ def _refined(first: Tensor, second: Tensor, flow: Tensor) -> Tensor:
     along_x, along_y = torch.cat([x, xx, xy], dim=1), torch.cat([y, xy, yy], dim=1)
     change = torch.cat([moved - first, after[0] - before[0], after[1] - before[1]], dim=1)
     norm = 1 / (along_x.square() + along_y.square() + NORMALISATION)
-    weights = flow.new_tensor([BRIGHTNESS, GRADIENT, GRADIENT]).view(1, 3, 1, 1)
+    weights = constants(flow, (BRIGHTNESS, GRADIENT, GRADIENT)).view(1, 3, 1, 1)
     products = torch.stack([along_x * along_x, along_x * along_y, along_y * along_y], dim=1)
     slopes = torch.stack([along_x, along_y], dim=1)
     refined = flow
@@ -242,7 +243,7 @@ def _is_inside(flow: Tensor) -> Tensor:
     """Return 1 where `flow` ends inside the picture and 0 elsewhere, ``(N, 1, H, W)``."""
     height, width = flow.shape[-2:]
     end = pixel_grid(height, width, flow.device).permute(2, 0, 1) + flow
-    far = end.new_tensor([width - 1, height - 1]).view(1, 2, 1, 1)
+    far = constants(end, (width - 1, height - 1)).view(1, 2, 1, 1)
     return ((end >= 0) & (end <= far)).all(dim=1, keepdim=True).to(flow.dtype)
 
 

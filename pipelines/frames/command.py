@@ -34,7 +34,7 @@ from pipelines.options import (
 )
 from pipelines.progress import Advance
 from pipelines.reports import reported
-from pipelines.results import one_line
+from pipelines.results import UnusableOption, one_line
 from pipelines.timecodes import parsed_time
 from predictor.cli.options import MODEL_HELP
 from predictor.errors import SettingsError
@@ -192,7 +192,7 @@ def frames(
         try:
             return load(model, device, precision)
         except SettingsError as error:  # no input of a batch can do better
-            raise typer.BadParameter(one_line(error)) from error
+            raise UnusableOption(one_line(error)) from error
 
     def predicted(request: FramesRequest, advance: Advance) -> FramesResult:
         from pipelines.frames.clip import predicted_frames

@@ -54,7 +54,10 @@ def images_in_npz(path: Path) -> ImageCollection:
     key, or would have to be unpickled.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        with path.open("rb") as file:
+            stored = np.load(file, allow_pickle=False)
+            if isinstance(stored, np.ndarray):
+                raise UnusableData(f"{path} is an NPY file, one array without a name; expected NPZ")
             arrays = {key: stored[key] for key in stored if key in _KNOWN_KEYS}
             keys = list(stored)
     except ValueError as error:

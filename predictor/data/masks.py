@@ -41,11 +41,12 @@ def drawn_mask(
     """Return a mask ``(1, H, W)`` of `size`, 1 where a pixel is missing.
 
     ``centre``: a square in the middle, its side `centre_share` of the shorter side, whatever
-    `area`. The others cover a share of the image within `area`: ``blocks`` squares of one size that
-    overlap, and ``regions`` smooth random noise below a level (both Pathak et al. 2016, the second
-    as their code has it); ``strokes`` the walks of a brush, ``scratches`` those of a thin one;
-    ``blobs`` the highest parts of a smooth random field; ``boxes`` rectangles of any format. Raises
-    `SettingsError` where no shape of that kind and area is found.
+    `area`. The others cover a share of the image within `area`, never nothing or all of it:
+    ``blocks`` squares of one size that overlap, and ``regions`` smooth random noise below a level
+    (both Pathak et al. 2016, the second as their code has it); ``strokes`` the walks of a brush,
+    ``scratches`` those of a thin one; ``blobs`` the highest parts of a smooth random field;
+    ``boxes`` rectangles of any format. Raises `SettingsError` where no shape of that kind and area
+    is found.
     """
     if kind == "centre":
         return torch.from_numpy(_centre(size, centre_share))[None].float()
@@ -59,7 +60,8 @@ def drawn_mask(
         else:
             canvas = np.zeros(size, np.uint8)
             _PAINTERS[kind](canvas, draw(*area), draw)
-        if area[0] <= _share(canvas) <= area[1]:
+        share = _share(canvas)
+        if area[0] <= share <= area[1] and 0 < share < 1:
             return torch.from_numpy(canvas)[None].float()
     raise SettingsError(
         f"no mask of kind {kind!r} with an area of {area[0]:g} to {area[1]:g} of "

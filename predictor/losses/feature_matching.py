@@ -9,7 +9,7 @@ from torch.nn import functional
 from predictor.errors import TensorContractError
 from predictor.gathering import averaged, gathered
 from predictor.losses.lp import absolute_power
-from predictor.losses.reduction import Reduction, accurate_pair, reduced
+from predictor.losses.reduction import Reduction, accurate_pair, at_least_float32, reduced
 
 
 def paired_feature_loss(
@@ -51,8 +51,8 @@ def feature_matching_loss(
     code, with ``p=2`` for MNIST and ``p=1`` for CIFAR-10 and SVHN. Raises `SettingsError` unless
     `p` is 1 or 2, `TensorContractError` if the numbers of features differ.
     """
-    ours, theirs = accurate_pair(
-        gathered(generated).mean(dim=0), gathered(real.detach()).mean(dim=0)
-    )
+    # in bfloat16 the two means could hardly be told apart
+    means = [at_least_float32(gathered(x)).mean(dim=0) for x in (generated, real.detach())]
+    ours, theirs = accurate_pair(*means)
     one_example = (ours - theirs)[None]  # so that a sum per example is one over the features
     return reduced(absolute_power(one_example, p), reduction)

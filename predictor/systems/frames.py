@@ -150,7 +150,10 @@ class FramesSettings(RunSettings):
             raise ValueError(
                 f"clips.crop is {self.clips.crop}, but discriminators.patch_size is {patch}"
             )
-        if self.losses.mismatched_pairs and self.batch_size < 2:
+        losses = self.losses
+        if not (losses.lp or losses.gradient_difference or losses.setback or losses.adversarial):
+            raise ValueError("losses has no term: set losses.lp above 0")
+        if losses.mismatched_pairs and self.batch_size < 2:
             raise ValueError(
                 f"batch_size is {self.batch_size}, expected 2 or more for losses.mismatched_pairs: "
                 "a clip alone would be called fake behind its own context"

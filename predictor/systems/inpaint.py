@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
@@ -67,7 +67,7 @@ class InpaintLossSettings(Table):
     overlap_weight: float = Field(10.0, ge=0)
     """Weight of those known pixels, where a missing one has 1."""
     mean_over: Literal["hole", "painted"] = "hole"
-    """What the sum of ``lp`` is divided by: the missing pixels, or all that are painted."""
+    """What the ``mean`` of ``lp`` is over: the missing pixels, or all that are painted."""
     reduction: Reduction = "mean"
     gradient_difference: float = Field(0.0, ge=0)
     adversarial: float = Field(0.001, ge=0)
@@ -155,7 +155,28 @@ class InpaintSettings(RunSettings):
             raise ValueError("stale_discriminator needs shared_batches: set shared_batches=true")
         if self.discriminator_from and not self.shared_batches:
             raise ValueError("discriminator_from needs shared_batches: set shared_batches=true")
+        losses = self.losses
+        is_judged_at_once = losses.is_judged and not self.discriminator_from
+        if not (losses.reconstruction or losses.gradient_difference or is_judged_at_once):
+            raise ValueError(
+                "losses has no term for the first iteration: set losses.reconstruction above 0"
+            )
+        for kind in self.validation_masks:
+            try:
+                self.masks_to_validate(kind)
+            except ValidationError as error:
+                message = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+                raise ValueError(f"for validation with {kind}, {message}") from error
         return self
+
+    def masks_to_validate(self, kind: MaskKind) -> MaskSettings:
+        """Return how masks of one of `validation_masks` are drawn."""
+        return MaskSettings(
+            kinds={kind: 1.0},
+            area=self.validation_area,
+            centre_share=self.masks.centre_share,
+            folder=self.masks.folder if kind == "files" else None,
+        )
 
     def _require_centre(self, side: int, hole_px: int) -> None:
         kinds = set(self.masks.odds) | set(self.validation_masks)
@@ -216,16 +237,7 @@ def open_data(settings: InpaintSettings, path: Path, run: Path | None = None) ->
     held_out = thinned(held_out, settings.validation_photos)
     masks = MaskSource(settings.masks)
     measured = {
-        kind: MaskSource(
-            settings.masks.model_copy(
-                update={
-                    "kinds": {kind: 1.0},
-                    "area": settings.validation_area,
-                    "folder": settings.masks.folder if kind == "files" else None,
-                }
-            )
-        )
-        for kind in settings.validation_masks
+        kind: MaskSource(settings.masks_to_validate(kind)) for kind in settings.validation_masks
     }
     skipped = [f"{name}: {reason}" for name, reason in index.skipped]
     if masks.files is not None:
@@ -323,7 +335,7 @@ def _reconstruction(
 ) -> Tensor:
     if losses.pixel_loss == "log_lp":
         return masked_log_lp_loss(painted, truth, weights, losses.p)
-    if losses.mean_over == "hole":
+    if losses.mean_over == "hole" and losses.reduction == "mean":
         weights = weights / hole.mean(dim=(1, 2, 3), keepdim=True).clamp_min(1e-6)
     return masked_lp_loss(painted, truth, weights, losses.p, losses.reduction)
 

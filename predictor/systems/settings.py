@@ -204,9 +204,10 @@ def _has(config: Any, names: Sequence[str]) -> bool:
 class OptimizerSettings(Table):
     """The optimizer of a phase, and the schedules of its learning rate and momentum.
 
-    By default the learning rate falls from `learning_rate` at the first iteration to
-    `final_learning_rate` at the last. With ``decay="exponential"`` it is divided by `divisor` every
-    `divide_every` iterations down to `final_learning_rate`, however long the run.
+    By default the learning rate falls from `learning_rate` at the first iteration towards
+    `final_learning_rate`, which it would have one iteration after the last. With
+    ``decay="exponential"`` it is divided by `divisor` every `divide_every` iterations down to
+    `final_learning_rate`, however long the run.
     """
 
     kind: Literal["adam", "adamw", "sgd"] = "adamw"
@@ -239,9 +240,13 @@ class OptimizerSettings(Table):
     """Scale the gradients of a phase down to this norm if theirs is larger; 0 or None: never."""
 
     @model_validator(mode="after")
-    def _epsilon_fits_the_kind(self) -> "OptimizerSettings":
+    def _options_fit_the_kind(self) -> "OptimizerSettings":
         if self.epsilon_under_root and self.kind != "adam":
             raise ValueError(f"epsilon_under_root is for adam, kind is {self.kind}")
+        if self.kind != "sgd":
+            for name in ("momentum", "final_momentum", "dampened"):
+                if getattr(self, name):
+                    raise ValueError(f"{name} is for sgd, kind is {self.kind}")
         return self
 
     @model_validator(mode="after")

@@ -44,11 +44,14 @@ def checkpoint_path(folder: Path, iteration: int) -> Path:
 
 def checkpoints_newest_first(folder: Path) -> list[Path]:
     """Return the numbered checkpoints in `folder`; `BEST` is a second name of one of them."""
-    return sorted(
-        folder.glob("iteration-*.safetensors"),
-        key=lambda path: int(path.stem.removeprefix("iteration-")),
-        reverse=True,
-    )
+    numbered = [
+        path for path in folder.glob("iteration-*.safetensors") if _number(path).isdecimal()
+    ]
+    return sorted(numbered, key=lambda path: int(_number(path)), reverse=True)
+
+
+def _number(path: Path) -> str:
+    return path.stem.removeprefix("iteration-")
 
 
 def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:

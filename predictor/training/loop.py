@@ -309,6 +309,7 @@ class _Loop:
         if log is None:
             return False
         state = self.state
+        state.require_finite()
         torch.manual_seed(derived_seed(self.run.settings.seed, "validation"))
         with torch.no_grad():
             batches = (on_device(batch, self.hardware.device) for batch in self.data.validation)
@@ -333,6 +334,7 @@ class _Loop:
         batch = next(iter(self.data.validation), None) if self.ranks.is_main else None
         if batch is None:
             return
+        self.state.require_finite()
         folder = self.run.folder / "previews" / f"iteration-{self.state.iteration:06d}"
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(derived_seed(self.run.settings.seed, "preview"))

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
 from torch import nn
 
 from predictor.data import ImageSettings
@@ -141,15 +142,13 @@ def training_command(run: Run) -> str:
 
     Paths are reduced to their last part, because the command is published.
     """
-    values = run.settings.model_dump(mode="json")
-    defaults = type(run.settings)().model_dump(mode="json")
     words = ["predictor", "train", run.system_name, run.data.name, "-o", run.folder.name]
     if run.begun_from is not None:
         words += ["--init-from", run.begun_from]
-    for key, value in _changes(values, defaults):
+    for key, value in _changes(run.settings, type(run.settings)()):
         if isinstance(value, str) and Path(value).is_absolute():
             value = Path(value).name
-        words += ["--set", f"{key}={json.dumps(value, separators=(',', ':'))}"]
+        words += ["--set", f"{key}={_as_toml(value)}"]
     return _as_text(shlex.join(words))
 
 
@@ -216,11 +215,30 @@ def _validated(run: Run, iteration: int) -> dict[str, float]:
 
 
 def _changes(
-    values: Mapping[str, Any], defaults: Mapping[str, Any], prefix: str = ""
+    settings: BaseModel, defaults: BaseModel, prefix: str = ""
 ) -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        usual = defaults.get(key)
-        if isinstance(value, Mapping) and isinstance(usual, Mapping):
-            yield from _changes(value, usual, f"{prefix}{key}.")
-        elif value != usual:
+    """Yield the dotted name and the value of each setting that is not the default.
+
+    Of a table, its own settings that differ; any other value is whole, a dictionary too.
+    """
+    usual = defaults.model_dump(mode="json")
+    for key, value in settings.model_dump(mode="json").items():
+        table, usual_table = getattr(settings, key), getattr(defaults, key, None)
+        if isinstance(table, BaseModel) and isinstance(usual_table, BaseModel):
+            yield from _changes(table, usual_table, f"{prefix}{key}.")
+        elif value != usual.get(key):
             yield f"{prefix}{key}", value
+
+
+def _as_toml(value: Any) -> str:
+    """Return a value as TOML has it on one line; what is None in a table is left out of it."""
+    if isinstance(value, Mapping):
+        pairs = [
+            f"{json.dumps(key) if not key.isidentifier() else key}={_as_toml(below)}"
+            for key, below in value.items()
+            if below is not None
+        ]
+        return f"{{{','.join(pairs)}}}"
+    if isinstance(value, list):
+        return f"[{','.join(map(_as_toml, value))}]"
+    return json.dumps(value, ensure_ascii=False)

@@ -72,9 +72,9 @@ def moved_places(kind: type[RunSettings], changes: Mapping[str, Any]) -> dict[st
         *parents, last = name.split(".")
         table: Any = changes
         for parent in parents:
-            table = table.get(parent, {})
-        if table.get(last) is not None:
-            place: Any = str(Path(table[last]).absolute())
+            table = table.get(parent) if isinstance(table, Mapping) else None
+        if isinstance(table, Mapping) and table.get(last) is not None:
+            place: Any = str(Path(str(table[last])).absolute())  # a folder may be called 2024
             for key in reversed([*parents, last]):
                 place = {key: place}
             moved = merged(moved, place)

@@ -70,6 +70,11 @@ def wrong_keys(folder: Path) -> Path:
     return folder / "d.npz"
 
 
+def npy_called_npz(folder: Path) -> Path:
+    np.save(folder / "d.npy", IMAGES)
+    return (folder / "d.npy").rename(folder / "d.npz")
+
+
 def floats(folder: Path) -> Path:
     np.savez(folder / "d.npz", images=IMAGES * 3.5)
     return folder / "d.npz"
@@ -121,6 +126,7 @@ def mats_of_something_else(folder: Path) -> Path:
         (cut_archive, r"data\.tar\.xz is damaged, cut short"),
         (cut_batch, r"data_batch_3\.bin in .* has 3033 bytes, expected a multiple of 3073"),
         (no_picture, "has no picture in it"),
+        (npy_called_npz, r"d\.npz is an NPY file, one array without a name; expected NPZ"),
         (wrong_keys, "has pictures; expected x_train and y_train"),
         (floats, r"images in .*d\.npz holds float64 from 0 to 892\.5, expected pictures of uint8"),
         (four_channels, r"images in .*d\.npz has shape \(2, 8, 8, 4\)"),

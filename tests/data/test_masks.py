@@ -72,6 +72,15 @@ def test_regions_are_as_common_as_the_specification_measured() -> None:
     assert 0.15 < ((areas > 0.2) & (areas < 0.3)).mean() < 0.33
 
 
+@pytest.mark.parametrize(("kind", "area"), [("regions", (0, 0.02)), ("boxes", (0.5, 1))])
+def test_a_mask_never_covers_nothing_or_everything(
+    kind: ShapeKind, area: tuple[float, float]
+) -> None:
+    generator = Generator().manual_seed(0)
+    for _ in range(100):
+        assert 0 < drawn_mask(kind, (64, 64), area, generator).mean() < 1
+
+
 def test_an_area_that_no_shape_has_is_refused() -> None:
     with pytest.raises(
         SettingsError, match=r"kind 'regions' with an area of 0.9 to 0.95 of 128x96"

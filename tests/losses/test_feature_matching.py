@@ -72,3 +72,14 @@ def test_powers_and_widths_that_cannot_be_are_refused() -> None:
         feature_matching_loss(torch.zeros(1, 2), torch.zeros(1, 2), p=3)
     with pytest.raises(TensorContractError, match="shape"):
         feature_matching_loss(torch.zeros(1, 2), torch.zeros(1, 3))
+
+
+def test_means_of_bfloat16_features_are_told_apart_as_those_of_float32() -> None:
+    generator = torch.Generator().manual_seed(0)
+    real = torch.rand(256, 32, generator=generator).bfloat16()
+    generated = (torch.rand(256, 32, generator=generator) + 0.003).bfloat16().requires_grad_()
+    loss = feature_matching_loss(generated, real)
+    expected = feature_matching_loss(generated.detach().float(), real.float())
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    (gradient,) = torch.autograd.grad(loss, generated)
+    assert (gradient != 0).all()

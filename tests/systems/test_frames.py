@@ -183,6 +183,10 @@ def test_table_in_settings_changes_only_what_it_names() -> None:
         ({"generator": {"network": "motion"}, "clips": 5}, "clips=5: .*valid dictionary"),
         ({"loses": {}}, "did you mean 'losses'"),
         ({"losses": {"mismatched_pairs": True}, "batch_size": 1}, "expected 2 or more"),
+        (
+            {"losses": {"lp": 0, "gradient_difference": 0, "setback": 0, "adversarial": 0}},
+            r"losses has no term: set losses\.lp above 0",
+        ),
     ],
 )
 def test_settings_that_cannot_work_are_refused(values: dict[str, Any], message: str) -> None:

@@ -104,6 +104,18 @@ def test_a_mean_over_the_hole_does_not_grow_with_it() -> None:
     assert found.item() == pytest.approx(error.item(), rel=1e-5)
 
 
+def test_a_sum_over_pixels_is_divided_by_no_area() -> None:
+    losses = {
+        "pixel_loss": "lp", "overlap_px": 0, "reconstruction": 1.0, "reduction": "sum_per_example"
+    }  # fmt: skip
+    system, batch = system_of(settings_of(CENTRE, losses=losses)), example()
+    found = loss_of(system, "generator", batch).terms["lp"]
+    with torch.no_grad():
+        painted = system.networks["generator"](batch["image"], batch["mask"])[0]
+    total = ((painted - batch["image"]).square() * batch["mask"]).sum() / len(painted)
+    assert found.item() == pytest.approx(total.item(), rel=1e-5)
+
+
 def test_every_image_is_normalized_by_its_own_hole() -> None:
     losses = {"pixel_loss": "lp", "overlap_px": 0, "mean_over": "hole", "reconstruction": 1.0}
     system, batch = system_of(settings_of(DEFAULT, losses=losses)), example()
@@ -246,11 +258,22 @@ def test_one_mask_serves_the_batch_where_the_code_has_it_so() -> None:
         ({"masks": {"kinds": {"boxes": 1}}}, "expected centre"),
         ({"validation_masks": ["strokes"]}, "expected centre"),
         ({"discriminator_from": 5, "shared_batches": False}, "shared_batches"),
+        ({"validation_area": [0.3, 0.1]}, "for validation with centre, area is"),
+        ({"losses": {"reconstruction": 0, "adversarial": 0}}, "losses has no term for the first"),
+        (
+            {"losses": {"reconstruction": 0, "adversarial": 0.1}, "discriminator_from": 5},
+            "losses has no term for the first",
+        ),
     ],
 )
 def test_settings_that_cannot_work(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         settings_of(CENTRE, **changes)
+
+
+def test_masks_of_ones_own_for_validation_need_their_folder() -> None:
+    with pytest.raises(SettingsError, match="for validation with files, kinds has files, but"):
+        settings_of(DEFAULT, validation_masks=["files"])
 
 
 def test_crops_that_the_generator_cannot_halve_are_refused() -> None:

@@ -96,6 +96,7 @@ def test_newest_and_best_are_kept(tmp_path: Path) -> None:
     first, *_ = write(tmp_path, 2, 4, 6, 999_999, 1_000_000)
     keep_as_best(first)
     (tmp_path / "iteration-000007.safetensors.partial").write_bytes(b"half")
+    (tmp_path / "iteration-000009 copy.safetensors").write_bytes(b"made by a person")
     keep_newest(tmp_path, 2)
     assert [path.stem for path in checkpoints_newest_first(tmp_path)] == [
         "iteration-1000000",

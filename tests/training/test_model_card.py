@@ -11,12 +11,14 @@ from toy_release import SYSTEMS, VALUES, Settings, toy_run
 
 from predictor.errors import OutputExists
 from predictor.networks import NETWORKS
+from predictor.recipes import load_recipe, recipe_names
+from predictor.systems import SYSTEMS as ALL_SYSTEMS
 from predictor.training.checkpoint import read_checkpoint
 from predictor.training.loop import resume, train
 from predictor.training.model_card import model_card
 from predictor.training.release import export_run, training_command
-from predictor.training.run import opened_run
-from predictor.training.settings import parsed_overrides
+from predictor.training.run import Run, opened_run
+from predictor.training.settings import parsed_overrides, validated_settings
 from predictor.weights import load_network, save_network
 
 
@@ -104,6 +106,26 @@ def test_command_starts_the_same_run_again(run: Path) -> None:
     assert Settings.model_validate(parsed_overrides(overrides)) == opened.settings
     assert "iterations=6" in overrides
     assert not any(override.startswith(("seed", "sizes")) for override in overrides)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_the_command_of_a_recipe_s_run_gives_its_settings(name: str, tmp_path: Path) -> None:
+    recipe = load_recipe(name)
+    entry = ALL_SYSTEMS[recipe.system]
+    settings = validated_settings(entry.settings, recipe.settings)
+    command = training_command(Run(tmp_path, recipe.system, entry, settings, tmp_path))
+    told = [word for word in shlex.split(command)[6:] if word != "--set"]
+    again = validated_settings(entry.settings, parsed_overrides(told))
+    assert again.model_dump(mode="json") == settings.model_dump(mode="json")
+
+
+def test_a_changed_dictionary_stands_in_the_command_as_a_whole(tmp_path: Path) -> None:
+    entry = ALL_SYSTEMS["inpaint"]
+    settings = validated_settings(
+        entry.settings, {"masks": {"kinds": {"strokes": 0.5, "blobs": 1.0}}}
+    )
+    words = shlex.split(training_command(Run(tmp_path, "inpaint", entry, settings, tmp_path)))
+    assert words[6:] == ["--set", "masks.kinds={strokes=0.5,blobs=1.0}"]
 
 
 def test_the_command_says_what_the_run_began_with(run: Path, tmp_path: Path) -> None:

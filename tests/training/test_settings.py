@@ -14,6 +14,7 @@ from predictor.training.settings import (
     RunSettings,
     changed_settings,
     merged,
+    moved_places,
     parsed_overrides,
     validated_settings,
 )
@@ -70,6 +71,8 @@ def test_tables_merge_and_values_replace() -> None:
         ({"iterations": "many"}, "iterations='many': "),
         ({"batch_size": 0}, "batch_size=0: expected 1 or more"),  # the default is a subclass's
         ({"workers": -1}, "workers=-1: expected 0 or more"),
+        ({"optimizer": {"kind": "adam", "dampened": True}}, "dampened is for sgd, kind is adam"),
+        ({"optimizer": {"final_momentum": 0.8}}, "final_momentum is for sgd, kind is adamw"),
         (
             {"optimizer": {"kind": "sgd", "epsilon_under_root": True}},
             "epsilon_under_root is for adam, kind is sgd",
@@ -110,3 +113,17 @@ def test_a_resumed_run_is_told_where_its_masks_and_pictures_lie_now() -> None:
         changed_settings(begun, {"masks": {"area": [0.1, 0.2]}})
     few = ImprovedGanSettings(unlabelled="before")
     assert changed_settings(few, {"unlabelled": "after"}).unlabelled == "after"
+
+
+@pytest.mark.parametrize(
+    ("changes", "moved"),
+    [
+        ({"masks": {"folder": 2024}}, {"masks": {"folder": str(Path("2024").absolute())}}),
+        ({"masks": 3}, {}),
+        ({"masks": {"area": [0.1, 0.2]}}, {}),
+    ],
+)
+def test_a_place_may_be_called_by_a_number_and_what_is_no_table_has_none(
+    changes: dict[str, object], moved: dict[str, object]
+) -> None:
+    assert moved_places(InpaintSettings, changes) == moved

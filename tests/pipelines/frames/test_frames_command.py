@@ -1,5 +1,6 @@
 """`predictor frames`: exit codes, stdout, stderr and the JSON document."""
 
+import json
 import os
 import signal
 import threading
@@ -301,3 +302,18 @@ def test_released_model_predicts_and_its_horizon_is_known(
         assert run([*arguments, "--overwrite", option, value]) == 2
         (line,) = capfd.readouterr().err.splitlines()
         assert value in line
+
+
+def test_an_option_that_no_input_can_do_with_ends_the_one_document(
+    capfd: pytest.CaptureFixture[str],
+    small_model: Callable[..., Path],
+    clip: Path,
+    tmp_path: Path,
+) -> None:
+    weights = small_model(tmp_path / "small.safetensors")
+    arguments = ["frames", str(tmp_path / "absent.mp4"), str(clip), str(clip.with_name("no.mp4"))]
+    assert run([*arguments, "--model", str(weights), "--device", "tpu9", "--json"]) == 2
+    document = json.loads(capfd.readouterr().out)
+    assert document["exit_code"] == 2
+    assert [entry["status"] for entry in document["results"]] == ["failed"] * 3
+    assert "tpu9" in document["results"][1]["error"]["message"]
