@@ -15,12 +15,12 @@ BATCH = 500
 
 
 class ImageClassifier:
-    """Classifies real pictures with the discriminator of a semi-supervised system.
+    """Classifies pictures with a classifier, or with a semi-supervised system's discriminator.
 
     The network has `classes`, `image_shape` and `units`; it returns `logits` ``(N, K)``. It runs in
-    evaluation mode, without noise and dropout. The probabilities are those of the K classes of a
-    real picture: the class of generated ones is left out. A network with minibatch discrimination
-    compares the pictures of a batch, so its answer for one depends on the others.
+    evaluation mode, without noise and dropout. The probabilities are those of the K classes of
+    pictures; a discriminator's class of generated ones is left out. A network with minibatch
+    discrimination compares the pictures of a batch, so its answer for one depends on the others.
     """
 
     def __init__(

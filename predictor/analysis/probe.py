@@ -46,7 +46,8 @@ class LabelDraws:
     """Which training examples show their labels: draw after draw, with as many of each class.
 
     The first examples of a shuffled order are for validation and in no draw. Asked for as many
-    labels as there are, the test's one draw is all of them, and those that choose are all others.
+    labels as there are examples, `testing` yields one draw of all, and `choosing` one of all but
+    the validation examples.
     """
 
     def __init__(self, labels: Labels, count: int, seed: int = 0) -> None:

@@ -204,9 +204,10 @@ def fitted_picture(picture: Pixels, fit: Fit) -> Pixels:
 
 
 def cropped(picture: Pixels, size: tuple[int, int], place: tuple[float, float]) -> Pixels:
-    """Return a part of the picture; of the room that is left `place` leaves a share above and left.
+    """Return a part of the picture.
 
-    Every place is equally likely for shares drawn evenly from [0, 1).
+    `place` is the share, down and across, of the spare room that lies before it. Every part is
+    equally likely for shares drawn evenly from [0, 1).
     """
     height, width = size
     top = int(place[0] * (picture.shape[0] - height + 1))

@@ -128,9 +128,10 @@ def photograph_part(
 ) -> NDArray[np.uint8]:
     """Return a part of a photograph at `size`, uint8 RGB ``(H, W, 3)``.
 
-    The part has the format of `size` and `shown` times the sides of the largest that fits; of the
-    room that is left, `place` of 1 leaves a share above and to the left. The file is decoded no
-    larger than needed. Raises `UnreadableImage` if it has changed since it was indexed.
+    The part has the format of `size` and `shown` times the sides of the largest that fits. `place`
+    is the share, down and across, of the spare room that lies before it: 0 is the top left, 1 the
+    bottom right. The file is decoded no larger than needed. Raises `UnreadableImage` if it has
+    changed since it was indexed.
     """
     assert photo.size is not None
     height, width = size

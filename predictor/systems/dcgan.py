@@ -23,11 +23,11 @@ from predictor.losses import fake_loss
 from predictor.model_files import DISCRIMINATOR
 from predictor.networks.dcgan import usual_maps
 from predictor.systems.entry import TrainingData
-from predictor.systems.image_reports import frechet_validation, write_preview
+from predictor.systems.image_reports import frechet_validation, generator_preview
 from predictor.systems.pair import (
     GENERATOR,
     PairSettings,
-    Schedule,
+    UpdateOrder,
     latents_for,
     pair_networks,
     pair_phases,
@@ -61,7 +61,7 @@ class DcganSettings(PairSettings):
     )
     generator_optimizer: OptimizerSettings = steady_adam(2e-4)
     discriminator_optimizer: OptimizerSettings = steady_adam(2e-4)
-    schedule: Schedule = "alternating"
+    schedule: UpdateOrder = "alternating"
     """``alternating``: discriminator, then generator, each on latents of its own. ``simultaneous``:
     both gradients from the same latents, then both updates, so that the generator's loss uses the
     discriminator before its update (Torch). ``odd_even``: even iterations train the generator, odd
@@ -133,7 +133,7 @@ def build(settings: DcganSettings) -> System:
         update="together" if settings.schedule == "simultaneous" else "in_turn",
         validate=_validated,
         best_by=("frechet_distance", "min"),
-        preview=_preview,
+        preview=generator_preview,
     )
 
 
@@ -229,7 +229,3 @@ def _judged(discriminator: nn.Module, images: Tensor) -> Judged:
 
 def _validated(networks: Networks, batches: Iterable[Batch]) -> dict[str, float]:
     return frechet_validation(networks[GENERATOR], batches)
-
-
-def _preview(networks: Networks, batch: Batch, folder: Path) -> None:
-    write_preview(networks[GENERATOR], batch["image"].device, folder)

@@ -18,16 +18,16 @@ from predictor.losses import fake_loss
 from predictor.model_files import DISCRIMINATOR
 from predictor.systems.entry import TrainingData
 from predictor.systems.image_reports import (
+    generator_preview,
     parzen_validation,
     pixel_statistics,
-    write_preview,
 )
 from predictor.systems.pair import (
     FAKE_HALF,
     GENERATOR,
     REAL_HALF,
     PairSettings,
-    Schedule,
+    UpdateOrder,
     latents_for,
     pair_networks,
     pair_phases,
@@ -64,7 +64,7 @@ class GanSettings(PairSettings):
     """Weight of both terms of the discriminator's loss (½ in the code)."""
     discriminator_steps: int = Field(1, ge=1)
     """Updates of the discriminator per iteration, k of algorithm 1, each on new pictures."""
-    schedule: Schedule = "alternating"
+    schedule: UpdateOrder = "alternating"
     """``alternating``: discriminator, then generator, each on latents of its own. ``simultaneous``:
     both gradients from the same pictures and latents, then both updates (the code of Goodfellow et
     al.). ``odd_even``: even iterations train the generator, odd ones the discriminator (the code of
@@ -141,7 +141,7 @@ def build(settings: GanSettings) -> System:
         update="together" if is_simultaneous else "in_turn",
         validate=functools.partial(_validated, settings),
         best_by=("parzen_nats", "max"),
-        preview=_preview,
+        preview=generator_preview,
         prepare=_prepare,
         share_multiple=2 if settings.shown == "halves" else 1,
     )
@@ -248,7 +248,3 @@ def _validated(
     return parzen_validation(
         networks[GENERATOR], batches, settings.validation_samples, settings.validation_images
     )
-
-
-def _preview(networks: Networks, batch: Batch, folder: Path) -> None:
-    write_preview(networks[GENERATOR], batch["image"].device, folder)

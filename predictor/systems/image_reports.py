@@ -18,7 +18,7 @@ from predictor.networks.dcgan import (
     usual_maps,
 )
 from predictor.networks.pixel_units import PixelUnits
-from predictor.systems.phases import VARIANCE_SHARE, Batch, TrainingDataset
+from predictor.systems.phases import VARIANCE_SHARE, Batch, Networks, TrainingDataset
 
 PREVIEW_SEED = 0
 """Seed of the latents in every preview: the same ones, so that a person can watch them change."""
@@ -35,6 +35,11 @@ def write_preview(generator: nn.Module, device: torch.device, folder: Path) -> N
     count = PREVIEW_COUNT
     columns = sampler.classes if sampler.classes and sampler.classes <= 20 else COLUMNS
     write_png(folder / "samples.png", sheet(sampler.sampled(count, PREVIEW_SEED), columns))
+
+
+def generator_preview(networks: Networks, batch: Batch, folder: Path) -> None:
+    """Write `write_preview` of the network ``generator``: the preview of most systems."""
+    write_preview(networks["generator"], batch["image"].device, folder)
 
 
 def parzen_validation(

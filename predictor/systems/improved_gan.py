@@ -37,7 +37,7 @@ from predictor.losses import (
 from predictor.model_files import DISCRIMINATOR
 from predictor.systems import schedule
 from predictor.systems.entry import TrainingData
-from predictor.systems.image_reports import prepare_units, write_preview
+from predictor.systems.image_reports import generator_preview, prepare_units
 from predictor.systems.pair import (
     GENERATOR,
     PairSettings,
@@ -162,7 +162,7 @@ def build(settings: ImprovedGanSettings) -> System:
         averages={DISCRIMINATOR: average} if settings.average_decay else {},
         validate=_validated,
         best_by=("wrong", "min") if settings.best_by == "held_out" else None,
-        preview=_preview,
+        preview=generator_preview,
         prepare=functools.partial(_prepare, settings.begins_by_data),
     )
 
@@ -306,7 +306,3 @@ def _validated(networks: Networks, batches: Iterable[Batch]) -> dict[str, float]
         wrong += int((logits.argmax(dim=1) != batch["label"]).sum())
         count += len(logits)
     return {"wrong": wrong, "error_percent": 100 * wrong / count}
-
-
-def _preview(networks: Networks, batch: Batch, folder: Path) -> None:
-    write_preview(networks[GENERATOR], batch["image"].device, folder)

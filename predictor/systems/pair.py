@@ -26,7 +26,7 @@ would show of the whole batch.
 """
 
 
-Schedule = Literal["alternating", "simultaneous", "odd_even"]
+UpdateOrder = Literal["alternating", "simultaneous", "odd_even"]
 """When the networks are updated: see `pair_phases`."""
 
 
@@ -77,7 +77,7 @@ def pair_phases(
     discriminator_loss: LossFunction,
     generator_loss: LossFunction,
     *,
-    schedule: Schedule = "alternating",
+    schedule: UpdateOrder = "alternating",
     shares_batches: bool = True,
     discriminator_steps: int = 1,
     generator_steps: int = 1,

@@ -21,7 +21,7 @@ from predictor.training.model_card import CARD, VALIDATED, is_unfinished_card, m
 from predictor.training.reports import reports_in
 from predictor.training.result import trained_networks
 from predictor.training.run import Run, opened_run
-from predictor.training.starting_state import COMMIT
+from predictor.training.starting_state import CLASSES, COMMIT
 from predictor.weights import Metadata, Provenance, save_network
 from predictor.whole_files import require_free, write_whole
 
@@ -84,7 +84,7 @@ def export_run(
         scores=validated if evaluation is None else scores,
         measured_horizon=horizon,
     )
-    save = functools.partial(_saved, run, facts.get("classes"), provenance, overwrite)
+    save = functools.partial(_saved, run, facts.get(CLASSES), provenance, overwrite)
     for part, path in beside_file.items():
         save(path, networks[part], part)
     metadata = save(file, network, None)

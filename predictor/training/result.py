@@ -17,6 +17,7 @@ from predictor.training.checkpoint import (
     read_checkpoint,
 )
 from predictor.training.run import Run, opened_run
+from predictor.training.starting_state import CLASSES
 
 _logger = logging.getLogger(__name__)
 
@@ -96,7 +97,7 @@ def _trained(system: System) -> list[str]:
 
 
 def _class_names(record: Mapping[str, Any]) -> list[str] | None:
-    return record["facts"].get("classes")
+    return record["facts"].get(CLASSES)
 
 
 def _require_alike(

@@ -20,9 +20,9 @@ from predictor.training.order import OrderedBatches, derived_seed
 class BatchStream:
     """The batches of a run from number `drawn` on, on the device; `drawn` counts on.
 
-    Raises `SettingsError` unless each rank's share is the same multiple of `share_multiple`. The
-    content of a batch is a function of the seed and the number of the batch, whatever the
-    number of loading processes and however often the run was resumed.
+    Raises `SettingsError` unless a batch divides evenly among the ranks, into shares that are
+    multiples of `share_multiple`. The content of a batch is a function of the seed and the number
+    of the batch, whatever the number of loading processes and however often the run was resumed.
     """
 
     def __init__(
