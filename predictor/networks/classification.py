@@ -23,7 +23,7 @@ class Classification(NamedTuple):
     """The logits and the features of a classifier."""
 
     logits: Tensor
-    """``(N, K)``, of the classes of pictures; where there is a class "generated", its logit is 0."""
+    """``(N, K)``, of the classes of pictures; that of a class "generated" would be 0."""
 
     features: Tensor
     """``(N, F)``, the last hidden layer, for feature matching."""
