@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from time import perf_counter
 
+from pipelines.encoding_errors import naming
 from pipelines.frames.context import require_not_after_end
 from pipelines.frames.continuation import appended, only_predicted
 from pipelines.frames.next_frames import every_next_frame
@@ -106,7 +107,8 @@ def predicted_frames(
     start = perf_counter()
     with open_video(request.input, request.threads) as reader:
         _require_container(request)
-        result = _MODES[request.mode](request, reader, network, advance)
+        with naming(request.input):
+            result = _MODES[request.mode](request, reader, network, advance)
         notes = [*source_notes(reader.info), *result.warnings]
     longest = network.horizon
     if longest is not None and request.mode != "next" and result.predicted_count > longest:

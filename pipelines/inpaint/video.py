@@ -1,6 +1,5 @@
 """One video with a fixed mask: filled frame by frame, and written with everything it carries."""
 
-import contextlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from pipelines.appending.reencoding import Reencoding
+from pipelines.encoding_errors import naming
 from pipelines.inpaint.masks import (
     Masks,
     MaskSettings,
@@ -24,7 +24,7 @@ from pipelines.inpaint.masks import (
 )
 from pipelines.outputs import atomic_output, check_output
 from pipelines.progress import Advance, silent
-from predictor.errors import SettingsError, UnreadableVideo, UnsupportedCodec
+from predictor.errors import UnreadableVideo
 from predictor.media.codecs import container_for
 from predictor.media.encoders import is_always_lossless
 from predictor.media.encoding import EncodingOptions
@@ -126,7 +126,7 @@ def fill_video(
                 done = _Done(reader.info.frame_count or 0, "copied unchanged", True)
             else:
                 video = _Source(reader, weight)
-                with _naming(source):
+                with naming(source):
                     done = _encoded(video, partial, filler, options, progress)
                 warnings += _notes(reader.info)
         if not weight.any():
@@ -144,17 +144,6 @@ def fill_video(
         truncated=truncated,
         seconds={"open": opened - start, "fill": perf_counter() - opened},
     )
-
-
-@contextlib.contextmanager
-def _naming(source: Path) -> Iterator[None]:
-    """Let errors about how a video is encoded begin with its name, which they do not know."""
-    try:
-        yield
-    except UnsupportedCodec as error:
-        raise UnsupportedCodec(f"{source}: {error}") from error
-    except SettingsError as error:
-        raise SettingsError(f"{source}: {error}") from error
 
 
 class _Done(NamedTuple):

@@ -236,6 +236,18 @@ def test_codec_that_cannot_be_encoded_names_the_option(command: Command, tmp_pat
     only_inputs_are_left(tmp_path, "a.mp4")
 
 
+@pytest.mark.parametrize("mode", ["append", "only", "next", "side-by-side"])
+def test_errors_of_an_encoder_name_the_video(command: Command, tmp_path: Path, mode: str) -> None:
+    clip = write_clip(tmp_path / "a.mp4", pictures(12))
+    arguments = ["frames", clip, "--mode", mode]
+    refused(command(*arguments, "--codec", "prores"), f"{clip}: mp4 cannot hold prores")
+    lossless = ["--codec", "mjpeg", "--lossless"]
+    refused(command(*arguments, *lossless), f"{clip}: mjpeg cannot be lossless")
+    unknown = ["--crf", 20, "--encoder-option", "bogus=1"]
+    refused(command(*arguments, *unknown), f"{clip}: libx264 has no option bogus", code=2)
+    only_inputs_are_left(tmp_path, "a.mp4")
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [("notes.srt", "it is a text file"), ("one.png", "one.png is a still picture")],
