@@ -2,9 +2,10 @@
 
 import glob
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipelines.other_files import OtherFiles
 from pipelines.outputs import is_output_name
 from predictor.errors import PredictorError, SettingsError, UnreadableMedia
 
@@ -17,6 +18,8 @@ class Inputs:
     """Each clip once, with None; a name that gives no clip, with the error that says why."""
     is_batch: bool
     """True for several names, a glob of several files, or a folder of videos."""
+    others: OtherFiles = field(default_factory=OtherFiles)
+    """Files beside the videos of folders that are no videos, and are left alone."""
 
     @property
     def clips(self) -> list[Path]:
@@ -33,7 +36,9 @@ def named_inputs(names: Sequence[str]) -> Inputs:
     """
     entries: dict[Path, PredictorError | None] = {}
     seen: set[Path] = set()
+    seen_others: set[Path] = set()
     has_folder = False
+    others = OtherFiles()
     for name in names:
         if not name:
             raise SettingsError("an input has an empty name, expected a file or a folder")
@@ -46,6 +51,9 @@ def named_inputs(names: Sequence[str]) -> Inputs:
             elif path.is_dir() and not is_image_folder(path):
                 if videos := videos_in(path):
                     found, has_folder = videos, True
+                    for other in set(_files_in(path)).difference(videos, seen_others):
+                        others.add(other)
+                        seen_others.add(other)
                 else:
                     error = UnreadableMedia(
                         f"{path}: no video and no image in this folder itself; those in folders "
@@ -53,7 +61,7 @@ def named_inputs(names: Sequence[str]) -> Inputs:
                     )
             entries |= {clip: error for clip in found if clip.absolute() not in seen}
             seen |= {clip.absolute() for clip in found}
-    return Inputs(entries, has_folder or len(entries) > 1)
+    return Inputs(entries, has_folder or len(entries) > 1, others)
 
 
 def _globbed(name: str) -> Iterable[Path]:
@@ -80,11 +88,12 @@ def videos_in(folder: Path) -> list[Path]:
     """Return the videos that lie in `folder` itself, by name, without this tool's outputs."""
     from predictor.media.images import is_video_path
 
-    return sorted(
+    return sorted(path for path in _files_in(folder) if is_video_path(path))
+
+
+def _files_in(folder: Path) -> Iterable[Path]:
+    return (
         path
         for path in folder.iterdir()
-        if path.is_file()
-        and is_video_path(path)
-        and not path.name.startswith(".")
-        and not is_output_name(path)
+        if path.is_file() and not path.name.startswith(".") and not is_output_name(path)
     )

@@ -11,6 +11,7 @@ from types import FrameType
 
 import typer
 
+from pipelines.other_files import OtherFiles
 from pipelines.results import (
     EXIT_INTERRUPTED,
     Outcome,
@@ -37,13 +38,15 @@ def reported(
     debug: bool,
     inputs: Sequence[Path] = (),
     summary: Callable[[Tally], str] | None = None,
+    others: OtherFiles | None = None,
 ) -> int:
     """Print each outcome as it comes and return the exit code of the command.
 
     Paths go to stdout, notes to stderr. With `as_json` one document goes to stdout instead, written
     entry by entry so that memory does not grow; it is complete even after Ctrl-C, SIGTERM or an
     error that `outcomes` raises. Such an error concerns all inputs: each of the `inputs` that are
-    left gets it as its outcome. `summary` is printed at the end. `debug` shows tracebacks.
+    left gets it as its outcome. `summary` is printed at the end, and the count of `others` goes
+    into the document. `debug` shows tracebacks.
     """
     tally, stopped = Tally(), None
     entries = _Entries() if as_json else None
@@ -69,7 +72,7 @@ def reported(
     if summary is not None:
         typer.echo(f"predictor: {summary(tally)}", err=True)
     if entries is not None:
-        entries.close(code, stopped)
+        entries.close(code, stopped, others)
     return code
 
 
@@ -84,9 +87,10 @@ class _Entries:
         typer.echo(f"{self._before()}    {entry}", nl=False)
         self._is_empty = False
 
-    def close(self, code: int, error: str | None) -> None:
+    def close(self, code: int, error: str | None, others: OtherFiles | None) -> None:
         start = '{\n  "results": [' if self._is_empty else "\n  "
         rest = f',\n  "exit_code": {code}'
+        rest += "" if others is None else f',\n  "other_files": {others.count}'
         rest += "" if error is None else f',\n  "error": {json.dumps(error)}'
         typer.echo(f"{start}]{rest}\n}}")
 

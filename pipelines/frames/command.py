@@ -212,6 +212,8 @@ def frames(
             as_json=as_json,
             debug=debug,
             inputs=list(named.entries),
+            summary=(lambda tally: str(named.others)) if named.others.count else None,
+            others=named.others,
         )
     )
 

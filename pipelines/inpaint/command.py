@@ -238,6 +238,7 @@ def inpaint(
         summary=partial(_summary, named)
         if (named.is_batch or named.folder) and not dry_run
         else None,
+        others=named.others,
     )
     raise typer.Exit(code)
 
@@ -280,8 +281,8 @@ def _summary(named: "Sources", tally: Tally) -> str:
         parts.append(f"{tally.was_done_before} done before")
     if tally.failed:
         parts.append(f"{tally.failed} failed")
-    if named.others:
-        parts.append(f"{counted(named.others, 'other file')} left alone")
+    if named.others.count:
+        parts.append(str(named.others))
     if named.outputs:
         parts.append(f"{counted(named.outputs, 'earlier output')} left out")
     if named.manifest is None or not named.manifest.exists():  # there was nothing to begin with

@@ -7,9 +7,10 @@ import glob
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipelines.other_files import OtherFiles
 from pipelines.outputs import (
     means_folder,
     output_paths,
@@ -61,7 +62,7 @@ class Sources:
     """Folders and files below the inputs that are not inputs themselves: the masks."""
     suffix: str | None = None
     """The suffix of all outputs, if a format was asked for; None keeps those of the inputs."""
-    others: int = 0
+    others: OtherFiles = field(default_factory=OtherFiles)
     """Files seen in folders that are no pictures, and are left alone."""
     outputs: int = 0
     """Files seen that are named like outputs of others beside them, and are no inputs."""
@@ -161,7 +162,9 @@ class Sources:
         self.outputs += len(outputs)
         files = [folder / entry.name for entry in entries if _is_input(entry)]
         folders = [entry.name for entry in entries if _is_folder(entry)]
-        self.others += len(entries) - len(files) - len(folders)
+        for entry in entries:
+            if not (_is_input(entry) or _is_folder(entry)):
+                self.others.add(Path(entry.name))
         del entries
         targets = self._outputs(files, (self.folder or folder) / place, is_batch=True, marker="")
         for path, output in zip(files, targets, strict=True):

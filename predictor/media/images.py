@@ -23,10 +23,13 @@ IMAGE_SUFFIXES = frozenset({
     ".tiff", ".ppm", ".pgm", ".pnm", ".jp2", ".avif",
 })
 VIDEO_SUFFIXES = frozenset({
-    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif", ".apng", ".y4m",
-    ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".vob", ".flv", ".wmv", ".asf",
-    ".3gp", ".ogv", ".mxf", ".264", ".h264", ".265", ".hevc", ".ivf",
+    ".mp4", ".m4v", ".mov", ".qt", ".f4v", ".3gp", ".3g2", ".mkv", ".mk3d", ".webm",
+    ".avi", ".divx", ".gif", ".apng", ".y4m", ".nut", ".ivf", ".ogv", ".ogm",
+    ".ts", ".m2t", ".m2ts", ".mts", ".mpg", ".mpeg", ".vob", ".m1v", ".m2v",
+    ".flv", ".wmv", ".asf", ".rm", ".rmvb", ".mxf", ".gxf", ".dv", ".mjpg", ".mjpeg",
+    ".264", ".h264", ".avc", ".265", ".h265", ".hevc",
 })
+"""Without ``.ogg``, which is nearly always sound: such a video is read where it is named itself."""
 DAMAGED = (
     OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, RuntimeError, struct.error,
     PIL.Image.DecompressionBombError,

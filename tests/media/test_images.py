@@ -226,6 +226,8 @@ def test_a_full_disk_is_an_output_error() -> None:
 def test_suffixes_tell_pictures_from_videos() -> None:
     assert all(is_image_path(Path(f"a.{suffix}")) for suffix in ("png", "JPG", "jfif", "TIF"))
     assert all(is_video_path(Path(f"a.{suffix}")) for suffix in ("mp4", "MKV", "gif", "ts", "y4m"))
+    assert all(is_video_path(Path(f"a.{suffix}")) for suffix in ("3g2", "f4v", "m2v", "dv", "rm"))
+    assert not is_video_path(Path("a.ogg"))  # is nearly always sound
     assert not is_image_path(Path("a.gif"))
     assert not is_video_path(Path("a.png"))
     assert not is_image_path(Path("png"))

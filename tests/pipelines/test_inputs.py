@@ -22,6 +22,14 @@ def test_folder_of_videos_is_a_batch_without_outputs_and_hidden_files(tmp_path: 
     assert inputs.is_batch
 
 
+def test_other_files_beside_the_videos_of_a_folder_are_counted_once(tmp_path: Path) -> None:
+    touched(tmp_path, "b.mp4", "a.3g2", "notes.TXT", "notes", "song.ogg", "._x.txt")
+    touched(tmp_path, "a.predicted.csv")
+    inputs = named_inputs([str(tmp_path), str(tmp_path)])
+    assert [path.name for path in inputs.clips] == ["a.3g2", "b.mp4"]
+    assert str(inputs.others) == "3 other files left alone (.ogg .txt)"
+
+
 def test_folder_with_one_video_is_a_batch(tmp_path: Path) -> None:
     touched(tmp_path, "a.mp4")
     assert named_inputs([str(tmp_path)]).is_batch

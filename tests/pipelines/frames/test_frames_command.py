@@ -84,6 +84,20 @@ def test_several_inputs_go_to_a_folder(command: Command, tmp_path: Path) -> None
     assert ended.out.split() == [str(tmp_path / "out" / name) for name in names]
 
 
+def test_files_that_a_folder_has_beside_its_videos_are_counted(
+    command: Command, tmp_path: Path
+) -> None:
+    write_clip(tmp_path / "a.mp4", pictures(6))
+    (tmp_path / "notes.txt").touch()
+    ended = command("frames", tmp_path, "-n", 1, "--json")
+    assert ended.err.splitlines()[-1] == "predictor: 1 other file left alone (.txt)"
+    assert (ended.code, ended.document["other_files"]) == (0, 1)
+    (tmp_path / "notes.txt").unlink()
+    ended = command("frames", tmp_path, "-n", 1, "--overwrite", "--json")
+    assert "other" not in ended.err
+    assert ended.document["other_files"] == 0
+
+
 def test_output_is_a_folder_for_a_batch_of_one(command: Command, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "a.mp4", pictures(6))
     for named, output in (([tmp_path], "folder"), ([clip, tmp_path / "absent.mp4"], "pair")):

@@ -53,7 +53,7 @@ def test_a_folder_without_photographs(command: Command, tmp_path: Path) -> None:
     ended = command("inpaint", folder, *BOX)
     assert ended.code == 3
     assert "notes: no photograph and no video in this folder" in ended.error_lines[0]
-    assert ended.error_lines[1] == "predictor: 0 filled, 1 failed, 1 other file left alone"
+    assert ended.error_lines[1] == "predictor: 0 filled, 1 failed, 1 other file left alone (.txt)"
     assert not (tmp_path / "notes.filled").exists()
 
 

@@ -42,7 +42,7 @@ def test_a_folder_keeps_its_tree_and_gets_a_manifest(command: Command, photos: P
     assert ended.code == 0
     out = photos.with_name("photos.filled")
     assert sorted(contents(out)) == ["0.png", "1.png", "2.png", "day/3.jpg"]
-    assert "4 filled, 1 other file left alone" in ended.err
+    assert "4 filled, 1 other file left alone (.txt)" in ended.err
     lines = [json.loads(line) for line in (out / "inpaint.jsonl").read_text().splitlines()]
     done = [line for line in lines if line["status"] == "done"]
     assert [line["output"] for line in done] == ["0.png", "1.png", "2.png", "day/3.jpg"]

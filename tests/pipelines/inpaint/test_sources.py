@@ -34,7 +34,7 @@ def test_a_folder_keeps_its_tree(tmp_path: Path) -> None:
     }
     assert [str(source.relative) for source in found] == ["a.PNG", "b.jpg", "day/two/c.webp"]
     assert named.is_batch
-    assert named.others == 1
+    assert named.others.count == 1
     assert named.manifest == tmp_path / "photos.filled" / "inpaint.jsonl"
 
 
@@ -89,7 +89,7 @@ def test_videos_keep_their_container_and_gifs_are_pictures(tmp_path: Path) -> No
         "mixed/c.mkv": "out/c.mkv",
     }
     assert [source.path.name for source in found if source.is_video] == ["a.mp4", "c.mkv"]
-    assert named.others == 1
+    assert named.others.count == 1
 
 
 def test_outputs_and_masks_below_the_input_are_no_inputs(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_folder_of_outputs_that_is_named_is_an_input(tmp_path: Path) -> None:
     tree(photos, "more/b.jpg", "inpaint.preview.png")
     named = named_sources([str(photos)], tmp_path / "second")
     assert places(list(named), tmp_path) == {"photos.filled/a.jpg": "second/a.jpg"}
-    assert named.others == 0  # its manifest and its sheet are nothing that was forgotten
+    assert named.others.count == 0  # its manifest and its sheet are nothing that was forgotten
 
 
 def test_the_output_is_not_the_input(tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_only_outputs_of_what_lies_beside_them_are_left_out(tmp_path: Path) -> N
     tree(tmp_path, *kept, *left, "a.filled.filled.jpg", "d.txt", "f.filled.dat")
     named = named_sources([str(tmp_path)], tmp_path / "out")
     assert sorted(places(list(named), tmp_path)) == kept
-    assert (named.outputs, named.others) == (6, 2)
+    assert (named.outputs, named.others.count) == (6, 2)
     patterns = [str(tmp_path / "*.jpg"), str(tmp_path / "[a-d]*.filled.*")]
     named = named_sources(patterns, tmp_path / "out")
     assert sorted(places(list(named), tmp_path)) == ["a.jpg", "b.jpg", "d.filled.jpg"]
