@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _WITH_PICTURES = {"mp4", "mov"}
 """Containers that take a cover picture as a stream of its own."""
-_WITH_EDIT_LISTS = {"mp4", "mov", "3gp"}
+_WITH_EDIT_LISTS = {"mp4", "mov", "3gp", "3g2"}
 """Containers that hide what lies before 0; others have no such times."""
 _SOUND_OF_MPEGTS = {"aac", "aac_latm", "ac3", "dts", "eac3", "mp1", "mp2", "mp3", "opus"} | {
     "s302m",

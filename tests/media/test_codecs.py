@@ -27,6 +27,9 @@ EVEN = (48, 64)
         ("a.partial.webm", "webm"),
         ("a.m2ts", "mpegts"),
         ("a.y4m", "yuv4mpegpipe"),
+        ("a.f4v", "mp4"),
+        ("a.qt", "mov"),
+        ("a.3g2", "3g2"),
     ],
 )
 def test_the_container_follows_the_suffix(name: str, container: str) -> None:

@@ -32,6 +32,31 @@ def test_paths_on_stdout_and_what_was_done_on_stderr(command: Command, clip: Pat
     assert all(Path(line).is_file() for line in ended.out.splitlines())
 
 
+@pytest.mark.parametrize(
+    ("suffix", "codec"),
+    [
+        (".3g2", "libx264"),
+        (".f4v", "libx264"),
+        (".qt", "libx264"),
+        (".m2v", "mpeg2video"),
+        (".nut", "ffv1"),
+        (".divx", "mpeg4"),
+    ],
+)
+def test_rare_suffixes_keep_their_container_and_packets(
+    command: Command, tmp_path: Path, suffix: str, codec: str
+) -> None:
+    usual = {".f4v": ".mp4", ".qt": ".mov", ".divx": ".avi"}.get(suffix, suffix)
+    clip = write_clip(tmp_path / f"a{usual}", pictures(6), codec=codec)
+    clip = clip.rename(tmp_path / f"a{suffix}")
+    before = decoded(clip)[0]
+    ended = command("frames", clip, "-n", 1)
+    assert "copied: the join decodes exactly" in ended.err
+    after, _ = decoded(tmp_path / f"a.predicted{suffix}")
+    assert len(after) == 7
+    assert all((new == old).all() for new, old in zip(after, before, strict=False))
+
+
 def test_each_note_is_one_line_whatever_the_name(command: Command, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "two\nlines.mp4", pictures(6))
     assert len(command("frames", clip, "-n", 1).err.splitlines()) == 1
