@@ -78,6 +78,11 @@ class StructuredLatents:
         """Names of all codes."""
         return self.categorical_names + self.uniform_names
 
+    @property
+    def categorical_columns(self) -> slice:
+        """The columns of latents that hold the categorical codes."""
+        return slice(self.noise, self.noise + sum(self.categorical))
+
     def columns(self, name: str) -> slice:
         """Return the columns of latents that hold the code `name`; `KeyError` if there is none."""
         start = self.noise

@@ -206,6 +206,25 @@ def test_a_series_that_keeps_a_class_says_so(
     assert said not in caplog.text
 
 
+def test_a_sum_that_keeps_a_class_says_so(
+    labelled: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = "each mean, and the sum, keeps the class of the picture that it begins with"
+    done(labelled, "-o", tmp_path / "a.png", "--arithmetic", "mean(1,2) - 0")
+    assert said in caplog.text
+    found = shown(tmp_path / "a.png")
+    sampler = predictor.load(labelled)
+    latents = sampler.latents(0, range(3))
+    result = sampler.images((latents[1:].mean(0) - latents[0])[None], [1])[0]
+    top, left = GAP_PX + 3 * (8 + GAP_PX), GAP_PX + 8 + GAP_PX
+    place = found[:, top : top + 8, left : left + 8]
+    assert torch.allclose(place, result.expand(3, -1, -1), atol=0.01)
+    for sum_of, *options in (["mean(1,4) - 7"], ["mean(1,2) - 0", "--classes", "1"]):
+        caplog.clear()
+        done(labelled, "-o", tmp_path / "b.png", "--arithmetic", sum_of, *options, "--overwrite")
+        assert "keeps" not in caplog.text
+
+
 def test_walk_is_a_video_through_the_pictures(model: str, tmp_path: Path) -> None:
     video = tmp_path / "walk.mp4"
     assert done(model, "--walk", video, "-n", "3", "--interpolate", "4", "--rate", "12") == (

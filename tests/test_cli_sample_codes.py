@@ -126,6 +126,28 @@ def test_noise_is_varied_in_a_model_without_codes(labelled: str, tmp_path: Path)
     assert is_close(cell(found, TOP, 0, 0), sampler.images(latents[:1], [2])[0])
 
 
+def test_sums_keep_the_categories_of_their_first_picture(coded: str, tmp_path: Path) -> None:
+    sampler = predictor.load(coded)
+    latents = sampler.latents(0, range(20))
+    categories = latents[:, 3:6].argmax(dim=1).tolist()
+    first = categories.index(2)
+    other, last = categories.index(0), len(categories) - 1 - categories[::-1].index(2)
+    said = "each mean, and the sum, keeps the categorical codes of the picture that it begins with"
+    out = tmp_path / "sum.png"
+    result = done(coded, "--arithmetic", f"mean({first},{other}) - {last}", "-n", "20", "-o", out)
+    assert said in result.stderr
+    mean = latents[[first, other]].mean(0)
+    total = mean - latents[last]
+    found = from_uint8(read_pixels(out))
+    for latent, row, column in ((mean, 0, 2), (total, 3, 1)):
+        latent[3:6] = functional.one_hot(torch.tensor(2), 3)
+        top, left = GAP_PX + row * (8 + GAP_PX), GAP_PX + column * (8 + GAP_PX)
+        place = found[:, top : top + 8, left : left + 8]
+        assert is_close(place, sampler.images(latent[None])[0])
+    alike = done(coded, "--arithmetic", f"{first} - {last}", "-n", "20", "-o", tmp_path / "b.png")
+    assert "keeps" not in alike.stderr
+
+
 def test_a_video_varies_one_code_after_the_other_and_ends_as_it_began(
     coded: str, tmp_path: Path
 ) -> None:

@@ -32,6 +32,7 @@ def test_codes_are_named_in_order_and_have_columns() -> None:
     assert (MIXED.categorical_names, MIXED.uniform_names) == (("c1", "c2"), ("c3", "c4"))
     found = [MIXED.columns(name) for name in MIXED.names]
     assert found == [slice(3, 5), slice(5, 9), slice(9, 10), slice(10, 11)]
+    assert MIXED.categorical_columns == slice(3, 9)
     with pytest.raises(KeyError):
         MIXED.columns("c5")
 

@@ -1,7 +1,8 @@
 """Sums of latents of pictures that a person chose: ``mean(1,5,9) - mean(2,7,8) + mean(3,4,6)``.
 
 Radford et al. 2016, section 6.3.2: averages of three exemplars a concept, since single exemplars
-were unstable, and eight pictures of the result with noise added.
+were unstable, and eight pictures of the result with noise added. Categorical codes have no sums:
+their columns are held.
 """
 
 import re
@@ -17,6 +18,8 @@ NEIGHBOUR_SCALE = 0.25
 """Half the width of the uniform noise of the neighbours."""
 
 NEIGHBOURS = 8
+
+_NONE = slice(0, 0)
 
 _TERM = re.compile(r"\s*([+-]?)\s*(?:mean\(\s*(\d+(?:\s*,\s*\d+)*)\s*\)|(\d+))\s*")
 
@@ -61,16 +64,31 @@ def require_on_sheet(terms: tuple[Term, ...], count: int) -> None:
                 )
 
 
-def arithmetic(latents: Tensor, terms: tuple[Term, ...]) -> Tensor:
-    """Return the sum ``(L,)`` of the terms over the latents ``(N, L)`` of the pictures."""
-    means = [term.sign * latents[list(term.numbers)].mean(dim=0) for term in terms]
-    return torch.stack(means).sum(dim=0)
+def term_mean(latents: Tensor, term: Term, held: slice = _NONE) -> Tensor:
+    """Return the mean ``(L,)``, without its sign, of a term over the latents ``(N, L)``.
+
+    The columns `held` are those of the first picture of the term.
+    """
+    mean = latents[list(term.numbers)].mean(dim=0)
+    mean[held] = latents[term.numbers[0], held]
+    return mean
 
 
-def with_neighbours(latent: Tensor, seed: int) -> Tensor:
+def arithmetic(latents: Tensor, terms: tuple[Term, ...], held: slice = _NONE) -> Tensor:
+    """Return the sum ``(L,)`` of the terms over the latents ``(N, L)`` of the pictures.
+
+    The columns `held` are those of the first picture of the first term.
+    """
+    total = torch.stack([term.sign * term_mean(latents, term) for term in terms]).sum(dim=0)
+    total[held] = latents[terms[0].numbers[0], held]
+    return total
+
+
+def with_neighbours(latent: Tensor, seed: int, held: slice = _NONE) -> Tensor:
     """Return nine latents ``(9, L)``: `latent` in the middle, four neighbours on either side of it.
 
-    A neighbour is `latent` with noise from U(-0.25, 0.25) added, which depends on `seed`.
+    A neighbour is `latent` with noise from U(-0.25, 0.25) added, which depends on `seed`, but for
+    the columns `held`.
     """
     noise = torch.stack(
         [
@@ -80,6 +98,7 @@ def with_neighbours(latent: Tensor, seed: int) -> Tensor:
             )
         ]
     )
+    noise[:, held] = 0
     around = latent + NEIGHBOUR_SCALE * noise
     half = NEIGHBOURS // 2
     return torch.cat((around[:half], latent[None], around[half:]))

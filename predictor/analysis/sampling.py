@@ -15,9 +15,11 @@ from torch import Tensor
 
 from predictor.analysis.code_sweeps import Sweep, parsed_sweep
 from predictor.analysis.latent_arithmetic import (
+    Term,
     arithmetic,
     parsed_terms,
     require_on_sheet,
+    term_mean,
     with_neighbours,
 )
 from predictor.analysis.latent_series import Way, closed_walk, interpolations
@@ -134,22 +136,44 @@ def _pick_sheet(sampler: ImageSampler, request: SampleRequest) -> Tensor:
 
 
 def _arithmetic_sheet(sampler: ImageSampler, request: SampleRequest) -> Tensor:
-    """Return a row for each term, its mean last, and below them the result and its neighbours."""
+    """Return a row for each term, its mean last, and below them the result and its neighbours.
+
+    Classes and categorical codes have no sums: those of a first picture are kept.
+    """
     terms = parsed_terms(request.arithmetic)
     require_on_sheet(terms, request.count)
     latents, labels = _numbered(sampler, request)
+    structure = sampler.structure
+    held = slice(0, 0) if structure is None else structure.categorical_columns
+    _note_held_in_sums(terms, labels, latents[:, held])
     columns = max(3, *(len(term.numbers) + 1 for term in terms))
     rows = []
     for term in terms:
         chosen = list(term.numbers)
-        own = torch.cat((latents[chosen], latents[chosen].mean(0, keepdim=True)))
+        own = torch.cat((latents[chosen], term_mean(latents, term, held)[None]))
         classes = None if labels is None else [*(labels[n] for n in chosen), labels[chosen[0]]]
         rows.append(_padded(sampler.images(own, classes), columns))
-    around = with_neighbours(arithmetic(latents, terms), request.seed)
+    around = with_neighbours(arithmetic(latents, terms, held), request.seed, held)
     label = None if labels is None else [labels[terms[0].numbers[0]]] * len(around)
     for row in torch.split(sampler.images(around, label), 3):
         rows.append(_padded(row, columns))
     return sheet(torch.cat(rows), columns)
+
+
+def _note_held_in_sums(
+    terms: Sequence[Term], labels: Sequence[int] | None, categories: Tensor
+) -> None:
+    """Say what the pictures of `terms` differ in and sums keep, by the one-hot `categories`."""
+    numbers = [number for term in terms for number in term.numbers]
+    if labels is not None and len({labels[number] for number in numbers}) > 1:
+        _logger.warning(
+            "each mean, and the sum, keeps the class of the picture that it begins with; "
+            "--classes CLASS shows one class throughout"
+        )
+    if not torch.equal(categories[numbers], categories[numbers[:1]].expand(len(numbers), -1)):
+        _logger.warning(
+            "each mean, and the sum, keeps the categorical codes of the picture that it begins with"
+        )
 
 
 def _padded(row: Tensor, columns: int) -> Tensor:

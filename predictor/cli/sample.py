@@ -75,7 +75,8 @@ def sample(
             metavar="SUM",
             help="Compute with the latents of pictures, by their numbers on a --pick-sheet: "
             "'mean(1,5,9) - mean(2,7,8) + mean(3,4,6)'. The sheet shows those pictures, and the "
-            "result among eight noisy neighbours.",
+            "result among eight noisy neighbours. A mean and the sum keep the class and the "
+            "categorical codes of their first picture.",
         ),
     ] = None,
     vary: Annotated[

@@ -8,6 +8,7 @@ from predictor.analysis.latent_arithmetic import (
     arithmetic,
     parsed_terms,
     require_on_sheet,
+    term_mean,
     with_neighbours,
 )
 from predictor.errors import SettingsError
@@ -25,6 +26,19 @@ def test_sum_of_the_paper() -> None:
         + (latents[3] + latents[4] + latents[6]) / 3
     )
     assert torch.allclose(arithmetic(latents, terms), expected, atol=1e-6)
+
+
+def test_held_columns_are_those_of_the_first_picture() -> None:
+    latents = torch.arange(12.0).reshape(3, 4)
+    terms = parsed_terms("-mean(1,2) + 0")
+    held = slice(1, 3)
+    assert term_mean(latents, terms[0], held).tolist() == [6, 5, 6, 9]
+    assert arithmetic(latents, terms, held).tolist() == [-6, 5, 6, -6]
+    assert latents[1].tolist() == [4, 5, 6, 7]
+    around = with_neighbours(latents[1], 0, held)
+    assert torch.equal(around[:, held], latents[1, held].expand(9, -1))
+    free = with_neighbours(latents[1], 0)
+    assert torch.equal(around[:, [0, 3]], free[:, [0, 3]])
 
 
 @pytest.mark.parametrize(
