@@ -15,6 +15,7 @@ from predictor.analysis.feature_networks import FeatureNetwork
 from predictor.analysis.likelihood import CHOOSING, sampled_likelihood
 from predictor.analysis.network_scores import COMPARED, NetworkScores, network_scores
 from predictor.analysis.pictures import MEASURED, Pictures, fitted_part, spaced_rows
+from predictor.analysis.repeats import deviation, repeats
 from predictor.data import open_images
 from predictor.data.image_packing import fit_of_shape
 from predictor.data.image_parts import TRAIN, VALIDATION
@@ -67,8 +68,8 @@ class ImageScores:
     variance_share: float
     """Variance of the samples' pixels over that of test pictures: near 0 all samples look alike."""
     repeated_percent: float
-    """Samples nearer to another sample than 99 % of real pictures are to another real one, with
-    distances in units of the deviation of each set: pale samples are no repeats."""
+    """Samples that are nearer to another one than 99 % of real pictures are, in contrast made
+    equal, or that hardly differ from it: see `repeats`."""
     memory_ratio: float | None
     """Median distance of a sample to the nearest training picture, over that of a test picture to
     another one: far below 1 the generator repeats what it was trained on. None for data without
@@ -183,8 +184,8 @@ def evaluated_images(
         recall_pixels=recall,
         one_nearest_neighbour_error_percent=one_nn,
         nearest_sample_distance=float(nearest_samples.distances.mean()),
-        variance_share=(_deviation(some) / _deviation(real)) ** 2,
-        repeated_percent=100 * _repeated(some, real),
+        variance_share=(deviation(some) / deviation(real)) ** 2,
+        repeated_percent=100 * repeats(some, real).share,
         memory_ratio=memory_ratio,
     )
     return ImageEvaluation(
@@ -212,20 +213,6 @@ def _without_a_tenth(pictures: Pictures) -> tuple[Pictures, Pictures]:
     count = len(pictures)
     chosen = spaced_rows(count, min(CHOOSING, count // 10))
     return pictures.rows(np.setdiff1d(np.arange(count), chosen)), pictures.rows(chosen)
-
-
-def _repeated(samples: Tensor, real: Tensor) -> float:
-    count = min(len(samples), len(real))  # neighbours come nearer the more there are
-    real = real[spaced_rows(len(real), count)]
-    usual = nearest(real, real, are_same=True).distances[:, 0]
-    own = nearest(samples[:count], samples[:count], are_same=True).distances[:, 0]
-    scale = _deviation(samples) / _deviation(real)
-    return float((own <= scale * usual.quantile(0.01)).double().mean())
-
-
-def _deviation(images: Tensor) -> float:
-    """Return the root of the mean variance of a pixel over the images; tiny, not 0, at least."""
-    return max(float(images.double().var(dim=0).mean().sqrt()), 1e-9)
 
 
 def _memory_ratio(
