@@ -20,7 +20,7 @@ from predictor.analysis.likelihood import best_window
 from predictor.cli import app
 from predictor.errors import UnusableData
 from predictor.image_sampler import ImageSampler
-from predictor.metrics import parzen_log_likelihood
+from predictor.metrics import SIGMAS, parzen_log_likelihood
 from predictor.networks import NETWORKS
 from predictor.networks.classifier import Classifier, ClassifierConfig
 from predictor.networks.pixel_units import PixelUnits
@@ -170,6 +170,49 @@ def test_copies_repeats_and_wrong_classes_are_seen(data: Path) -> None:
     assert wrong.scores.one_nearest_neighbour_error_percent > 95
 
 
+def test_a_page_has_curves_of_what_was_measured_and_pairs_of_repeats(data: Path) -> None:
+    """Twelve pictures ten times each, those of the class 0 look like another."""
+    few = np.tile(np.concatenate((pictures(9, 2), pictures(3, 5))), (10, 1, 1))
+    few[::3] = np.roll(few[::3], 1, axis=1)
+    found = evaluated_images(ImageSampler(Shows(few, 3)), data, 120)
+    curves, scores = found.curves, found.scores
+    assert curves.nats_of_widths.index(max(curves.nats_of_widths)) == SIGMAS.index(
+        scores.parzen_sigma
+    )
+    assert curves.class_errors_percent is not None
+    assert list(curves.class_errors_percent) == ["0", "1", "2"]
+    assert curves.class_errors_percent["0"] > 50
+    assert curves.class_errors_percent["2"] == 0
+    mean = sum(curves.class_errors_percent.values()) / 3
+    assert mean == pytest.approx(scores.one_nearest_neighbour_error_percent)
+    samples, real = curves.to_each_other
+    assert samples.max() == pytest.approx(0, abs=1e-3)
+    test = torch.from_numpy(pictures(60, 1)).flatten(1).double()
+    distances = torch.cdist(test, test).fill_diagonal_(torch.inf).min(dim=1).values / 6
+    assert torch.allclose(real, distances, atol=1e-3)
+    assert curves.to_training is not None
+    assert torch.median(curves.to_training[0]) / torch.median(curves.to_training[1]) == (
+        pytest.approx(scores.memory_ratio)
+    )
+    assert found.repeating.shape == (16, 2, 1, 6, 6)
+    assert torch.allclose(found.repeating[:, 0], found.repeating[:, 1], atol=1e-5)
+    html = html_report("m", "d", found, score_rows(found))
+    titles = (
+        "Parzen log-likelihood by width of the window, nats",
+        "To the nearest other one, % of pictures",
+        "To the nearest training picture, % of pictures",
+        "1-NN error by class, %",
+    )
+    for title in titles:
+        assert f'aria-label="{title}"' in html
+    assert html.count("<h2>Samples that repeat another</h2>") == 1
+    fresh = evaluated_images(ImageSampler(Shows(pictures(90, 3)[::-1].copy())), data, 50)
+    assert fresh.curves.class_errors_percent is None
+    page = html_report("m", "d", replace(fresh, repeating=fresh.repeating[:0]), score_rows(fresh))
+    assert "<h2>Samples that repeat another</h2>" not in page
+    assert "1-NN error by class" not in page
+
+
 def test_pictures_that_were_trained_on_tell_nothing_of_memory(tmp_path: Path) -> None:
     path, same = tmp_path / "d.npz", pictures(60, 0)
     np.savez(path, x_train=same, x_test=same[::-1])
@@ -233,7 +276,9 @@ def test_document_table_and_report(model: str, data: Path, tmp_path: Path) -> No
     nats = f"{entry['parzen_nats']:.1f} ± {entry['parzen_standard_error_nats']:.1f} nats"
     page = report.read_text()
     assert nats in page
-    assert page.count("data:image/png;base64,") == 2
+    has_repeats = entry["repeated_percent"] > 0
+    assert page.count("data:image/png;base64,") == 2 + has_repeats
+    assert page.count("<svg") == 3
     table = evaluate(model, data, "--samples", 40)
     assert nats in table.stdout
     assert "Parzen log-likelihood of 54 pictures of test, pixels in [0, 1]" in table.stdout

@@ -11,6 +11,9 @@ COLOURS = ("#8a8f98", "#d98a2b", "#1f6feb", "#8250df")
 _WIDTH, _HEIGHT = 380, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 12, 30, 34
 
+_NAMES, _LETTERS = 16, 8
+"""Names that fit below a chart, and letters of one."""
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -33,11 +36,18 @@ class _Scale:
 
 
 def line_chart(
-    title: str, curves: Mapping[str, Curve], *, zero: bool = False, step: str = "frame"
+    title: str,
+    curves: Mapping[str, Curve],
+    *,
+    zero: bool = False,
+    step: str = "frame",
+    steps: Sequence[str] = (),
+    across: str = "",
 ) -> str:
     """Return an SVG of `curves` over 1, 2, …; `zero` draws the line that a gain must exceed.
 
-    Each point says its `step` and value to whoever points at it. NaN interrupts a curve.
+    Each point says its `step` and value to whoever points at it. NaN interrupts a curve. `steps`
+    are names in place of 1, 2, …, and `across` stands below them.
     """
     known = [
         value
@@ -49,17 +59,14 @@ def line_chart(
         known.append(0.0)
     scale = _padded(known)
     count = max((len(curve.values) for curve in curves.values()), default=1)
+    names = steps or [str(number) for number in range(1, count + 1)]
 
     def x(number: int) -> float:
         span = _WIDTH - _LEFT - _RIGHT
         return _LEFT + span * (0.5 if count == 1 else (number - 1) / (count - 1))
 
-    parts = [_opened(title), *_grid(scale)]
-    parts += [
-        f'<text x="{x(number):.1f}" y="{_HEIGHT - 16}" class="tick" text-anchor="middle">'
-        f"{number}</text>"
-        for number in range(1, count + 1)
-    ]
+    parts = [_opened(title), *_grid(scale), *_across(across)]
+    parts += [_below(x(number), names[number - 1]) for number in _shown(count)]
     if zero:
         parts.append(_line(_LEFT, scale.y(0), _WIDTH - _RIGHT, scale.y(0), "axis"))
     for name, curve in curves.items():
@@ -72,17 +79,28 @@ def line_chart(
             )
             parts += [
                 f'<circle cx="{x(s):.1f}" cy="{scale.y(v):.1f}" r="3" fill="{curve.colour}">'
-                f"<title>{escape(name)}, {escape(step)} {s}: {v:.3f}</title></circle>"
+                f"<title>{escape(name)}, {escape(step)} {escape(names[s - 1])}: {v:.3f}</title>"
+                "</circle>"
                 for s, v in run
             ]
     return "".join([*parts, "</svg>"])
 
 
-def bar_chart(title: str, bars: Mapping[str, float]) -> str:
-    """Return an SVG with a bar for each name, in the order given, from zero up or down."""
+def bar_chart(title: str, bars: Mapping[str, float], *, across: str = "") -> str:
+    """Return an SVG with a bar for each name, in the order given, from zero up or down.
+
+    With `across`, what the names are, they stand below the bars; else only who points at one sees
+    its name.
+    """
     scale = _padded([*bars.values(), 0.0])
     slot = (_WIDTH - _LEFT - _RIGHT) / max(1, len(bars))
-    parts = [_opened(title), *_grid(scale)]
+    parts = [_opened(title), *_grid(scale), *_across(across)]
+    if across:
+        names = list(bars)
+        parts += [
+            _below(_LEFT + (number - 0.5) * slot, names[number - 1])
+            for number in _shown(len(names))
+        ]
     for place, (name, value) in enumerate(bars.items()):
         top, bottom = sorted((scale.y(value), scale.y(0)))
         colour = COLOURS[2] if value >= 0 else "#cf222e"
@@ -131,6 +149,29 @@ def _grid(scale: _Scale) -> list[str]:
             f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" class="tick" text-anchor="end">{value:g}</text>'
         )
     return parts
+
+
+def _shown(count: int) -> range:
+    """Return the numbers from 1 to `count` that have room for their names."""
+    return range(1, count + 1, max(1, -(-count // _NAMES)))
+
+
+def _below(x: float, name: str) -> str:
+    short = name if len(name) <= _LETTERS else f"{name[: _LETTERS - 1]}…"
+    return (
+        f'<text x="{x:.1f}" y="{_HEIGHT - 18}" class="tick" text-anchor="middle">'
+        f"{escape(short)}</text>"
+    )
+
+
+def _across(name: str) -> list[str]:
+    if not name:
+        return []
+    x = (_LEFT + _WIDTH - _RIGHT) / 2
+    return [
+        f'<text x="{x:.1f}" y="{_HEIGHT - 4}" class="tick" text-anchor="middle">'
+        f"{escape(name)}</text>"
+    ]
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from predictor.analysis.class_names import labels_of_model
 from predictor.analysis.feature_networks import FeatureNetwork
+from predictor.analysis.image_curves import ImageCurves, grey_levels
 from predictor.analysis.likelihood import CHOOSING, sampled_likelihood
 from predictor.analysis.network_scores import COMPARED, NetworkScores, network_scores
 from predictor.analysis.pictures import MEASURED, Pictures, fitted_part, spaced_rows
@@ -30,7 +31,7 @@ from predictor.metrics import (
 FEWEST_PICTURES = 10
 """Of the part measured: a tenth may choose the width, and neighbours among them are compared."""
 
-SHEET_SAMPLES, SHEET_NEIGHBOURS = 12, 5
+SHEET_SAMPLES, SHEET_NEIGHBOURS, SHEET_PAIRS = 12, 5, 16
 
 _logger = logging.getLogger(__name__)
 
@@ -87,6 +88,9 @@ class ImageEvaluation:
     neighbours: Tensor | None
     """``(N, 1 + k, C, H, W)``: each of the first samples and its nearest training pictures."""
     skipped: tuple[str, ...]
+    curves: ImageCurves
+    repeating: Tensor
+    """``(N, 2, C, H, W)``: samples that repeat another, and those, the most alike first."""
 
     def as_json(self) -> dict[str, Any]:
         """Return what `json.dump` takes."""
@@ -155,7 +159,7 @@ def evaluated_images(
     some, real = drawn[:COMPARED], _some(test, COMPARED).images()
     precision, recall = precision_and_recall(real, some)
     nearest_samples = nearest(test_images, drawn)
-    one_nn = None
+    one_nn, class_errors = None, None
     if test.labels is not None and labels is not None:
         names = collection.class_names
         if not sampler.has_names and not set(names or ()) <= set(sampler.class_names):
@@ -163,11 +167,20 @@ def evaluated_images(
         own = torch.from_numpy(labels_of_model(path, test.labels, names, sampler.class_names))
         taken_for = torch.tensor(labels)[nearest_samples.rows[:, 0]]
         one_nn = 100 * float((taken_for != own).double().mean())
-    memory_ratio, neighbours = None, None
+        class_errors = {
+            sampler.class_names[label]: 100
+            * float((taken_for != own)[own == label].double().mean())
+            for label in own.unique().tolist()
+        }
+    memory_ratio, neighbours, to_training = None, None, None
     if TRAIN in parts:
         train_images = test_images if measured == TRAIN else parts[TRAIN].images()
-        memory_ratio = _memory_ratio(some, real, train_images, is_one_part=measured == TRAIN)
+        to_training = _distances_to_training(
+            some, real, train_images, is_one_part=measured == TRAIN
+        )
+        memory_ratio = _memory_ratio(*to_training)
         neighbours = _with_neighbours(drawn[:SHEET_SAMPLES], train_images)
+    found = repeats(some, real)
     scores = ImageScores(
         part=measured,
         test_images=len(test),
@@ -185,7 +198,7 @@ def evaluated_images(
         one_nearest_neighbour_error_percent=one_nn,
         nearest_sample_distance=float(nearest_samples.distances.mean()),
         variance_share=(deviation(some) / deviation(real)) ** 2,
-        repeated_percent=100 * repeats(some, real).share,
+        repeated_percent=100 * found.share,
         memory_ratio=memory_ratio,
     )
     return ImageEvaluation(
@@ -194,7 +207,22 @@ def evaluated_images(
         samples=drawn[:100],
         neighbours=neighbours,
         skipped=(*collection.skipped, *skipped),
+        curves=ImageCurves(
+            likelihood.nats_of_widths,
+            likelihood.units,
+            _in_grey_levels((found.distances, found.usual), drawn),
+            None if to_training is None else _in_grey_levels(to_training, drawn),
+            class_errors,
+        ),
+        repeating=torch.stack([some[list(pair)] for pair in found.pairs(SHEET_PAIRS)])
+        if found.is_repeat.any()
+        else some.new_empty(0, 2, *some.shape[1:]),
     )
+
+
+def _in_grey_levels(sides: tuple[Tensor, Tensor], images: Tensor) -> tuple[Tensor, Tensor]:
+    first, second = (grey_levels(distances, images[0].numel()) for distances in sides)
+    return first, second
 
 
 def _with_neighbours(samples: Tensor, train: Tensor) -> Tensor:
@@ -215,11 +243,15 @@ def _without_a_tenth(pictures: Pictures) -> tuple[Pictures, Pictures]:
     return pictures.rows(np.setdiff1d(np.arange(count), chosen)), pictures.rows(chosen)
 
 
-def _memory_ratio(
+def _distances_to_training(
     samples: Tensor, test: Tensor, train: Tensor, *, is_one_part: bool
-) -> float | None:
+) -> tuple[Tensor, Tensor]:
+    """Return how far samples and test pictures are from the nearest training picture."""
     usual = nearest(test, train, 2 if is_one_part else 1)  # the first would be the picture itself
-    own = nearest(samples, train).distances[:, 0].median()
-    between = usual.distances[:, -1].median()
+    return nearest(samples, train).distances[:, 0], usual.distances[:, -1]
+
+
+def _memory_ratio(own: Tensor, usual: Tensor) -> float | None:
+    between = usual.median()
     # One pixel that differs is 2/255 or more; what is less are roundings of equal pictures.
-    return float(own / between) if between > 1e-3 else None
+    return float(own.median() / between) if between > 1e-3 else None

@@ -7,12 +7,17 @@ import torch
 from torch import Tensor
 
 from predictor import __version__
+from predictor.analysis.image_curves import curve_section
 from predictor.analysis.image_evaluation import ImageEvaluation
 from predictor.analysis.network_scores import NetworkScores
 from predictor.analysis.page import exact_picture, page, table_row
+from predictor.analysis.repeats import ALIKE_LEVELS
 from predictor.analysis.sheets import enlarged, sheet
 
 _PICTURE_PX = 56
+
+_PAIRS = 4
+"""Pairs in a row."""
 
 
 def score_rows(evaluation: ImageEvaluation) -> list[tuple[str, str]]:
@@ -71,7 +76,7 @@ def html_report(
     scores: Sequence[tuple[str, str]],
     more: Sequence[str] = (),
 ) -> str:
-    """Return the page: `scores`, a hundred samples, the training pictures nearest to twelve.
+    """Return the page: `scores`, curves, a hundred samples, repeats, the training pictures nearest.
 
     `more` are sections of HTML that stand before the samples.
     """
@@ -81,13 +86,29 @@ def html_report(
         f'<p class="note">on {escape(data)}; predictor {__version__}</p>',
         f"<table>{rows}</table>",
         *(f'<p class="note">skipped {escape(line)}</p>' for line in evaluation.skipped),
+        "<h2>Curves</h2>",
+        curve_section(evaluation.curves),
         *more,
         "<h2>Samples</h2>",
         _picture(evaluation.samples, 10),
     ]
+    if len(evaluation.repeating):
+        sections += _repeating_sections(evaluation.repeating, evaluation.scores.repeated_percent)
     if evaluation.neighbours is not None:
         sections += _nearest_sections(evaluation.neighbours)
     return page(model, sections)
+
+
+def _repeating_sections(pairs: Tensor, percent: float) -> list[str]:
+    gap = torch.ones_like(pairs[:, :1])
+    spaced = torch.cat((pairs, gap), dim=1).flatten(0, 1)[:-1]
+    return [
+        "<h2>Samples that repeat another</h2>",
+        f"<p>{percent:.1f} % of the samples are nearer to another one than 99 % of real pictures "
+        "are, in contrast made equal, or hardly differ from it (by at most "
+        f"{ALIKE_LEVELS:g} grey levels, root mean square). The most alike pairs:</p>",
+        _picture(spaced, 3 * _PAIRS),
+    ]
 
 
 def _nearest_sections(neighbours: Tensor) -> list[str]:

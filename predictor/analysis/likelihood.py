@@ -1,7 +1,7 @@
 """The Parzen log-likelihood of pictures under samples, its width chosen on other pictures."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -22,6 +22,8 @@ class Likelihood:
     """Width of the window."""
     units: str = ""
     """Of the pixels: ``[0, 1]``, or the network's own."""
+    nats_of_widths: tuple[float, ...] = ()
+    """Mean over the pictures that the width was chosen on, for each width of `SIGMAS`."""
 
 
 def sampled_likelihood(
@@ -40,8 +42,7 @@ def sampled_likelihood(
         found, device = values, sampler.device
         wanted, chosen = (units.encoded(x.to(device)).cpu() for x in (test, choosing))
         name = units.units
-    likelihood = parzen_likelihood(wanted, found, chosen)
-    return Likelihood(likelihood.nats, likelihood.standard_error_nats, likelihood.sigma, name)
+    return replace(parzen_likelihood(wanted, found, chosen), units=name)
 
 
 def parzen_likelihood(test: Tensor, samples: Tensor, choosing: Tensor) -> Likelihood:
@@ -49,8 +50,10 @@ def parzen_likelihood(test: Tensor, samples: Tensor, choosing: Tensor) -> Likeli
 
     The width is the one of `SIGMAS` that suits `choosing` best.
     """
-    _, sigma = best_window(choosing, samples)
-    return of_values(parzen_log_likelihood(test, samples, [sigma])[0], sigma)
+    nats = parzen_log_likelihood(choosing, samples).mean(dim=1)
+    sigma = SIGMAS[int(nats.argmax())]
+    found = of_values(parzen_log_likelihood(test, samples, [sigma])[0], sigma)
+    return replace(found, nats_of_widths=tuple(nats.tolist()))
 
 
 def of_values(values: Tensor, sigma: float) -> Likelihood:

@@ -32,6 +32,18 @@ class Repeats:
         """Share of the samples that repeat another."""
         return float(self.is_repeat.double().mean())
 
+    def pairs(self, count: int) -> list[tuple[int, int]]:
+        """Return samples that repeat another, each with that one, at most `count` such pairs.
+
+        The most alike come first; two that are nearest to each other are one pair.
+        """
+        rows = self.is_repeat.nonzero()[:, 0]
+        rows = rows[self.distances[rows].argsort(stable=True)]
+        found = {}
+        for row, other in zip(rows.tolist(), self.nearest[rows].tolist(), strict=True):
+            found.setdefault(frozenset((row, other)), (row, other))
+        return list(found.values())[:count]
+
 
 def repeats(samples: Tensor, real: Tensor) -> Repeats:
     """Return which of `samples` repeat another, by pictures `real`, ``(N, C, H, W)`` in [-1, 1].

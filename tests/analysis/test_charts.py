@@ -24,6 +24,25 @@ def test_a_point_says_its_step_and_its_value() -> None:
     assert "frame" not in svg
 
 
+def texts(svg: str) -> list[str]:
+    return [text.text or "" for text in ElementTree.fromstring(svg).iter("text")]
+
+
+def test_steps_have_names_and_the_axis_too() -> None:
+    svg = line_chart("t", {"m": Curve([1.0, 2.0])}, step="width", steps=["<0.1", "7"], across="w&")
+    assert {"<0.1", "7", "w&"} <= set(texts(svg))
+    assert [title for _, _, title in circles(svg)] == ["m, width <0.1: 1.000", "m, width 7: 2.000"]
+    many = texts(line_chart("t", {"m": Curve([0.0] * 40)}, steps=[f"s{k}" for k in range(40)]))
+    assert [name for name in many if name.startswith("s")] == [f"s{k}" for k in range(0, 40, 3)]
+
+
+def test_bars_have_their_names_below_where_the_axis_has_one() -> None:
+    bars = {"cat": 2.0, "a very long name": 1.0}
+    assert texts(bar_chart("t", bars, across="class"))[-2:] == ["cat", "a very …"]
+    assert "class" in texts(bar_chart("t", bars, across="class"))
+    assert "cat" not in texts(bar_chart("t", bars))
+
+
 def test_points_stand_in_proportion_to_their_values() -> None:
     points = circles(line_chart("t", {"m": Curve([1.0, 2.0, 4.0])}))
     (x1, y1, _), (x2, y2, _), (x3, y3, _) = points

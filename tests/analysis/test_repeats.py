@@ -30,6 +30,15 @@ def test_each_sample_has_its_nearest_and_repeats_are_those_of_few_real_pictures(
     assert found.share < 0.25
 
 
+def test_pairs_of_repeats_are_named_once_the_most_alike_first() -> None:
+    one, other, third = noise(3, 1).split(1)
+    samples = torch.cat((one, other, third, other + LEVEL, one + 2 * LEVEL, one + 2.5 * LEVEL))
+    found = repeats(samples, noise(6, 0))
+    assert found.pairs(9) == [(4, 5), (1, 3), (0, 4)]
+    assert found.pairs(1) == [(4, 5)]
+    assert repeats(noise(9, 1)[:2], noise(2, 0)).is_repeat.shape == (2,)
+
+
 def test_samples_that_are_all_alike_are_repeats_however_little_they_differ() -> None:
     """By the deviation of such samples alone none of them would be nearer than usual."""
     for levels in (0.0, 0.01, 1.0):
