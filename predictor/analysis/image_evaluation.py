@@ -13,13 +13,14 @@ from torch import Tensor
 from predictor.analysis.class_names import labels_of_model
 from predictor.analysis.feature_networks import FeatureNetwork
 from predictor.analysis.image_curves import ImageCurves, grey_levels
-from predictor.analysis.likelihood import CHOOSING, sampled_likelihood
+from predictor.analysis.likelihood import CHOOSING, Likelihood, sampled_likelihood
+from predictor.analysis.multiscale_likelihood import DETAILS, multiscale_likelihood
 from predictor.analysis.network_scores import COMPARED, NetworkScores, network_scores
 from predictor.analysis.pictures import MEASURED, Pictures, fitted_part, spaced_rows
 from predictor.analysis.repeats import deviation, repeats
 from predictor.data import open_images
 from predictor.data.image_packing import fit_of_shape
-from predictor.data.image_parts import TRAIN, VALIDATION
+from predictor.data.image_parts import TRAIN, VALIDATION, ImageCollection
 from predictor.errors import UnusableData
 from predictor.image_sampler import ImageSampler
 from predictor.metrics import (
@@ -27,9 +28,13 @@ from predictor.metrics import (
     nearest,
     precision_and_recall,
 )
+from predictor.networks.laplacian import LaplacianGenerator
 
 FEWEST_PICTURES = 10
 """Of the part measured: a tenth may choose the width, and neighbours among them are compared."""
+
+PYRAMIDS_TESTED, PYRAMIDS_CHOOSING = 100, 20
+"""Pictures whose likelihood is measured by levels: `DETAILS` samples are drawn for each."""
 
 SHEET_SAMPLES, SHEET_NEIGHBOURS, SHEET_PAIRS = 12, 5, 16
 
@@ -56,6 +61,11 @@ class ImageScores:
     width_part: str
     """Where the pictures that the width is chosen on are from: ``val``, or the part measured."""
     width_images: int
+    multiscale_parzen_nats: float | None
+    """Of a pyramid the sum over its levels, for `multiscale_images` of the pictures; see
+    `multiscale_likelihood`."""
+    multiscale_parzen_standard_error_nats: float | None
+    multiscale_images: int | None
     frechet_pixels: float
     """Fréchet distance of raw pixels in [-1, 1]; not comparable with an FID."""
     precision_pixels: float
@@ -115,13 +125,17 @@ def evaluated_images(
     samples: int = 10_000,
     seed: int = 0,
     networks: Sequence[FeatureNetwork] = (),
+    *,
+    is_blurred: bool | None = None,
 ) -> ImageEvaluation:
     """Measure a generator on the pictures at `path`, resized and cropped as in its training.
 
     The part ``test`` is measured, else ``val``, else ``train``; ``train``, if there, is also what
     the samples may have been copied from. The width of the Parzen window is chosen on at most a
     thousand pictures of ``val``; where there are none beside the part measured, on a tenth of that
-    part, at most a thousand, which the likelihood leaves out. A model with classes needs labels;
+    part, at most a thousand, which the likelihood leaves out. Of a pyramid the likelihood by levels
+    is measured too, if `is_blurred` says how its pictures are halved (see `has_blurred_pyramid`).
+    A model with classes needs labels;
     classes are matched by name. In the features of each of `networks` test pictures and samples are
     compared again. Raises `UnusableData`, also for fewer than `FEWEST_PICTURES` in the part
     measured.
@@ -161,10 +175,7 @@ def evaluated_images(
     nearest_samples = nearest(test_images, drawn)
     one_nn, class_errors = None, None
     if test.labels is not None and labels is not None:
-        names = collection.class_names
-        if not sampler.has_names and not set(names or ()) <= set(sampler.class_names):
-            names = None  # the model knows numbers only
-        own = torch.from_numpy(labels_of_model(path, test.labels, names, sampler.class_names))
+        own = _own_labels(collection, test, sampler)
         taken_for = torch.tensor(labels)[nearest_samples.rows[:, 0]]
         one_nn = 100 * float((taken_for != own).double().mean())
         class_errors = {
@@ -181,6 +192,9 @@ def evaluated_images(
         memory_ratio = _memory_ratio(*to_training)
         neighbours = _with_neighbours(drawn[:SHEET_SAMPLES], train_images)
     found = repeats(some, real)
+    by_levels = None
+    if isinstance(sampler.network, LaplacianGenerator) and is_blurred is not None:
+        by_levels = _by_levels(sampler, collection, likely, choosing, seed, is_blurred)
     scores = ImageScores(
         part=measured,
         test_images=len(test),
@@ -192,6 +206,9 @@ def evaluated_images(
         parzen_sigma=likelihood.sigma,
         width_part=width_part,
         width_images=len(choosing),
+        multiscale_parzen_nats=by_levels and by_levels.nats,
+        multiscale_parzen_standard_error_nats=by_levels and by_levels.standard_error_nats,
+        multiscale_images=by_levels and min(len(likely), PYRAMIDS_TESTED),
         frechet_pixels=frechet_distance(test_images, drawn),
         precision_pixels=precision,
         recall_pixels=recall,
@@ -218,6 +235,42 @@ def evaluated_images(
         if found.is_repeat.any()
         else some.new_empty(0, 2, *some.shape[1:]),
     )
+
+
+def _by_levels(
+    sampler: ImageSampler,
+    collection: ImageCollection,
+    likely: Pictures,
+    choosing: Pictures,
+    seed: int,
+    is_blurred: bool,
+) -> Likelihood:
+    test, chosen = _some(likely, PYRAMIDS_TESTED), _some(choosing, PYRAMIDS_CHOOSING)
+    _logger.info("%d samples of detail for each of %d pictures", DETAILS, len(test) + len(chosen))
+    labels = None
+    if sampler.classes is not None:
+        labels = (
+            _own_labels(collection, chosen, sampler),
+            _own_labels(collection, test, sampler),
+        )
+    return multiscale_likelihood(
+        sampler.network,
+        test.images(),
+        chosen.images(),
+        labels=labels,
+        seed=seed,
+        is_blurred=is_blurred,
+    )
+
+
+def _own_labels(collection: ImageCollection, pictures: Pictures, sampler: ImageSampler) -> Tensor:
+    """Return the labels ``(N,)`` that the model has for labelled pictures."""
+    assert pictures.labels is not None
+    names = collection.class_names
+    if not sampler.has_names and not set(names or ()) <= set(sampler.class_names):
+        names = None  # the model knows numbers only
+    own = labels_of_model(collection.path, pictures.labels, names, sampler.class_names)
+    return torch.from_numpy(own)
 
 
 def _in_grey_levels(sides: tuple[Tensor, Tensor], images: Tensor) -> tuple[Tensor, Tensor]:

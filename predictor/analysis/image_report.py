@@ -8,7 +8,7 @@ from torch import Tensor
 
 from predictor import __version__
 from predictor.analysis.image_curves import curve_section
-from predictor.analysis.image_evaluation import ImageEvaluation
+from predictor.analysis.image_evaluation import ImageEvaluation, ImageScores
 from predictor.analysis.network_scores import NetworkScores
 from predictor.analysis.page import exact_picture, page, table_row
 from predictor.analysis.repeats import ALIKE_LEVELS
@@ -33,6 +33,7 @@ def score_rows(evaluation: ImageEvaluation) -> list[tuple[str, str]]:
             f"width of the window, chosen on {_counted(scores.width_part, scores.width_images)}",
             f"{scores.parzen_sigma:.3f}",
         ),
+        *_level_rows(scores),
         ("precision, raw pixels", f"{scores.precision_pixels:.3f}"),
         ("recall, raw pixels", f"{scores.recall_pixels:.3f}"),
         ("Fréchet distance of raw pixels", f"{scores.frechet_pixels:.2f}"),
@@ -50,6 +51,14 @@ def score_rows(evaluation: ImageEvaluation) -> list[tuple[str, str]]:
         rows += _network_rows(found)
     counts = f"{scores.test_images:,}, {scores.samples:,}"
     return [*rows, (f"test pictures (part {scores.part}), samples", counts)]
+
+
+def _level_rows(scores: ImageScores) -> list[tuple[str, str]]:
+    nats, error = scores.multiscale_parzen_nats, scores.multiscale_parzen_standard_error_nats
+    if nats is None or scores.multiscale_images is None:
+        return []
+    name = f"the same summed over the levels, {_counted(scores.part, scores.multiscale_images)}"
+    return [(name, f"{nats:.1f} ± {error:.1f} nats")]
 
 
 def _counted(part: str, count: int) -> str:

@@ -1,6 +1,7 @@
 """The likelihood of pictures level by level of a pyramid (Denton et al. 2015, section 5.1)."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,8 +11,23 @@ from predictor.analysis.likelihood import Likelihood, of_values
 from predictor.image_sampler import ImageSampler
 from predictor.latents import picture_latents
 from predictor.metrics import SIGMAS, parzen_log_likelihood
+from predictor.model_files import DISCRIMINATOR, companion_file
 from predictor.networks.laplacian import LaplacianGenerator
 from predictor.pyramid import laplacian_pyramid
+from predictor.weights import read_metadata
+
+DETAILS = 100
+"""Samples of the detail of each picture."""
+
+
+def has_blurred_pyramid(model: Path) -> bool | None:
+    """Return how the pictures that the pyramid `model`, a file, learned from were halved.
+
+    The discriminator released beside it says so; None where it is not there. Raises `UnknownModel`,
+    `DamagedWeights`.
+    """
+    beside = companion_file(model, DISCRIMINATOR)
+    return bool(read_metadata(beside).config.get("is_blurred")) if beside.is_file() else None
 
 
 def multiscale_likelihood(
@@ -20,7 +36,7 @@ def multiscale_likelihood(
     choosing: Tensor,
     *,
     samples: int = 1000,
-    details: int = 100,
+    details: int = DETAILS,
     labels: tuple[Tensor, Tensor] | None = None,
     seed: int = 0,
     is_blurred: bool = False,

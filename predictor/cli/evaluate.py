@@ -107,8 +107,8 @@ def evaluate(
     biharmonic interpolation.
 
     Generators of small pictures: Parzen log-likelihood, precision and recall, repeated samples and
-    the nearest training pictures; for infogan also the information in its codes and the error of
-    the first as a classifier.
+    the nearest training pictures; for lapgan also the likelihood summed over its levels; for
+    infogan the information in its codes and the error of the first as a classifier.
 
     Classifiers: error, confusions and calibration.
     """

@@ -33,10 +33,12 @@ def evaluate_images(
     from predictor.analysis.feature_networks import feature_network
     from predictor.analysis.image_evaluation import evaluated_images
     from predictor.analysis.image_report import html_report, score_rows
+    from predictor.analysis.multiscale_likelihood import has_blurred_pyramid
     from predictor.analysis.page import write_page
     from predictor.errors import UnknownModel
     from predictor.image_sampler import ImageSampler
     from predictor.model_files import find_model
+    from predictor.networks.laplacian import LaplacianGenerator
     from predictor.weights import read_metadata
 
     with log_on_stderr():
@@ -57,7 +59,14 @@ def evaluate_images(
                 left_out = left_out_without_reader(sampler.structure)
             sections = code_sections(None if codes is None else codes.classes, sampler, seed)
         networks = [feature_network(name, sampler.device) for name in features or []]
-        found = evaluated_images(sampler, data, samples, seed, networks)
+        is_blurred = None
+        if isinstance(sampler.network, LaplacianGenerator):
+            is_blurred = has_blurred_pyramid(find_model(model))
+            if is_blurred is None:
+                left_out["likelihood summed over the levels"] = (
+                    "no discriminator beside the generator says how its pyramid is made"
+                )
+        found = evaluated_images(sampler, data, samples, seed, networks, is_blurred=is_blurred)
     say_skipped(found.skipped)
     rows += score_rows(found)
     rows += [(measure, f"left out: {why}") for measure, why in left_out.items()]
