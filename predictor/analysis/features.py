@@ -107,9 +107,13 @@ def require_encoder(network: nn.Module, name: str) -> ImageEncoder:
     """
     if isinstance(network, ImageEncoder):
         return network
+    kinds = (nn.Conv2d, nn.ConvTranspose2d)
+    has_convolutions = any(isinstance(module, kinds) for module in network.modules())
+    found = "does not give those of its convolutions" if has_convolutions else "has no convolutions"
     raise UnknownModel(
-        f"the model {name} has no features: {type(network).__name__} does not look at whole "
-        "images without a label, expected a discriminator or the encoder of a context encoder"
+        f"the model {name} has no features: {type(network).__name__} {found}, which are pooled; "
+        "expected a discriminator of dcgan or infogan, a context encoder or a model of the system "
+        "classifier"
     )
 
 

@@ -23,6 +23,8 @@ from predictor.networks.dcgan import (
     DcganGeneratorConfig,
 )
 from predictor.networks.dcgan_variants import DCGAN_VARIANTS
+from predictor.networks.dense_classifier import DenseClassifier, DenseClassifierConfig
+from predictor.networks.dense_discriminator import DenseDiscriminator, DenseDiscriminatorConfig
 from predictor.networks.labelled_convolutions import (
     LabelledConvolutionsConfig,
     LabelledDiscriminator,
@@ -107,11 +109,15 @@ def test_the_encoder_of_a_context_encoder_has_features() -> None:
 
 
 def test_what_has_no_features_is_refused() -> None:
-    for network in (
-        DcganGenerator(DcganGeneratorConfig(size=(16, 16), maps=(4, 4))),
-        LabelledDiscriminator(LabelledConvolutionsConfig()),
+    given, none = "does not give those of its convolutions", "has no convolutions, which are pooled"
+    for network, found in (
+        (DenseClassifier(DenseClassifierConfig()), none),
+        (DenseDiscriminator(DenseDiscriminatorConfig()), none),
+        (LabelledDiscriminator(LabelledConvolutionsConfig()), given),
+        (DcganGenerator(DcganGeneratorConfig(size=(16, 16), maps=(4, 4))), given),
     ):
-        with pytest.raises(UnknownModel, match=f"mine has no features: {type(network).__name__}"):
+        said = f"mine has no features: {type(network).__name__} {found}.*expected a discriminator"
+        with pytest.raises(UnknownModel, match=said):
             require_encoder(network, "mine")
 
 
