@@ -77,7 +77,7 @@ class ImageSampler:
         meant. Raises `UnknownModel` for neither.
         """
         if self.classes is None:
-            raise UnknownModel("the model was trained without labels, it has no classes")
+            raise UnknownModel("the generator of this model takes no classes")
         for called in (name, name.strip()):
             if called in self.class_names:
                 return self.class_names.index(called)
@@ -173,7 +173,7 @@ class ImageSampler:
     def _labels(self, count: int, labels: Sequence[int] | None) -> Iterator[Tensor | None]:
         if self.classes is None:
             if labels is not None:
-                raise UnknownModel("the model was trained without labels: it has no classes")
+                raise UnknownModel("the generator of this model takes no classes")
             yield from [None] * max(1, -(-count // BATCH))
             return
         if labels is None:

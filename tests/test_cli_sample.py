@@ -285,7 +285,7 @@ def test_a_sheet_is_named_as_what_it_is(name: str, model: str, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("arguments", "error", "said"),
     [
-        (["--classes", "1"], UnknownModel, "trained without labels, it has no classes"),
+        (["--classes", "1"], UnknownModel, "the generator of this model takes no classes"),
         (["--arithmetic", "mean(1,70)"], SettingsError, "70 is not on the sheet of 64"),
         (["--arithmetic", "mean(1"], SettingsError, "expected + or - and a mean"),
         (["--interpolate", "4", "-n", "1"], SettingsError, "needs two pictures or more"),

@@ -79,7 +79,7 @@ def test_wrong_classes(labels: list[Any] | None, said: str) -> None:
 
 def test_classes_of_a_model_without() -> None:
     sampler = unlabelled()
-    with pytest.raises(UnknownModel, match="trained without labels"):
+    with pytest.raises(UnknownModel, match="the generator of this model takes no classes"):
         sampler.sampled(2, labels=[0, 1])
     with pytest.raises(TensorContractError, match=r"expected \(N, 7\)"):
         sampler.images(torch.zeros(2, 8))

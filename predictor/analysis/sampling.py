@@ -95,7 +95,7 @@ def _require_classes(sampler: ImageSampler, request: SampleRequest) -> None:
     if request.classes is None:
         return
     if sampler.classes is None:
-        raise UnknownModel("--classes: the model was trained without labels, it has no classes")
+        raise UnknownModel("--classes: the generator of this model takes no classes")
     for label in request.classes:
         if not 0 <= label < sampler.classes:
             raise UnknownModel(
