@@ -276,6 +276,7 @@ def test_document_table_and_report(model: str, data: Path, tmp_path: Path) -> No
     nats = f"{entry['parzen_nats']:.1f} ± {entry['parzen_standard_error_nats']:.1f} nats"
     page = report.read_text()
     assert nats in page
+    assert (entry["truncated"], entry["skipped"]) == (False, [])
     has_repeats = entry["repeated_percent"] > 0
     assert page.count("data:image/png;base64,") == 2 + has_repeats
     assert page.count("<svg") == 3
@@ -296,6 +297,9 @@ def test_pictures_that_cannot_be_read_are_said(model: str, tmp_path: Path) -> No
     assert done.exit_code == 0, done.output
     assert done.stderr.count("skipped: ") == 1
     assert "broken.png" in done.stderr
+    done = evaluate(model, tmp_path, "--samples", 12, "--json")
+    (entry,) = json.loads(done.stdout)["results"]
+    assert (done.exit_code, entry["truncated"], len(entry["skipped"])) == (0, True, 1)
 
 
 def test_brackets_in_a_path_are_shown(model: str, data: Path, tmp_path: Path) -> None:

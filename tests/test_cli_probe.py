@@ -78,6 +78,7 @@ def test_document_has_every_method(model: str, data: str) -> None:
     assert (entry["classes"], entry["labels"]) == (2, 20)
     pictures = (entry["train_pictures"], entry["validation_pictures"], entry["test_pictures"])
     assert pictures == (100, 20, 40)
+    assert (entry["truncated"], entry["skipped"]) == (False, [])
 
 
 def test_table_says_how_many_draws_of_the_papers(
@@ -100,6 +101,7 @@ def test_class_folders_without_a_test_part_are_split(model: str, tmp_path: Path)
     for number, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
         (tmp_path / "ab"[label]).mkdir(exist_ok=True)
         cv2.imwrite(str(tmp_path / "ab"[label] / f"{number}.png"), picture)
+    (tmp_path / "a" / "broken.png").write_bytes(b"no picture")
     arguments = ["probe", model, str(tmp_path), "--labels", "10", "--no-baselines", "--json", *FEW]
     done = run(app, arguments)
     assert done.exit_code == 0, done.output
@@ -107,6 +109,9 @@ def test_class_folders_without_a_test_part_are_split(model: str, tmp_path: Path)
     assert (entry["train_pictures"], entry["test_pictures"]) == (48, 12)
     assert [score["method"] for score in entry["scores"]] == METHODS[:1]
     assert "tested on a fifth" in entry["notes"][0]
+    assert entry["truncated"] is True
+    assert done.stderr == f"skipped: {entry['skipped'][0]}\n"
+    assert "broken.png" in entry["skipped"][0]
 
 
 def test_what_cannot_be_done_is_one_line(

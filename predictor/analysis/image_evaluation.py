@@ -115,6 +115,7 @@ class ImageEvaluation:
             **asdict(self.scores),
             "in_networks": [asdict(found) for found in self.in_networks],
             "scores": scores,
+            "truncated": bool(self.skipped),
             "skipped": list(self.skipped),
         }
 

@@ -66,6 +66,8 @@ class ProbeResult:
     validation: int
     test: int
     notes: tuple[str, ...]
+    skipped: tuple[str, ...]
+    """What could not be read, one line each."""
 
     def as_json(self) -> dict[str, Any]:
         """Return what `json.dump` takes."""
@@ -88,6 +90,8 @@ class ProbeResult:
                 for score in self.scores
             ],
             "notes": self.notes,
+            "truncated": bool(self.skipped),
+            "skipped": list(self.skipped),
         }
 
 
@@ -122,8 +126,6 @@ def probe_results(
         except ModuleNotFoundError:
             notes.append("HOG is left out: it needs scikit-image, in the extra `benchmark`")
         scores.append(run.neighbours())
-    if found.skipped:
-        notes.append(f"{len(found.skipped)} pictures skipped, the first: {found.skipped[0]}")
     return [
         ProbeResult(
             request=request,
@@ -133,6 +135,7 @@ def probe_results(
             validation=len(drawn.validation),
             test=len(pictures.test),
             notes=tuple(notes),
+            skipped=found.skipped,
         )
         for request, drawn, scores_of_request in zip(
             requests, draws, zip(*scores, strict=True), strict=True

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from predictor.cli.console import print_document, progress_on_stderr
+from predictor.cli.console import print_document, progress_on_stderr, say_skipped
 from predictor.cli.options import AsJson, Device, Encoder
 
 
@@ -85,6 +85,7 @@ def probe(
         (found,) = probe_results(
             encoder, data, [request], chosen_device(device), advance, short_side=short_side
         )
+    say_skipped(found.skipped)
     if as_json:
         print_document(data, None, {"model": model, **found.as_json()})
         return
