@@ -103,6 +103,21 @@ def test_a_generator_of_the_data_is_found_good(data: Path) -> None:
     assert scores.parzen_standard_error_nats == pytest.approx(error, rel=1e-4)
 
 
+def test_unlabelled_pictures_measure_a_generator_with_classes_but_for_what_needs_labels(
+    data: Path, tmp_path: Path
+) -> None:
+    fresh, path = pictures(90, 2), tmp_path / "unlabelled.npz"
+    with np.load(data) as arrays:
+        np.savez(path, x_train=arrays["x_train"], x_test=arrays["x_test"])
+    found = evaluated_images(ImageSampler(Shows(fresh, classes=3)), path, samples=90)
+    labelled = evaluated_images(ImageSampler(Shows(fresh, classes=3)), data, samples=90)
+    assert found.scores == replace(labelled.scores, one_nearest_neighbour_error_percent=None)
+    why = "the pictures have no labels"
+    assert found.left_out == {"1-NN error on test pictures, samples as examples": why}
+    assert labelled.left_out == {}
+    assert found.curves.class_errors_percent is None
+
+
 def test_classes_that_a_generator_does_not_know_are_said_without_a_setting(data: Path) -> None:
     sampler = ImageSampler(Shows(pictures(90, 2), classes=2))
     with pytest.raises(UnusableData, match="leave out the pictures of classes") as caught:

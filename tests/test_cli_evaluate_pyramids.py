@@ -86,6 +86,16 @@ def test_the_likelihood_by_levels_stands_beside_that_of_whole_pictures(
     assert (entry["left_out"], done.stderr.count("of detail")) == ({}, 1)
 
 
+def test_classes_of_a_pyramid_need_labels(data: Path, tmp_path: Path) -> None:
+    model, unlabelled = pyramid(tmp_path, is_blurred=False, classes=2), tmp_path / "u.npz"
+    with np.load(data) as arrays:
+        np.savez(unlabelled, x_test=arrays["x_test"])
+    done = run(app, ["evaluate", str(model), str(unlabelled), "--samples", "20", "--json"])
+    assert done.exit_code == 0, done.output
+    (entry,) = json.loads(done.stdout)["results"]
+    assert list(entry["left_out"].values()) == ["the pictures have no labels"] * 2
+
+
 def test_how_a_pyramid_is_made_must_be_known(data: Path, tmp_path: Path) -> None:
     model = pyramid(tmp_path, is_blurred=True)
     (tmp_path / "levels.discriminator.safetensors").unlink()

@@ -1,7 +1,7 @@
 """How good the pictures of a generator are: likelihood, neighbours, coverage, repetition."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,10 @@ FEWEST_PICTURES = 10
 
 PYRAMIDS_TESTED, PYRAMIDS_CHOOSING = 100, 20
 """Pictures whose likelihood is measured by levels: `DETAILS` samples are drawn for each."""
+
+ONE_NEAREST_NEIGHBOUR = "1-NN error on test pictures, samples as examples"
+BY_LEVELS = "likelihood summed over the levels"
+_UNLABELLED = "the pictures have no labels"
 
 SHEET_SAMPLES, SHEET_NEIGHBOURS, SHEET_PAIRS = 12, 5, 16
 
@@ -98,6 +102,8 @@ class ImageEvaluation:
     neighbours: Tensor | None
     """``(N, 1 + k, C, H, W)``: each of the first samples and its nearest training pictures."""
     skipped: tuple[str, ...]
+    left_out: Mapping[str, str]
+    """What the pictures do not allow to measure, and why."""
     curves: ImageCurves
     repeating: Tensor
     """``(N, 2, C, H, W)``: samples that repeat another, and those, the most alike first."""
@@ -117,6 +123,7 @@ class ImageEvaluation:
             "scores": scores,
             "truncated": bool(self.skipped),
             "skipped": list(self.skipped),
+            "left_out": dict(self.left_out),
         }
 
 
@@ -136,13 +143,17 @@ def evaluated_images(
     thousand pictures of ``val``; where there are none beside the part measured, on a tenth of that
     part, at most a thousand, which the likelihood leaves out. Of a pyramid the likelihood by levels
     is measured too, if `is_blurred` says how its pictures are halved (see `has_blurred_pyramid`).
-    A model with classes needs labels;
+    Of pictures without any labels, scores of a model with classes that need them are left out;
     classes are matched by name. In the features of each of `networks` test pictures and samples are
     compared again. Raises `UnusableData`, also for fewer than `FEWEST_PICTURES` in the part
     measured.
     """
     collection = open_images(path)
-    if sampler.classes is not None:
+    left_out = {}
+    has_labels = any(part.labels is not None for part in collection.parts.values())
+    if sampler.classes is not None and not has_labels:
+        left_out[ONE_NEAREST_NEIGHBOUR] = _UNLABELLED
+    elif sampler.classes is not None:
         remedy = "leave out the pictures of classes that the model does not know"
         collection.require_labels(sampler.classes, remedy=remedy)
     labels = sampler.labels(range(samples))
@@ -194,7 +205,9 @@ def evaluated_images(
         neighbours = _with_neighbours(drawn[:SHEET_SAMPLES], train_images)
     found = repeats(some, real)
     by_levels = None
-    if isinstance(sampler.network, LaplacianGenerator) and is_blurred is not None:
+    if ONE_NEAREST_NEIGHBOUR in left_out and is_blurred is not None:
+        left_out[BY_LEVELS] = _UNLABELLED
+    elif isinstance(sampler.network, LaplacianGenerator) and is_blurred is not None:
         by_levels = _by_levels(sampler, collection, likely, choosing, seed, is_blurred)
     scores = ImageScores(
         part=measured,
@@ -225,6 +238,7 @@ def evaluated_images(
         samples=drawn[:100],
         neighbours=neighbours,
         skipped=(*collection.skipped, *skipped),
+        left_out=left_out,
         curves=ImageCurves(
             likelihood.nats_of_widths,
             likelihood.units,

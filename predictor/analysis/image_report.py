@@ -8,7 +8,7 @@ from torch import Tensor
 
 from predictor import __version__
 from predictor.analysis.image_curves import curve_section
-from predictor.analysis.image_evaluation import ImageEvaluation, ImageScores
+from predictor.analysis.image_evaluation import ONE_NEAREST_NEIGHBOUR, ImageEvaluation, ImageScores
 from predictor.analysis.network_scores import NetworkScores
 from predictor.analysis.page import exact_picture, page, table_row
 from predictor.analysis.repeats import ALIKE_LEVELS
@@ -46,7 +46,7 @@ def score_rows(evaluation: ImageEvaluation) -> list[tuple[str, str]]:
         rows.append(("nearness to training pictures, test pictures at 1", nearness))
     if scores.one_nearest_neighbour_error_percent is not None:
         error = f"{scores.one_nearest_neighbour_error_percent:.2f} %"
-        rows.insert(2, ("1-NN error on test pictures, samples as examples", error))
+        rows.insert(2, (ONE_NEAREST_NEIGHBOUR, error))
     for found in evaluation.in_networks:
         rows += _network_rows(found)
     counts = f"{scores.test_images:,}, {scores.samples:,}"

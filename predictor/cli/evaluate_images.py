@@ -31,7 +31,7 @@ def evaluate_images(
     from predictor.analysis.code_reader import has_code_reader, load_code_reader
     from predictor.analysis.code_report import code_rows, code_sections, left_out_without_reader
     from predictor.analysis.feature_networks import feature_network
-    from predictor.analysis.image_evaluation import evaluated_images
+    from predictor.analysis.image_evaluation import BY_LEVELS, evaluated_images
     from predictor.analysis.image_report import html_report, score_rows
     from predictor.analysis.multiscale_likelihood import has_blurred_pyramid
     from predictor.analysis.page import write_page
@@ -63,12 +63,13 @@ def evaluate_images(
         if isinstance(sampler.network, LaplacianGenerator):
             is_blurred = has_blurred_pyramid(find_model(model))
             if is_blurred is None:
-                left_out["likelihood summed over the levels"] = (
+                left_out[BY_LEVELS] = (
                     "no discriminator beside the generator says how its pyramid is made"
                 )
         found = evaluated_images(sampler, data, samples, seed, networks, is_blurred=is_blurred)
     say_skipped(found.skipped)
     rows += score_rows(found)
+    left_out |= found.left_out
     rows += [(measure, f"left out: {why}") for measure, why in left_out.items()]
     if output is not None:
         write_page(output, html_report(model, str(data), found, rows, sections))
