@@ -193,7 +193,7 @@ def evaluated_images(
         class_errors = {
             sampler.class_names[label]: 100
             * float((taken_for != own)[own == label].double().mean())
-            for label in own.unique().tolist()
+            for label in sorted(set(own.tolist()))
         }
     memory_ratio, neighbours, to_training = None, None, None
     if TRAIN in parts:
@@ -220,9 +220,11 @@ def evaluated_images(
         parzen_sigma=likelihood.sigma,
         width_part=width_part,
         width_images=len(choosing),
-        multiscale_parzen_nats=by_levels and by_levels.nats,
-        multiscale_parzen_standard_error_nats=by_levels and by_levels.standard_error_nats,
-        multiscale_images=by_levels and min(len(likely), PYRAMIDS_TESTED),
+        multiscale_parzen_nats=None if by_levels is None else by_levels.nats,
+        multiscale_parzen_standard_error_nats=(
+            None if by_levels is None else by_levels.standard_error_nats
+        ),
+        multiscale_images=(None if by_levels is None else min(len(likely), PYRAMIDS_TESTED)),
         frechet_pixels=frechet_distance(test_images, drawn),
         precision_pixels=precision,
         recall_pixels=recall,

@@ -39,7 +39,7 @@ class Repeats:
         """
         rows = self.is_repeat.nonzero()[:, 0]
         rows = rows[self.distances[rows].argsort(stable=True)]
-        found = {}
+        found: dict[frozenset[int], tuple[int, int]] = {}
         for row, other in zip(rows.tolist(), self.nearest[rows].tolist(), strict=True):
             found.setdefault(frozenset((row, other)), (row, other))
         return list(found.values())[:count]
