@@ -56,20 +56,27 @@ def load(
     that generates pictures is an `ImageSampler`: ``load("models/mine").sampled(64, seed=0)``. The
     model of a ``classifier`` is a `FeatureNetwork`, whose ``seen(images)`` are features and
     probabilities, in float32 always; that of an ``improved-gan`` generates, and
-    `predictor.analysis.classifiers.load_classifier` loads its other network.
+    `predictor.analysis.classifiers.load_classifier` loads its other network. A folder of the arrays
+    that Radford et al. released generates too.
 
     `device` is ``"auto"`` (the GPU where there is one) or as PyTorch names it; `precision` is
     ``"auto"`` (bfloat16 where it is native), ``"fp32"`` or ``"bf16"``. Raises `UnknownModel`, also
     for a model that does not do the `task` asked for; `DamagedWeights` (a pickle too: it is never
     read) and `SettingsError`.
     """
+    from pathlib import Path
+
     from predictor.devices import chosen_device, uses_bfloat16
     from predictor.errors import UnknownModel
+    from predictor.image_sampler import ImageSampler
     from predictor.model_files import find_model
+    from predictor.theano_weights import holds_theano_weights, read_theano_generator
     from predictor.weights import load_network
 
     chosen = chosen_device(device)
     use_bfloat16 = uses_bfloat16(precision, chosen)
+    if task is None and holds_theano_weights(Path(name_or_file)):
+        return ImageSampler(read_theano_generator(Path(name_or_file)), chosen, use_bfloat16)
     network, metadata = load_network(find_model(name_or_file))
     if metadata.part is not None:
         raise UnknownModel(
@@ -81,8 +88,6 @@ def load(
             f"expected one of the system {task}"
         )
     if hasattr(network, "latent_width"):
-        from predictor.image_sampler import ImageSampler
-
         return ImageSampler(
             network, chosen, use_bfloat16, metadata.short_side, metadata.class_names
         )

@@ -20,6 +20,10 @@ DISCRIMINATOR = "discriminator"
 """The companion that judges pictures, classifies them, or reads codes from them."""
 
 
+RELEASED_ARRAYS = "discriminator_01.npy"
+"""The file by which a folder of released arrays is known; see `predictor.theano_weights`."""
+
+
 def bundled_models() -> dict[str, Path]:
     """Return the weights files that are bundled with this package, by model name."""
     package = Path(str(resources.files("predictor")))
@@ -57,6 +61,11 @@ def find_model(name_or_file: str | os.PathLike[str]) -> Path:
         raise UnknownModel(
             f"{name} is the folder of a training run: predictor export {name} -o MODEL makes a "
             "model of it"
+        )
+    if (path / RELEASED_ARRAYS).is_file():
+        raise UnknownModel(
+            f"{name} is a folder of the arrays that Radford et al. released, not a model file: "
+            "predictor sample, features and probe take it"
         )
     near = difflib.get_close_matches(name, bundled, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""

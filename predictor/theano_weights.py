@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from predictor.errors import DamagedWeights, UnknownModel
+from predictor.model_files import RELEASED_ARRAYS
 from predictor.networks.dcgan import DcganDiscriminator, DcganGenerator, Size
 from predictor.networks.dcgan_variants import DCGAN_VARIANTS
 from predictor.networks.normalization import measure_statistics
@@ -33,7 +34,7 @@ Network = TypeVar("Network", bound=nn.Module)
 
 def holds_theano_weights(folder: Path) -> bool:
     """Return whether `folder` holds a released discriminator."""
-    return (folder / "discriminator_01.npy").is_file()
+    return (folder / RELEASED_ARRAYS).is_file()
 
 
 def read_theano_generator(folder: Path) -> DcganGenerator:

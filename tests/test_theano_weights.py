@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from scipy.signal import convolve2d, correlate2d
 from torch.nn.functional import adaptive_max_pool2d
 
+import predictor
 from predictor.errors import DamagedWeights, UnknownModel
+from predictor.model_files import find_model
 from predictor.theano_weights import (
     holds_theano_weights,
     read_theano_discriminator,
@@ -35,6 +37,17 @@ def written(folder: Path) -> dict[str, list[Array]]:
         for number, array in enumerate(arrays[part], 1):
             np.save(folder / f"{part}_{number:02d}.npy", array.astype(np.float32))
     return arrays
+
+
+def test_a_folder_of_arrays_is_sampled_and_other_commands_say_what_it_is(tmp_path: Path) -> None:
+    written(tmp_path)
+    sampler = predictor.load(tmp_path)
+    latents = sampler.latents(0, range(3))
+    with torch.no_grad():
+        expected = read_theano_generator(tmp_path)(latents)
+    torch.testing.assert_close(sampler.sampled(3), expected, atol=1e-5, rtol=0)
+    with pytest.raises(UnknownModel, match=r"arrays that Radford et al\. released.* sample, feat"):
+        find_model(tmp_path)
 
 
 def normalized(values: Array, gain: Array, bias: Array) -> Array:
