@@ -86,7 +86,9 @@ def train(
     unlabelled: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="improved-gan: a folder of further pictures, without labels."
+            metavar="DIR",
+            help="improved-gan: a folder of further pictures, without labels; inside DATA it is no "
+            "class.",
         ),
     ] = None,
     until: Annotated[

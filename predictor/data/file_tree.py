@@ -19,11 +19,12 @@ class FileTree:
     """Name and reason of each folder that was not looked into."""
 
 
-def file_tree(root: Path) -> FileTree:
+def file_tree(root: Path, without: Path | None = None) -> FileTree:
     """Return the files under `root`, also where links to folders lead, each real folder once.
 
     Folders of training runs below `root` are skipped, and so are those that cannot be read. Folders
-    with nothing but runs in them are no folders of data.
+    with nothing but runs in them are no folders of data. The folder `without`
+    is left out, unless it is `root`.
     """
     files: list[str] = []
     folders: list[str] = []
@@ -32,6 +33,8 @@ def file_tree(root: Path) -> FileTree:
     # Real folders before links: a folder has its own name even where a link to it sorts first.
     waiting, linked = deque([Path()]), deque[Path]()
     visited: set[tuple[int, int]] = set()
+    if without is not None and not without.samefile(root):
+        visited.add(_identity(without.stat()))
     while waiting or linked:
         here = (waiting or linked).popleft()
         try:
@@ -40,9 +43,9 @@ def file_tree(root: Path) -> FileTree:
         except OSError as error:
             skipped.append((here.as_posix(), f"cannot be read: {error.strerror}"))
             continue
-        if (about.st_dev, about.st_ino) in visited:
+        if _identity(about) in visited:
             continue
-        visited.add((about.st_dev, about.st_ino))
+        visited.add(_identity(about))
         # The previews of a training run are no data.
         if here != Path() and any(entry.name == LOCK_FILE for entry in entries):
             runs.append(here)
@@ -67,3 +70,8 @@ def file_tree(root: Path) -> FileTree:
         tuple(sorted(name for name in folders if name not in emptied)),
         tuple(sorted(skipped)),
     )
+
+
+def _identity(about: os.stat_result) -> tuple[int, int]:
+    """Return what is the same of a folder by whatever path it is reached."""
+    return about.st_dev, about.st_ino

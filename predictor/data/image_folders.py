@@ -48,12 +48,12 @@ _AT_ONCE = 256
 """Files read before their pictures are decoded in threads."""
 
 
-def images_in_folder(folder: Path) -> ImageCollection:
+def images_in_folder(folder: Path, without: Path | None = None) -> ImageCollection:
     """Return the pictures in the tree under `folder`; hidden files and folders are left out.
 
-    Raises `UnusableData` if there is none.
+    So is the folder `without`. Raises `UnusableData` if there is none.
     """
-    tree = file_tree(folder)
+    tree = file_tree(folder, without)
     names = _pictures(folder, tree)
     found = collected(folder, names, tree.folders, _contents_of(folder), _stamp(folder, names))
     return replace(found, skipped=(*found.skipped, *_left_out(folder, tree)))

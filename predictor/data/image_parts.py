@@ -81,12 +81,17 @@ class ImageCollection:
         return len(np.unique(np.concatenate(labels))) if labels else 0
 
     def require_labels(
-        self, classes: int, parts: Collection[str] | None = None, *, remedy: str = ""
+        self,
+        classes: int,
+        parts: Collection[str] | None = None,
+        *,
+        remedy: str = "",
+        remedy_without: str = "",
     ) -> None:
         """Raise `UnusableData` unless every picture has a label below `classes`.
 
         With `parts` those of other parts may have none. `remedy` says what to do about a label
-        that is too high.
+        that is too high, `remedy_without` about pictures without any.
         """
         if self.empty_classes:
             raise UnusableData(
@@ -101,15 +106,19 @@ class ImageCollection:
                 loose = min(part.names, key=lambda picture: picture.count("/"))
                 raise UnusableData(
                     f"{self.path} has no labels for pictures such as {loose}; expected class "
-                    "folders, or labels beside the pictures"
+                    f"folders, or labels beside the pictures{_after(remedy_without)}"
                 )
             wrong = np.flatnonzero(part.labels >= classes)
             if wrong.size:
                 row = int(wrong[0])
                 raise UnusableData(
                     f"{part.names[row]} in {self.path} has label {part.labels[row]}, expected 0 to "
-                    f"{classes - 1} (classes={classes}){f'; {remedy}' if remedy else ''}"
+                    f"{classes - 1} (classes={classes}){_after(remedy)}"
                 )
+
+
+def _after(remedy: str) -> str:
+    return f"; {remedy}" if remedy else ""
 
 
 def array_part(

@@ -208,19 +208,24 @@ def split_images(
     *,
     classes: int | None = None,
     batch_size: int = 1,
+    unlabelled: Path | None = None,
+    remedy_unlabelled: str = "",
 ) -> SplitImages:
     """Return the pictures at `path` to train on and those held out; no picture is in both.
 
     A part ``test`` is in neither. Where there is a part ``val`` it is held out whole, else a share
     of the part ``train``. With `cache` the decoded pictures are kept in that folder. With `classes`
-    every picture of these must have a label below it, and named classes must be as many. Raises
-    `UnusableData`, also for fewer pictures than `batch_size`; `OutputNotWritten`.
+    every picture of these must have a label below it, and named classes must be as many; the folder
+    `unlabelled` in `path` is no class, and `remedy_unlabelled` says where pictures without a label
+    may be. Raises `UnusableData`, also for fewer pictures than `batch_size`; `OutputNotWritten`.
     """
-    collection = open_images(path)
+    collection = open_images(path, without=unlabelled)
     if classes is not None:
         names = collection.class_names
         remedy = "" if names is None else f"for all of its {len(names)}: --set classes={len(names)}"
-        collection.require_labels(classes, (TRAIN, VALIDATION), remedy=remedy)
+        collection.require_labels(
+            classes, (TRAIN, VALIDATION), remedy=remedy, remedy_without=remedy_unlabelled
+        )
         if names is not None and len(names) < classes:
             raise UnusableData(
                 f"{path} has {len(names)} classes, classes={classes}: --set classes={len(names)}"

@@ -27,7 +27,7 @@ from predictor.data import (
     split_images,
 )
 from predictor.data.image_packing import packed_images
-from predictor.data.image_parts import TRAIN
+from predictor.data.image_parts import TRAIN, ImageCollection
 from predictor.errors import UnusableData
 from predictor.losses import (
     fake_loss,
@@ -171,9 +171,20 @@ def open_data(settings: ImprovedGanSettings, path: Path, run: Path | None = None
     """Return labelled and unlabelled pictures at `path`, and those held out for validation.
 
     The labelled ones are drawn from the pictures that are not held out. The decoded pictures are
-    cached in the folder `run`. Raises `UnusableData` for fewer labels than asked for or none.
+    cached in the folder `run`. A folder of unlabelled pictures in `path` is no class of it. Raises
+    `UnusableData` for fewer labels than asked for or none.
     """
-    split = split_images(path, settings.images, settings.seed, run, classes=settings.classes)
+    place = None if settings.unlabelled is None else Path(settings.unlabelled)
+    more = None if place is None else open_images(place)  # before anything is decoded
+    split = split_images(
+        path,
+        settings.images,
+        settings.seed,
+        run,
+        classes=settings.classes,
+        unlabelled=place,
+        remedy_unlabelled="--unlabelled FOLDER names a folder of pictures without labels",
+    )
     packed, rows, held_out = split.train.packed, split.train.rows, split.held_out
     assert packed.labels is not None  # `classes` asked for them
     own_labels = packed.labels[rows]
@@ -196,10 +207,10 @@ def open_data(settings: ImprovedGanSettings, path: Path, run: Path | None = None
         unlabelled.append(
             ImageDataset(held_out.packed, held_out.rows.tolist(), settings.images, settings.seed)
         )
-    if settings.unlabelled is not None:
-        more, unreadable = _pictures(Path(settings.unlabelled), settings, run)
-        unlabelled.append(more)
-        pictures.append(more.packed.digest)
+    if more is not None:
+        examples, unreadable = _pictures(more, settings, run)
+        unlabelled.append(examples)
+        pictures.append(examples.packed.digest)
         skipped = [*skipped, *unreadable]
     train = SemiSupervisedImages(labelled, unlabelled, settings.seed)
     if len(train) < settings.batch_size:
@@ -219,10 +230,9 @@ def open_data(settings: ImprovedGanSettings, path: Path, run: Path | None = None
 
 
 def _pictures(
-    path: Path, settings: ImprovedGanSettings, run: Path | None
+    collection: ImageCollection, settings: ImprovedGanSettings, run: Path | None
 ) -> tuple[ImageDataset, list[str]]:
-    """Return all pictures at `path` and the files that could not be read, one line each."""
-    collection = open_images(path)
+    """Return the pictures to train on and the files that could not be read, one line each."""
     folder = None if run is None else run / "unlabelled"
     fit = settings.images.fit(is_training=True)
     packed, skipped = packed_images(collection, TRAIN, fit, folder)

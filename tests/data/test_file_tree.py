@@ -36,6 +36,15 @@ def test_linked_folders_are_looked_into_once_and_under_their_own_name(tmp_path: 
     assert file_tree(tmp_path / "data").files == ("other/b.png", "own/a.png")
 
 
+def test_a_folder_can_be_left_out_by_whatever_name_but_not_the_root(tmp_path: Path) -> None:
+    for name in ("a/1.png", "b/2.png", "b/c/3.png"):
+        _picture(tmp_path / "data" / name)
+    (tmp_path / "link").symlink_to(tmp_path / "data" / "b" / "c")
+    tree = file_tree(tmp_path / "data", tmp_path / "link")
+    assert (tree.files, tree.folders, tree.skipped) == (("a/1.png", "b/2.png"), ("a", "b"), ())
+    assert len(file_tree(tmp_path / "data", tmp_path / "data" / "a" / "..").files) == 3
+
+
 def test_a_link_to_itself_is_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     _picture(tmp_path / "a.png")
     (tmp_path / "b.png").symlink_to(tmp_path / "b.png")

@@ -18,6 +18,16 @@ from predictor.errors import UnreadableImage, UnusableData
 IMAGES = noise(6)
 
 
+def test_what_is_left_out_beside_the_one_folder_of_the_data_does_not_hide_it(
+    tmp_path: Path,
+) -> None:
+    for row, name in enumerate(("root/train/a/1", "root/train/b/1", "more/1")):
+        write_png(tmp_path / f"{name}.png", IMAGES[row])
+    found = open_images(tmp_path, without=tmp_path / "more")
+    assert list(found.parts) == ["train"]
+    assert found.class_names == ("a", "b")
+
+
 def test_an_archive_of_the_current_folder_has_the_parts_and_classes_of_the_folder(
     tmp_path: Path,
 ) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
 from made_images import write_mat
 
-from predictor.errors import SettingsError, UnusableData
+from predictor.errors import SettingsError
 from predictor.losses import feature_matching_loss
 from predictor.recipes import load_recipe
 from predictor.systems import SYSTEMS
@@ -132,60 +132,6 @@ def test_labels_never_enter_the_generator_s_step() -> None:
     before = loss_of(system, 1, batch).terms["feature_matching"]
     del batch["label"], batch["labelled_image"], batch["image"]
     assert torch.equal(loss_of(system, 1, batch).terms["feature_matching"], before)
-
-
-def test_held_out_pictures_are_used_without_their_labels_if_asked(tmp_path: Path) -> None:
-    path = pictures(tmp_path / "d.npz")
-    without = open_data(chosen(labels=9), path)
-    assert len(without.train) == 48
-    data = open_data(chosen(labels=9, held_out_pictures=True), path)
-    assert len(data.train) == 60
-    train: Any = data.train
-    held_out: Any = data.validation
-    shown, measured = set(train.labelled.rows), set(held_out.dataset.rows)
-    assert (len(shown), len(measured)) == (9, 12)
-    assert not shown & measured
-    labels = train.labelled.packed.labels[sorted(shown)]
-    assert np.bincount(labels).tolist() == [3, 3, 3]
-    other: Any = open_data(chosen(labels=9, labels_seed=1), path).train
-    assert set(other.labelled.rows) != shown
-
-
-def test_all_labels_are_shown_where_no_number_is_given(tmp_path: Path) -> None:
-    train: Any = open_data(chosen(), pictures(tmp_path / "d.npz")).train
-    assert len(train.labelled) == 48
-
-
-def test_more_pictures_may_lie_elsewhere_and_without_labels(tmp_path: Path) -> None:
-    more = tmp_path / "more.npz"
-    np.savez(more, images=np.full((7, 4, 4), 255, np.uint8))
-    data = open_data(chosen(unlabelled=str(more)), pictures(tmp_path / "d.npz"), tmp_path / "run")
-    assert len(data.train) == 48 + 7
-    train: Any = data.train
-    batch = train.__getitems__([(0, position) for position in range(55)])
-    for name in ("image", "matched_image"):
-        assert int((batch[name].amin((1, 2, 3)) == 1).sum()) == 7
-    assert not (batch["labelled_image"].amin((1, 2, 3)) == 1).any()
-
-
-def test_bad_data_are_named(tmp_path: Path) -> None:
-    path = pictures(tmp_path / "d.npz")
-    with pytest.raises(UnusableData, match=r"d\.npz has \d+ labelled pictures of class 0 to train"):
-        open_data(chosen(labels=60), path)
-    with pytest.raises(UnusableData, match=r"d\.npz has no labelled picture of class 3"):
-        open_data(chosen(classes=4), path)
-    with pytest.raises(UnusableData, match="label 2, expected 0 to 1"):
-        open_data(chosen(classes=2), path)
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(UnusableData, match="empty has no picture in it"):
-        open_data(chosen(unlabelled=str(tmp_path / "empty")), path)
-    with pytest.raises(UnusableData, match="none does not exist"):
-        open_data(chosen(unlabelled=str(tmp_path / "none")), path)
-    with pytest.raises(UnusableData, match="48 pictures to train on, fewer than a batch"):
-        open_data(chosen(batch_size=49), path)
-    np.savez(tmp_path / "bare.npz", images=np.zeros((9, 4, 4), np.uint8))
-    with pytest.raises(UnusableData, match=r"bare\.npz has no labels"):
-        open_data(chosen(), tmp_path / "bare.npz")
 
 
 @pytest.mark.parametrize(
