@@ -112,15 +112,10 @@ def rows_of_each_class(
 ) -> NDArray[np.int64]:
     """Return the rows, in order, of `count` examples drawn by `seed`, as many of each class.
 
-    Raises `UnusableData` that names `path` if `count` is no multiple of `classes` or a class has
-    too few examples.
+    `count` is a multiple of `classes`. Raises `UnusableData` that names `path` if a class has too
+    few examples.
     """
-    each, rest = divmod(count, classes)
-    if rest or not each:
-        raise UnusableData(
-            f"labels={count} cannot be as many of each of {classes} classes; expected a multiple "
-            f"of {classes}"
-        )
+    each = count // classes
     shuffled = _order(seed, "draw", len(labels))
     drawn = []
     for label in range(classes):

@@ -20,6 +20,7 @@ from predictor.reproduction.protocols import PROTOCOLS
 from predictor.run_folder import RUN_FILE
 from predictor.systems import SYSTEMS
 from predictor.training.loop import resume, train
+from predictor.training.refusal import gone_if_refused
 from predictor.training.result import trained_networks
 from predictor.training.run import opened_run
 from predictor.training.settings import require_same_run
@@ -77,7 +78,8 @@ def reproduced(request: Request) -> Reproduction:
     """Train and test what `request` asks for, or continue an interrupted one in its folder.
 
     Raises `SettingsError`, also for a folder that holds another reproduction, `Interrupted` once
-    the state is saved, and the errors of training.
+    the state is saved, and the errors of training. What is refused before a run has begun leaves
+    no file behind.
     """
     protocol = PROTOCOLS[request.recipe.protocol or ""]
     if request.model is not None:
@@ -85,22 +87,23 @@ def reproduced(request: Request) -> Reproduction:
     if request.folder is None:
         raise SettingsError("a folder for the runs is needed, or a trained MODEL before DATA")
     stamp = _stamp_of_test(request, protocol)
-    plan = planned(
-        request.folder,
-        request.recipe,
-        request.data,
-        seeds=request.seeds,
-        budget_s=request.budget_s,
-        changes=request.changes,
-    )
-    scale = min(plan.scale(recipe) for recipe in plan.recipes)
-    if scale < 1:
-        _logger.warning("scaled down to %.2g of the published iterations", scale)
-    first = recipe_settings(request.recipe).seed
-    results = tuple(
-        _of_seed(request, plan, protocol, seed, stamp)
-        for seed in range(first, first + request.seeds)
-    )
+    with gone_if_refused(request.folder):
+        plan = planned(
+            request.folder,
+            request.recipe,
+            request.data,
+            seeds=request.seeds,
+            budget_s=request.budget_s,
+            changes=request.changes,
+        )
+        scale = min(plan.scale(recipe) for recipe in plan.recipes)
+        if scale < 1:
+            _logger.warning("scaled down to %.2g of the published iterations", scale)
+        first = recipe_settings(request.recipe).seed
+        results = tuple(
+            _of_seed(request, plan, protocol, seed, stamp)
+            for seed in range(first, first + request.seeds)
+        )
     return Reproduction(request, results, scale)
 
 

@@ -142,6 +142,11 @@ class ImprovedGanSettings(PairSettings):
         classes = self.discriminator.config().classes
         if classes != self.classes:
             raise ValueError(f"discriminator.classes is {classes}, classes {self.classes}")
+        if self.labels is not None and self.labels % self.classes:
+            raise ValueError(
+                f"labels={self.labels} cannot be as many of each of {self.classes} classes; "
+                f"expected a multiple of {self.classes}"
+            )
         return self
 
 

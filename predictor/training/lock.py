@@ -7,6 +7,7 @@ from pathlib import Path
 from predictor.errors import OutputNotWritten
 from predictor.file_lock import hold
 from predictor.run_folder import LOCK_FILE
+from predictor.training.refusal import delete_empty, missing_folders
 from predictor.whole_files import refusal_of
 
 
@@ -14,13 +15,14 @@ from predictor.whole_files import refusal_of
 def sole_writer(folder: Path) -> Iterator[None]:
     """Hold the lock of `folder` inside the block; the operating system frees it at any exit.
 
-    The folder is created, and deleted again if the block fails before writing into it. Raises
+    Folder and lock are created, and deleted again if the block fails before writing into it. Raises
     `OutputNotWritten` if another process holds the lock or the folder cannot be made.
     """
-    is_new = not folder.exists()
     path = folder / LOCK_FILE
     try:
+        made = missing_folders(folder)
         folder.mkdir(parents=True, exist_ok=True)
+        before = set(folder.iterdir())
         file = path.open("w")
     except OSError as error:
         raise OutputNotWritten(f"{folder}: not written: {refusal_of(error)}") from error
@@ -30,7 +32,7 @@ def sole_writer(folder: Path) -> Iterator[None]:
         try:
             yield
         except BaseException:
-            if is_new and list(folder.iterdir()) == [path]:
+            if path not in before and set(folder.iterdir()) == {*before, path}:
                 path.unlink()
-                folder.rmdir()
+                delete_empty(made)
             raise

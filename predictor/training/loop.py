@@ -42,6 +42,7 @@ from predictor.training.hardware import (
 from predictor.training.interrupts import StopRequest, noted_signals, raised_signals
 from predictor.training.lock import sole_writer
 from predictor.training.order import derived_seed
+from predictor.training.refusal import gone_if_refused
 from predictor.training.replay import iteration_runner
 from predictor.training.reports import Means, RunLog, progress_line
 from predictor.training.run import Run, opened_run, resume_command, write_run_file
@@ -78,9 +79,9 @@ def train(
 
     `initial_weights` are the weights to start the released network of the system from, and
     `begun_from` is the name of the model that they are of, for the model card. `until` stops after
-    that many iterations, as if interrupted. Raises `OutputExists` for a folder with a run,
-    `SettingsError` for an `until` beyond the run, `Interrupted` on a signal, after saving; and
-    `DivergenceError`, `OutOfDeviceMemory`.
+    that many iterations, as if interrupted. Settings or data that are refused leave no file behind.
+    Raises `OutputExists` for a folder with a run, `SettingsError` for an `until` beyond the run,
+    `Interrupted` on a signal, after saving; and `DivergenceError`, `OutOfDeviceMemory`.
     """
     run = Run(folder, system_name, entry, settings, data.absolute(), begun_from)
     return _run(run, until, is_new=True, record_run=run, initial_weights=initial_weights)
@@ -148,6 +149,7 @@ def _run(
         joined_ranks(hardware.device) as ranks,
         raised_signals(f"stopped the run before its next iteration; continue with: {restart}"),
         sole_writer(run.folder) if ranks.is_main else contextlib.nullcontext(),
+        gone_if_refused(run.folder) if ranks.is_main else contextlib.nullcontext(),
     ):
         if is_new:
             _require_free(run)

@@ -116,14 +116,7 @@ def test_a_draw_depends_on_its_seed() -> None:
     assert tuple(rows_of_each_class(Path("d"), labels, 6, CLASSES, 3).tolist()) in draws
 
 
-@pytest.mark.parametrize(
-    ("count", "message"),
-    [
-        (7, "labels=7 cannot be as many of each of 3 classes; expected a multiple of 3"),
-        (2, "expected a multiple of 3"),
-        (6, "data has 1 labelled pictures of class 2 to train on, expected 2"),
-    ],
-)
-def test_impossible_draws_are_refused(count: int, message: str) -> None:
+def test_more_of_a_class_than_it_has_are_refused() -> None:
+    message = "data has 1 labelled pictures of class 2 to train on, expected 2"
     with pytest.raises(UnusableData, match=message):
-        rows_of_each_class(Path("data"), np.array([0, 0, 1, 1, 2]), count, CLASSES, 0)
+        rows_of_each_class(Path("data"), np.array([0, 0, 1, 1, 2]), 6, CLASSES, 0)

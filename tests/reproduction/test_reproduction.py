@@ -84,6 +84,18 @@ def test_what_was_measured_is_not_taken_for_another_recipe_of_the_same_name(
     run()
 
 
+@pytest.mark.parametrize("budget", [[], ["--budget", "30s"]])
+def test_data_that_are_refused_leave_no_folder(tmp_path: Path, budget: list[str]) -> None:
+    images = np.zeros((60, 8, 8), np.uint8)
+    labels = np.arange(60) % 3
+    labels[0] = 3  # one class more than the recipe has
+    np.savez(tmp_path / "d.npz", x_train=images, y_train=labels, x_test=images, y_test=labels % 3)
+    folder = tmp_path / "all" / "r"
+    asked = ["improved-gan-mnist-100", tmp_path / "d.npz", "-o", folder, *budget, *QUICK]
+    assert isinstance(reproduce(*asked).exception, UnusableData)
+    assert not folder.parent.exists()
+
+
 def test_changed_data_are_measured_again(data: Path, tmp_path: Path) -> None:
     path, folder = tmp_path / "d.npz", tmp_path / "r"
     with np.load(data) as stored:

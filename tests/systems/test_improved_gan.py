@@ -138,6 +138,8 @@ def test_labels_never_enter_the_generator_s_step() -> None:
     ("values", "message"),
     [
         ({"labels": 0}, "labels=0"),
+        ({"labels": 7}, "labels=7 cannot be as many of each of 3 classes; expected a multiple of"),
+        ({"labels": 2}, "labels=2 cannot"),
         ({"generator": {"shape": [1, 8, 8]}}, r"generator.shape is \(1, 8, 8\)"),
         ({"generator": {"units": "signed"}}, "generator.units is 'signed'"),
         ({"discriminator": {"classes": 4}}, "discriminator.classes is 4, classes 3"),

@@ -9,7 +9,9 @@ from made_images import write_png
 from test_improved_gan import chosen, pictures
 
 from predictor.errors import UnusableData
+from predictor.systems import SYSTEMS
 from predictor.systems.improved_gan import open_data
+from predictor.training.loop import train
 
 
 def test_held_out_pictures_are_used_without_their_labels_if_asked(tmp_path: Path) -> None:
@@ -77,6 +79,18 @@ def test_where_pictures_without_a_label_may_lie_is_said(tmp_path: Path) -> None:
         write_png(tmp_path / f"{name}.png", np.zeros((4, 4), np.uint8))
     with pytest.raises(UnusableData, match=r"such as loose\.png; .*; --unlabelled FOLDER names"):
         open_data(chosen(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "values", [{"labels": 60}, {"unlabelled": "none"}, {"batch_size": 49}, {"classes": 4}]
+)
+def test_a_start_that_is_refused_leaves_no_decoded_pictures(
+    tmp_path: Path, values: dict[str, Any]
+) -> None:
+    path = pictures(tmp_path / "d.npz")
+    with pytest.raises(UnusableData):
+        train(tmp_path / "r" / "x", "improved-gan", SYSTEMS["improved-gan"], chosen(**values), path)
+    assert not (tmp_path / "r").exists()
 
 
 def test_bad_data_are_named(tmp_path: Path) -> None:
