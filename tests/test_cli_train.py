@@ -65,6 +65,22 @@ def test_existing_run_is_not_trained_over(tmp_path: Path) -> None:
     assert f"predictor resume {tmp_path / 'run'}" in str(again.exception)
 
 
+def test_a_run_of_another_system_is_not_the_one_to_continue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = [".", "-o", str(tmp_path / "run"), "--until", "1"]
+    assert run(app, ["train", "toy", *arguments]).exit_code == 0
+    monkeypatch.setitem(SYSTEMS, "other", SYSTEMS["toy"])
+    again = run(app, ["train", "other", *arguments])
+    assert isinstance(again.exception, OutputExists)
+    assert str(again.exception) == (
+        f"{tmp_path / 'run'} holds a run of toy, not of other; choose another folder"
+    )
+    (tmp_path / "run" / "run.json").write_text("[]")
+    again = run(app, ["train", "other", *arguments])
+    assert "holds a run; continue it with" in str(again.exception)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

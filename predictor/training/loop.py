@@ -45,7 +45,13 @@ from predictor.training.order import derived_seed
 from predictor.training.refusal import gone_if_refused
 from predictor.training.replay import iteration_runner
 from predictor.training.reports import Means, RunLog, progress_line
-from predictor.training.run import Run, opened_run, resume_command, write_run_file
+from predictor.training.run import (
+    Run,
+    opened_run,
+    resume_command,
+    system_of_run,
+    write_run_file,
+)
 from predictor.training.settings import changed_settings, merged, moved_places
 from predictor.training.starting_state import (
     CLASSES,
@@ -371,6 +377,11 @@ def _require_free(run: Run) -> None:
     """
     folder = run.folder
     if (folder / RUN_FILE).exists():
+        there = system_of_run(folder)
+        if there not in (None, run.system_name):
+            raise OutputExists(
+                f"{folder} holds a run of {there}, not of {run.system_name}; choose another folder"
+            )
         raise OutputExists(f"{folder} holds a run; continue it with: {resume_command(folder)}")
     newest = next(iter(checkpoints_newest_first(run.checkpoints)), None)
     if newest not in (None, checkpoint_path(run.checkpoints, 0)):

@@ -61,6 +61,15 @@ def opened_run(folder: Path, systems: Mapping[str, SystemEntry]) -> Run:
     return Run(folder, system_name, entry, settings, data, begun_from)
 
 
+def system_of_run(folder: Path) -> str | None:
+    """Return the name of the system in the run file of `folder`; None where it cannot be read."""
+    try:
+        system = json.loads((folder / RUN_FILE).read_text())["system"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return system if isinstance(system, str) else None
+
+
 def _not_a_run(path: Path) -> str:
     """Return why `path` is no run folder, and the run that it lies in, if any."""
     reason = f"it has no {RUN_FILE}"
