@@ -4,6 +4,7 @@ The version for Python is pickles, which run code when they are read: it is refu
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -82,4 +83,9 @@ def _part(path: Path, names: Sequence[str], read: ReadFile, label_bytes: int) ->
     batch = np.concatenate(rows)
     labels = batch[:, label_bytes - 1]
     name = names[0] if len(names) == 1 else f"{names[0]}…"
-    return array_part(path, name, batch[:, label_bytes:].reshape(-1, 3, 32, 32), labels)
+    part = array_part(path, name, batch[:, label_bytes:].reshape(-1, 3, 32, 32), labels)
+    # Rows of all batches joined are what runs have been split by.
+    in_files = [
+        f"{file}[{row}]" for file, own in zip(names, rows, strict=True) for row in range(len(own))
+    ]
+    return replace(part, names=in_files, keys=part.names)

@@ -52,10 +52,13 @@ class PackedImages:
         shapes: NDArray[np.int64],
         channels: Channels,
         names: Sequence[str],
+        keys: Sequence[str],
         labels: NDArray[np.int64] | None,
         digest: str,
     ) -> None:
         self.names = names
+        self.keys = keys
+        """As in `ImagePart`."""
         self.labels = labels
         self.digest = digest
         """What changes when a pixel of the part does, be it in other rows than are used."""
@@ -123,11 +126,12 @@ def packed_images(
             write_whole(note, json.dumps({"of": description, **kept}).encode())
     rows = np.array(kept["rows"], dtype=np.int64)
     names = [chosen.names[row] for row in rows]
+    keys = names if chosen.keys is None else [chosen.keys[row] for row in rows]
     labels = None if chosen.labels is None else chosen.labels[rows]
     shapes = np.array(kept["shapes"], dtype=np.int64)
     if len(shapes) == 1:  # all alike
         shapes = np.repeat(shapes, len(rows), axis=0)
-    packed = PackedImages(file, content, shapes, fit.channels, names, labels, kept["digest"])
+    packed = PackedImages(file, content, shapes, fit.channels, names, keys, labels, kept["digest"])
     return packed, list(kept["skipped"])
 
 

@@ -46,11 +46,13 @@ class ImagePart:
     """One official part of a set: its pictures in order."""
 
     names: Sequence[str]
-    """What each picture is called, for messages and for the split."""
+    """What each picture is called, in messages and tables: where to find it."""
     labels: NDArray[np.int64] | None
     """The class of each picture from 0 on; None where there are none."""
     pictures: Callable[[Channels], Iterator[Pixels | UnreadableImage]]
     """The pictures with that many channels, or why one cannot be read; one for each name."""
+    keys: Sequence[str] | None = None
+    """What the split and a run that is resumed know each picture by; None: its name."""
 
 
 @dataclass(frozen=True, eq=False)

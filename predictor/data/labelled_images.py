@@ -196,7 +196,7 @@ def digest_of(packed: PackedImages, rows: NDArray[np.int64]) -> str:
     digest = blake2b(digest_size=8)
     for row in rows:
         label = "" if packed.labels is None else packed.labels[row]
-        digest.update(f"{packed.names[row]}\0{label}\0".encode(errors="surrogateescape"))
+        digest.update(f"{packed.keys[row]}\0{label}\0".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 
@@ -301,8 +301,8 @@ def _order(packed: PackedImages, settings: ImageSettings) -> NDArray[np.int64]:
     In it classes alternate, unless they already do so in the data.
     """
     if settings.validation_rows == "spread":
-        coded = [name.encode(errors="surrogateescape") for name in packed.names]
-        hashes = [blake2b(name, digest_size=8).digest() for name in coded]
+        coded = [key.encode(errors="surrogateescape") for key in packed.keys]
+        hashes = [blake2b(key, digest_size=8).digest() for key in coded]
         return np.array(sorted(range(len(packed)), key=lambda row: hashes[row], reverse=True))
     labels = packed.labels
     if labels is None or len(packed) < 2 or (np.diff(labels) < 0).any():

@@ -1,6 +1,7 @@
 """Every format yields the pictures and labels that were written."""
 
 from collections.abc import Callable
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,29 @@ def test_binary_batches_of_cifar(is_archive: bool, tmp_path: Path) -> None:
     assert np.array_equal(pictures_of(collection, "test"), ten[5:])
     assert np.array_equal(collection.part("train").labels, [1, 2, 3, 4, 5])
     assert collection.class_names == ("airplane", "automobile")
+
+
+def test_a_picture_of_cifar_is_called_by_its_file_and_the_row_in_it(tmp_path: Path) -> None:
+    pictures = noise(5, (32, 32, 3))
+    for number, first, last in ((1, 0, 2), (2, 2, 5)):
+        batch = cifar_batch(pictures[first:last], np.array([1, 1, 1, 9, 1])[first:last])
+        (tmp_path / f"data_batch_{number}.bin").write_bytes(batch)
+    found = open_images(tmp_path)
+    files = [(1, 0), (1, 1), (2, 0), (2, 1), (2, 2)]
+    assert found.part("train").names == [f"data_batch_{file}.bin[{row}]" for file, row in files]
+    with pytest.raises(UnusableData, match=r"^data_batch_2\.bin\[1\] in .* has label 9"):
+        found.require_labels(2)
+
+
+def test_the_split_of_cifar_is_by_the_rows_of_all_batches(tmp_path: Path) -> None:
+    for number in (1, 2):
+        batch = cifar_batch(noise(20, (32, 32, 3), seed=number), np.arange(20) % 10)
+        (tmp_path / f"data_batch_{number}.bin").write_bytes(batch)
+    images = ImageSettings(validation_share=0.2)
+    keys = [f"data_batch_1.bin…[{row}]" for row in range(40)]
+    hashes = [blake2b(key.encode(), digest_size=8).digest() for key in keys]
+    lowest = sorted(range(40), key=hashes.__getitem__)[:8]
+    assert sorted(split_images(tmp_path, images, 0).held_out.rows) == sorted(lowest)
 
 
 def test_one_batch_of_cifar_may_be_named_alone(tmp_path: Path) -> None:
