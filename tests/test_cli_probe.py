@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from pipelines.cli import run as exit_code_of
 from predictor.analysis import supervised
 from predictor.cli import app
+from predictor.errors import UnusableData
 from predictor.networks.dcgan import DcganDiscriminator, DcganDiscriminatorConfig
 from predictor.weights import save_network
 
@@ -59,6 +60,18 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(autouse=True)
 def _short_training(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervised, "IMAGES_SEEN", 200)
+
+
+def test_a_class_with_too_few_pictures_is_called_by_its_folder(model: str, tmp_path: Path) -> None:
+    pictures, labels = stripes(100, 0)
+    for row, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
+        folder = tmp_path / ("lying", "standing")[label]
+        folder.mkdir(exist_ok=True)
+        if label == 0 or row < 20:
+            cv2.imwrite(str(folder / f"{row}.png"), picture)
+    done = run(app, ["probe", model, str(tmp_path), "--labels", "40", "--device", "cpu", *FEW])
+    assert isinstance(done.exception, UnusableData)
+    assert str(done.exception).startswith("class standing has ")
 
 
 def test_document_has_every_method(model: str, data: str) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from predictor.errors import UnusableData
 from predictor.progress import Progress
+from predictor.wording import class_called
 
 PAPER_COSTS = (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2)
 """The values of C that the released code tries."""
@@ -50,10 +51,14 @@ class LabelDraws:
     the validation examples.
     """
 
-    def __init__(self, labels: Labels, count: int, seed: int = 0) -> None:
+    def __init__(
+        self, labels: Labels, count: int, seed: int = 0, names: Sequence[str] | None = None
+    ) -> None:
         self.labels = labels
         self.count = count
         self.seed = seed
+        self.names = names
+        """Of the classes, for messages."""
         self.classes = int(labels.max()) + 1
         order = np.random.default_rng([seed, 0]).permutation(len(labels))
         held_out = min(VALIDATION_EXAMPLES, len(labels) // 5)
@@ -102,8 +107,9 @@ class LabelDraws:
         per_class = self.count // self.classes
         found = np.bincount(self.labels[self._pool], minlength=self.classes)
         if found.min() < per_class:
+            called = class_called(int(found.argmin()), self.names)
             raise UnusableData(
-                f"class {found.argmin()} has {found.min()} examples besides those for validation, "
+                f"class {called} has {found.min()} examples besides those for validation, "
                 f"{self.count} labels need {per_class}"
             )
 

@@ -115,7 +115,10 @@ def probe_results(
     fit = fit_of_shape(encoder.image_shape, short_side)
     found = fitted_pictures(data, fit, are_labelled=True)
     pictures, notes = _in_two_parts(found, data, seed)
-    draws = [LabelDraws(pictures.train_labels, each.labels, each.seed) for each in requests]
+    draws = [
+        LabelDraws(pictures.train_labels, each.labels, each.seed, found.class_names)
+        for each in requests
+    ]
     run = _Run(encoder, pictures, [*zip(requests, draws, strict=True)], device, progress)
     scores = [run.svm("features + linear SVM", encoder)]
     if requests[0].has_baselines:

@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 from predictor.data.labelled_images import ImageDataset
 from predictor.draws import generator_of
 from predictor.errors import UnusableData
+from predictor.wording import class_called
 
 Key = tuple[int, int]
 """``(epoch, position)``"""
@@ -108,12 +109,17 @@ def _order(seed: int, purpose: str, count: int) -> NDArray[np.int64]:
 
 
 def rows_of_each_class(
-    path: Path, labels: NDArray[np.int64], count: int, classes: int, seed: int
+    path: Path,
+    labels: NDArray[np.int64],
+    count: int,
+    classes: int,
+    seed: int,
+    names: Sequence[str] | None = None,
 ) -> NDArray[np.int64]:
     """Return the rows, in order, of `count` examples drawn by `seed`, as many of each class.
 
-    `count` is a multiple of `classes`. Raises `UnusableData` that names `path` if a class has too
-    few examples.
+    `count` is a multiple of `classes`. Raises `UnusableData` that names `path` and the class, by
+    its name if there are `names`, if it has too few examples.
     """
     each = count // classes
     shuffled = _order(seed, "draw", len(labels))
@@ -122,8 +128,8 @@ def rows_of_each_class(
         rows = shuffled[labels[shuffled] == label]
         if len(rows) < each:
             raise UnusableData(
-                f"{path} has {len(rows)} labelled pictures of class {label} to train on, expected "
-                f"{each} (labels={count}, classes={classes})"
+                f"{path} has {len(rows)} labelled pictures of class {class_called(label, names)} "
+                f"to train on, expected {each} (labels={count}, classes={classes})"
             )
         drawn.append(rows[:each])
     return np.sort(np.concatenate(drawn))

@@ -62,6 +62,7 @@ from predictor.systems.techniques import (
     Judged,
     loss_of_real,
 )
+from predictor.wording import class_called
 
 FIRST_IMAGES = 500
 """Real pictures for the data-dependent initialization of scales and biases (code)."""
@@ -197,14 +198,13 @@ def open_data(settings: ImprovedGanSettings, path: Path, run: Path | None = None
     names = split.collection.class_names or tuple(map(str, range(settings.classes)))
     if not present.all():
         missing = int(np.flatnonzero(present == 0)[0])
-        called = names[missing] if missing < len(names) else missing
         raise UnusableData(
-            f"{path} has no labelled picture of class {called} to train on "
+            f"{path} has no labelled picture of class {class_called(missing, names)} to train on "
             f"(classes={settings.classes})"
         )
     if settings.labels is not None:
         seed = settings.seed if settings.labels_seed is None else settings.labels_seed
-        drawn = rows_of_each_class(path, own_labels, settings.labels, settings.classes, seed)
+        drawn = rows_of_each_class(path, own_labels, settings.labels, settings.classes, seed, names)
         rows = rows[drawn]
     labelled = ImageDataset(packed, rows.tolist(), settings.images, settings.seed)
     unlabelled, skipped, pictures = [split.train], split.skipped, [packed.digest]

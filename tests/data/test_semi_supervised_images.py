@@ -116,7 +116,8 @@ def test_a_draw_depends_on_its_seed() -> None:
     assert tuple(rows_of_each_class(Path("d"), labels, 6, CLASSES, 3).tolist()) in draws
 
 
-def test_more_of_a_class_than_it_has_are_refused() -> None:
-    message = "data has 1 labelled pictures of class 2 to train on, expected 2"
+@pytest.mark.parametrize(("names", "called"), [(None, "2"), (["cat", "dog", "hen"], "hen")])
+def test_more_of_a_class_than_it_has_are_refused(names: list[str] | None, called: str) -> None:
+    message = f"data has 1 labelled pictures of class {called} to train on, expected 2"
     with pytest.raises(UnusableData, match=message):
-        rows_of_each_class(Path("data"), np.array([0, 0, 1, 1, 2]), 6, CLASSES, 0)
+        rows_of_each_class(Path("data"), np.array([0, 0, 1, 1, 2]), 6, CLASSES, 0, names)

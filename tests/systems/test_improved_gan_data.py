@@ -1,10 +1,13 @@
 """The data of the system ``improved-gan``: which pictures show their labels, which have none."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
 from made_images import write_png
 from test_improved_gan import chosen, pictures
 
@@ -79,6 +82,14 @@ def test_where_pictures_without_a_label_may_lie_is_said(tmp_path: Path) -> None:
         write_png(tmp_path / f"{name}.png", np.zeros((4, 4), np.uint8))
     with pytest.raises(UnusableData, match=r"such as loose\.png; .*; --unlabelled FOLDER names"):
         open_data(chosen(), tmp_path)
+
+
+def test_a_class_with_too_few_labels_is_called_by_its_folder(tmp_path: Path) -> None:
+    for name, count in (("ape", 9), ("bee", 2), ("cow", 9)):
+        for number in range(count):
+            write_png(tmp_path / name / f"{number}.png", np.zeros((4, 4), np.uint8))
+    with pytest.raises(UnusableData, match=r"has \d labelled pictures of class bee to train on"):
+        open_data(chosen(labels=9, batch_size=2), tmp_path)
 
 
 @pytest.mark.parametrize(
