@@ -1,11 +1,12 @@
 """A start that is refused leaves nothing behind."""
 
 import contextlib
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from predictor.errors import SettingsError, UnusableData, UnusableMask
-from predictor.run_folder import RUN_FILE
+from predictor.run_folder import LOCK_FILE, RUN_FILE
 
 _REFUSALS = (SettingsError, UnusableData, UnusableMask)
 """What no repetition of the same command mends, unlike a signal or a lack of memory."""
@@ -13,31 +14,31 @@ _REFUSALS = (SettingsError, UnusableData, UnusableMask)
 
 @contextlib.contextmanager
 def gone_if_refused(folder: Path) -> Iterator[None]:
-    """Delete what the block wrote into `folder` if it refuses its settings or its data.
+    """Empty `folder` again if the block refuses its settings or its data; delete what it made.
 
-    What was there before stays, and so does everything once there is a run in `folder` or below:
-    decoded pictures are of use to it. Folders that the block made are deleted, `folder` too.
+    Only a folder that was missing or had nothing but a lock in it: others may write into any other.
+    Once there is a run in `folder` or below, all stays: decoded pictures are of use to it.
     """
-    before, made = _everything(folder), missing_folders(folder)
+    made = missing_folders(folder)
+    is_empty = not _content(folder)
     try:
         yield
     except _REFUSALS:
-        if not any(folder.rglob(RUN_FILE)):
-            _delete(_everything(folder) - before)
+        if is_empty and not any(folder.rglob(RUN_FILE)):
+            for path in _content(folder):
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
             delete_empty(made)
         raise
 
 
-def _everything(folder: Path) -> set[Path]:
-    return set(folder.rglob("*"))
-
-
-def _delete(paths: set[Path]) -> None:
-    for path in sorted(paths, reverse=True):  # what is in a folder before the folder
-        if path.is_dir() and not path.is_symlink():
-            delete_empty([path])
-        else:
-            path.unlink(missing_ok=True)
+def _content(folder: Path) -> list[Path]:
+    """Return what lies in `folder` beside the lock; nothing of a folder that is not there."""
+    if not folder.is_dir():
+        return []
+    return [path for path in folder.iterdir() if path.name != LOCK_FILE]
 
 
 def missing_folders(folder: Path) -> list[Path]:

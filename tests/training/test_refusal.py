@@ -55,6 +55,19 @@ def test_a_refused_start_leaves_nothing_behind(
     assert names_in(tmp_path) == ["kept"]
 
 
+def test_what_others_write_into_a_folder_in_use_is_never_deleted(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+
+    @gone_if_refused(tmp_path)
+    def start() -> None:
+        (tmp_path / "of somebody else").touch()
+        raise UnusableData
+
+    with pytest.raises(UnusableData):
+        start()
+    assert names_in(tmp_path) == ["notes.txt", "of somebody else"]
+
+
 @pytest.mark.parametrize("failure", [stopped, OutOfDeviceMemory, ZeroDivisionError])
 def test_a_start_that_may_be_tried_again_keeps_what_it_decoded(
     tmp_path: Path, failure: Callable[[], Exception]
