@@ -162,6 +162,8 @@ def benchmark(
     quality = TASKS[task].quality
     if quality is None and (data or model or against or quality_only):
         raise typer.BadParameter(f"{task} takes no DATA and no model: it measures training")
+    if against and data is None:
+        raise typer.BadParameter("--against needs DATA, a folder to compare both models on")
     if quality_only and data is None and videos is None:
         raise typer.BadParameter("--quality-only needs DATA, a folder")
     from pipelines.benchmark.rows import benchmark_table

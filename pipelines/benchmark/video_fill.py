@@ -16,6 +16,7 @@ from predictor.analysis.video_fill_evaluation import (
     panned,
     scores,
 )
+from predictor.errors import UnusableData
 from predictor.video_fill.filler import Filler
 
 CLIPS = 10
@@ -33,6 +34,8 @@ def video_fill_rows(
     `UnusableData` for fewer than `CLIPS` videos.
     """
     if data is not None:
+        if not data.is_dir():
+            raise UnusableData(f"{data} is not a folder of videos")
         found = []
         for number, path in enumerate(most_moving(videos_in(data), CLIPS)):
             found.append(clip_scores(path, filler, number))

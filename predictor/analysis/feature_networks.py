@@ -71,6 +71,10 @@ def feature_network(name: str, device: torch.device | str = "cpu") -> FeatureNet
     device = torch.device(device)
     if name.startswith(INCEPTION):
         return _inception(Path(name.removeprefix(INCEPTION)), device)
+    if name == INCEPTION.removesuffix("="):
+        raise UnknownModel(
+            f"{name} needs its weights: {INCEPTION}WEIGHTS, a file of torch-fidelity"
+        )
     if name == EFFICIENTNET:
         found = efficientnet(device)
         if found is None:

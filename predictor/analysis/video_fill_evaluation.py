@@ -124,7 +124,8 @@ def most_moving(paths: Sequence[Path], count: int) -> list[Path]:
         except UnreadableMedia:
             continue
     if len(motion) < count:
-        raise UnusableData(f"{len(motion)} readable videos, expected at least {count}")
+        where = f"{paths[0].parent} has" if paths else "there are"
+        raise UnusableData(f"{where} {len(motion)} readable videos, expected at least {count}")
     chosen = sorted(motion, key=lambda path: -motion[path])[:count]
     return [path for path in paths if path in chosen]
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from predictor.data.image_parts import TEST, TRAIN, VALIDATION, part_folders
 from predictor.errors import UnusableData
+from predictor.run_folder import RUN_FILE
 from predictor.whole_files import write_whole
 
 
@@ -49,8 +50,8 @@ def split_by_file(
     is trained on; but ``test/`` beside ``train/`` is on neither side; also in capitals. In any
     other each file is held out by a hash of its relative path; both sides get at least one, and the
     held-out side one of those that are `measurable`, if there is one. The folder `run` then keeps
-    the names that are held out: when the run is resumed, new files are trained on and no old one
-    moves across, as long as one that was held out is still there.
+    the names that are held out: when the run in it is resumed, new files are trained on and no old
+    one moves across, as long as one that was held out, and is measurable, is still there.
 
     Raises `UnusableData` if there is only one file, or two folders of one part.
     """
@@ -67,31 +68,41 @@ def split_by_file(
     if {TRAIN, VALIDATION} <= parts.keys():
         held_out = {name for name in names if name.split("/")[0] == parts[VALIDATION]}
     else:
-        record = None if run is None else run / HELD_OUT_FILE
-        held_out = _recorded(record).intersection(names)
+        recorded = _recorded(run)
+        held_out = recorded.intersection(names)
         if not held_out or len(held_out) == len(names):
-            held_out = _held_out_by_hash(names, validation_share, measurable)
-            if record is not None:
-                write_whole(record, json.dumps(sorted(held_out)).encode())
+            held_out = _held_out_by_hash(names, validation_share)
+        held_out = _with_measurable(held_out, names, measurable)
+        if run is not None and held_out != recorded.intersection(names):
+            write_whole(run / HELD_OUT_FILE, json.dumps(sorted(held_out)).encode())
     return index.subset(set(names) - held_out), index.subset(held_out)
 
 
-def _held_out_by_hash(
-    names: Sequence[str], validation_share: float, measurable: Set[str] | None
-) -> set[str]:
+def _held_out_by_hash(names: Sequence[str], validation_share: float) -> set[str]:
     ranked = sorted(names, key=_fraction)
     count = sum(_fraction(name) < validation_share for name in ranked)
-    held_out = set(ranked[: min(max(count, 1), len(names) - 1)])
-    found = [name for name in ranked if measurable is None or name in measurable]
-    if found and not held_out.intersection(found) and len(held_out) + 1 < len(names):
-        held_out.add(found[0])
-    return held_out
+    return set(ranked[: min(max(count, 1), len(names) - 1)])
 
 
-def _recorded(record: Path | None) -> set[str]:
-    """Return the names in the file `record`; none if it is missing or not readable."""
+def _with_measurable(
+    held_out: set[str], names: Sequence[str], measurable: Set[str] | None
+) -> set[str]:
+    """Return `held_out`, with one that is `measurable` where it has none and one can be spared."""
+    if measurable is None or held_out & measurable or len(held_out) + 1 >= len(names):
+        return held_out
+    return held_out | set(sorted(measurable & set(names), key=_fraction)[:1])
+
+
+def _recorded(run: Path | None) -> set[str]:
+    """Return the names that the run in the folder `run` holds out.
+
+    None where no run has begun there, or where they cannot be read: what a start that was stopped
+    early has left may be of other settings.
+    """
+    if run is None or not (run / RUN_FILE).exists():
+        return set()
     try:
-        return set() if record is None else {str(name) for name in json.loads(record.read_text())}
+        return {str(name) for name in json.loads((run / HELD_OUT_FILE).read_text())}
     except (OSError, ValueError, TypeError):
         return set()
 
@@ -102,9 +113,13 @@ def _fraction(name: str) -> float:
     return int.from_bytes(blake2b(coded, digest_size=6).digest()) / 2**48
 
 
-def thinned(index: Index, most: int | None) -> Index:
-    """Return the index of `most` of the files, evenly spaced in their order; None: of all."""
-    names = index.names
+def thinned(index: Index, most: int | None, measurable: Set[str] | None = None) -> Index:
+    """Return the index of `most` of the files, evenly spaced in their order; None: of all.
+
+    Of those that are `measurable`, if there is one.
+    """
+    names = [name for name in index.names if measurable is None or name in measurable]
+    names = names or list(index.names)
     if most is None or len(names) <= most:
         return index
     rows = np.linspace(0, len(names) - 1, most).round().astype(int)

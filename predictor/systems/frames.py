@@ -228,10 +228,9 @@ def open_data(settings: FramesSettings, path: Path, run: Path | None = None) -> 
             int(settings.packed_frames_gb * 1e9),
             progress=functools.partial(_log_progress, "packed"),
         )
-    train, held_out = split_by_file(
-        index, settings.validation_share, videos_with_windows(index), run
-    )
-    held_out = thinned(held_out, settings.validation_videos)
+    measurable = videos_with_windows(index)
+    train, held_out = split_by_file(index, settings.validation_share, measurable, run)
+    held_out = thinned(held_out, settings.validation_videos, measurable)
     windows = evaluation_windows(held_out, per_clip=settings.validation_windows)
     return TrainingData(
         train=ClipDataset(train, settings.clips, settings.seed, _evidence(settings.generator)),

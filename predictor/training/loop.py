@@ -115,6 +115,8 @@ def resume(
         if moved := moved_places(type(run.settings), changes):
             record_run = run = replace(run, settings=changed_settings(run.settings, moved))
         run = replace(run, settings=changed_settings(run.settings, merged(changes, moved)))
+    if data is not None and not data.exists():
+        raise UnusableData(f"{data} does not exist; expected the data of {folder}")
     if not run.data.exists():
         raise UnusableData(
             f"{run.data}, which {folder} trains on, is not there any more; say where it is now: "

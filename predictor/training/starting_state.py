@@ -61,6 +61,9 @@ def restored_draws(run: Run, state: TrainingState, facts: Mapping[str, Any]) -> 
                 f"{run.checkpoints} holds no checkpoint, and the run began with the weights of "
                 f"{run.begun_from}: train anew with --init-from in another folder"
             )
+        _logger.warning(
+            "%s holds no checkpoint: the run begins anew from its first iteration", run.checkpoints
+        )
         return 0
 
     def restored(checkpoint: Checkpoint) -> None:

@@ -91,6 +91,7 @@ def test_one_that_can_be_measured_is_held_out() -> None:
 def test_a_resumed_run_moves_no_file_across(tmp_path: Path) -> None:
     names = [f"clip{number}.mp4" for number in range(8)]
     (held_out,) = names_of(split_by_file(index_of(names), 0.0, run=tmp_path)[1])
+    (tmp_path / "run.json").touch()
     more = [*names, *(f"new{number}.mp4" for number in range(40))]
     assert names_of(split_by_file(index_of(more), 0.1)[1]) != [held_out], "by hash alone it moves"
     train, again = split_by_file(index_of(more), 0.1, run=tmp_path)
@@ -100,8 +101,30 @@ def test_a_resumed_run_moves_no_file_across(tmp_path: Path) -> None:
     assert len(names_of(split_by_file(index_of(others), 0.0, run=tmp_path)[1])) == 1
 
 
+def test_what_a_start_that_was_stopped_has_left_splits_no_new_run(tmp_path: Path) -> None:
+    names = [f"clip{number}.mp4" for number in range(30)]
+    few = names_of(split_by_file(index_of(names), 0.0, run=tmp_path)[1])
+    many = names_of(split_by_file(index_of(names), 0.9, run=tmp_path)[1])
+    assert (len(few), len(many) > 20) == (1, True)
+    (tmp_path / "run.json").touch()
+    assert names_of(split_by_file(index_of(names), 0.0, run=tmp_path)[1]) == many
+
+
+def test_where_all_that_can_be_measured_is_gone_another_is_held_out(tmp_path: Path) -> None:
+    names = [f"clip{number}.mp4" for number in range(8)]
+    whole = names[1:]
+    kept = names_of(split_by_file(index_of(names), 0.0, set(whole), run=tmp_path)[1])
+    (tmp_path / "run.json").touch()
+    left = [name for name in names if name not in set(kept) & set(whole)]
+    _, held_out = split_by_file(index_of(left), 0.0, set(whole), run=tmp_path)
+    assert len(set(names_of(held_out)) & set(whole)) == 1
+    again = split_by_file(index_of(left), 0.0, set(whole), run=tmp_path)[1]
+    assert names_of(again) == names_of(held_out)
+
+
 def test_a_record_that_cannot_be_read_is_made_anew(tmp_path: Path) -> None:
     names = [f"clip{number}.mp4" for number in range(8)]
+    (tmp_path / "run.json").touch()
     expected = names_of(split_by_file(index_of(names), 0.1, run=tmp_path)[1])
     for damage in ("", "[1, ", "3", '["clip9.mp4"]'):
         (tmp_path / "held_out.json").write_text(damage)
@@ -116,3 +139,6 @@ def test_as_many_are_left_as_asked_for_from_end_to_end(found: int, most: int) ->
     steps = np.diff([int(name[:2]) for name in left])
     assert not len(steps) or steps.max() - steps.min() <= 1
     assert names_of(thinned(index_of(names), None)) == names
+    last = set(names[-2:])
+    assert set(names_of(thinned(index_of(names), most, last))) & last
+    assert names_of(thinned(index_of(names), most, set())) == left

@@ -271,6 +271,23 @@ def test_weights_that_diverged_are_not_looked_at(
         train(tmp_path, "toy", late, settings(nan_at=4, **rare), tmp_path)
 
 
+def test_a_run_without_its_checkpoints_says_that_it_begins_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    newest = train(tmp_path, "toy", ENTRY, settings(), tmp_path, until=7)
+    for path in newest.parent.iterdir():
+        path.unlink()
+    with caplog.at_level(logging.WARNING):
+        resume(tmp_path, SYSTEMS, until=1)
+    assert "holds no checkpoint: the run begins anew from its first iteration" in caplog.text
+
+
+def test_data_that_are_not_where_they_are_said_to_be_are_named(tmp_path: Path) -> None:
+    train(tmp_path / "run", "toy", ENTRY, settings(), tmp_path, until=1)
+    with pytest.raises(UnusableData, match="nowhere does not exist; expected the data of"):
+        resume(tmp_path / "run", SYSTEMS, data=tmp_path / "nowhere")
+
+
 def test_damaged_checkpoint_costs_only_its_own_work(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -89,6 +89,7 @@ def test_throughput_of_dcgan_is_measured(
     [
         (["music"], "no benchmark 'music'"),
         (["frames", "--quality-only"], "needs DATA"),
+        (["frames", "--against", "frames"], "--against needs DATA"),
         (["frames", "--videos", "."], "--videos is for the task inpaint"),
         (["dcgan", "videos"], "dcgan takes no DATA and no model"),
         (["dcgan", "--model", "frames"], "dcgan takes no DATA and no model"),

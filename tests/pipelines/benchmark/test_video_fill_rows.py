@@ -47,3 +47,5 @@ def test_without_videos_only_the_pan_is_measured(monkeypatch: pytest.MonkeyPatch
 def test_too_few_videos(tmp_path: Path) -> None:
     with pytest.raises(UnusableData, match="0 readable videos, expected at least 10"):
         next(video_fill_rows(tmp_path, ClassicalInpainter("telea")))
+    with pytest.raises(UnusableData, match="nowhere is not a folder of videos"):
+        next(video_fill_rows(tmp_path / "nowhere", ClassicalInpainter("telea")))
