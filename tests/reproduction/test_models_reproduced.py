@@ -16,6 +16,8 @@ from predictor.cli import app
 from predictor.errors import SettingsError
 from predictor.networks.dense_classifier import DenseClassifier, DenseClassifierConfig
 from predictor.networks.dense_generator import DenseGenerator, DenseGeneratorConfig
+from predictor.recipes import load_recipe
+from predictor.reproduction.plan import planned
 from predictor.reproduction.reproduction import released_networks
 from predictor.weights import save_network
 
@@ -107,7 +109,8 @@ def test_a_plan_of_which_nothing_began_is_made_anew(tmp_path: Path) -> None:
     quick = ["-o", folder, "--device", "cpu", "--set", "workers=0"]
     failed = reproduce("gan-mnist", few, *quick)
     assert "too few to hold 10000 out" in str(failed.exception)
-    assert (folder / "plan.json").exists()
+    assert not folder.exists()
+    planned(folder, load_recipe("gan-mnist"), few, seeds=1, budget_s=None, changes={})
     other = tmp_path / "other.npz"
     other.write_bytes(few.read_bytes())
     failed = reproduce("gan-mnist", other, *quick)
