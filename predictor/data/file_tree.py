@@ -23,8 +23,8 @@ def file_tree(root: Path, without: Path | None = None) -> FileTree:
     """Return the files under `root`, also where links to folders lead, each real folder once.
 
     Folders of training runs below `root` are skipped, and so are those that cannot be read. Folders
-    with nothing but runs in them are no folders of data. The folder `without`
-    is left out, unless it is `root`.
+    with nothing but runs in them are no folders of data. The folder `without` is left out, unless
+    it is `root`.
     """
     files: list[str] = []
     folders: list[str] = []

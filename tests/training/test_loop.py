@@ -16,7 +16,6 @@ from toy import ENTRY, SYSTEMS, ToySettings, build, open_data, settings, signall
 
 from predictor.errors import (
     DamagedCheckpoint,
-    DivergenceError,
     Interrupted,
     OutOfDeviceMemory,
     OutputNotWritten,
@@ -34,7 +33,6 @@ from predictor.training.checkpoint import (
 from predictor.training.lock import sole_writer
 from predictor.training.loop import resume, train
 from predictor.training.result import trained_networks
-from predictor.training.state import TrainingState
 
 
 def assert_same_state(first: Path, second: Path) -> None:
@@ -241,34 +239,6 @@ def test_signal_saves_at_the_next_boundary(tmp_path: Path, number: signal.Signal
     assert signal.getsignal(number) == handler
     assert checkpoints_newest_first(folder / "checkpoints")[0].stem == "iteration-000005"
     assert_same_state(unbroken, resume(folder, SYSTEMS))
-
-
-def test_divergence_stops_and_never_reaches_a_checkpoint(tmp_path: Path) -> None:
-    with pytest.raises(DivergenceError, match="'generator' diverged in iteration 5"):
-        train(tmp_path, "toy", ENTRY, settings(nan_at=5, checkpoint_every=1), tmp_path)
-    newest = read_checkpoint(checkpoints_newest_first(tmp_path / "checkpoints")[0])
-    assert newest.record["iteration"] == 4
-    assert all(tensor.isfinite().all() for tensor in newest.tensors.values())
-
-
-@pytest.mark.parametrize("looks", ["validate_every", "preview_every"])
-def test_weights_that_diverged_are_not_looked_at(
-    looks: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    require = TrainingState.require_finite
-
-    def asked_late(state: TrainingState) -> None:  # as on a GPU: not at every iteration
-        if state.iteration > 3:
-            require(state)
-
-    def looked_at(*arguments: object) -> dict[str, float]:
-        raise AssertionError("weights that diverged were looked at")
-
-    monkeypatch.setattr(TrainingState, "require_finite", asked_late)
-    rare = {"report_every": 100, "validate_every": 100, "preview_every": 100, looks: 4}
-    late = entry(validate=looked_at, preview=looked_at)
-    with pytest.raises(DivergenceError, match="'generator' diverged in iteration 4"):
-        train(tmp_path, "toy", late, settings(nan_at=4, **rare), tmp_path)
 
 
 def test_a_run_without_its_checkpoints_says_that_it_begins_anew(
