@@ -21,7 +21,7 @@ from pipelines.appending.stream_copy import (
     StreamCopy,
     clock_start,
     created,
-    is_same_container,
+    is_same_framing,
 )
 from pipelines.appending.tail import NotCopyableError, TailEncoder, VideoPacket
 from predictor.media.codecs import codecs_of
@@ -189,7 +189,7 @@ def _require_same_framing(
     """Raise where the output's container cannot take the source's packets as they are."""
     if info.codec not in codecs_of(output.format.name):
         raise NotCopyableError(f"{output.format.name} cannot store {info.codec}")
-    if info.codec in ("h264", "hevc") and not is_same_container(container, output):
+    if info.codec in ("h264", "hevc") and not is_same_framing(container, output):
         raise NotCopyableError(
             f"the container {output.format.name} stores {info.codec} in another form"
         )

@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -33,6 +33,9 @@ _WITH_PICTURES = {"mp4", "mov"}
 """Containers that take a cover picture as a stream of its own."""
 _WITH_EDIT_LISTS = {"mp4", "mov", "3gp", "3g2"}
 """Containers that hide what lies before 0; others have no such times."""
+_WITH_LENGTHS = _WITH_EDIT_LISTS | {"matroska"}
+"""Containers whose units of H.264 and HEVC carry their length instead of a start code; so do those
+of FLV, which cannot hold the reordered ones of others."""
 _SOUND_OF_MPEGTS = {"aac", "aac_latm", "ac3", "dts", "eac3", "mp1", "mp2", "mp3", "opus"} | {
     "s302m",
     "truehd",
@@ -61,12 +64,24 @@ def is_same_container(source: InputContainer, output: OutputContainer) -> bool:
     return output.format.name in source.format.name.split(",")
 
 
+def is_same_framing(source: InputContainer, output: OutputContainer) -> bool:
+    """Return whether H.264 and HEVC packets of `source` can be stored in `output` as they are.
+
+    So it is in containers of one kind, and between those that keep parameter sets in a header and
+    give every unit its length. Source: ISO/IEC 14496-15 section 5.3.
+    """
+    kinds = set(source.format.name.split(","))
+    return is_same_container(source, output) or (
+        output.format.name in _WITH_LENGTHS and not kinds.isdisjoint(_WITH_LENGTHS | {"flv"})
+    )
+
+
 def clock_start(info: VideoInfo, output: OutputContainer) -> Fraction:
     """Return the time on the clock of the source `info`, in s, that is to be 0 in `output`.
 
     Broadcasts do not start at 0. In a container of another kind than the source's, the first
-    picture is at 0, or some whole pictures later if sound comes before it. In one of the same kind,
-    nothing is shifted.
+    picture is at 0, or some whole pictures later if sound comes before it, as the first packet of
+    AAC does, which only warms up the decoder. In one of the same kind, nothing is shifted.
     """
     if info.path.is_dir():
         return Fraction(0)
@@ -74,10 +89,27 @@ def clock_start(info: VideoInfo, output: OutputContainer) -> Fraction:
         if is_same_container(container, output):
             return Fraction(0)
         first = Fraction(container.start_time or 0, av.time_base)
+        has_edit_lists = output.format.name in _WITH_EDIT_LISTS
+        if not has_edit_lists:
+            first = min([first, *_first_sounds(container, output.format.name)])
     pictures = max(Fraction(0), info.start_time - first) * info.average_rate
-    rounded = math.floor if output.format.name in _WITH_EDIT_LISTS else math.ceil
+    rounded = math.floor if has_edit_lists else math.ceil
     start = info.start_time - rounded(pictures) / info.average_rate
-    return max(Fraction(0), start // info.time_base * info.time_base)
+    start = start // info.time_base * info.time_base
+    return start if first < 0 else max(Fraction(0), start)
+
+
+def _first_sounds(container: InputContainer, muxer: str) -> Iterator[Fraction]:
+    """Yield when the first packet of each sound that `muxer` stores begins, in s, also below 0."""
+    waited_for = {
+        stream.index: stream for stream in container.streams.audio if _can_store(muxer, stream)
+    }
+    packets = container.demux(*waited_for.values()) if waited_for else iter(())
+    for packet in packets:
+        if waited_for.pop(packet.stream.index, None) is not None and packet.pts is not None:
+            yield packet_seconds(packet, packet.pts)
+        if not waited_for:
+            return
 
 
 def is_picture(stream: Stream) -> bool:
