@@ -28,7 +28,7 @@ MANIFEST = "inpaint.jsonl"
 PREVIEW = "preview.png"
 """How the name of a preview sheet ends."""
 
-SUFFIXES = IMAGE_SUFFIXES | {".gif", ".apng", ".heic", ".heif"}
+SUFFIXES = IMAGE_SUFFIXES | {".gif", ".apng"}
 """Suffixes of photographs in folders; a file that is named itself is tried whatever its suffix."""
 
 _NUMBERED = re.compile(r"-\d+$")

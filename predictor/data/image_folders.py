@@ -38,7 +38,7 @@ ReadBytes = Callable[[Sequence[str]], Iterator[bytes | UnreadableImage]]
 
 # fmt: off
 _KINDS_NOT_READ = frozenset({
-    ".gif", ".heic", ".heif", ".jxl", ".ico", ".tga", ".psd", ".svg",
+    ".gif", ".jxl", ".ico", ".psd", ".svg", ".exr", ".hdr",
     ".dng", ".cr2", ".nef", ".arw", ".raw",
 })
 # fmt: on

@@ -1,5 +1,6 @@
 """Still pictures: read any common format at 8 or 16 bits, write PNG, convert to and from uint8."""
 
+import contextlib
 import io
 import struct
 import threading
@@ -11,16 +12,20 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import PIL.Image
+import PIL.ImageOps
 import torch
 from torch import Tensor
 
 from predictor.errors import OutputNotWritten, TensorContractError, UnreadableImage
+from predictor.media.heif import require_decoder
 from predictor.media.netpbm_head import netpbm_head, of_full_range
 
 # fmt: off
 IMAGE_SUFFIXES = frozenset({
-    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif",
-    ".tiff", ".ppm", ".pgm", ".pnm", ".jp2", ".avif",
+    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".bmp", ".dib", ".tif", ".tiff",
+    ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx",
+    ".avif", ".heic", ".heif", ".hif", ".tga", ".vda", ".icb", ".vst", ".pcx",
+    ".sgi", ".rgb", ".rgba", ".bw", ".qoi",
 })
 VIDEO_SUFFIXES = frozenset({
     ".mp4", ".m4v", ".mov", ".qt", ".f4v", ".3gp", ".3g2", ".mkv", ".mk3d", ".webm",
@@ -119,6 +124,8 @@ def has_transparency(content: bytes) -> bool:
 def image_size(path: Path) -> tuple[int, int]:
     """Return the upright ``(height, width)`` of the picture at `path` from its header alone."""
     try:
+        with path.open("rb") as file:
+            require_decoder(file.read(12), path)
         with PIL.Image.open(path) as header:
             width, height = header.size
             is_turned = header.getexif().get(0x0112) in (5, 6, 7, 8)
@@ -193,6 +200,8 @@ def _decoded_bytes(data: bytes, path: Path, flags: int) -> _Pixels:
     most = _unscaled_white(data)
     pixels = decoded_by_opencv(data, flags if most is None else flags | cv2.IMREAD_ANYDEPTH)
     if pixels is None:
+        pixels = _decoded_by_pillow(data, flags)
+    if pixels is None:
         raise UnreadableImage(f"{path} is not a picture that can be decoded")
     if pixels.dtype not in (np.uint8, np.uint16):
         raise UnreadableImage(f"{path} has {pixels.dtype} pixels, expected 8 or 16 bits")
@@ -246,8 +255,25 @@ def decoded_by_opencv(data: bytes, flags: int) -> npt.NDArray[Any] | None:
     return None if pixels is None else np.asarray(pixels)
 
 
+def _decoded_by_pillow(data: bytes, flags: int) -> npt.NDArray[np.uint8] | None:
+    """Return the picture in `data`, whole as `_require_whole` has seen, as OpenCV would have it."""
+    reduction = next((by for by, flag in _REDUCED.items() if by > 1 and flag == flags), 1)
+    with warnings.catch_warnings(), contextlib.suppress(*DAMAGED):
+        warnings.simplefilter("ignore")
+        with PIL.Image.open(io.BytesIO(data)) as picture:
+            upright = PIL.ImageOps.exif_transpose(picture).convert("RGB")
+            return _as_opencv_has_it(upright.reduce(reduction), flags)
+    return None
+
+
+def _as_opencv_has_it(picture: PIL.Image.Image, flags: int) -> npt.NDArray[np.uint8]:
+    to = cv2.COLOR_RGB2GRAY if flags == cv2.IMREAD_GRAYSCALE else cv2.COLOR_RGB2BGR
+    return np.asarray(cv2.cvtColor(np.asarray(picture), to), np.uint8)
+
+
 def _require_whole(path: Path, data: bytes) -> None:
     """Raise `UnreadableImage` for a file that is cut off: some decoders would fill up with grey."""
+    require_decoder(data, path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

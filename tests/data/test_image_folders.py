@@ -235,14 +235,14 @@ def test_transparency_that_is_dropped_is_said_once(
 def test_pictures_of_kinds_that_are_not_read_are_counted(
     opened: Callable[[Path], ImageCollection], tmp_path: Path
 ) -> None:
-    for name in ("cat/1.gif", "cat/2.HEIC", "dog/3.heic", "dog/notes.txt", "dog/.4.gif"):
+    for name in ("cat/1.gif", "cat/2.JXL", "dog/3.jxl", "dog/notes.txt", "dog/.4.gif"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
-    with pytest.raises(UnusableData, match=r"picture in it that is read: it has 1 \.gif, 2 \.heic"):
+    with pytest.raises(UnusableData, match=r"picture in it that is read: it has 1 \.gif, 2 \.jxl"):
         opened(tmp_path)
     write_png(tmp_path / "dog/5.png", IMAGES[0])
     found = opened(tmp_path)
-    assert found.skipped == (f"{tmp_path} has 1 .gif, 2 .heic, which are not read",)
+    assert found.skipped == (f"{tmp_path} has 1 .gif, 2 .jxl, which are not read",)
     assert [len(part.names) for part in found.parts.values()] == [1]
 
 

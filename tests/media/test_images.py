@@ -1,5 +1,6 @@
 import errno
 import struct
+import sys
 import threading
 import zlib
 from collections.abc import Callable
@@ -121,6 +122,33 @@ def test_common_formats_are_read(tmp_path: Path, suffix: str) -> None:
     cv2.imwrite(str(path), to_uint8(image)[..., ::-1])
     assert (read_image(path) - image).abs().mean() < 0.03
     assert image_size(path) == (48, 64)
+
+
+@pytest.mark.parametrize("suffix", [".tga", ".pcx", ".sgi", ".dib", ".qoi", ".j2k", ".heic"])
+def test_formats_that_opencv_does_not_know_are_read_too(tmp_path: Path, suffix: str) -> None:
+    if suffix == ".heic":
+        pytest.importorskip("pillow_heif").register_heif_opener()
+    path = tmp_path / f"a{suffix}"
+    image = smooth_picture(0)
+    PIL.Image.fromarray(to_uint8(image)).save(path)
+    assert (read_image(path) - image).abs().mean() < 0.03
+    assert image_size(path) == (48, 64)
+    assert read_pixels(path, 4).shape == (12, 16, 3)
+    grey = small_picture(path.read_bytes(), path, 1)
+    expected = cv2.cvtColor(to_uint8(image), cv2.COLOR_RGB2GRAY).astype(int)
+    assert np.abs(grey[..., 0] - expected).mean() < 4
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(UnreadableImage, match=path.name):
+        read_image(path)
+
+
+def test_heic_without_its_extra_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    path = tmp_path / "a.heic"
+    path.write_bytes(b"\0\0\0\x18ftypheic" + b"\0" * 100)
+    for look in (read_image, read_pixels, image_size):
+        with pytest.raises(UnreadableImage, match=r"predictor-pipelines\[heif\]"):
+            look(path)
 
 
 @pytest.mark.parametrize("most", [15, 100, 255, 1000, 4095, 65535])

@@ -11,10 +11,11 @@ from predictor.media.photographs.header import Header
 THUMBNAIL_KEPT = "its thumbnail is kept and may still show what was there"
 _EXIF_NAME = b"Exif\0\0"
 _JPEG_START = b"\xff\xd8\xff"
+_TIFF_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _THUMBNAIL_TAGS = frozenset({273, 513})
 """Where the second directory of EXIF says that its picture lies: EXIF 2.32, section 4.5.8."""
 _DIRECTORIES = frozenset({34665, 34853})
-_DESCRIPTIVE = _DIRECTORIES | {269, 270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432,
+DESCRIPTIVE = _DIRECTORIES | {269, 270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432,
                                40091, 40092, 40093, 40094, 40095}  # fmt: skip
 """Tags of a TIFF file that say something about its picture, EXIF and place among them.
 
@@ -47,6 +48,12 @@ class About:
     def carried(self) -> tuple[str, ...]:
         """What the EXIF still shows of the picture as it was, in words."""
         return (THUMBNAIL_KEPT,) if shows_picture(self.exif or b"") else ()
+
+    @property
+    def exif_directory(self) -> bytes | None:
+        """The EXIF as the TIFF file that it is; None where it is none, or there is none."""
+        tiff = (self.exif or b"").removeprefix(_EXIF_NAME)
+        return tiff if len(tiff) >= 8 and tiff[:4] in _TIFF_ORDERS else None
 
     def within(self, most_bytes: int) -> tuple["About", list[str]]:
         """Return the same without EXIF, XMP or comment of more than that, and the names of those.
@@ -84,7 +91,7 @@ def shows_picture(said: bytes) -> bool:
 
 
 def _has_second_picture(tiff: bytes) -> bool:
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
+    order = _TIFF_ORDERS.get(tiff[:4])
     if order is None:
         return False
     try:
@@ -107,7 +114,7 @@ def _exif(picture: PIL.Image.Image) -> bytes | None:
         return None
     try:
         stored_tags, tags = picture.getexif(), PIL.Image.Exif()
-        for tag in _DESCRIPTIVE.intersection(stored_tags):
+        for tag in DESCRIPTIVE.intersection(stored_tags):
             tags[tag] = stored_tags.get_ifd(tag) if tag in _DIRECTORIES else stored_tags[tag]
         return tags.tobytes() if tags else None
     except (ValueError, TypeError, struct.error, KeyError):

@@ -10,7 +10,7 @@ import PIL.Image
 import PIL.ImageCms
 
 from predictor.errors import OutputNotWritten
-from predictor.media.photographs.about import About
+from predictor.media.photographs.about import DESCRIPTIVE, About
 from predictor.media.photographs.canvas import RasterCanvas
 from predictor.media.photographs.colour_models import (
     BlackAndWhite,
@@ -32,7 +32,13 @@ from predictor.media.photographs.orientation import as_stored
 from predictor.media.photographs.photograph import Keeps, Photograph, Saving
 from predictor.media.photographs.png import with_chunks_of
 from predictor.media.photographs.raster import deep_encoded, picture_of
-from predictor.media.photographs.tiff_coding import ZIP, encoded_strip, one_strip_file
+from predictor.media.photographs.tiff_coding import (
+    EMPTY_TIFF,
+    ZIP,
+    byte_order,
+    encoded_strip,
+    one_strip_file,
+)
 
 _JPEG_QUALITY = 95
 _LOSSLESS_EFFORT = 75
@@ -81,10 +87,10 @@ def open_converted(data: bytes, header: Header, name: str, saving: Saving) -> Ph
             notes.append("JPEG has no transparency: white takes its place")
         said, too_long = said.within(_MOST_SAID_BYTES)
         notes += [f"{what} is left out: JPEG has room for 64 kB of it" for what in too_long]
-    if target != "tiff":
+    if target == "tiff" and said.exif is not None and said.exif_directory is None:
+        notes.append("EXIF is left out: it is damaged")
+    else:
         notes += said.carried
-    elif said.exif is not None:
-        notes.append("EXIF is left out")
     keeps: Keeps = "nothing" if is_lossy else "samples"
 
     def encoded() -> bytes:
@@ -193,9 +199,10 @@ def _as_tiff(canvas: RasterCanvas, said: About, quality: int | None) -> bytes:
     if said.resolution is not None:
         across, down = (Fraction(value).limit_denominator(1000) for value in said.resolution)
         tags |= {282: across, 283: down, 296: 2}
-    dtype = samples.dtype.newbyteorder("<")
+    front = said.exif_directory or EMPTY_TIFF
+    dtype = samples.dtype.newbyteorder(byte_order(front))
     strip = encoded_strip(samples, dtype, ZIP, _HORIZONTAL)
-    return one_strip_file(strip, (height, width), tags)
+    return one_strip_file(strip, (height, width), tags, front, DESCRIPTIVE)
 
 
 _ENCODERS: dict[str, Callable[[RasterCanvas, About, int | None], bytes]] = {

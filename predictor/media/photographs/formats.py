@@ -1,4 +1,4 @@
-"""Formats that are written whole: PGM and PPM, and by Pillow BMP, GIF, JPEG 2000, AVIF, HEIC."""
+"""Formats that are written whole: PGM and PPM, and by Pillow all others that `_OTHERS` names."""
 
 import contextlib
 import io
@@ -47,6 +47,11 @@ class _Writer:
 
 _OTHERS = {
     "bmp": _Writer(said=("dpi",)),
+    "dib": _Writer(said=("dpi",)),
+    "tga": _Writer(info=("compression", "orientation", "id_section")),
+    "pcx": _Writer(said=("dpi",)),
+    "sgi": _Writer(),
+    "qoi": _Writer(),
     "gif": _Writer(
         said=("comment",),
         info=("transparency", "background", "version"),
@@ -150,7 +155,9 @@ def _bmp_with_opacity(data: bytes) -> bytes:
 
 
 def stored_depth(data: bytes, header: Header) -> int:
-    """Return the bits of a channel that a JPEG 2000, HEIF or AVIF file says; 8 if it does not."""
+    """Return the bits of a channel that a JPEG 2000, HEIF, AVIF or SGI file says; else 8."""
+    if header.format == "sgi":
+        return 8 * data[3]
     if header.format == "jpeg2000":
         place = data.find(_JPEG_2000_START) + 42  # of three bytes for each component
         count = int.from_bytes(data[place - 2 : place], "big")

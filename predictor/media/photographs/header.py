@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import PIL.Image
-from PIL import features
 
 from predictor.errors import UnreadableImage
+from predictor.media.heif import require_decoder
 from predictor.media.images import DAMAGED
 from predictor.media.photographs.orientation import TAG, UPRIGHT, known_orientation
 from predictor.media.photographs.pillow_limit import pillow_without_limit
 from predictor.media.photographs.tiff import TiffFile
 
-_HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
-_AVIF_BRANDS = (b"avif", b"avis")
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _RAW_SUFFIXES = frozenset(
     {".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2", ".pef", ".srw", ".x3f"}
@@ -57,7 +55,7 @@ def header_of(data: bytes, path: Path, most_pixels: int) -> Header:
     """
     if path.suffix.lower() in _RAW_SUFFIXES:
         raise UnreadableImage(f"{path} is a camera's raw file; develop it to TIFF or JPEG first")
-    _require_decoder(data, path)
+    require_decoder(data, path)
     picture = _opened(data, path)
     width, height = picture.size
     if width * height > most_pixels:
@@ -124,21 +122,3 @@ def _opened(data: bytes, path: Path) -> PIL.Image.Image:
         raise UnreadableImage(f"{path} is not a picture that can be decoded") from error
     except DAMAGED as error:
         raise UnreadableImage(f"{path} is not a whole picture: {error}") from error
-
-
-def _require_decoder(data: bytes, path: Path) -> None:
-    """Make HEIC readable, or raise `UnreadableImage` that names the extra."""
-    if data[4:8] != b"ftyp":
-        return
-    if data[8:12] in _AVIF_BRANDS and not features.check("avif"):
-        raise UnreadableImage(
-            f"{path} is AVIF, which this Pillow cannot read: pip install -U pillow"
-        )
-    if data[8:12] in _HEIF_BRANDS:
-        try:
-            import pillow_heif
-        except ImportError as error:
-            raise UnreadableImage(
-                f"{path} is HEIC: pip install 'predictor-pipelines[heif]' reads it"
-            ) from error
-        pillow_heif.register_heif_opener()

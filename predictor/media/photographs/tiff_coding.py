@@ -3,11 +3,13 @@
 Source: TIFF revision 6.0, sections 9 (PackBits), 13 (LZW), 14 (differencing); supplement 2 (ZIP).
 """
 
+import contextlib
 import io
 import struct
 import zlib
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import PIL.Image
@@ -23,8 +25,11 @@ _PILLOW_NAMES = {LZW: "tiff_lzw", PACKBITS: "packbits", LZMA: "lzma", ZSTD: "zst
 _HORIZONTAL = 2
 _LEVEL = 6
 
-
+ByteOrder = Literal["<", ">"]
 _Value = int | tuple[int, ...] | bytes | Fraction
+
+EMPTY_TIFF = b"II*\0\0\0\0\0"
+"""The beginning of a TIFF file that holds nothing yet."""
 
 
 class DamagedStrip(Exception):
@@ -94,38 +99,68 @@ def _decompressed(data: bytes, size: int, rows: int, compression: int) -> bytes:
         raise DamagedStrip(f"a strip cannot be decompressed ({error})") from error
 
 
-def one_strip_file(data: bytes, size: tuple[int, int], tags: dict[int, _Value]) -> bytes:
+def one_strip_file(
+    data: bytes,
+    size: tuple[int, int],
+    tags: dict[int, _Value],
+    front: bytes = EMPTY_TIFF,
+    kept: Iterable[int] = (),
+) -> bytes:
     """Return a TIFF file whose picture of `size` ``(height, width)`` is the one coded strip `data`.
 
-    `tags` are the others that it needs.
+    `tags` are the others that it needs. `front` is a TIFF file in front of it, as EXIF is one: the
+    tags `kept` of its first directory become the picture's, and since nothing in it moves, what
+    they refer to stays where they say. It also says the order of bytes, which is that of `data`.
     """
     height, width = size
     tags = {258: 8, 259: NONE, 262: 1, 277: 1} | tags
     tags |= {256: width, 257: height, 273: 0, 278: height, 279: len(data)}
-    place = 8 + 2 + 12 * len(tags) + 4
+    order = byte_order(front)
+    entries = {tag: entry for tag, entry in _directory(front, order) if tag in set(kept)}
+    front += b"\0" * (len(front) % 2)
+    place = len(front) + 2 + 12 * len(tags | entries) + 4
     rest = b""
-    entries = {}
-    for tag, value in sorted(tags.items()):
-        kind, count, coded = _coded(value)
+    for tag, value in tags.items():
+        kind, count, coded = _coded(value, order)
         if len(coded) > 4:
             rest += b"\0" * (len(rest) % 2)
-            coded, rest = struct.pack("<I", place + len(rest)), rest + coded
-        entries[tag] = struct.pack("<HHI", tag, kind, count) + coded.ljust(4, b"\0")
-    entries[273] = struct.pack("<HHII", 273, 4, 1, place + len(rest))
-    directory = struct.pack("<H", len(entries)) + b"".join(entries.values()) + b"\0" * 4
-    return b"II*\0" + struct.pack("<I", 8) + directory + rest + data
+            coded, rest = struct.pack(f"{order}I", place + len(rest)), rest + coded
+        entries[tag] = struct.pack(f"{order}HHI", tag, kind, count) + coded.ljust(4, b"\0")
+    entries[273] = struct.pack(f"{order}HHII", 273, 4, 1, place + len(rest))
+    listed = b"".join(entry for _, entry in sorted(entries.items()))
+    directory = struct.pack(f"{order}H", len(entries)) + listed + b"\0" * 4
+    start = front[:4] + struct.pack(f"{order}I", len(front))
+    return start + front[8:] + directory + rest + data
 
 
-def _coded(value: _Value) -> tuple[int, int, bytes]:
+def byte_order(tiff: bytes) -> ByteOrder:
+    """Return the order of bytes of a TIFF file. Raises `ValueError` for what is none."""
+    orders: dict[bytes, ByteOrder] = {b"II*\0": "<", b"MM\0*": ">"}
+    if len(tiff) < 8 or tiff[:4] not in orders:
+        raise ValueError("it does not begin as a TIFF file does")
+    return orders[tiff[:4]]
+
+
+def _directory(tiff: bytes, order: ByteOrder) -> Iterator[tuple[int, bytes]]:
+    """Yield tags and entries of the first directory of a TIFF file, as far as it is whole."""
+    (place,) = struct.unpack_from(f"{order}I", tiff, 4)
+    with contextlib.suppress(struct.error):
+        (count,) = struct.unpack_from(f"{order}H", tiff, place) if place else (0,)
+        for at in range(place + 2, place + 2 + 12 * count, 12):
+            (tag,) = struct.unpack_from(f"{order}H10x", tiff, at)
+            yield tag, tiff[at : at + 12]
+
+
+def _coded(value: _Value, order: ByteOrder) -> tuple[int, int, bytes]:
     """Return the type, the count and the bytes of the value of a tag."""
     if isinstance(value, bytes):
         return 7, len(value), value
     if isinstance(value, Fraction):
-        return 5, 1, struct.pack("<II", value.numerator, value.denominator)
+        return 5, 1, struct.pack(f"{order}II", value.numerator, value.denominator)
     numbers = value if isinstance(value, tuple) else (value,)
     is_short = max(numbers) < 1 << 16
     return (
         3 if is_short else 4,
         len(numbers),
-        struct.pack(f"<{len(numbers)}{'H' if is_short else 'I'}", *numbers),
+        struct.pack(f"{order}{len(numbers)}{'H' if is_short else 'I'}", *numbers),
     )

@@ -71,6 +71,14 @@ LOSSLESS = {
     "PPM": lambda: by_pillow(rgb(), "PPM"),
     "PGM": lambda: by_pillow(rgb(1), "PPM"),
     "PPM 16": lambda: cv2.imencode(".ppm", smooth(3, np.uint16))[1].tobytes(),
+    "DIB": lambda: by_pillow(rgb(), "DIB", dpi=(100, 100)),
+    "TGA": lambda: by_pillow(rgb(), "TGA", compression="tga_rle", id_section=b"hello"),
+    "TGA upside down": lambda: by_pillow(rgb(4), "TGA", orientation=1),
+    "TGA palette": lambda: by_pillow(rgb().quantize(50), "TGA"),
+    "PCX": lambda: by_pillow(rgb(), "PCX"),
+    "PCX palette": lambda: by_pillow(rgb().quantize(50), "PCX"),
+    "SGI": lambda: by_pillow(rgb(4), "SGI"),
+    "QOI": lambda: by_pillow(rgb(4), "QOI"),
     "BMP of version 4": lambda: bmp_with_opacity(),
     "JPEG 2000 grey 16": lambda: by_pillow(rgb_16(1), "JPEG2000"),
     "GIF": lambda: by_pillow(rgb().quantize(40), "GIF", comment=b"hello"),
@@ -97,6 +105,22 @@ def test_deep_jpeg_2000_in_colour_says_that_it_becomes_8_bits(tmp_path: Path) ->
         photograph = opened(tmp_path, data, saving)
         assert photograph.notes[-1] == "16 bits a channel are written with 8"
         assert photograph.keeps == "nothing"
+
+
+def test_a_tga_keeps_its_compression_and_text(tmp_path: Path) -> None:
+    data = LOSSLESS["TGA"]()
+    old, new = (
+        PIL.Image.open(io.BytesIO(held)).info for held in (data, paint(opened(tmp_path, data)))
+    )
+    assert old["compression"] == "tga_rle"
+    assert {key: new[key] for key in old} == old
+
+
+def test_a_deep_sgi_says_that_it_becomes_8_bits(tmp_path: Path) -> None:
+    data = by_pillow(rgb(), "SGI", bpc=2)
+    photograph = opened(tmp_path, data)
+    assert photograph.notes == ("16 bits a channel are written with 8",)
+    assert photograph.keeps == "nothing"
 
 
 def test_a_gif_keeps_its_palette_comment_and_transparency(tmp_path: Path) -> None:
@@ -274,6 +298,41 @@ class TestConversion:
             if target != "webp":
                 assert np.allclose([float(v) for v in written.info["dpi"]], 300, atol=0.1)
 
+    @pytest.mark.parametrize("order", ["<", ">"])
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    def test_exif_and_place_reach_tiff_in_either_order_of_bytes(
+        self, tmp_path: Path, order: str, dtype: Any
+    ) -> None:
+        tags = PIL.Image.Exif()
+        tags.endian = order
+        tags[0x010F], tags[0x011A] = "Maker of cameras", 72.0
+        tags.get_ifd(0x8769)[0x9003] = "2020:01:01 00:00:00"
+        tags.get_ifd(0x8825)[2] = (47.0, 22.0, 11.5)
+        held = tags.tobytes()
+        assert held[6:8] == (b"II" if order == "<" else b"MM"), "the premise"
+        data = by_pillow(PIL.Image.fromarray(smooth(1, dtype)), "PNG", exif=held)
+        photograph = opened(tmp_path, data, Saving("tiff"))
+        written = paint(photograph)
+        assert photograph.notes == ("written as TIFF",)
+        assert photograph.keeps == "samples"
+        assert only_the_hole_differs(data, written)
+        found = PIL.Image.open(io.BytesIO(written)).getexif()
+        assert found[0x010F] == "Maker of cameras"
+        assert found.get_ifd(0x8769)[0x9003] == "2020:01:01 00:00:00"
+        assert found.get_ifd(0x8825)[2] == (47.0, 22.0, 11.5)
+        # and out of the TIFF again
+        again = opened(tmp_path, written, Saving("png")).encoded()
+        assert PIL.Image.open(io.BytesIO(again)).getexif()[0x010F] == "Maker of cameras"
+
+    def test_damaged_exif_is_left_out_of_a_tiff(self, tmp_path: Path) -> None:
+        for held, notes in (
+            (b"Exif\0\0nothing", ("written as TIFF", "EXIF is left out: it is damaged")),
+            (b"Exif\0\0MM\0*\0\0\0\x08\0\x09", ("written as TIFF",)),
+        ):
+            photograph = opened(tmp_path, by_pillow(rgb(), "WEBP", exif=held), Saving("tiff"))
+            assert photograph.notes == notes
+            assert PIL.Image.open(io.BytesIO(photograph.encoded())).size == (WIDTH, HEIGHT)
+
     @pytest.mark.parametrize("source", SOURCES)
     def test_jpeg_of_anything(self, tmp_path: Path, source: str) -> None:
         data = self.SOURCES[source]()
@@ -356,7 +415,7 @@ class TestConversion:
 
 
 def test_a_format_that_is_only_read_is_refused(tmp_path: Path) -> None:
-    data = by_pillow(rgb(), "TGA")
-    with pytest.raises(UnreadableImage, match="TGA, which is not written here; --format png"):
+    data = by_pillow(rgb(), "DDS")
+    with pytest.raises(UnreadableImage, match="DDS, which is not written here; --format png"):
         opened(tmp_path, data)
     assert opened(tmp_path, data, Saving("png")).encoded()[:4] == b"\x89PNG"

@@ -78,11 +78,14 @@ def test_exif_in_a_text_of_a_png_is_looked_through_and_taken_over(tmp_path: Path
     assert PIL.Image.open(io.BytesIO(converted.encoded())).info["exif"] == held[6:]
 
 
-def test_a_thumbnail_that_is_left_out_is_not_said(tmp_path: Path) -> None:
+def test_a_tiff_takes_it_over_and_says_so(tmp_path: Path) -> None:
     data = by_pillow(picture(), "JPEG", exif=WITH["JPEG"])
     converted = opened(tmp_path, data, "tiff")
-    assert converted.notes == ("written as TIFF", "EXIF is left out")
-    assert b"\xff\xd8\xff" not in converted.encoded()
+    assert converted.notes == ("written as TIFF", NOTE)
+    assert WITH["JPEG"].removeprefix(b"Exif\0\0")[8:] in converted.encoded()
+
+
+def test_a_thumbnail_that_is_left_out_is_not_said(tmp_path: Path) -> None:
     # longer than a segment of JPEG
     grain = np.random.default_rng(1).integers(0, 256, 70_000, np.uint8).tobytes()
     data = by_pillow(picture(), "WEBP", exif=WITH["JPEG"] + grain)
