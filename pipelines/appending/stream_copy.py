@@ -199,6 +199,8 @@ class StreamCopy:
             self._keep_quicktime_tags(output)
         chapters = _chapters(source.chapters(), until, start)
         output.set_chapters(chapters)
+        if len(chapters) < len(source.chapters()):
+            self._late.add("chapters")
         if chapters and output.format.name not in _WITH_CHAPTERS:
             self._dropped.append("chapters")
 

@@ -26,9 +26,10 @@ from pipelines.outputs import output_paths
 from pipelines.progress import Advance, silent
 from pipelines.timecodes import as_written, clock, frames_in
 from predictor.devices import using_threads
-from predictor.errors import SettingsError, UnsupportedCodec
+from predictor.errors import NotEnoughFrames, SettingsError, UnsupportedCodec
 from predictor.frame_predictor import FEWEST_FRAMES
 from predictor.media.codecs import container_for
+from predictor.media.info import VideoInfo
 from predictor.media.video import open_video, probe
 from predictor.model_files import find_model
 from predictor.wording import counted
@@ -138,7 +139,8 @@ def _goes_on(result: FramesResult) -> str:
 def planned_frames(request: FramesRequest, model: str) -> FramesResult:
     """Return what `predicted_frames` would do, as far as the header tells; nothing is written.
 
-    Raises `UnreadableMedia`, `UnsupportedCodec` for an unknown suffix, and `UnknownModel`.
+    Raises `UnreadableMedia`, `UnsupportedCodec` for an unknown suffix, `UnknownModel`, and
+    `NotEnoughFrames` where the header has too few.
     """
     find_model(model)
     info = probe(request.input)
@@ -149,6 +151,7 @@ def planned_frames(request: FramesRequest, model: str) -> FramesResult:
     count = request.count
     if request.duration_s is not None:
         count = frames_in(request.duration_s, step)
+    _require_frames(info, FEWEST_FRAMES + {"next": 1, "side-by-side": count}.get(request.mode, 0))
     if request.mode == "next":
         count = max(0, (info.frame_count or 0) - FEWEST_FRAMES)
     height, width = info.size
@@ -160,6 +163,14 @@ def planned_frames(request: FramesRequest, model: str) -> FramesResult:
         how=f"would predict {counted(count, 'frame')} of {width}x{height}",
         warnings=tuple(source_notes(info)),
     )
+
+
+def _require_frames(info: VideoInfo, fewest: int) -> None:
+    """Raise `NotEnoughFrames` if the header says that there are less than `fewest`."""
+    if info.frame_count is not None and info.frame_count < fewest:
+        raise NotEnoughFrames(
+            f"{info.path}: has {counted(info.frame_count, 'frame')}, expected at least {fewest}"
+        )
 
 
 _MODES: dict[Mode, Callable[..., FramesResult]] = {

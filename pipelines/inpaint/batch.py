@@ -28,6 +28,8 @@ from predictor.whole_files import require_free, whole_file
 _NOT_SHOWN = "not in the sheet of --preview, which shows photographs alone"
 _NOT_VERIFIED = "not verified: --verify compares photographs alone"
 _NO_QUALITY = "--quality changes nothing of files that are written without loss"
+_NO_QUALITY_OF_VIDEOS = "--quality is of photographs: that of videos is --crf"
+_NO_FORMAT_OF_VIDEOS = "--format is of photographs: the container of a video is that of its -o"
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ def filled_photographs(
         prepare=partial(share_cores, workers),
         again=InpaintRequest.may_replace,
     )
-    is_quality_said = False
+    said: set[str] = set()
     with contextlib.closing(every):
         for attempt in every:
             if isinstance(attempt, Settled):
@@ -169,10 +171,9 @@ def filled_photographs(
             if isinstance(result, PredictorError):
                 yield Outcome(request.input, error=result)
                 continue
-            notes = _not_verified(request)
-            if not is_quality_said and _ignores_quality(request, result):
-                is_quality_said = True
-                notes += (_NO_QUALITY,)
+            ignored = [note for note in _ignored(request, result) if note not in said]
+            said.update(ignored)
+            notes = (*_not_verified(request), *ignored)
             yield Outcome(request.input, result, was_done_before=request.is_done, notes=notes)
 
 
@@ -205,10 +206,18 @@ def _not_verified(request: InpaintRequest) -> tuple[str, ...]:
     return (_NOT_VERIFIED,) if is_asked else ()
 
 
-def _ignores_quality(request: InpaintRequest, result: Result) -> bool:
-    if request.settings.saving.quality is None:
-        return False
-    return request.is_video or (isinstance(result, FilledPhotograph) and result.keeps == "samples")
+def _ignored(request: InpaintRequest, result: Result) -> Iterator[str]:
+    """Yield in words the options that have changed nothing of `result`."""
+    saving = request.settings.saving
+    if request.is_video:
+        if saving.quality is not None:
+            yield _NO_QUALITY_OF_VIDEOS
+        if saving.format != "keep":
+            yield _NO_FORMAT_OF_VIDEOS
+    elif saving.quality is not None and (
+        isinstance(result, FilledPhotograph) and result.keeps == "samples"
+    ):
+        yield _NO_QUALITY
 
 
 def _left_to_do(

@@ -257,11 +257,36 @@ def test_a_cut_between_reordered_frames_copies_up_to_it(tmp_path: Path, name: st
         assert_like_predictions(output, 3)
 
 
+def cut_at(cut: Fraction, source: Path, output: Path) -> tuple[str, ...]:
+    report = append_frames(source, output, predictions(source, after=cut), cut_after=cut)
+    return report.dropped
+
+
+def test_chapters_that_begin_behind_a_cut_are_said(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mkv")
+    source, output = tmp_path / "in.mkv", tmp_path / "out.mkv"
+    with av.open(clip) as container, av.open(source, "w") as made:
+        video = made.add_stream_from_template(container.streams.video[0])
+        edges = [(0, 500), (500, 900)]
+        made.set_chapters(
+            [
+                {"id": number, "start": start, "end": end, "time_base": Fraction(1, 1000),
+                 "metadata": {"title": str(number)}}
+                for number, (start, end) in enumerate(edges, 1)
+            ]
+        )  # fmt: skip
+        for packet in container.demux(video=0):
+            if packet.size:
+                packet.stream = video
+                made.mux(packet)
+    assert cut_at(Fraction(1, 5), source, output) == ("chapters after 0.240 s",)
+    with av.open(output) as found:
+        assert [chapter["metadata"]["title"] for chapter in found.chapters()] == ["1"]
+
+
 def test_a_cut_drops_the_audio_and_chapters_behind_it_and_says_so(tmp_path: Path) -> None:
     source, output = make_clip(tmp_path / "in.mp4", audio="aac"), tmp_path / "out.mp4"
-    cut = Fraction(1, 5)
-    report = append_frames(source, output, predictions(source, after=cut), cut_after=cut)
-    assert report.dropped == ("audio after 0.240 s",)
+    assert cut_at(Fraction(1, 5), source, output) == ("audio after 0.240 s",)
     kept = packets(output, "audio")
     assert kept == packets(source, "audio")[: len(kept)]
     assert kept[-1][0] is not None

@@ -134,9 +134,15 @@ def test_audio_only(command: Command, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["append", "only", "next", "side-by-side"])
-def test_one_frame_says_how_many_are_needed(command: Command, tmp_path: Path, mode: str) -> None:
+def test_one_frame_says_how_many_are_needed(
+    command: Command, tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.frames.clip.find_model", Path)
     clip = write_clip(tmp_path / "one.mp4", pictures(1))
-    refused(command("frames", clip, "--mode", mode), "one.mp4", "has 1 frame", "at least")
+    for option in ("--json", "--dry-run"):
+        ended = command("frames", clip, "--mode", mode, option)
+        assert (ended.code, len(ended.err.splitlines())) == (1, 1)
+        assert all(word in ended.err for word in ("one.mp4", "has 1 frame", "at least"))
     only_inputs_are_left(tmp_path, "one.mp4")
 
 

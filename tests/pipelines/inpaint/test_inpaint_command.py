@@ -253,6 +253,16 @@ def test_a_preview_of_videos_says_that_it_has_no_sheet(command: Command, tmp_pat
     assert command("inpaint", clip, *BOX, "--overwrite").err.count("--preview") == 0
 
 
+def test_options_of_photographs_are_said_to_change_no_video(
+    command: Command, tmp_path: Path
+) -> None:
+    clip = write_clip(tmp_path / "clip.mkv", pictures(4))
+    ended = command("inpaint", clip, *BOX, "--quality", 50, "--format", "png")
+    assert (ended.code, Path(ended.out.strip()).name) == (0, "clip.filled.mkv")
+    assert "--quality is of photographs: that of videos is --crf" in ended.err
+    assert "--format is of photographs: the container of a video is that of its -o" in ended.err
+
+
 def test_a_quality_that_changes_nothing_is_said_once(command: Command, photos: Path) -> None:
     (photos / "day" / "3.jpg").rename(photos / "3.jpg")
     ended = command("inpaint", photos, *BOX, "--quality", 50)
