@@ -18,6 +18,7 @@ from predictor.training.hardware import Hardware, hardware_for, in_use
 from predictor.training.replay import iteration_runner, until_replayed
 from predictor.training.settings import validated_settings
 from predictor.training.state import TrainingState
+from predictor.wording import counted
 
 BATCH = 64
 VARIANT = "torch"
@@ -50,7 +51,7 @@ def throughput_rows(
         for _ in range(rounds + 1):  # the first is for warming up
             times.append((_time(ours, hardware), _time(plain, hardware)))
     own, other = (batch / median(column) for column in zip(*times[1:], strict=True))
-    where = f"{hardware.device.type}, {hardware.precision}, {hardware.threads} threads"
+    where = f"{hardware.device.type}, {hardware.precision}, {counted(hardware.threads, 'thread')}"
     what = f"dcgan {size[0]}x{size[1]}, batch {batch}"
     return [
         Row(f"{what}: this loop", own, "images/s", note=where),

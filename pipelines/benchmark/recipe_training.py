@@ -26,6 +26,7 @@ from predictor.training.settings import merged, validated_settings
 from predictor.training.starting_state import built_state
 from predictor.training.state import TrainingState
 from predictor.training.stream import BatchStream
+from predictor.wording import counted
 
 CLASSIFIERS = {"improved-gan-cifar10-4000": 50_000, "improved-gan-svhn-1000": 73_257}
 """Recipes, and how many training pictures their data sets have."""
@@ -61,7 +62,7 @@ def recipe_training_rows(
             BatchStream(opened.train, settings, hardware, Ranks(), 0, state.system.share_multiple)
         ) as stream:
             run_next = iteration_runner(state, stream.draw, settings.seed, hardware)
-            with FlopCounterMode(display=False) as counted:
+            with FlopCounterMode(display=False) as operations:
                 batches = _run_once(state, stream, settings.seed, hardware)
             for _ in range(until_replayed(state.system) if hardware.replay else 0):
                 run_next()
@@ -72,9 +73,9 @@ def recipe_training_rows(
                 for _ in range(rounds + 1)  # the first is for warming up
             ]
     whole, alone = (median(column) for column in zip(*times[1:], strict=True))
-    rate = counted.get_total_flops() / whole
+    rate = operations.get_total_flops() / whole
     epoch = len(opened.train) / settings.batch_size * whole
-    where = f"{hardware.device.type}, {hardware.precision}, {hardware.threads} threads"
+    where = f"{hardware.device.type}, {hardware.precision}, {counted(hardware.threads, 'thread')}"
     peak = _peak(hardware)
     return [
         Row(f"{recipe}: images", settings.batch_size / whole, "images/s", note=where),

@@ -276,7 +276,8 @@ def _lies_in(path: Path, folder: Path) -> bool:
 
 
 def _is_video(path: Path) -> bool:
-    return is_video_path(path) and path.suffix.lower() not in (".gif", ".apng")
+    suffix = path.suffix.lower()
+    return (is_video_path(path) and suffix not in (".gif", ".apng")) or suffix == ".ogg"
 
 
 def _is_input(entry: "os.DirEntry[str]") -> bool:

@@ -11,13 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from predictor.data.stamps import file_stamp
 from predictor.errors import UnreadableVideo
+from predictor.media.info import VideoInfo
 from predictor.media.video import open_video, probe
 
 Picture = NDArray[np.uint8]
 """``(3, H, W)``, RGB, upright, rounded to 8 bits."""
 
-_probed = lru_cache(maxsize=4096)(probe)
+
+@lru_cache(maxsize=4096)
+def _probed_as(path: Path, stamp: tuple[int, int]) -> VideoInfo:
+    return probe(path)
+
+
+def _probed(path: Path) -> VideoInfo:
+    """Return what the header of the file says, read once while the file stays as it is."""
+    return _probed_as(path, file_stamp(path))
 
 
 def pictures_at(path: Path, times: Sequence[Fraction]) -> list[Picture]:

@@ -13,6 +13,7 @@ from predictor import __version__
 from predictor.recipes import published_table
 from predictor.reproduction.budget import duration_text
 from predictor.reproduction.reproduction import Reproduction
+from predictor.wording import counted
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def notes(found: Reproduction) -> list[str]:
         facts = run["facts"]
         lines.append(
             f"{run['recipe']}: {run['iterations']:,} of {run['published_iterations']:,} "
-            f"iterations, {spent} on {facts['device']}, {facts['threads']} threads"
+            f"iterations, {spent} on {facts['device']}, {counted(facts['threads'], 'thread')}"
         )
     if found.scale is not None and found.scale < 1:
         budget = found.request.budget_s

@@ -24,6 +24,7 @@ from predictor.training.run import Run, opened_run
 from predictor.training.starting_state import CLASSES, COMMIT
 from predictor.weights import Metadata, Provenance, save_network
 from predictor.whole_files import require_free, write_whole
+from predictor.wording import counted
 
 NOT_STATED = "not stated"
 
@@ -80,7 +81,7 @@ def export_run(
         commit=str(facts.get(COMMIT, NOT_STATED)),
         iterations=record["iteration"],
         training_time_s=round(record["training_time_s"], 3),
-        hardware=f"{facts['device']}, {facts['threads']} threads, {facts['precision']}",
+        hardware=f"{facts['device']}, {counted(facts['threads'], 'thread')}, {facts['precision']}",
         scores=validated if evaluation is None else scores,
         measured_horizon=horizon,
     )

@@ -179,7 +179,7 @@ def test_provenance_is_the_run_s(run: Path, tmp_path: Path) -> None:
     assert (origin.data, origin.licence, origin.commercial_use) == ("My clips, CC BY", "MIT", True)
     assert origin.scores == {"validation_psnr_1_db": 30.0, "validation_ssim_1": 0.5}
     assert origin.measured_horizon is None
-    assert "1 threads, fp32" in origin.hardware
+    assert "1 thread, fp32" in origin.hardware
     assert origin.training_time_s > 0
     assert metadata.task == "frames"
     assert metadata.contract.context == 2

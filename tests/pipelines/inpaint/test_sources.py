@@ -92,6 +92,14 @@ def test_videos_keep_their_container_and_gifs_are_pictures(tmp_path: Path) -> No
     assert named.others.count == 1
 
 
+def test_an_ogg_is_a_video_where_it_is_named_itself(tmp_path: Path) -> None:
+    tree(tmp_path / "mixed", "a.jpg", "song.ogg")
+    assert [source.path.name for source in named_sources([str(tmp_path / "mixed")])] == ["a.jpg"]
+    (found,) = named_sources([str(tmp_path / "mixed" / "song.ogg")])
+    assert found.is_video
+    assert found.output.name == "song.filled.ogg"
+
+
 def test_outputs_and_masks_below_the_input_are_no_inputs(tmp_path: Path) -> None:
     photos = tree(
         tmp_path,
