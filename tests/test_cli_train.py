@@ -23,6 +23,7 @@ from predictor.errors import (
     UnusableData,
 )
 from predictor.systems import SYSTEMS as ALL_SYSTEMS
+from predictor.training import training_warnings
 from predictor.training.checkpoint import read_checkpoint
 
 run = CliRunner().invoke
@@ -200,6 +201,16 @@ def test_json_of_a_dry_run(tmp_path: Path) -> None:
     (entry,) = json.loads(done.stdout)["results"]
     assert (entry["status"], entry["output"], entry["examples"]) == ("planned", None, 10)
     assert entry["parameters"] == {"generator": 75, "discriminator": 41, "history": 0}
+
+
+def test_a_dry_run_says_what_helps_where_data_are_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_warnings, "WAITING_SHARE", 0.0)
+    monkeypatch.setattr(training_warnings, "WAITING_S", 0.0)
+    done = run(app, ["train", "toy", ".", "-o", str(tmp_path / "run"), "--dry-run"])
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("loading"))
+    assert "% of that is waiting for data; more processes that load" in line
 
 
 def test_a_run_is_not_written_among_its_own_data(tmp_path: Path) -> None:

@@ -186,6 +186,8 @@ def _entry(system: str) -> "SystemEntry":
 
 
 def _described(estimate: "Estimate") -> str:
+    from predictor.training.training_warnings import WAITING_S, WAITING_SHARE
+
     hours, seconds = divmod(round(estimate.total_time_s), 3600)
     lines = [f"parameters   {name} {count:,}" for name, count in estimate.parameters.items()]
     lines += [
@@ -195,4 +197,10 @@ def _described(estimate: "Estimate") -> str:
         f"time         {estimate.time_per_iteration_s:.3g} s per iteration, "
         f"{hours} h {seconds // 60} min in all",
     ]
+    waited_s = estimate.waiting_share * estimate.time_per_iteration_s
+    if estimate.waiting_share >= WAITING_SHARE and waited_s >= WAITING_S:
+        lines.append(
+            f"loading      {100 * estimate.waiting_share:.0f} % of that is waiting for data; "
+            f"{estimate.loading_remedy}"
+        )
     return "\n".join(lines)

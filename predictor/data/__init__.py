@@ -17,7 +17,7 @@ from predictor.data.labelled_images import (
     split_images,
 )
 from predictor.data.mask_source import MaskKind, MaskSettings, MaskSource
-from predictor.data.packing import with_packed_frames
+from predictor.data.packing import frame_bytes, with_packed_frames
 from predictor.data.photo_index import PhotoIndex, index_photos
 from predictor.data.photographs import HeldOutPhotos, PhotoDataset, PhotoSettings
 from predictor.data.semi_supervised import SemiSupervisedImages, rows_of_each_class
@@ -44,6 +44,7 @@ __all__ = [
     "VideoIndex",
     "digest_of",
     "evaluation_windows",
+    "frame_bytes",
     "index_photos",
     "index_videos",
     "open_images",

@@ -63,6 +63,13 @@ def with_packed_frames(
     return replace(index, packed=PackedFrames(path, places))
 
 
+def frame_bytes(index: VideoIndex) -> tuple[int, int]:
+    """Return how many bytes the frames of `index` have that are not packed, and how many in all."""
+    packed = index.packed
+    left = (video for video in index.videos if packed is None or video.name not in packed)
+    return sum(map(_bytes, left)), sum(map(_bytes, index.videos))
+
+
 def _bytes(video: IndexedVideo) -> int:
     return video.frame_count * 3 * video.size[0] * video.size[1]
 

@@ -8,6 +8,8 @@ from typing import Any, Literal, Protocol
 from predictor.systems.phases import Batch, System, TrainingDataset
 from predictor.systems.settings import RunSettings
 
+MORE_WORKERS = "more processes that load, by --set workers=N, may help"
+
 
 @dataclass(frozen=True)
 class TrainingData:
@@ -31,6 +33,8 @@ class TrainingData:
     drawn_labels: str | None = None
     """The same of the examples whose labels were drawn to be used: a run cannot go on with
     others."""
+    loading_remedy: str = MORE_WORKERS
+    """What helps a run that waits for its data, in words."""
 
 
 class OpenData(Protocol):

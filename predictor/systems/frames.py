@@ -7,6 +7,7 @@ settings: the paper's networks and the default ones are trained by the same phas
 import contextlib
 import functools
 import logging
+import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -21,6 +22,7 @@ from predictor.data import (
     ClipSettings,
     VideoIndex,
     evaluation_windows,
+    frame_bytes,
     index_videos,
     split_by_file,
     thinned,
@@ -41,7 +43,7 @@ from predictor.losses import (
 )
 from predictor.networks import NETWORKS
 from predictor.pyramid import pooled_at_factors
-from predictor.systems.entry import TrainingData
+from predictor.systems.entry import MORE_WORKERS, TrainingData
 from predictor.systems.frames_reports import frames_preview, frames_validation
 from predictor.systems.phases import Batch, Networks, Phase, PhaseLoss, System
 from predictor.systems.settings import (
@@ -238,6 +240,17 @@ def open_data(settings: FramesSettings, path: Path, run: Path | None = None) -> 
         skipped=[f"{name}: {reason}" for name, reason in index.skipped] + _read_in_part(index),
         digest=index.digest,
         held_out=held_out.digest,
+        loading_remedy=_loading_remedy(index),
+    )
+
+
+def _loading_remedy(index: VideoIndex) -> str:
+    unpacked, size = frame_bytes(index)
+    if not unpacked:
+        return MORE_WORKERS
+    return (
+        f"--set packed_frames_gb={math.ceil(size / 1e8) / 10:.1f}, also of predictor resume, keeps "
+        "the decoded frames on disk"
     )
 
 

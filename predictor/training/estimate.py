@@ -34,6 +34,9 @@ class Estimate:
     precision: str
     peak_memory_mib: float
     time_per_iteration_s: float
+    waiting_share: float
+    """Share of that time that goes into waiting for data."""
+    loading_remedy: str
     total_time_s: float
 
 
@@ -58,14 +61,14 @@ def estimated(
             run_next = iteration_runner(state, stream.draw, settings.seed, hardware)
             for _ in range(until_replayed(state.system) if hardware.replay else 1):
                 run_next()
-            start = time.perf_counter()
+            start, waited_s = time.perf_counter(), stream.waited_s
             done, elapsed_s = 0, 0.0
             while done < TIMED_ITERATIONS or elapsed_s < TIMED_S:
                 run_next()
                 if hardware.is_cuda:
                     torch.cuda.synchronize()
                 done, elapsed_s = done + 1, time.perf_counter() - start
-            pace = elapsed_s / done
+            pace, waited_s = elapsed_s / done, stream.waited_s - waited_s
     return Estimate(
         parameters={
             name: sum(parameter.numel() for parameter in parameters.values())
@@ -77,5 +80,7 @@ def estimated(
         precision=hardware.precision,
         peak_memory_mib=peak_memory_mib(hardware),
         time_per_iteration_s=pace,
+        waiting_share=waited_s / elapsed_s,
+        loading_remedy=data.loading_remedy,
         total_time_s=pace * settings.iterations,
     )

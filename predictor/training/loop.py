@@ -304,6 +304,7 @@ class _Loop:
         if log is None:
             return
         self.warnings.check_losses(numbers, self.state.iteration, self.reported)
+        self.warnings.check_loading(numbers, self.data.loading_remedy)
         self.reported = self.state.iteration
         numbers["training_time_s"] = self.state.training_time_s
         numbers["peak_memory_mib"] = peak_memory_mib(self.hardware)

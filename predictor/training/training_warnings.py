@@ -1,4 +1,4 @@
-"""Warnings about adversarial training that has gone wrong, each given once."""
+"""Warnings about training that goes wrong or wastes time, each given once."""
 
 import logging
 from collections.abc import Mapping
@@ -15,6 +15,11 @@ ALIKE_SHARE = 0.05
 ALIKE_FROM = 500
 """Iteration from which that is reported: samples of an untrained generator are all alike."""
 
+WAITING_SHARE = 0.3
+"""Share of the time of an iteration from which waiting for its data is reported,"""
+WAITING_S = 0.02
+"""and time in seconds: below it there is little to gain."""
+
 _logger = logging.getLogger(__name__)
 
 
@@ -27,6 +32,7 @@ class TrainingWarnings:
     def __init__(self) -> None:
         self._won_since: dict[str, int] = {}
         self._given: set[str] = set()
+        self._has_reported = False
 
     def check_losses(self, numbers: Mapping[str, float], iteration: int, since: int) -> None:
         """Inspect the mean losses ``loss/<phase>/<term>`` of the iterations from `since` on."""
@@ -48,6 +54,19 @@ class TrainingWarnings:
                     "a lower discriminator_optimizer.learning_rate, more dropout or noise or fewer "
                     "maps of the discriminator, or a larger generator",
                 )
+
+    def check_loading(self, numbers: Mapping[str, float], remedy: str) -> None:
+        """Inspect how long the iterations since the last report waited for data.
+
+        The first report does not count: processes that load have just been started.
+        """
+        waited_s = numbers["wait_for_data_s"]
+        share = waited_s / numbers["time_per_iteration_s"]
+        if self._has_reported and share >= WAITING_SHARE and waited_s >= WAITING_S:
+            self._warn_once(
+                "waiting", f"{100 * share:.0f} % of the time goes into waiting for data; {remedy}"
+            )
+        self._has_reported = True
 
     def check_validation(self, numbers: Mapping[str, float], iteration: int) -> None:
         """Inspect the validation scores of the system."""

@@ -12,6 +12,7 @@ from predictor.data import (
     ClipSettings,
     VideoIndex,
     footage,
+    frame_bytes,
     index_videos,
     packing,
     with_packed_frames,
@@ -54,6 +55,14 @@ def test_packed_clips_equal_decoded_ones_and_decode_nothing(
     for number in range(8):
         assert torch.equal(dataset[0, number]["clip"], expected[number])
     assert decoded == []
+
+
+def test_what_is_not_packed_is_counted(index: VideoIndex, tmp_path: Path) -> None:
+    whole = 61 * FRAME_BYTES
+    assert frame_bytes(index) == (whole, whole)
+    some = with_packed_frames(index, tmp_path / "frames", 21 * FRAME_BYTES)
+    assert frame_bytes(some) == (40 * FRAME_BYTES, whole)
+    assert frame_bytes(with_packed_frames(index, tmp_path / "all", whole)) == (0, whole)
 
 
 def test_what_exceeds_the_limit_is_decoded(

@@ -17,6 +17,23 @@ from predictor.training import training_warnings
 from predictor.training.loop import train
 
 
+def test_waiting_for_data_is_said_once_and_not_of_the_first_report(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    warnings = training_warnings.TrainingWarnings()
+    slow, quick, short = (
+        {"time_per_iteration_s": whole, "wait_for_data_s": waited}
+        for whole, waited in ((1.0, 0.6), (1.0, 0.2), (0.01, 0.009))
+    )
+    for numbers in (slow, quick, short):
+        warnings.check_loading(numbers, "a remedy")
+    assert not caplog.records
+    for numbers in (slow, slow):
+        warnings.check_loading(numbers, "a remedy")
+    (record,) = caplog.records
+    assert record.message == "60 % of the time goes into waiting for data; a remedy"
+
+
 def rigged(settings: ToySettings) -> System:
     """Return the toy with a discriminator that has won, and samples that are all alike."""
     system = build(settings)
