@@ -6,22 +6,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from predictor.analysis.class_names import labels_of_model
 from predictor.analysis.feature_networks import FeatureNetwork
 from predictor.analysis.image_curves import ImageCurves, grey_levels
-from predictor.analysis.likelihood import CHOOSING, Likelihood, sampled_likelihood
+from predictor.analysis.likelihood import Likelihood, sampled_likelihood
+from predictor.analysis.measured_parts import MeasuredParts, measured_parts
 from predictor.analysis.multiscale_likelihood import DETAILS, multiscale_likelihood
 from predictor.analysis.network_scores import COMPARED, NetworkScores, network_scores
-from predictor.analysis.pictures import MEASURED, Pictures, fitted_part, spaced_rows
-from predictor.analysis.repeats import deviation, repeats
+from predictor.analysis.pictures import Pictures, some_of
+from predictor.analysis.repeats import Repeats, deviation, repeats
 from predictor.data import open_images
 from predictor.data.image_packing import fit_of_shape
-from predictor.data.image_parts import TRAIN, VALIDATION, ImageCollection
-from predictor.errors import UnusableData
+from predictor.data.image_parts import ImageCollection
 from predictor.image_sampler import ImageSampler
 from predictor.metrics import (
     frechet_distance,
@@ -29,9 +28,6 @@ from predictor.metrics import (
     precision_and_recall,
 )
 from predictor.networks.laplacian import LaplacianGenerator
-
-FEWEST_PICTURES = 10
-"""Of the part measured: a tenth may choose the width, and neighbours among them are compared."""
 
 PYRAMIDS_TESTED, PYRAMIDS_CHOOSING = 100, 20
 """Pictures whose likelihood is measured by levels: `DETAILS` samples are drawn for each."""
@@ -139,9 +135,8 @@ def evaluated_images(
     """Measure a generator on the pictures at `path`, resized and cropped as in its training.
 
     The part ``test`` is measured, else ``val``, else ``train``; ``train``, if there, is also what
-    the samples may have been copied from. The width of the Parzen window is chosen on at most a
-    thousand pictures of ``val``; where there are none beside the part measured, on a tenth of that
-    part, at most a thousand, which the likelihood leaves out. Of a pyramid the likelihood by levels
+    the samples may have been copied from. See `measured_parts` for how the width of the Parzen
+    window is chosen. Of a pyramid the likelihood by levels
     is measured too, if `is_blurred` says how its pictures are halved (see `has_blurred_pyramid`).
     Of pictures without any labels, scores of a model with classes that need them are left out;
     classes are matched by name. In the features of each of `networks` test pictures and samples are
@@ -149,126 +144,115 @@ def evaluated_images(
     measured.
     """
     collection = open_images(path)
-    left_out = {}
-    has_labels = any(part.labels is not None for part in collection.parts.values())
-    if sampler.classes is not None and not has_labels:
-        left_out[ONE_NEAREST_NEIGHBOUR] = _UNLABELLED
-    elif sampler.classes is not None:
-        remedy = "leave out the pictures of classes that the model does not know"
-        collection.require_labels(sampler.classes, remedy=remedy)
+    left_out = _left_out(collection, sampler)
     labels = sampler.labels(range(samples))
     values = sampler.values(sampler.latents(seed, range(samples)), labels)
     drawn = sampler.decoded(values)
-    skipped: list[str] = []
-    fit = fit_of_shape((drawn.shape[1], drawn.shape[2], drawn.shape[3]), sampler.short_side)
-    measured = next(name for name in MEASURED if name in collection.parts)
-    has_validation = VALIDATION in collection.parts and measured != VALIDATION
-    width_part = VALIDATION if has_validation else measured
-    parts: dict[str, Pictures] = {}
-    for name in dict.fromkeys((TRAIN, measured, width_part)):
-        if name in collection.parts:
-            parts[name], unread = fitted_part(collection, name, fit)
-            skipped += unread
-    test = parts[measured]
-    if len(test) < FEWEST_PICTURES:
-        raise UnusableData(
-            f"{path} has {len(test)} pictures in its part {measured}, expected {FEWEST_PICTURES} "
-            "or more to measure samples by"
-        )
-    if has_validation:
-        likely, choosing = test, _some(parts[VALIDATION], CHOOSING)
-    else:
-        likely, choosing = _without_a_tenth(test)
-    _logger.info("%d samples against %d pictures", samples, len(test))
-    likelihood = sampled_likelihood(sampler, values, likely.images(), choosing.images())
-    test_images = test.images()
-    some, real = drawn[:COMPARED], _some(test, COMPARED).images()
-    precision, recall = precision_and_recall(real, some)
-    nearest_samples = nearest(test_images, drawn)
-    one_nn, class_errors = None, None
-    if test.labels is not None and labels is not None:
-        own = _own_labels(collection, test, sampler)
-        taken_for = torch.tensor(labels)[nearest_samples.rows[:, 0]]
-        one_nn = 100 * float((taken_for != own).double().mean())
-        class_errors = {
-            sampler.class_names[label]: 100
-            * float((taken_for != own)[own == label].double().mean())
-            for label in sorted(set(own.tolist()))
-        }
-    memory_ratio, neighbours, to_training = None, None, None
-    if TRAIN in parts:
-        train_images = test_images if measured == TRAIN else parts[TRAIN].images()
-        to_training = _distances_to_training(
-            some, real, train_images, is_one_part=measured == TRAIN
-        )
-        memory_ratio = _memory_ratio(*to_training)
+    shape = (drawn.shape[1], drawn.shape[2], drawn.shape[3])
+    real = measured_parts(collection, fit_of_shape(shape, sampler.short_side))
+    _logger.info("%d samples against %d pictures", samples, len(real.test))
+    likelihood = sampled_likelihood(sampler, values, real.likely.images(), real.choosing.images())
+    test_images = real.test.images()
+    some, some_real = drawn[:COMPARED], some_of(real.test, COMPARED).images()
+    precision, recall = precision_and_recall(some_real, some)
+    to_samples = nearest(test_images, drawn)
+    errors = None
+    if real.test.labels is not None and labels is not None:
+        own = _own_labels(collection, real.test, sampler)
+        errors = own, torch.tensor(labels)[to_samples.rows[:, 0]] != own
+    to_training, neighbours = None, None
+    if real.train is not None:
+        is_one_part = real.train is real.test
+        train_images = test_images if is_one_part else real.train.images()
+        to_training = _distances_to_training(some, some_real, train_images, is_one_part=is_one_part)
         neighbours = _with_neighbours(drawn[:SHEET_SAMPLES], train_images)
-    found = repeats(some, real)
+    found = repeats(some, some_real)
     by_levels = None
     if ONE_NEAREST_NEIGHBOUR in left_out and is_blurred is not None:
         left_out[BY_LEVELS] = _UNLABELLED
     elif isinstance(sampler.network, LaplacianGenerator) and is_blurred is not None:
-        by_levels = _by_levels(sampler, collection, likely, choosing, seed, is_blurred)
+        by_levels = _by_levels(sampler, real, seed, is_blurred)
     scores = ImageScores(
-        part=measured,
-        test_images=len(test),
+        part=real.part,
+        test_images=len(real.test),
         samples=samples,
         units=likelihood.units,
         parzen_nats=likelihood.nats,
         parzen_standard_error_nats=likelihood.standard_error_nats,
-        parzen_images=len(likely),
+        parzen_images=len(real.likely),
         parzen_sigma=likelihood.sigma,
-        width_part=width_part,
-        width_images=len(choosing),
+        width_part=real.width_part,
+        width_images=len(real.choosing),
         multiscale_parzen_nats=None if by_levels is None else by_levels.nats,
         multiscale_parzen_standard_error_nats=(
             None if by_levels is None else by_levels.standard_error_nats
         ),
-        multiscale_images=(None if by_levels is None else min(len(likely), PYRAMIDS_TESTED)),
+        multiscale_images=None if by_levels is None else min(len(real.likely), PYRAMIDS_TESTED),
         frechet_pixels=frechet_distance(test_images, drawn),
         precision_pixels=precision,
         recall_pixels=recall,
-        one_nearest_neighbour_error_percent=one_nn,
-        nearest_sample_distance=float(nearest_samples.distances.mean()),
-        variance_share=(deviation(some) / deviation(real)) ** 2,
+        one_nearest_neighbour_error_percent=None if errors is None else _percent(errors[1]),
+        nearest_sample_distance=float(to_samples.distances.mean()),
+        variance_share=(deviation(some) / deviation(some_real)) ** 2,
         repeated_percent=100 * found.share,
-        memory_ratio=memory_ratio,
+        memory_ratio=None if to_training is None else _memory_ratio(*to_training),
     )
     return ImageEvaluation(
         scores=scores,
         in_networks=tuple(network_scores(each, test_images, drawn) for each in networks),
         samples=drawn[:100],
         neighbours=neighbours,
-        skipped=(*collection.skipped, *skipped),
+        skipped=real.skipped,
         left_out=left_out,
         curves=ImageCurves(
             likelihood.nats_of_widths,
             likelihood.units,
             _in_grey_levels((found.distances, found.usual), drawn),
             None if to_training is None else _in_grey_levels(to_training, drawn),
-            class_errors,
+            None if errors is None else _class_errors(*errors, sampler.class_names),
         ),
-        repeating=torch.stack([some[list(pair)] for pair in found.pairs(SHEET_PAIRS)])
-        if found.is_repeat.any()
-        else some.new_empty(0, 2, *some.shape[1:]),
+        repeating=_pairs_of(some, found),
     )
 
 
+def _left_out(collection: ImageCollection, sampler: ImageSampler) -> dict[str, str]:
+    """Return what cannot be measured without labels; raises `UnusableData` for unknown ones."""
+    if sampler.classes is None:
+        return {}
+    if all(part.labels is None for part in collection.parts.values()):
+        return {ONE_NEAREST_NEIGHBOUR: _UNLABELLED}
+    remedy = "leave out the pictures of classes that the model does not know"
+    collection.require_labels(sampler.classes, remedy=remedy)
+    return {}
+
+
+def _percent(wrong: Tensor) -> float:
+    return 100 * float(wrong.double().mean())
+
+
+def _class_errors(own: Tensor, wrong: Tensor, names: Sequence[str]) -> dict[str, float]:
+    """Return how many percent of the pictures of each class are taken for another one."""
+    return {names[label]: _percent(wrong[own == label]) for label in sorted(set(own.tolist()))}
+
+
+def _pairs_of(samples: Tensor, found: Repeats) -> Tensor:
+    """Return those that repeat another with it ``(N, 2, C, H, W)``, the most alike first."""
+    if not found.is_repeat.any():
+        return samples.new_empty(0, 2, *samples.shape[1:])
+    return torch.stack([samples[list(pair)] for pair in found.pairs(SHEET_PAIRS)])
+
+
 def _by_levels(
-    sampler: ImageSampler,
-    collection: ImageCollection,
-    likely: Pictures,
-    choosing: Pictures,
-    seed: int,
-    is_blurred: bool,
+    sampler: ImageSampler, real: MeasuredParts, seed: int, is_blurred: bool
 ) -> Likelihood:
-    test, chosen = _some(likely, PYRAMIDS_TESTED), _some(choosing, PYRAMIDS_CHOOSING)
+    test = some_of(real.likely, PYRAMIDS_TESTED)
+    chosen = some_of(real.choosing, PYRAMIDS_CHOOSING)
     _logger.info("%d samples of detail for each of %d pictures", DETAILS, len(test) + len(chosen))
     labels = None
     if sampler.classes is not None:
         labels = (
-            _own_labels(collection, chosen, sampler),
-            _own_labels(collection, test, sampler),
+            _own_labels(real.collection, chosen, sampler),
+            _own_labels(real.collection, test, sampler),
         )
     return multiscale_likelihood(
         sampler.network,
@@ -299,18 +283,6 @@ def _with_neighbours(samples: Tensor, train: Tensor) -> Tensor:
     found = nearest(samples, train, min(SHEET_NEIGHBOURS, len(train)))
     pairs = zip(samples, found.rows, strict=True)
     return torch.stack([torch.cat((sample[None], train[rows])) for sample, rows in pairs])
-
-
-def _some(pictures: Pictures, count: int) -> Pictures:
-    """Return at most `count` of the pictures, evenly spaced."""
-    return pictures.rows(spaced_rows(len(pictures), count))
-
-
-def _without_a_tenth(pictures: Pictures) -> tuple[Pictures, Pictures]:
-    """Return the pictures but for a tenth of them, evenly spaced, and that tenth."""
-    count = len(pictures)
-    chosen = spaced_rows(count, min(CHOOSING, count // 10))
-    return pictures.rows(np.setdiff1d(np.arange(count), chosen)), pictures.rows(chosen)
 
 
 def _distances_to_training(

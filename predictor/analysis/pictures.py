@@ -96,6 +96,11 @@ def as_images(pixels: Pixels) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2) / 127.5 - 1
 
 
+def some_of(pictures: Pictures, count: int) -> Pictures:
+    """Return at most `count` of the pictures, evenly spaced."""
+    return pictures.rows(spaced_rows(len(pictures), count))
+
+
 def spaced_rows(total: int, count: int) -> list[int]:
     """Return `count` rows of `total`, or all of fewer, evenly spaced with both ends.
 
