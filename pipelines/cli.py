@@ -31,12 +31,17 @@ from pipelines.results import (
     failed_document,
     one_line,
 )
+from pipelines.termination import Terminated, terminated_like_interrupted
 from predictor import __version__
 from predictor.errors import Interrupted, PredictorError, SettingsError
 
 
 class _Stopped(Exception):
-    """Ctrl-C in a command that does not handle it itself."""
+    """Ctrl-C, SIGTERM or SIGHUP in a command that does not handle it itself."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__()
+        self.exit_code = exit_code
 
 
 class _Commands(TyperGroup):
@@ -44,9 +49,12 @@ class _Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with terminated_like_interrupted():
+                return super().invoke(ctx)
+        except Terminated as error:
+            raise _Stopped(error.exit_code) from error
         except KeyboardInterrupt as error:
-            raise _Stopped from error
+            raise _Stopped(EXIT_INTERRUPTED) from error
 
 
 app = typer.Typer(
@@ -101,7 +109,9 @@ def run(arguments: Sequence[str]) -> int:
         return code if isinstance(code, int) else 0
     except _UsageError as error:
         return _failed(arguments, cast(typer.BadParameter, error).format_message(), EXIT_USAGE)
-    except (_Stopped, typer.Abort):
+    except _Stopped as stopped:
+        return _failed(arguments, "interrupted", stopped.exit_code)
+    except typer.Abort:
         return _failed(arguments, "interrupted", EXIT_INTERRUPTED)
     except Interrupted as error:
         return _failed(arguments, one_line(error), 128 + error.signal_number)

@@ -1,13 +1,10 @@
 """What a command prints while its inputs are done one after another, and how it ends."""
 
-import contextlib
 import json
 import os
-import signal
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from types import FrameType
 
 import typer
 
@@ -19,15 +16,8 @@ from pipelines.results import (
     fatal_code,
     one_line,
 )
+from pipelines.termination import Terminated, terminated_like_interrupted
 from predictor.errors import PredictorError
-
-
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM or SIGHUP, unwound like Ctrl-C so that partial outputs are removed."""
-
-    def __init__(self, signal_number: int) -> None:
-        super().__init__()
-        self.exit_code = 128 + signal_number
 
 
 def reported(
@@ -51,14 +41,14 @@ def reported(
     tally, stopped = Tally(), None
     entries = _Entries() if as_json else None
     try:
-        with _terminated_like_interrupted():
+        with terminated_like_interrupted():
             for outcome in outcomes:
                 tally.add(outcome)
                 _say(outcome, entries, debug)
         code = tally.exit_code(is_batch)
     except KeyboardInterrupt as stop:
         stopped = "interrupted; finished files stay, nothing half-written is left"
-        code = stop.exit_code if isinstance(stop, _Terminated) else EXIT_INTERRUPTED
+        code = stop.exit_code if isinstance(stop, Terminated) else EXIT_INTERRUPTED
     except PredictorError as error:
         stopped = one_line(error)
         code = fatal_code(error)
@@ -120,26 +110,3 @@ def _say(outcome: Outcome, entries: _Entries | None, debug: bool) -> None:
                 typer.echo(os.fsencode(path))  # a name need not be text
     if entries is not None:
         entries.add(outcome)
-
-
-@contextlib.contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """Turn SIGTERM and SIGHUP into an exception inside the block, in the main thread only."""
-
-    def terminate(number: int, frame: FrameType | None) -> None:
-        raise _Terminated(number)
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    if before[signal.SIGHUP] == signal.SIG_IGN:  # by nohup
-        del before[signal.SIGHUP]
-    try:
-        for number in before:
-            signal.signal(number, terminate)
-    except ValueError:  # not the main thread
-        yield
-        return
-    try:
-        yield
-    finally:
-        for number, usual in before.items():
-            signal.signal(number, usual)

@@ -103,17 +103,25 @@ def test_stdout_on_a_full_disk_is_one_line() -> None:
     ]
 
 
-def test_ctrl_c_in_any_command_is_reported_in_json_too(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_in_any_command_is_reported_in_json_too(
+    number: signal.Signals,
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def interrupted() -> None:
-        raise KeyboardInterrupt
+        signal.raise_signal(number)
 
+    before = signal.getsignal(number)
     monkeypatch.setattr("pipelines.machine.doctor.diagnosis", interrupted)
-    assert run(["doctor", "--json"]) == 130
+    assert run(["doctor", "--json"]) == code
     said = capsys.readouterr()
     assert said.err == "predictor: interrupted\n"
-    assert json.loads(said.out) == {"results": [], "exit_code": 130, "error": "interrupted"}
+    assert json.loads(said.out) == {"results": [], "exit_code": code, "error": "interrupted"}
+    assert signal.getsignal(number) == before
 
 
 def test_a_current_folder_that_was_deleted_is_said(
