@@ -1,6 +1,8 @@
 """What work takes: time, and of a whole command in a process of its own memory too."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -47,12 +49,26 @@ def command_cost(arguments: Sequence[str]) -> Cost:
     command = [sys.executable, "-c", "from pipelines.cli import main; main()", *arguments]
     with TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
-        done = subprocess.run(
-            [sys.executable, "-c", _MEASURED, str(report), *command],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        stdout = _stdout_of([sys.executable, "-c", _MEASURED, str(report), *command])
         time_s, peak = json.loads(report.read_text())
     unit = 1 if sys.platform == "darwin" else 1024
-    return Cost(time_s, peak * unit / 1e9, done.stdout)
+    return Cost(time_s, peak * unit / 1e9, stdout)
+
+
+def _stdout_of(command: Sequence[str]) -> str:
+    """Return what `command` prints. If this process is interrupted, all that it started ends too.
+
+    Raises `subprocess.CalledProcessError` if it fails.
+    """
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    ) as process:
+        try:
+            stdout, stderr = process.communicate()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGTERM)
+            raise
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command, stdout, stderr)
+    return stdout

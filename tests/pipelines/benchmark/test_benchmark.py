@@ -2,7 +2,6 @@
 
 import io
 import itertools
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from rich.console import Console
 
 from pipelines.benchmark import frames
 from pipelines.benchmark.clips import LOOP_S, RATE, copy_repeated, moving_frames, write_clip
-from pipelines.benchmark.costs import command_cost
 from pipelines.benchmark.frames import quality_rows, speed_rows
 from pipelines.benchmark.rows import Row, benchmark_table
 from predictor.analysis.frames_evaluation import (
@@ -101,16 +99,6 @@ def test_repeated_clip_decodes_to_the_same_frames_again(tmp_path: Path) -> None:
     assert len(frames) == 100
     assert np.array_equal([f for _, f in frames], [*first, *first])
     assert [time for time, _ in frames] == pytest.approx([k / 25 for k in range(100)])
-
-
-@pytest.mark.slow
-def test_cost_of_a_command_is_that_of_its_process() -> None:
-    cost = command_cost(["--version"])
-    assert cost.stdout.startswith("predictor ")
-    assert 0.005 < cost.peak_memory_gb < 0.2  # not that of this process
-    with pytest.raises(subprocess.CalledProcessError) as failure:
-        command_cost(["frames", "no such file.mp4"])
-    assert "no such file.mp4" in failure.value.stderr
 
 
 @pytest.mark.slow
