@@ -377,6 +377,19 @@ def test_a_classifier_is_measured_on_the_part_test(model: str, classifier: str, 
     assert "--features does not apply to models of the system classifier" in wrong.output
 
 
+def test_a_folder_without_labels_among_the_classes_is_no_class(
+    classifier: str, tmp_path: Path
+) -> None:
+    for label, picture in zip((0, 1, 2, "more"), pictures(4, 3), strict=True):
+        (tmp_path / f"d/{label}").mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / f"d/{label}/a.png"), picture)
+    done = evaluate(classifier, tmp_path / "d", "--unlabelled", tmp_path / "d/more", "--json")
+    assert done.exit_code == 0, done.output
+    (entry,) = json.loads(done.stdout)["results"]
+    assert entry["pictures"] == 3
+    assert evaluate(classifier, tmp_path / "d").exit_code != 0
+
+
 def test_options_of_other_models_are_refused(model: str, data: Path) -> None:
     done = evaluate(model, data, "--horizon", 4)
     assert done.exit_code == 2

@@ -128,9 +128,11 @@ class ClassificationEvaluation:
 
 
 def evaluated_classification(
-    models: Mapping[str, ImageClassifier], path: Path
+    models: Mapping[str, ImageClassifier], path: Path, unlabelled: Path | None = None
 ) -> ClassificationEvaluation:
     """Measure models by name, and the mean of their probabilities, on the pictures at `path`.
+
+    A folder `unlabelled` in it is left out.
 
     The part ``test`` is measured, else ``val``, else ``train``. Classes that have names on both
     sides are matched by these, so the data may lack some. Raises `UnusableData` for pictures
@@ -140,7 +142,7 @@ def evaluated_classification(
     classifiers = list(models.values())
     fit = common_fit(classifiers)
     names = classifiers[0].class_names
-    found = fitted_pictures(path, fit, are_labelled=True, first_of=MEASURED)
+    found = fitted_pictures(path, fit, are_labelled=True, first_of=MEASURED, without=unlabelled)
     ((part, pictures),) = found.parts.items()
     assert pictures.labels is not None  # or it would have been refused
     labels = torch.from_numpy(labels_of_model(path, pictures.labels, found.class_names, names))

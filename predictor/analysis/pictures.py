@@ -60,14 +60,16 @@ def fitted_pictures(
     *,
     are_labelled: bool = False,
     first_of: Sequence[str] | None = None,
+    without: Path | None = None,
 ) -> PictureParts:
     """Return the pictures at `path`, resized and cropped as `fit` says.
 
-    Of all parts, or only of the first that there is among `first_of`: the others are not read.
+    Of all parts, or only of the first that there is among `first_of`: the others are not read. The
+    folder `without`, if it lies in `path`, is left out, so that it is no class.
     Raises `UnusableData`; with `are_labelled` also where a picture has no label or a class no
     picture.
     """
-    collection = open_images(path)
+    collection = open_images(path, without=without)
     if are_labelled:
         labels = [part.labels for part in collection.parts.values() if part.labels is not None]
         collection.require_labels(1 + max((int(found.max()) for found in labels), default=0))

@@ -18,7 +18,7 @@ _OF_GENERATORS = ("samples", "seed", "features")
 EVALUATIONS: Mapping[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "frames": (evaluate_frames, ("against", "horizon", "windows")),
     "inpaint": (evaluate_inpaint, ("against",)),
-    "classification": (evaluate_classification, ("others",)),
+    "classification": (evaluate_classification, ("others", "unlabelled")),
     "codes": (evaluate_images, (*_OF_GENERATORS, "labelled")),
     "images": (evaluate_images, _OF_GENERATORS),
 }
@@ -93,6 +93,13 @@ def evaluate(
             "classifier; without this option, labels are used if there are any.",
         ),
     ] = False,
+    unlabelled: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Classifiers: a folder in DATA that is no class, as in predictor train.",
+        ),
+    ] = None,
     device: Device = "auto",
     precision: Precision = "auto",
     overwrite: Overwrite = False,
@@ -131,6 +138,7 @@ def evaluate(
         "seed": seed,
         "features": features,
         "labelled": labelled,
+        "unlabelled": unlabelled,
     }
     kind = SYSTEMS[task].evaluation if task in SYSTEMS else "images"
     measure, own = EVALUATIONS[kind]

@@ -14,6 +14,7 @@ def evaluate_classification(
     data: Path,
     output: Path | None,
     others: list[str] | None,
+    unlabelled: Path | None,
     device: str,
     precision: str,
     as_json: bool,
@@ -29,7 +30,7 @@ def evaluate_classification(
     names = with_others(model, others)
     with log_on_stderr():
         models = {name: load_classifier(name, device, precision) for name in names}
-        found = evaluated_classification(models, data)
+        found = evaluated_classification(models, data, unlabelled)
     say_skipped(found.skipped)
     if output is not None:
         write_page(output, classification_page(" + ".join(names), str(data), found))
