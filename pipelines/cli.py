@@ -34,6 +34,7 @@ from pipelines.results import (
 from pipelines.termination import Terminated, terminated_like_interrupted
 from predictor import __version__
 from predictor.errors import Interrupted, PredictorError, SettingsError
+from predictor.media.pillow_warnings import silence_pillow
 
 
 class _Stopped(Exception):
@@ -201,6 +202,7 @@ def main() -> NoReturn:
     _print_any_name()
     _let_idle_threads_sleep()
     keep_freed_memory()
+    silence_pillow()
     sys.exit(run(sys.argv[1:]))
 
 

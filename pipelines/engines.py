@@ -19,6 +19,7 @@ from time import perf_counter
 from typing import Generic, TypeVar
 
 from predictor.errors import PredictorError, WorkerLost
+from predictor.media.pillow_warnings import silence_pillow
 
 Task = TypeVar("Task")
 Done = TypeVar("Done")
@@ -178,6 +179,7 @@ def _attempted(run: Callable[[Task], Done], task: Task) -> Attempt[Task, Done]:
 def _begin(prepare: Callable[[], None] | None) -> None:
     """Set up a worker process: it ignores Ctrl-C, which its parent handles, and ends with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    silence_pillow()
     parent = multiprocessing.parent_process()
     assert parent is not None
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from predictor.cli.console import is_main_rank, log_on_stderr, print_document
+from predictor.cli.console import is_main_rank, log_on_stderr, print_document, say_skipped
 from predictor.cli.options import PICTURE_FORMATS, AsJson
 from predictor.cli.run_state import require_new_folder, say_where_it_stands
 from predictor.wording import nearest_or_all
@@ -158,6 +158,7 @@ def train(
     with log_on_stderr():
         if dry_run:
             estimate = estimated(system, entry, settings, data)
+            say_skipped(estimate.skipped)
             if as_json:
                 print_document(data, None, {"status": "planned", **asdict(estimate)})
             else:

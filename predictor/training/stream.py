@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from predictor.errors import PredictorError, SettingsError, UnusableData
+from predictor.media.pillow_warnings import silence_pillow
 from predictor.systems.phases import Batch, TrainingDataset
 from predictor.systems.settings import RunSettings
 from predictor.training.distributed import Ranks
@@ -129,4 +130,5 @@ def _as_batch(examples: Any) -> Any:
 def _begin_worker(worker: int) -> None:
     """Set up a loading process: signals are for its parent, and OpenCV uses one thread."""
     leave_signals_to_the_parent()
+    silence_pillow()
     cv2.setNumThreads(1)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import PIL.Image
 import pytest
 import typer.main
 
@@ -155,3 +157,20 @@ def test_the_help_of_every_command_spells_its_options_out_in_80_columns(
     shown = capsys.readouterr().out.split()
     options = [name for parameter in COMMANDS[names].params for name in parameter.opts]
     assert [name for name in options if name.startswith("-") and name not in shown] == []
+
+
+def test_damaged_metadata_of_photographs_is_no_warning(tmp_path: Path) -> None:
+    """Pillow warns of it from threads and worker processes, once for each file."""
+    for number in range(6):
+        pixels = np.random.default_rng(number).integers(0, 256, (64, 64, 3), np.uint8)
+        damaged = b"Exif\0\0II*\0\x08\0\0\0\x05\0\x0f\x01\x02\0\xff\0\0\0\xff\xff\0\0"
+        PIL.Image.fromarray(pixels).save(tmp_path / f"{number}.jpg", exif=damaged)
+    (tmp_path / "text.jpg").write_bytes(b"no picture")
+    small = ["photos.crop=[32,32]", "batch_size=2", "threads=1", "workers=1"]
+    arguments = ["train", "inpaint", str(tmp_path), "-o", str(tmp_path / "run"), "--dry-run"]
+    arguments += [word for value in small for word in ("--set", value)]
+    main = "from pipelines.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", main, *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
+    assert "skipped: text.jpg" in done.stderr
