@@ -41,6 +41,7 @@ _SOUND_OF_MPEGTS = {"aac", "aac_latm", "ac3", "dts", "eac3", "mp1", "mp2", "mp3"
     "truehd",
 }
 """What MPEG-TS has names for; its muxer takes all else too, as data that no player knows."""
+_SOON_S = 1
 _TRIAL_SIZE = (576, 720)  # every encoder takes it
 _WITH_CHAPTERS = _WITH_EDIT_LISTS | {"matroska", "webm", "ogg", "asf", "wmv"}
 _WITH_ANY_TAG = {"matroska", "webm", "ogg"}
@@ -100,15 +101,15 @@ def clock_start(info: VideoInfo, output: OutputContainer) -> Fraction:
 
 
 def _first_sounds(container: InputContainer, muxer: str) -> Iterator[Fraction]:
-    """Yield when the first packet of each sound that `muxer` stores begins, in s, also below 0."""
-    waited_for = {
-        stream.index: stream for stream in container.streams.audio if _can_store(muxer, stream)
-    }
-    packets = container.demux(*waited_for.values()) if waited_for else iter(())
+    """Yield when sounds that `muxer` stores begin, in s, if before 0 or soon after it."""
+    waited_for = {stream.index for stream in container.streams.audio if _can_store(muxer, stream)}
+    packets = container.demux() if waited_for else iter(())
     for packet in packets:
-        if waited_for.pop(packet.stream.index, None) is not None and packet.pts is not None:
-            yield packet_seconds(packet, packet.pts)
-        if not waited_for:
+        begin = None if packet.pts is None else packet_seconds(packet, packet.pts)
+        if begin is not None and packet.stream.index in waited_for:
+            waited_for.remove(packet.stream.index)
+            yield begin
+        if not waited_for or (begin is not None and begin > _SOON_S):
             return
 
 
