@@ -388,6 +388,11 @@ def test_a_folder_without_labels_among_the_classes_is_no_class(
     (entry,) = json.loads(done.stdout)["results"]
     assert entry["pictures"] == 3
     assert evaluate(classifier, tmp_path / "d").exit_code != 0
+    (tmp_path / "d/test").mkdir()
+    for folder, said in (("d", "does not lie in"), ("d/test", "is the part test"), ("x", "exist")):
+        refused = evaluate(classifier, tmp_path / "d", "--unlabelled", tmp_path / folder)
+        assert refused.exit_code == 2
+        assert said in " ".join(refused.output.split())
 
 
 def test_options_of_other_models_are_refused(model: str, data: Path) -> None:

@@ -1,5 +1,6 @@
 """Copy the streams of one container into another, packet by packet and unchanged."""
 
+import contextlib
 import io
 import math
 from collections.abc import Iterable, Iterator
@@ -24,7 +25,7 @@ from predictor.media.codecs import (
 )
 from predictor.media.encoders import encoder_for
 from predictor.media.info import VideoInfo
-from predictor.media.opening import opened, video_stream
+from predictor.media.opening import opened, read_packets, video_stream
 
 if TYPE_CHECKING:
     from av.container.core import Chapter  # described in the stubs only
@@ -103,14 +104,14 @@ def clock_start(info: VideoInfo, output: OutputContainer) -> Fraction:
 def _first_sounds(container: InputContainer, muxer: str) -> Iterator[Fraction]:
     """Yield when sounds that `muxer` stores begin, in s, if before 0 or soon after it."""
     waited_for = {stream.index for stream in container.streams.audio if _can_store(muxer, stream)}
-    packets = container.demux() if waited_for else iter(())
-    for packet in packets:
-        begin = None if packet.pts is None else packet_seconds(packet, packet.pts)
-        if begin is not None and packet.stream.index in waited_for:
-            waited_for.remove(packet.stream.index)
-            yield begin
-        if not waited_for or (begin is not None and begin > _SOON_S):
-            return
+    with contextlib.suppress(FFmpegError):  # damage is found, and said, by who reads on
+        for packet in read_packets(container) if waited_for else ():
+            begin = None if packet.pts is None else packet_seconds(packet, packet.pts)
+            if begin is not None and packet.stream.index in waited_for:
+                waited_for.remove(packet.stream.index)
+                yield begin
+            if not waited_for or (begin is not None and begin > _SOON_S):
+                return
 
 
 def is_picture(stream: Stream) -> bool:
@@ -193,8 +194,8 @@ class StreamCopy:
             if stream.type == "data" and has_chapters and _name(stream) == "bin_data":
                 continue
             copy = self._added(stream)
-            if copy is not None and self._is_same and isinstance(stream, av.VideoStream):
-                copy.codec_context.codec_tag = stream.codec_context.codec_tag
+            if isinstance(copy, av.VideoStream) and isinstance(stream, av.VideoStream):
+                self._tag(copy, stream)
         output.metadata.update(source.metadata)
         if any(key.startswith(_QUICKTIME) for key in source.metadata):
             self._keep_quicktime_tags(output)
@@ -243,6 +244,13 @@ class StreamCopy:
         for sound in self._sounds.values():
             for packet in sound.silence(end):
                 self._output.mux(packet)
+
+    def _tag(self, copy: av.VideoStream, source: av.VideoStream) -> None:
+        """Name the codec as the source does, else HEVC as Apple's players know it, not hev1."""
+        if self._is_same:
+            copy.codec_context.codec_tag = source.codec_context.codec_tag
+        elif source.codec.canonical_name == "hevc" and self._output.format.name in ("mp4", "mov"):
+            copy.codec_context.codec_tag = "hvc1"
 
     def _keep_quicktime_tags(self, output: OutputContainer) -> None:
         if output.format.name in ("mp4", "mov"):

@@ -1,5 +1,6 @@
 """What work takes: time, and of a whole command in a process of its own memory too."""
 
+import contextlib
 import json
 import os
 import signal
@@ -67,7 +68,8 @@ def _stdout_of(command: Sequence[str]) -> str:
         try:
             stdout, stderr = process.communicate()
         except BaseException:
-            os.killpg(process.pid, signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):  # it has ended already
+                os.killpg(process.pid, signal.SIGTERM)
             raise
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command, stdout, stderr)

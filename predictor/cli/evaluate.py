@@ -97,6 +97,8 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="DIR",
+            exists=True,
+            file_okay=False,
             help="Classifiers: a folder in DATA that is no class, as in predictor train.",
         ),
     ] = None,

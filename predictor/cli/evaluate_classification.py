@@ -27,6 +27,8 @@ def evaluate_classification(
     from predictor.model_files import find_model
     from predictor.weights import read_metadata
 
+    if unlabelled is not None:
+        _require_inside(unlabelled, data)
     names = with_others(model, others)
     with log_on_stderr():
         models = {name: load_classifier(name, device, precision) for name in names}
@@ -47,3 +49,12 @@ def evaluate_classification(
     print_rows(f"{model} on {data}", classification_rows(found))
     if output is not None:
         typer.echo(output)
+
+
+def _require_inside(folder: Path, data: Path) -> None:
+    from predictor.data.image_parts import PARTS
+
+    if data.resolve() not in folder.resolve().parents:
+        raise typer.BadParameter(f"--unlabelled {folder} does not lie in {data}")
+    if folder.name.lower() in PARTS:
+        raise typer.BadParameter(f"--unlabelled {folder} is the part {folder.name} of {data}")

@@ -50,6 +50,8 @@ _REDUCED: dict[Reduction, int] = {
     4: cv2.IMREAD_REDUCED_COLOR_4,
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
+_WIDE_GREY = ("I", "F")
+"""How Pillow's modes of grey begin that is wider than 8 bits."""
 _AS_STORED = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
 _PNG_END = b"IEND\xaeB`\x82"
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
@@ -68,8 +70,9 @@ def is_video_path(path: Path) -> bool:
 def read_image(path: Path) -> Tensor:
     """Return the picture at `path` as ``(3, H, W)`` float32 RGB in [-1, 1], upright.
 
-    8 and 16 bits are kept without loss, EXIF orientation is applied, alpha is dropped, grey is
-    repeated. Raises `UnreadableImage` for a file that is missing, empty, cut off or no picture.
+    8 and 16 bits are kept without loss, but of formats that OpenCV does not know, such as HEIC, 8.
+    EXIF orientation is applied, alpha is dropped, grey is repeated. Raises `UnreadableImage` for a
+    file that is missing, empty, cut off or no picture.
     """
     return from_integers(_decoded(path))
 
@@ -124,8 +127,6 @@ def has_transparency(content: bytes) -> bool:
 def image_size(path: Path) -> tuple[int, int]:
     """Return the upright ``(height, width)`` of the picture at `path` from its header alone."""
     try:
-        with path.open("rb") as file:
-            require_decoder(file.read(12), path)
         with PIL.Image.open(path) as header:
             width, height = header.size
             is_turned = header.getexif().get(0x0112) in (5, 6, 7, 8)
@@ -200,6 +201,7 @@ def _decoded_bytes(data: bytes, path: Path, flags: int) -> _Pixels:
     most = _unscaled_white(data)
     pixels = decoded_by_opencv(data, flags if most is None else flags | cv2.IMREAD_ANYDEPTH)
     if pixels is None:
+        require_decoder(data, path)
         pixels = _decoded_by_pillow(data, flags)
     if pixels is None:
         raise UnreadableImage(f"{path} is not a picture that can be decoded")
@@ -256,11 +258,16 @@ def decoded_by_opencv(data: bytes, flags: int) -> npt.NDArray[Any] | None:
 
 
 def _decoded_by_pillow(data: bytes, flags: int) -> npt.NDArray[np.uint8] | None:
-    """Return the picture in `data`, whole as `_require_whole` has seen, as OpenCV would have it."""
+    """Return the picture in `data` as OpenCV would have it; None if Pillow cannot decode it either.
+
+    Its sides are divided as Pillow rounds, up.
+    """
     reduction = next((by for by, flag in _REDUCED.items() if by > 1 and flag == flags), 1)
     with warnings.catch_warnings(), contextlib.suppress(*DAMAGED):
         warnings.simplefilter("ignore")
         with PIL.Image.open(io.BytesIO(data)) as picture:
+            if picture.mode.startswith(_WIDE_GREY):  # which Pillow would cut off at 255
+                return None
             upright = PIL.ImageOps.exif_transpose(picture).convert("RGB")
             return _as_opencv_has_it(upright.reduce(reduction), flags)
     return None
@@ -273,7 +280,6 @@ def _as_opencv_has_it(picture: PIL.Image.Image, flags: int) -> npt.NDArray[np.ui
 
 def _require_whole(path: Path, data: bytes) -> None:
     """Raise `UnreadableImage` for a file that is cut off: some decoders would fill up with grey."""
-    require_decoder(data, path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

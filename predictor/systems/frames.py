@@ -240,14 +240,16 @@ def open_data(settings: FramesSettings, path: Path, run: Path | None = None) -> 
         skipped=[f"{name}: {reason}" for name, reason in index.skipped] + _read_in_part(index),
         digest=index.digest,
         held_out=held_out.digest,
-        loading_remedy=_loading_remedy(index),
+        loading_remedy=_loading_remedy(index, settings),
     )
 
 
-def _loading_remedy(index: VideoIndex) -> str:
+def _loading_remedy(index: VideoIndex, settings: FramesSettings) -> str:
     unpacked, size = frame_bytes(index)
     if not unpacked:
         return MORE_WORKERS
+    if settings.packed_frames_gb * 1e9 >= size:  # not yet: nothing is written by a dry run
+        return "the run packs its frames, here they were decoded"
     return (
         f"--set packed_frames_gb={math.ceil(size / 1e8) / 10:.1f}, also of predictor resume, keeps "
         "the decoded frames on disk"

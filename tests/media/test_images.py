@@ -15,6 +15,7 @@ from made_videos import smooth_picture
 
 from predictor.errors import OutputNotWritten, TensorContractError, UnreadableImage
 from predictor.media import images
+from predictor.media.heif import require_decoder
 from predictor.media.images import (
     Reduction,
     from_integers,
@@ -140,6 +141,31 @@ def test_formats_that_opencv_does_not_know_are_read_too(tmp_path: Path, suffix: 
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(UnreadableImage, match=path.name):
         read_image(path)
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float32])
+def test_grey_that_pillow_would_cut_off_is_refused(tmp_path: Path, dtype: type) -> None:
+    ramp = np.linspace(0, 1 if dtype == np.float32 else 65535, 48 * 64).reshape(48, 64)
+    PIL.Image.fromarray(ramp.astype(dtype)).save(tmp_path / "a.tif")
+    with pytest.raises(UnreadableImage, match=r"a\.tif"):
+        read_image(tmp_path / "a.tif")
+
+
+def test_deep_grey_that_opencv_cannot_decompress_is_refused(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 65535, 48 * 64).reshape(48, 64).astype(np.uint16)
+    PIL.Image.fromarray(ramp).save(tmp_path / "a.tif", compression="zstd")
+    with pytest.raises(UnreadableImage, match=r"a\.tif"):
+        read_image(tmp_path / "a.tif")
+
+
+def test_avif_of_any_first_brand_is_no_heic(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    box = b"\0\0\0\x18ftypmif1\0\0\0\0avifmif1"
+    require_decoder(box, tmp_path / "a.avif")
+    with pytest.raises(UnreadableImage, match=r"predictor-pipelines\[heif\]"):
+        require_decoder(box.replace(b"avif", b"heic"), tmp_path / "a.heic")
 
 
 def test_heic_without_its_extra_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from predictor.media.images import read_image, write_png
 from predictor.media.video import open_video
 from predictor.pyramid import pooled_at_factors
 from predictor.recipes import load_recipe
+from predictor.systems.entry import MORE_WORKERS
 from predictor.systems.frames import FramesSettings, build, open_data
 from predictor.systems.frames_reports import frames_preview, frames_validation
 from predictor.systems.phases import System
@@ -347,6 +348,9 @@ def test_packed_frames_give_the_same_clips(videos: Path, tmp_path: Path) -> None
     packed = open_data(asked, videos, tmp_path / "run")
     assert (tmp_path / "run" / "frames.bin").stat().st_size == 2 * 18 * 3 * 16 * 16
     assert torch.equal(packed.train[(0, 1)]["clip"], decoded.train[(0, 1)]["clip"])
+    assert decoded.loading_remedy.startswith("--set packed_frames_gb=0.1, also of predictor resume")
+    assert packed.loading_remedy == MORE_WORKERS
+    assert open_data(asked, videos).loading_remedy.startswith("the run packs its frames")
 
 
 def test_a_clip_long_enough_is_held_out_and_one_read_in_part_is_said(

@@ -15,7 +15,7 @@ _TIFF_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _THUMBNAIL_TAGS = frozenset({273, 513})
 """Where the second directory of EXIF says that its picture lies: EXIF 2.32, section 4.5.8."""
 _DIRECTORIES = frozenset({34665, 34853})
-DESCRIPTIVE = _DIRECTORIES | {269, 270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432,
+_DESCRIPTIVE = _DIRECTORIES | {269, 270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432,
                                40091, 40092, 40093, 40094, 40095}  # fmt: skip
 """Tags of a TIFF file that say something about its picture, EXIF and place among them.
 
@@ -114,7 +114,7 @@ def _exif(picture: PIL.Image.Image) -> bytes | None:
         return None
     try:
         stored_tags, tags = picture.getexif(), PIL.Image.Exif()
-        for tag in DESCRIPTIVE.intersection(stored_tags):
+        for tag in _DESCRIPTIVE.intersection(stored_tags):
             tags[tag] = stored_tags.get_ifd(tag) if tag in _DIRECTORIES else stored_tags[tag]
         return tags.tobytes() if tags else None
     except (ValueError, TypeError, struct.error, KeyError):

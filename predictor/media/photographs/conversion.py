@@ -10,7 +10,7 @@ import PIL.Image
 import PIL.ImageCms
 
 from predictor.errors import OutputNotWritten
-from predictor.media.photographs.about import DESCRIPTIVE, About
+from predictor.media.photographs.about import About
 from predictor.media.photographs.canvas import RasterCanvas
 from predictor.media.photographs.colour_models import (
     BlackAndWhite,
@@ -38,6 +38,7 @@ from predictor.media.photographs.tiff_coding import (
     byte_order,
     encoded_strip,
     one_strip_file,
+    whole_entries,
 )
 
 _JPEG_QUALITY = 95
@@ -91,6 +92,8 @@ def open_converted(data: bytes, header: Header, name: str, saving: Saving) -> Ph
         notes.append("EXIF is left out: it is damaged")
     else:
         notes += said.carried
+    if target == "tiff" and not whole_entries(said.exif_directory or EMPTY_TIFF)[1]:
+        notes.append("EXIF is damaged: what is whole of it is kept")
     keeps: Keeps = "nothing" if is_lossy else "samples"
 
     def encoded() -> bytes:
@@ -202,7 +205,7 @@ def _as_tiff(canvas: RasterCanvas, said: About, quality: int | None) -> bytes:
     front = said.exif_directory or EMPTY_TIFF
     dtype = samples.dtype.newbyteorder(byte_order(front))
     strip = encoded_strip(samples, dtype, ZIP, _HORIZONTAL)
-    return one_strip_file(strip, (height, width), tags, front, DESCRIPTIVE)
+    return one_strip_file(strip, (height, width), tags, front)
 
 
 _ENCODERS: dict[str, Callable[[RasterCanvas, About, int | None], bytes]] = {

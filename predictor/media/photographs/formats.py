@@ -12,6 +12,7 @@ from predictor.errors import UnreadableImage
 from predictor.media.netpbm_head import netpbm_head
 from predictor.media.photographs.about import About, about
 from predictor.media.photographs.canvas import RasterCanvas
+from predictor.media.photographs.colour_models import Palette
 from predictor.media.photographs.header import Header, decoded
 from predictor.media.photographs.netpbm import (
     netpbm_canvas,
@@ -72,8 +73,10 @@ def open_other(data: bytes, header: Header, name: str, quality: int | None) -> P
 
     Raises `UnreadableImage` for a damaged file and for a format that is read only.
     """
-    if header.format not in _OTHERS:
-        kinds = ", ".join(["jpeg", "png", "tiff", "webp", *_OTHERS])
+    PIL.Image.init()  # all of its writers
+    writable = [kind for kind in _OTHERS if kind.upper() in PIL.Image.SAVE]
+    if header.format not in writable:
+        kinds = ", ".join(["jpeg", "png", "tiff", "webp", *writable])
         raise UnreadableImage(
             f"{name} is {header.format.upper()}, which is not written here; --format png converts "
             f"it (written are {kinds})"
@@ -81,6 +84,8 @@ def open_other(data: bytes, header: Header, name: str, quality: int | None) -> P
     writer = _OTHERS[header.format]
     canvas, said = decoded_canvas(data, header, name)
     notes = []
+    if header.picture.mode == "P" and not isinstance(canvas.model, Palette):
+        notes.append("its palette has opacity and is written as colours")
     options: dict[str, Any] = said.options(*writer.said) | dict(writer.options)
     options |= {key: header.picture.info[key] for key in writer.info if key in header.picture.info}
     if writer.is_lossy:
@@ -128,7 +133,10 @@ def decoded_canvas(data: bytes, header: Header, name: str) -> tuple[RasterCanvas
     orientation = UPRIGHT if header.format == "tiff" else header.orientation
     if _is_deep_colour(data, header):
         return deep_canvas(data, orientation, name), said
-    return raster_canvas(header.picture, orientation, name), said
+    picture = header.picture
+    if picture.palette is not None and picture.palette.mode == "RGBA":  # of a TGA
+        picture = picture.convert("RGBA")
+    return raster_canvas(picture, orientation, name), said
 
 
 def _is_deep_colour(data: bytes, header: Header) -> bool:

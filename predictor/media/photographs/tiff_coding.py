@@ -3,11 +3,9 @@
 Source: TIFF revision 6.0, sections 9 (PackBits), 13 (LZW), 14 (differencing); supplement 2 (ZIP).
 """
 
-import contextlib
 import io
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Any, Literal, cast
 
@@ -27,6 +25,18 @@ _LEVEL = 6
 
 ByteOrder = Literal["<", ">"]
 _Value = int | tuple[int, ...] | bytes | Fraction
+
+_UNITS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+"""Bytes of a value of each type."""
+_POINTERS = frozenset({34665, 34853, 40965})
+"""Tags whose value is the place of a directory: EXIF 2.32, section 4.6.3."""
+# fmt: off
+_STRUCTURAL = frozenset({
+    *range(254, 267), 273, 274, *range(277, 282), 284, *range(288, 294), 297, 301, *range(317, 326),
+    *range(330, 348), *range(512, 522), *range(529, 533), 700, 34377, 34675, 37724,
+})
+# fmt: on
+"""Tags about how a picture is stored, and those that a new file has from elsewhere."""
 
 EMPTY_TIFF = b"II*\0\0\0\0\0"
 """The beginning of a TIFF file that holds nothing yet."""
@@ -104,19 +114,19 @@ def one_strip_file(
     size: tuple[int, int],
     tags: dict[int, _Value],
     front: bytes = EMPTY_TIFF,
-    kept: Iterable[int] = (),
 ) -> bytes:
     """Return a TIFF file whose picture of `size` ``(height, width)`` is the one coded strip `data`.
 
-    `tags` are the others that it needs. `front` is a TIFF file in front of it, as EXIF is one: the
-    tags `kept` of its first directory become the picture's, and since nothing in it moves, what
-    they refer to stays where they say. It also says the order of bytes, which is that of `data`.
+    `tags` are the others that it needs. `front` is a TIFF file in front of it, as EXIF is one: what
+    its first directory says about a picture is said of this one, and since nothing in it moves,
+    what that refers to stays where it says. The order of bytes is that of `front`, in `data` too.
     """
     height, width = size
     tags = {258: 8, 259: NONE, 262: 1, 277: 1} | tags
     tags |= {256: width, 257: height, 273: 0, 278: height, 279: len(data)}
     order = byte_order(front)
-    entries = {tag: entry for tag, entry in _directory(front, order) if tag in set(kept)}
+    entries, _ = whole_entries(front)
+    entries = {tag: entry for tag, entry in entries.items() if tag not in _STRUCTURAL}
     front += b"\0" * (len(front) % 2)
     place = len(front) + 2 + 12 * len(tags | entries) + 4
     rest = b""
@@ -141,14 +151,29 @@ def byte_order(tiff: bytes) -> ByteOrder:
     return orders[tiff[:4]]
 
 
-def _directory(tiff: bytes, order: ByteOrder) -> Iterator[tuple[int, bytes]]:
-    """Yield tags and entries of the first directory of a TIFF file, as far as it is whole."""
+def whole_entries(tiff: bytes) -> tuple[dict[int, bytes], bool]:
+    """Return the entries of the first directory of a TIFF file by tag, and whether all are whole.
+
+    Those are left out whose value, or whose directory, does not lie in the file. Raises
+    `ValueError` for what is no TIFF file.
+    """
+    order = byte_order(tiff)
     (place,) = struct.unpack_from(f"{order}I", tiff, 4)
-    with contextlib.suppress(struct.error):
+    found: dict[int, bytes] = {}
+    try:
         (count,) = struct.unpack_from(f"{order}H", tiff, place) if place else (0,)
         for at in range(place + 2, place + 2 + 12 * count, 12):
-            (tag,) = struct.unpack_from(f"{order}H10x", tiff, at)
-            yield tag, tiff[at : at + 12]
+            tag, kind, length, value = struct.unpack_from(f"{order}HHII", tiff, at)
+            size = length * _UNITS.get(kind, len(tiff))
+            if tag in _POINTERS:
+                size = value + 2
+            elif size > 4:
+                size += value
+            if size <= max(4, len(tiff)):
+                found[tag] = tiff[at : at + 12]
+    except struct.error:
+        return found, False
+    return found, len(found) == count
 
 
 def _coded(value: _Value, order: ByteOrder) -> tuple[int, int, bytes]:

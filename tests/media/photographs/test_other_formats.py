@@ -28,6 +28,7 @@ from predictor.errors import OutputNotWritten, UnreadableImage
 from predictor.media.photographs.opening import open_photograph
 from predictor.media.photographs.photograph import Photograph, Saving
 
+IN_PART = "EXIF is damaged: what is whole of it is kept"
 SAID = {"icc_profile": PROFILE, "exif": exif(6), "xmp": XMP}
 
 
@@ -114,6 +115,18 @@ def test_a_tga_keeps_its_compression_and_text(tmp_path: Path) -> None:
     )
     assert old["compression"] == "tga_rle"
     assert {key: new[key] for key in old} == old
+
+
+def test_a_tga_palette_with_opacity_becomes_colours(tmp_path: Path) -> None:
+    colours = np.array([[0, 0, 255, 64], [0, 255, 0, 255]], np.uint8)
+    head = struct.pack("<BBBHHBHHHHBB", 0, 1, 1, 0, 2, 32, 0, 0, WIDTH, HEIGHT, 8, 0x20)
+    data = head + colours.tobytes() + bytes(n % 2 for n in range(WIDTH * HEIGHT))
+    photograph = opened(tmp_path, data)
+    assert photograph.notes == ("its palette has opacity and is written as colours",)
+    for held in (photograph.encoded(), opened(tmp_path, data, Saving("png")).encoded()):
+        written = PIL.Image.open(io.BytesIO(held))
+        assert written.mode == "RGBA"
+        assert [written.getpixel((x, 0)) for x in (0, 1)] == [(255, 0, 0, 64), (0, 255, 0, 255)]
 
 
 def test_a_deep_sgi_says_that_it_becomes_8_bits(tmp_path: Path) -> None:
@@ -306,6 +319,7 @@ class TestConversion:
         tags = PIL.Image.Exif()
         tags.endian = order
         tags[0x010F], tags[0x011A] = "Maker of cameras", 72.0
+        tags[0x4746] = 4  # the rating
         tags.get_ifd(0x8769)[0x9003] = "2020:01:01 00:00:00"
         tags.get_ifd(0x8825)[2] = (47.0, 22.0, 11.5)
         held = tags.tobytes()
@@ -317,7 +331,7 @@ class TestConversion:
         assert photograph.keeps == "samples"
         assert only_the_hole_differs(data, written)
         found = PIL.Image.open(io.BytesIO(written)).getexif()
-        assert found[0x010F] == "Maker of cameras"
+        assert (found[0x010F], found[0x4746]) == ("Maker of cameras", 4)
         assert found.get_ifd(0x8769)[0x9003] == "2020:01:01 00:00:00"
         assert found.get_ifd(0x8825)[2] == (47.0, 22.0, 11.5)
         # and out of the TIFF again
@@ -327,11 +341,18 @@ class TestConversion:
     def test_damaged_exif_is_left_out_of_a_tiff(self, tmp_path: Path) -> None:
         for held, notes in (
             (b"Exif\0\0nothing", ("written as TIFF", "EXIF is left out: it is damaged")),
-            (b"Exif\0\0MM\0*\0\0\0\x08\0\x09", ("written as TIFF",)),
+            (b"Exif\0\0MM\0*\0\0\0\x08\0\x09", ("written as TIFF", IN_PART)),
+            (exif()[:-4], ("written as TIFF", IN_PART)),
+            (
+                b"Exif\0\0MM\0*\0\0\0\x08\0\x01" + struct.pack(">HHIIxx", 270, 2, 50, 0xFFFFFF),
+                ("written as TIFF", IN_PART),
+            ),
         ):
             photograph = opened(tmp_path, by_pillow(rgb(), "WEBP", exif=held), Saving("tiff"))
             assert photograph.notes == notes
-            assert PIL.Image.open(io.BytesIO(photograph.encoded())).size == (WIDTH, HEIGHT)
+            written = photograph.encoded()
+            assert PIL.Image.open(io.BytesIO(written)).size == (WIDTH, HEIGHT)
+            assert opened(tmp_path, written).encoded()
 
     @pytest.mark.parametrize("source", SOURCES)
     def test_jpeg_of_anything(self, tmp_path: Path, source: str) -> None:

@@ -104,6 +104,7 @@ def test_appending_copies_the_source_exactly(tmp_path: Path, name: str) -> None:
         ("h264.mkv", "mp4"),
         ("h264.flv", "mkv"),
         ("hevc.mp4", "mkv"),
+        ("hevc-10bit.mkv", "mp4"),
         ("hevc-10bit.mkv", "mov"),
         ("uneven.mkv", "mp4"),
     ],
@@ -124,6 +125,9 @@ def test_packets_move_between_containers_of_the_same_framing(
         for (time, _), want in zip(after, expected, strict=True)
     )
     assert_like_predictions(output, 3)
+    if name.startswith("hevc") and container != "mkv":
+        with av.open(output) as written:  # the one that Apple's players show
+            assert written.streams.video[0].codec_context.codec_tag == "hvc1"
 
 
 def test_h264_with_start_codes_is_encoded_again_for_mp4(tmp_path: Path) -> None:
