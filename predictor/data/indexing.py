@@ -49,7 +49,8 @@ def index_videos(
     left_out: tuple[tuple[str, str], ...] = ()
     if data.is_dir():
         tree = file_tree(data)
-        folder, there, left_out = data, _videos(tree), () if names else tree.skipped
+        folder, there = data, _videos(tree)
+        left_out = () if names else (*tree.skipped, *_pictures_beside_videos(tree))
     if not there:
         raise UnusableData(f"{data} has no video and no folder of frames in it")
     names = there if names is None else sorted(set(names))
@@ -79,15 +80,29 @@ def index_videos(
 
 
 def video_names(folder: Path) -> list[str]:
-    """Return the relative paths of all video files and folders of two or more images, sorted."""
+    """Return the relative paths of all video files and folders of frames, sorted.
+
+    A folder of frames has two or more pictures, and no video beside them: a telephone keeps its
+    photographs and videos in one folder.
+    """
     return _videos(file_tree(folder))
 
 
 def _videos(tree: FileTree) -> list[str]:
-    paths = [Path(name) for name in tree.files]
+    videos = [name for name in tree.files if is_video_path(Path(name))]
+    beside = {Path(name).parent.as_posix() for name in videos}
+    return sorted([*videos, *_picture_folders(tree).difference(beside)])
+
+
+def _picture_folders(tree: FileTree) -> set[str]:
+    paths = (Path(name) for name in tree.files)
     pictures = Counter(path.parent.as_posix() for path in paths if is_image_path(path))
-    videos = [path.as_posix() for path in paths if is_video_path(path)]
-    return sorted([*videos, *(folder for folder, count in pictures.items() if count > 1)])
+    return {folder for folder, count in pictures.items() if count > 1}
+
+
+def _pictures_beside_videos(tree: FileTree) -> list[tuple[str, str]]:
+    found = _picture_folders(tree).difference(_videos(tree))
+    return [(folder, "its pictures lie beside videos: no frames") for folder in sorted(found)]
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:

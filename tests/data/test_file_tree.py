@@ -110,8 +110,8 @@ def test_a_link_that_leads_nowhere_is_skipped_with_its_name_by_all(tmp_path: Pat
     (photo,) = index_photos(tmp_path / "data").skipped
     assert photo[0] == "gone.png"
     assert "does not exist" in photo[1]
-    (video,) = index_videos(tmp_path / "data").skipped
-    assert video[0] == "gone.mp4"
+    pictures, video = index_videos(tmp_path / "data").skipped
+    assert (pictures[0], video[0]) == (".", "gone.mp4")
     assert "does not exist" in video[1]
     for collection in (open_images(tmp_path / "data"), open_pictures(tmp_path / "data")):
         *_, last = collection.parts["train"].pictures(3)

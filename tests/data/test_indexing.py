@@ -43,6 +43,18 @@ def test_cuts_are_found_through_a_lossy_codec(tmp_path: Path) -> None:
     assert index_videos(tmp_path).videos[0].cuts.tolist() == [15]
 
 
+def test_photographs_beside_videos_are_no_frames(tmp_path: Path) -> None:
+    frames = moving_square(12)
+    write_video(tmp_path / "phone/a.mp4", frames)
+    for folder in ("phone", "frames"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        for number, frame in enumerate(frames):
+            write_png(tmp_path / f"{folder}/{number:03d}.png", from_uint8(frame))
+    index = index_videos(tmp_path)
+    assert [video.name for video in index.videos] == ["frames", "phone/a.mp4"]
+    assert index.skipped == (("phone", "its pictures lie beside videos: no frames"),)
+
+
 def test_folders_of_frames_are_videos(tmp_path: Path) -> None:
     folder = tmp_path / "clip"
     folder.mkdir()
