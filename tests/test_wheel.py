@@ -47,6 +47,7 @@ use = {
     "inpaint": lambda model: model.fill(clip[:, 0], hole),
     "classifier": lambda model: model.seen(clip[:, 0, :1])[1],
     "conditional-gan": sampled,
+    "dcgan": sampled,
     "improved-gan": sampled,
     "infogan": sampled,
 }
@@ -125,6 +126,7 @@ def test_recipes_and_models_load_and_predict_without_the_checkout(
     assert {"frames", "inpaint"} <= set(found["models"])
     picture = [1, 3, 64, 96]
     shapes = {"frames": picture, "inpaint": picture, "classifier": [1, 10]}
+    shapes["dcgan"] = [10, 3, 32, 32]
     shapes |= {task: [10, 1, 28, 28] for task in ("conditional-gan", "improved-gan", "infogan")}
     for name, (task, shape, is_usable, has_card) in found["models"].items():
         assert (shape, is_usable, has_card) == (shapes[task], True, True), name
