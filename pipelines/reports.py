@@ -16,7 +16,7 @@ from pipelines.results import (
     fatal_code,
     one_line,
 )
-from pipelines.termination import Terminated, terminated_like_interrupted
+from pipelines.termination import Terminated
 from predictor.errors import PredictorError
 
 
@@ -41,10 +41,9 @@ def reported(
     tally, stopped = Tally(), None
     entries = _Entries() if as_json else None
     try:
-        with terminated_like_interrupted():
-            for outcome in outcomes:
-                tally.add(outcome)
-                _say(outcome, entries, debug)
+        for outcome in outcomes:
+            tally.add(outcome)
+            _say(outcome, entries, debug)
         code = tally.exit_code(is_batch)
     except KeyboardInterrupt as stop:
         stopped = "interrupted; finished files stay, nothing half-written is left"

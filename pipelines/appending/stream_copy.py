@@ -43,6 +43,7 @@ _SOUND_OF_MPEGTS = {"aac", "aac_latm", "ac3", "dts", "eac3", "mp1", "mp2", "mp3"
 }
 """What MPEG-TS has names for; its muxer takes all else too, as data that no player knows."""
 _SOON_S = 1
+"""Sound that begins later than that is not looked for: it needs no place before the pictures."""
 _TRIAL_SIZE = (576, 720)  # every encoder takes it
 _WITH_CHAPTERS = _WITH_EDIT_LISTS | {"matroska", "webm", "ogg", "asf", "wmv"}
 _WITH_ANY_TAG = {"matroska", "webm", "ogg"}

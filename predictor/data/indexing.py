@@ -102,7 +102,10 @@ def _picture_folders(tree: FileTree) -> set[str]:
 
 def _pictures_beside_videos(tree: FileTree) -> list[tuple[str, str]]:
     found = _picture_folders(tree).difference(_videos(tree))
-    return [(folder, "its pictures lie beside videos: no frames") for folder in sorted(found)]
+    return [
+        (folder, "its pictures lie beside videos and are not taken for frames")
+        for folder in sorted(found)
+    ]
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:

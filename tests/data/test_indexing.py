@@ -52,7 +52,9 @@ def test_photographs_beside_videos_are_no_frames(tmp_path: Path) -> None:
             write_png(tmp_path / f"{folder}/{number:03d}.png", from_uint8(frame))
     index = index_videos(tmp_path)
     assert [video.name for video in index.videos] == ["frames", "phone/a.mp4"]
-    assert index.skipped == (("phone", "its pictures lie beside videos: no frames"),)
+    assert index.skipped == (
+        ("phone", "its pictures lie beside videos and are not taken for frames"),
+    )
 
 
 def test_folders_of_frames_are_videos(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What a photograph says about itself, taken over when it is written in another format."""
 
+import contextlib
 import struct
 from dataclasses import dataclass, replace
 from typing import Any
@@ -7,11 +8,11 @@ from typing import Any
 import PIL.Image
 
 from predictor.media.photographs.header import Header
+from predictor.media.photographs.tiff_coding import byte_order
 
 THUMBNAIL_KEPT = "its thumbnail is kept and may still show what was there"
 _EXIF_NAME = b"Exif\0\0"
 _JPEG_START = b"\xff\xd8\xff"
-_TIFF_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _THUMBNAIL_TAGS = frozenset({273, 513})
 """Where the second directory of EXIF says that its picture lies: EXIF 2.32, section 4.5.8."""
 _DIRECTORIES = frozenset({34665, 34853})
@@ -53,7 +54,10 @@ class About:
     def exif_directory(self) -> bytes | None:
         """The EXIF as the TIFF file that it is; None where it is none, or there is none."""
         tiff = (self.exif or b"").removeprefix(_EXIF_NAME)
-        return tiff if len(tiff) >= 8 and tiff[:4] in _TIFF_ORDERS else None
+        with contextlib.suppress(ValueError):
+            byte_order(tiff)
+            return tiff
+        return None
 
     def within(self, most_bytes: int) -> tuple["About", list[str]]:
         """Return the same without EXIF, XMP or comment of more than that, and the names of those.
@@ -91,10 +95,8 @@ def shows_picture(said: bytes) -> bool:
 
 
 def _has_second_picture(tiff: bytes) -> bool:
-    order = _TIFF_ORDERS.get(tiff[:4])
-    if order is None:
-        return False
     try:
+        order = byte_order(tiff)
         (place,) = struct.unpack_from(f"{order}I", tiff, 4)
         (count,) = struct.unpack_from(f"{order}H", tiff, place)
         (place,) = struct.unpack_from(f"{order}I", tiff, place + 2 + 12 * count)
@@ -102,7 +104,7 @@ def _has_second_picture(tiff: bytes) -> bool:
         entries = range(place + 2, place + 2 + 12 * count, 12)
         return any(struct.unpack_from(f"{order}H", tiff, at)[0] in _THUMBNAIL_TAGS
                    for at in entries)  # fmt: skip
-    except struct.error:  # damaged, so that no viewer finds it either
+    except (ValueError, struct.error):  # damaged, so that no viewer finds it either
         return False
 
 

@@ -26,6 +26,7 @@ _LEVEL = 6
 ByteOrder = Literal["<", ">"]
 _Value = int | tuple[int, ...] | bytes | Fraction
 
+_ORDERS: dict[bytes, ByteOrder] = {b"II*\0": "<", b"MM\0*": ">"}
 _UNITS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 """Bytes of a value of each type."""
 _POINTERS = frozenset({34665, 34853, 40965})
@@ -145,10 +146,9 @@ def one_strip_file(
 
 def byte_order(tiff: bytes) -> ByteOrder:
     """Return the order of bytes of a TIFF file. Raises `ValueError` for what is none."""
-    orders: dict[bytes, ByteOrder] = {b"II*\0": "<", b"MM\0*": ">"}
-    if len(tiff) < 8 or tiff[:4] not in orders:
+    if len(tiff) < 8 or tiff[:4] not in _ORDERS:
         raise ValueError("it does not begin as a TIFF file does")
-    return orders[tiff[:4]]
+    return _ORDERS[tiff[:4]]
 
 
 def whole_entries(tiff: bytes) -> tuple[dict[int, bytes], bool]:
