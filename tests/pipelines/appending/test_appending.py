@@ -96,47 +96,6 @@ def test_appending_copies_the_source_exactly(tmp_path: Path, name: str) -> None:
         assert packets(output, "audio") == packets(source, "audio")
 
 
-@pytest.mark.parametrize(
-    ("name", "container"),
-    [
-        ("h264.mp4", "mkv"),
-        ("h264.mp4", "mov"),
-        ("h264.mkv", "mp4"),
-        ("h264.flv", "mkv"),
-        ("hevc.mp4", "mkv"),
-        ("hevc-10bit.mkv", "mp4"),
-        ("hevc-10bit.mkv", "mov"),
-        ("uneven.mkv", "mp4"),
-    ],
-)
-def test_packets_move_between_containers_of_the_same_framing(
-    tmp_path: Path, name: str, container: str
-) -> None:
-    source = make_clip(tmp_path / name, **SOURCES[name])
-    output = tmp_path / f"out.{container}"
-    report = append_frames(source, output, predictions(source))
-    assert (report.reason, report.dropped) == ("the join decodes exactly", ())
-    before, after = decoded(source), decoded(output)
-    assert [samples for _, samples in after[: len(before)]] == [samples for _, samples in before]
-    millisecond = Fraction(1, 1000)
-    expected = [time for time, _ in before] + [time for _, time in predictions(source)]
-    assert all(
-        abs(time - after[0][0] - want + expected[0]) <= millisecond
-        for (time, _), want in zip(after, expected, strict=True)
-    )
-    assert_like_predictions(output, 3)
-    if name.startswith("hevc") and container != "mkv":
-        with av.open(output) as written:  # the one that Apple's players show
-            assert written.streams.video[0].codec_context.codec_tag == "hvc1"
-
-
-def test_h264_with_start_codes_is_encoded_again_for_mp4(tmp_path: Path) -> None:
-    source = make_clip(tmp_path / "h264.ts")
-    report = append_frames(source, tmp_path / "out.mp4", predictions(source))
-    assert not report.packet_copied
-    assert report.reason == "the container mp4 stores h264 in another form"
-
-
 def test_everything_else_of_the_source_stays(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "in.mp4", audio="aac", rotation_deg=90)
     with av.open(source) as container:
