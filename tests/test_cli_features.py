@@ -152,7 +152,7 @@ def test_a_run_is_trained_exported_sampled_and_looked_through(data: str, tmp_pat
     assert files == {"README.md", "mine.safetensors", "mine.discriminator.safetensors"}
     card = (model / "README.md").read_text()
     assert "(N, 3, 8, 8)" in card
-    assert "frechet_distance" in card
+    assert "whitened_frechet_distance" in card
     sheet = tmp_path / "sheet.png"
     done = run(app, ["sample", str(model), "-o", str(sheet), "-n", "4"])
     assert done.exit_code == 0, done.output

@@ -21,6 +21,7 @@ from predictor.metrics.percent_error import percent_error
 from predictor.metrics.psnr import psnr
 from predictor.metrics.sharpness import sharpness
 from predictor.metrics.ssim import ssim
+from predictor.metrics.whitening import whitened
 
 __all__ = [
     "SIGMAS",
@@ -44,4 +45,5 @@ __all__ = [
     "psnr",
     "sharpness",
     "ssim",
+    "whitened",
 ]

@@ -23,7 +23,7 @@ from predictor.losses import fake_loss
 from predictor.model_files import DISCRIMINATOR
 from predictor.networks.dcgan import usual_maps
 from predictor.systems.entry import TrainingData
-from predictor.systems.image_reports import frechet_validation, generator_preview
+from predictor.systems.image_reports import FRECHET, frechet_validation, generator_preview
 from predictor.systems.pair import (
     GENERATOR,
     PairSettings,
@@ -132,7 +132,7 @@ def build(settings: DcganSettings) -> System:
         averages={GENERATOR: settings.average_decay} if settings.average_decay else {},
         update="together" if settings.schedule == "simultaneous" else "in_turn",
         validate=_validated,
-        best_by=("frechet_distance", "min"),
+        best_by=(FRECHET, "min"),
         preview=generator_preview,
     )
 

@@ -11,7 +11,7 @@ from predictor.analysis.likelihood import best_window
 from predictor.analysis.sheets import sheet
 from predictor.image_sampler import BATCH, ImageSampler
 from predictor.media.images import write_png
-from predictor.metrics import frechet_distance
+from predictor.metrics import frechet_distance, whitened
 from predictor.networks.dcgan import (
     DcganDiscriminator,
     DcganDiscriminatorConfig,
@@ -24,6 +24,9 @@ PREVIEW_SEED = 0
 """Seed of the latents in every preview: the same ones, so that a person can watch them change."""
 
 VALIDATION_SEED = 1
+FRECHET = "whitened_frechet_distance"
+"""The number by which `frechet_validation` ranks the checkpoints of a run."""
+
 PREVIEW_COUNT = 100
 _AT_ONCE = 1000
 COLUMNS = 10
@@ -78,9 +81,12 @@ def parzen_validation(
 def frechet_validation(generator: nn.Module, batches: Iterable[Batch]) -> dict[str, float]:
     """Return the Fréchet distance of samples from as many real pictures, and their variance.
 
-    ``frechet_distance`` is of the features of a narrow discriminator with random weights, the same
-    ones in every run: it ranks the checkpoints of a run and means nothing across data sets.
-    ``made_variance_share``: see `variance_share`. Nothing is returned for fewer than two pictures.
+    ``whitened_frechet_distance`` is of the features of a narrow discriminator with random weights,
+    the same ones in every run: it ranks the checkpoints of a run and means nothing across data
+    sets. The features are whitened, since brightness and contrast have most of their variance and
+    would outweigh what the pictures show: smudges of the right contrast would win. It is divided
+    by the number of features. ``made_variance_share``: see `variance_share`. Nothing is returned
+    for fewer than two pictures.
     """
     real = [batch["image"].float() for batch in batches]
     count = sum(map(len, real))
@@ -94,8 +100,11 @@ def frechet_validation(generator: nn.Module, batches: Iterable[Batch]) -> dict[s
         torch.cat([extractor.means(images) for images in side])
         for side in (real, torch.split(made, BATCH))
     )
+    distance = frechet_distance(
+        whitened(real_features, real_features), whitened(made_features, real_features)
+    )
     return {
-        "frechet_distance": frechet_distance(real_features, made_features),
+        FRECHET: distance / real_features.shape[1],
         VARIANCE_SHARE: variance_share(generator, torch.cat(real)),
     }
 

@@ -35,6 +35,7 @@ from predictor.networks.normalization import held_statistics
 from predictor.structured_latents import StructuredLatents
 from predictor.systems.entry import TrainingData
 from predictor.systems.image_reports import (
+    FRECHET,
     PREVIEW_SEED,
     VALIDATION_SEED,
     first_images,
@@ -140,7 +141,7 @@ def build(settings: InfoganSettings) -> System:
         companions=(DISCRIMINATOR,),
         averages={GENERATOR: settings.average_decay} if settings.average_decay else {},
         validate=functools.partial(_validated, settings),
-        best_by=("frechet_distance", "min"),
+        best_by=(FRECHET, "min"),
         preview=_preview,
     )
 

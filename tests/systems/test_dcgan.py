@@ -11,11 +11,12 @@ import pytest
 import torch
 from scipy.io import savemat
 from torch import Tensor, nn
+from torch.nn import functional
 
 from predictor.errors import SettingsError, UnusableData
 from predictor.networks.pixel_units import PixelUnits
 from predictor.systems.dcgan import DcganSettings, build, open_data
-from predictor.systems.image_reports import frechet_validation
+from predictor.systems.image_reports import FRECHET, frechet_validation
 from predictor.systems.phases import System
 from predictor.training.hardware import hardware_for
 from predictor.training.iteration import run_iteration
@@ -207,12 +208,35 @@ def test_validation_knows_good_samples_from_bad_ones() -> None:
         "one": pictures(1)[:1].expand(40, -1, -1, -1),
     }.items():
         scores[name] = frechet_validation(Drawn(images), batches)
-    distances = {name: found["frechet_distance"] for name, found in scores.items()}
+    distances = {name: found[FRECHET] for name, found in scores.items()}
     assert distances["same"] == pytest.approx(0, abs=1e-3)
     assert distances["same"] < distances["other"] < min(distances["dark"], distances["one"])
     assert scores["other"]["made_variance_share"] == pytest.approx(1, abs=0.1)
     assert scores["one"]["made_variance_share"] == 0
     assert frechet_validation(Drawn(pictures(0)), []) == {}
+
+
+def boxes(seed: int, count: int = 200) -> Tensor:
+    """Pictures of three overlapping rectangles each: sharp edges."""
+    random = torch.Generator().manual_seed(seed)
+    found = torch.empty(count, 3, 16, 16)
+    for picture in found:
+        picture[:] = torch.rand(3, 1, 1, generator=random)
+        for _ in range(3):
+            top, left, height, width = torch.randint(2, 11, (4,), generator=random).tolist()
+            colour = torch.rand(3, 1, 1, generator=random)
+            picture[:, top : top + height, left : left + width] = colour
+    return found * 2 - 1
+
+
+def test_validation_prefers_pale_pictures_to_smudges_of_the_right_contrast() -> None:
+    smudges = functional.avg_pool2d(boxes(1), 5, stride=1, padding=2, count_include_pad=False)
+    smudges = (smudges * boxes(1).std() / smudges.std()).clamp(-1, 1)
+    batches = [{"image": boxes(0)}]
+    pale, smudged = (
+        frechet_validation(Drawn(images), batches)[FRECHET] for images in (0.7 * boxes(1), smudges)
+    )
+    assert pale < smudged
 
 
 def test_previews_show_the_same_latents_each_time(tmp_path: Path) -> None:

@@ -245,7 +245,7 @@ def test_validation_measures_nats_of_each_code_and_the_error_of_the_first() -> N
     held_out["image"].fill_(-1.0)
     held_out["image"][torch.arange(6), 0, 0, torch.tensor([2, 0, 1, 2, 0, 0])] = 1.0
     scores = system.validate(networks, [held_out])  # labels 0 1 2 0 1 2: the last is wrong
-    assert scores.pop("frechet_distance") > 0
+    assert scores.pop("whitened_frechet_distance") > 0
     assert scores.pop("made_variance_share") > 0
     number = math.log(2) - math.log(0.1 * math.sqrt(2 * math.pi))
     assert scores == pytest.approx(
@@ -264,7 +264,7 @@ def test_validation_measures_nats_of_each_code_and_the_error_of_the_first() -> N
 
 
 def test_the_best_state_has_the_best_pictures_not_the_codes_that_are_easiest_to_read() -> None:
-    assert system_of(settings()).best_by == ("frechet_distance", "min")
+    assert system_of(settings()).best_by == ("whitened_frechet_distance", "min")
 
 
 def test_previews_have_a_sheet_a_code(tmp_path: Path) -> None:
