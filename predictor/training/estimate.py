@@ -49,8 +49,9 @@ def estimated(
 ) -> Estimate:
     """Return the size of the run, measured over a few iterations on the data.
 
-    Writes nothing except the decoded data, if a folder `cache` is given. The first iteration is not
-    timed: it waits for the loading processes to start.
+    They are as late in the run, when all that begins late is trained too. Writes nothing except the
+    decoded data, if a folder `cache` is given. The first iterations are not timed: they wait for
+    the loading processes to start.
     """
     run = Run(data_path, system_name, entry, settings, data_path)
     hardware = hardware_for(settings)
@@ -59,6 +60,8 @@ def estimated(
         state = built_state(run, hardware)
         with contextlib.closing(BatchStream(data.train, settings, hardware, Ranks())) as stream:
             run_next = iteration_runner(state, stream.draw, settings.seed, hardware)
+            run_next()  # phases may ask for the losses of an earlier iteration
+            state.iteration = settings.iterations
             for _ in range(until_replayed(state.system) if hardware.replay else 1):
                 run_next()
             start, waited_s = time.perf_counter(), stream.waited_s
