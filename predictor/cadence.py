@@ -24,6 +24,9 @@ REPEAT_SHARE = 0.12
 LONGEST_PERIOD = 6
 """Longest rhythm that is looked for, in frames."""
 
+CONTEXT_FRAMES = 2 * LONGEST_PERIOD
+"""Frames that show the longest rhythm twice: what a prediction is made from by default."""
+
 SAMPLED_SIDE_PX = 180
 """Frames are compared at every k-th pixel, k such that their short side keeps at least so many."""
 

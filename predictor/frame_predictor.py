@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from predictor.cadence import Cadence, clip_cadence
+from predictor.cadence import CONTEXT_FRAMES, Cadence, clip_cadence
 from predictor.devices import computing, moved
 from predictor.errors import NotEnoughFrames, SettingsError
 from predictor.tensors import (
@@ -29,7 +29,7 @@ class FramePredictor:
     the network, and the predicted frames repeat in the same rhythm.
     """
 
-    context_frames = 12  # twice `predictor.cadence.LONGEST_PERIOD`
+    context_frames = CONTEXT_FRAMES
 
     def __init__(
         self,

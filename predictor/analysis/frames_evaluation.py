@@ -11,6 +11,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from predictor.cadence import CONTEXT_FRAMES
 from predictor.data import EvaluationWindows, VideoIndex, evaluation_windows, index_videos
 from predictor.errors import TensorContractError, UnreadableMedia
 from predictor.flow import constant_velocity, dense_flow
@@ -22,7 +23,6 @@ from predictor.tensors import IMAGE_RANGE, PSNR_CAP_DB
 REPEAT_LAST = "repeat-last"
 CONSTANT_VELOCITY = "DIS constant velocity"
 
-CONTEXT_FRAMES = 12
 STILL_DB = 45.0
 """A window that repeating the last frame predicts better than this shows nothing that moves."""
 

@@ -8,7 +8,6 @@ from predictor.analysis.charts import COLOURS, Curve, bar_chart, legend, line_ch
 from predictor.analysis.frames_evaluation import (
     BASELINES,
     CONSTANT_VELOCITY,
-    CONTEXT_FRAMES,
     MEASURES,
     REPEAT_LAST,
     STILL_DB,
@@ -26,6 +25,7 @@ from predictor.analysis.frames_summary import (
 )
 from predictor.analysis.intervals import Mean
 from predictor.analysis.page import figure, mean_cell, page, table_row
+from predictor.cadence import CONTEXT_FRAMES
 from predictor.tensors import DIFFERENCE_GAIN, shown_difference
 
 SHOWN_VIDEOS = 3

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from predictor.cadence import CONTEXT_FRAMES
 from predictor.data.video_index import VideoIndex
 from predictor.data.windows import Window, spread_starts
 from predictor.errors import UnusableData
@@ -47,14 +48,16 @@ class EvaluationWindows(Dataset[EvaluationItem]):
         return {"clip": clip, "name": video.name, "start": window.start}
 
 
-def videos_with_windows(index: VideoIndex, context: int = 12, targets: int = 4) -> set[str]:
+def videos_with_windows(
+    index: VideoIndex, context: int = CONTEXT_FRAMES, targets: int = 4
+) -> set[str]:
     """Return the names of the videos that `evaluation_windows` finds a window in."""
     span = context + targets - 1
     return {video.name for video in index.videos if spread_starts(video, span, 1)}
 
 
 def evaluation_windows(
-    index: VideoIndex, per_clip: int = 5, context: int = 12, targets: int = 4
+    index: VideoIndex, per_clip: int = 5, context: int = CONTEXT_FRAMES, targets: int = 4
 ) -> EvaluationWindows:
     """Return `per_clip` evenly spaced windows of each video, none with a cut in it.
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from predictor.cadence import CONTEXT_FRAMES
 from predictor.errors import SettingsError
 from predictor.flow import luma
 from predictor.networks.hindsight import PLANES_A_FRAME, hindsight_trust, history_planes
@@ -38,7 +39,7 @@ HALF_RESOLUTION_PLANES = 23  # see `_evidence`
 class MotionConfig:
     """Sizes of the default frame predictor."""
 
-    context: int = 12  # frames looked at
+    context: int = CONTEXT_FRAMES  # frames looked at
     widths: tuple[int, ...] = (32, 64, 128, 128)  # channels at 1/4, 1/8, 1/16, 1/32
     blocks: tuple[int, ...] = (1, 1, 2, 2)  # residual blocks each way at those resolutions
     refined_width: int = 24  # channels of the second stage, at 1/2

@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from predictor.cadence import CONTEXT_FRAMES
 from predictor.data import (
     ClipDataset,
     ClipSettings,
@@ -107,7 +108,9 @@ class FramesSettings(RunSettings):
     """Decay an iteration of the generator's exponential average; 0 or None keeps none."""
     shared_batches: bool = True
     """Train the generator on the clips the discriminators have just seen, not on its own."""
-    clips: ClipSettings = ClipSettings(context_frames=12, crop=(160, 224), short_context=0.15)
+    clips: ClipSettings = ClipSettings(
+        context_frames=CONTEXT_FRAMES, crop=(160, 224), short_context=0.15
+    )
     validation_share: float = Field(0.1, gt=0, lt=1)
     """Share of the videos held out, where the data has no ``val`` folder."""
     validation_windows: int = Field(2, ge=1)

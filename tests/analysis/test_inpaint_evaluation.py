@@ -50,6 +50,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def evaluation(photos: Path) -> InpaintEvaluation:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(inpaint_evaluation, "SIDE_PX", 64)
+        patch.setattr(inpaint_evaluation, "perceptual_distance", lambda: None)
         return evaluated(photos, {"brighter": brighter, "truth": truth})
 
 
