@@ -22,7 +22,7 @@ from pipelines.inpaint.regions import Region, regions_of
 from pipelines.inpaint.verification import Verification, verified
 from pipelines.outputs import atomic_output, check_output
 from predictor.errors import OutputNotWritten, UnreadableImage
-from predictor.media.images import DAMAGED
+from predictor.media.damage import DAMAGED
 from predictor.media.photographs.canvas import Canvas, RasterCanvas
 from predictor.media.photographs.jpeg import JpegCanvas
 from predictor.media.photographs.opening import open_photograph

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import struct
 import threading
 import warnings
 from pathlib import Path
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor
 
 from predictor.errors import OutputNotWritten, TensorContractError, UnreadableImage
+from predictor.media.damage import DAMAGED, not_whole
 from predictor.media.heif import require_decoder
 from predictor.media.netpbm_head import netpbm_head, of_full_range
 
@@ -35,11 +35,6 @@ VIDEO_SUFFIXES = frozenset({
     ".264", ".h264", ".avc", ".265", ".h265", ".hevc",
 })
 """Without ``.ogg``, which is nearly always sound: such a video is read where it is named itself."""
-DAMAGED = (
-    OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, RuntimeError, struct.error,
-    PIL.Image.DecompressionBombError,
-)
-"""What Pillow raises for damaged files."""
 # fmt: on
 
 _Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
@@ -288,4 +283,4 @@ def _require_whole(path: Path, data: bytes) -> None:
         except PIL.UnidentifiedImageError:
             return  # OpenCV knows other formats
         except DAMAGED as error:
-            raise UnreadableImage(f"{path} is not a whole picture: {error}") from error
+            raise not_whole(path, error) from error

@@ -8,8 +8,8 @@ from pathlib import Path
 import PIL.Image
 
 from predictor.errors import UnreadableImage
+from predictor.media.damage import DAMAGED, not_whole
 from predictor.media.heif import require_decoder
-from predictor.media.images import DAMAGED
 from predictor.media.photographs.orientation import TAG, UPRIGHT, known_orientation
 from predictor.media.photographs.pillow_limit import pillow_without_limit
 from predictor.media.photographs.tiff import TiffFile
@@ -100,7 +100,7 @@ def _frames(picture: PIL.Image.Image, path: Path) -> int:
         try:
             return int(getattr(picture, "n_frames", 1))
         except DAMAGED as error:
-            raise UnreadableImage(f"{path} is not a whole picture: {error}") from error
+            raise not_whole(path, error) from error
 
 
 def decoded(picture: PIL.Image.Image, name: str) -> None:
@@ -109,7 +109,7 @@ def decoded(picture: PIL.Image.Image, name: str) -> None:
         with pillow_without_limit():  # which it also holds TIFF files to when it decodes them
             picture.load()
     except DAMAGED as error:
-        raise UnreadableImage(f"{name} is not a whole picture: {error}") from error
+        raise not_whole(name, error) from error
 
 
 def _opened(data: bytes, path: Path) -> PIL.Image.Image:
@@ -121,4 +121,4 @@ def _opened(data: bytes, path: Path) -> PIL.Image.Image:
             raise TiffFile(data, str(path)).unread() from error
         raise UnreadableImage(f"{path} is not a picture that can be decoded") from error
     except DAMAGED as error:
-        raise UnreadableImage(f"{path} is not a whole picture: {error}") from error
+        raise not_whole(path, error) from error
