@@ -141,6 +141,10 @@ def _chunks(data: bytes, name: str) -> Iterator[Chunk]:
         content = data[place + 8 : place + 8 + length]
         if len(content) < length or len(data) < place + 12 + length:
             raise UnreadableImage(f"{name} is not a whole picture: it was cut off")
+        check = int.from_bytes(data[place + 8 + length : place + 12 + length], "big")
+        if kind[:1].isupper() and zlib.crc32(content, zlib.crc32(kind)) != check:
+            # Pillow decodes such samples, and the file written with new checksums would look whole.
+            raise UnreadableImage(f"{name} is not a whole picture: its data are damaged")
         yield Chunk(kind, content)
         place += 12 + length
 

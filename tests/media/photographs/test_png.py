@@ -286,3 +286,13 @@ def test_a_weight_mixes_in_the_colours_of_the_file(tmp_path: Path) -> None:
     written = decoded(photograph.encoded())
     assert (written[HOLE.top, HOLE.columns] == 100).all()
     assert (written[HOLE.top + 1 : HOLE.bottom, HOLE.columns] == round(100 + 0.25 * 155)).all()
+
+
+def test_samples_that_fail_their_checksum_are_refused(tmp_path: Path) -> None:
+    whole = bytearray(png(np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)))
+    middle = whole.index(b"IDAT") + 1000
+    whole[middle] ^= 1
+    with pytest.raises(
+        UnreadableImage, match=r"a\.png is not a whole picture: its data are damaged"
+    ):
+        opened(tmp_path, bytes(whole))
