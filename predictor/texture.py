@@ -97,8 +97,8 @@ def _displacements(grid: _Grid) -> _Numbers:
     if not len(wanted) or not len(usable):
         return np.zeros((0, 2), np.int64)
     if len(usable) > SOURCES:
-        step = int(np.ceil(np.sqrt(len(usable) / SOURCES)))
-        usable = usable[(usable % step == 0).all(1)]
+        # Not every k-th row and column: known cells may lie between these alone.
+        usable = usable[np.linspace(0, len(usable) - 1, SOURCES).astype(np.int64)]
     surroundings = _surroundings(grid.colours)
     sources = surroundings[usable[:, 0], usable[:, 1]]
     lengths = np.einsum("ij,ij->i", sources, sources)

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from predictor.cli import app
+from predictor.cli.outputs import require_output
 from predictor.errors import OutputIsInput
 from predictor.model_files import find_model
 
@@ -75,3 +76,17 @@ def test_pictures_in_a_folder_are_not_written_over_but_a_table_is(tmp_path: Path
         run(app, ["classify", MODEL, str(folder), "-o", str(table), "--overwrite"]).exit_code == 0
     )
     assert table.read_text().startswith("file,class,probability\nbelow/a.png,")
+
+
+@pytest.mark.parametrize("name", ["digits.npz", "TRAIN.MAT", "pictures.tar.gz"])
+def test_data_in_a_folder_are_not_written_over(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"data")
+    with pytest.raises(OutputIsInput):
+        require_output(tmp_path / name, True, [tmp_path])
+
+
+def test_features_beside_the_pictures_are_written_again(tmp_path: Path) -> None:
+    (tmp_path / "class").mkdir()
+    (tmp_path / "class" / "a.png").touch()
+    (tmp_path / "features.npz").touch()
+    require_output(tmp_path / "features.npz", True, [tmp_path])

@@ -109,3 +109,15 @@ def test_surroundings_are_the_means_of_nine_blocks() -> None:
         for right in range(3):
             block = colours[5 + 3 * down : 8 + 3 * down, 7 + 3 * right : 10 + 3 * right]
             np.testing.assert_allclose(found[down, right], block.mean((0, 1)), atol=1e-6)
+
+
+@pytest.mark.parametrize("is_upright", [False, True])
+def test_regular_lines_leave_sources_between_them(is_upright: bool) -> None:
+    image = np.random.default_rng(0).random((512, 512, 3)).astype(np.float32)
+    missing = np.zeros((512, 512), bool)
+    missing[::8] = True
+    if is_upright:
+        missing = missing.T
+    filled = with_detail(np.where(missing[..., None], 0.5, image), missing, 0.5, 1.0)
+    assert np.isfinite(filled).all()
+    assert (filled[missing] != 0.5).any()

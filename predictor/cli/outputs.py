@@ -27,9 +27,13 @@ def _is_read_in(output: Path, folder: Path) -> bool:
         return False
     if Path(os.path.realpath(folder)) not in Path(os.path.realpath(output)).parents:
         return False
+    from predictor.data.image_archives import ARCHIVE_SUFFIXES
     from predictor.data.image_arrays import is_idx_name
     from predictor.media.images import is_image_path, is_video_path
     from predictor.model_files import SUFFIX
 
-    is_array = output.suffix in (".mat", ".bin", SUFFIX) or is_idx_name(output.name)
+    name = output.name.lower()
+    if name.endswith(".npz"):  # the data, or features of the pictures beside it
+        return not any(map(is_image_path, folder.rglob("*")))
+    is_array = name.endswith((".mat", ".bin", SUFFIX, *ARCHIVE_SUFFIXES)) or is_idx_name(name)
     return is_array or is_image_path(output) or is_video_path(output)

@@ -96,7 +96,7 @@ def _with_measurable(
 def _recorded(run: Path | None) -> set[str]:
     """Return the names that the run in the folder `run` holds out.
 
-    None where no run has begun there, or where they cannot be read: what a start that was stopped
+    Empty where no run has begun there, or where they cannot be read: what a start that was stopped
     early has left may be of other settings.
     """
     if run is None or not (run / RUN_FILE).exists():

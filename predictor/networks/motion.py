@@ -46,6 +46,9 @@ class MotionConfig:
     refined_blocks: int = 2
     working_side_px: int = 560  # frames with a longer short side are estimated at half, quarter, …
 
+    factors: ClassVar[tuple[int, ...]] = (2, 1)
+    """By how much smaller than the target the prediction of each stage is."""
+
     def __post_init__(self) -> None:
         if len(self.widths) != len(self.blocks) or not self.widths:
             raise SettingsError(f"{len(self.widths)} widths for {len(self.blocks)} blocks")
@@ -85,13 +88,13 @@ class MotionNetwork(nn.Module):
     role: ClassVar[str] = "predictor of frames"
 
     multiple = 1
-    factors = (2, 1)
     pixel_range = (-1.0, 1.0)
 
     def __init__(self, config: MotionConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or MotionConfig()
         self.context = config.context
+        self.factors = config.factors
         history_planes_in = 2 * PLANES_A_FRAME * (config.context - 2)
         width = config.widths[config.history_level]
         self.history = nn.Sequential(

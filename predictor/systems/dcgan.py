@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
 from predictor.analysis.duplicates import first_of_each
-from predictor.data import ImageDataset, ImageSettings, split_images
+from predictor.data import ImageDataset, ImageSettings, digest_of, split_images
 from predictor.errors import UnusableData
 from predictor.losses import fake_loss
 from predictor.model_files import DISCRIMINATOR
@@ -151,7 +151,7 @@ def open_data(settings: DcganSettings, path: Path, run: Path | None = None) -> T
     )
     train = found.train
     if settings.remove_duplicates:
-        train = _without_duplicates(train, settings, found.collection.stamp, run)
+        train = _without_duplicates(train, settings, run)
         if len(train) < settings.batch_size:
             raise UnusableData(
                 f"{path} has {len(train)} pictures to train on without near duplicates, fewer than "
@@ -168,22 +168,23 @@ def open_data(settings: DcganSettings, path: Path, run: Path | None = None) -> T
 
 
 def _without_duplicates(
-    examples: ImageDataset, settings: DcganSettings, stamp: str, run: Path | None
+    examples: ImageDataset, settings: DcganSettings, run: Path | None
 ) -> ImageDataset:
     """Return the examples without near duplicates; the rows kept are cached in the folder `run`."""
+    packed, rows = examples.packed, examples.rows
+    of = f"{packed.digest} {digest_of(packed, rows)} {settings.seed}"
     file = None if run is None else run / "unique-rows.json"
     kept: list[int] | None = None
     if file is not None and file.exists():
         stored = json.loads(file.read_text())
-        kept = stored["rows"] if stored["of"] == stamp else None
+        kept = stored["rows"] if stored["of"] == of else None
     if kept is None:
-        rows, packed = examples.rows, examples.packed
         chosen = first_of_each(
             lambda row: packed.picture(int(rows[row])), len(rows), seed=settings.seed
         )
         kept = [int(row) for row in rows[chosen]]
         if file is not None:
-            write_whole(file, json.dumps({"of": stamp, "rows": kept}).encode())
+            write_whole(file, json.dumps({"of": of, "rows": kept}).encode())
     _logger.info("%d of %d pictures are near duplicates", len(examples) - len(kept), len(examples))
     return ImageDataset(examples.packed, kept, settings.images, settings.seed)
 

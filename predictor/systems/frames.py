@@ -138,18 +138,26 @@ class FramesSettings(RunSettings):
     @model_validator(mode="after")
     def _fits(self) -> "FramesSettings":
         context = self.clips.context_frames
-        wanted = self.generator.config_with("context").context
-        seen = self.discriminators.config_with("context", "factors").context
-        if wanted != context:
+        made = self.generator.config_with("context", "factors")
+        judges = self.discriminators.config_with("context", "factors")
+        if made.context != context:
             raise ValueError(
-                f"clips.context_frames is {context}, but the generator takes {wanted} frames"
+                f"clips.context_frames is {context}, but the generator takes {made.context} frames"
             )
-        if seen > context:
+        factors = made.factors
+        if self.losses.adversarial:
+            factors = (*factors, *judges.factors)
+            if judges.context > context:
+                raise ValueError(
+                    f"clips.context_frames is {context}, but the discriminators see "
+                    f"{judges.context} frames"
+                )
+        multiple = max(factors)
+        if any(side % multiple for side in self.clips.crop):
             raise ValueError(
-                f"clips.context_frames is {context}, but the discriminators see {seen} frames"
+                f"clips.crop is {self.clips.crop}, expected multiples of {multiple} for these "
+                "networks"
             )
-        if any(side % 8 for side in self.clips.crop):
-            raise ValueError(f"clips.crop is {self.clips.crop}, expected multiples of 8")
         patch = getattr(self.discriminators.config(), "patch_size", self.clips.crop)
         if self.losses.adversarial and patch != self.clips.crop:
             raise ValueError(

@@ -105,9 +105,15 @@ def restore_newest(folder: Path, restore: Callable[[Checkpoint], None]) -> Check
     raise DamagedCheckpoint(f"{folder} holds {found} that can be read")
 
 
-def keep_newest(folder: Path, count: int) -> None:
-    """Delete all but the newest `count` numbered checkpoints, and unfinished files of a kill."""
-    for path in checkpoints_newest_first(folder)[count:]:
+def keep_newest(folder: Path, count: int, iteration: int) -> None:
+    """Delete all but the newest `count` numbered checkpoints, and unfinished files of a kill.
+
+    Also those after `iteration`, the present one: the run has gone on from an earlier one because
+    they are damaged.
+    """
+    paths = checkpoints_newest_first(folder)
+    later = [path for path in paths if int(_number(path)) > iteration]
+    for path in [*later, *paths[len(later) + count :]]:
         path.unlink()
     for path in folder.glob(f"*{PARTIAL}"):
         path.unlink()

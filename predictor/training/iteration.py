@@ -180,7 +180,9 @@ class _Iteration:
         state = self.state
         terms = self._terms(phase)
         if phase.optimizer is None:  # it only measures
-            self._note_losses(phase, self._averaged(terms, []))
+            losses = self._averaged(terms, [])
+            self._note_losses(phase, losses)
+            self._require_finite(phase, torch.stack([*losses.values()]).sum())
             return
         parameters = list(state.trained_by(phase).values())
         # A compiled network frees the graph in its first backward pass.
@@ -199,9 +201,14 @@ class _Iteration:
             clip_grads_with_norm_(parameters, limit, norm)
         self._note_losses(phase, losses)
         self.measured[f"gradient_norm/{phase.name}"] = norm
-        _note_divergence(phase, state, torch.stack([*losses.values()]).sum() + norm)
+        self._require_finite(phase, torch.stack([*losses.values()]).sum() + norm)
+
+    def _require_finite(self, phase: Phase, number: Tensor) -> None:
+        """Note whether `number` diverged; on a GPU, where reading waits, it is read later."""
+        first = self.state.first_divergence[phase.name]
+        first.copy_(torch.where(number.isfinite(), first, torch.minimum(first, self.state.clock)))
         if not self.hardware.is_cuda:
-            state.require_finite()
+            self.state.require_finite()
 
     def _terms(self, phase: Phase) -> Mapping[str, Tensor]:
         """Return the terms of the phase's loss, on a new batch or the one that it draws from."""
@@ -250,11 +257,6 @@ def _follow_schedules(chosen: Optimizer, optimizer: torch.optim.Optimizer, numbe
         if chosen.is_dampened:
             group["dampening"] = group["momentum"]
     return rate
-
-
-def _note_divergence(phase: Phase, state: TrainingState, number: Tensor) -> None:
-    first = state.first_divergence[phase.name]
-    first.copy_(torch.where(number.isfinite(), first, torch.minimum(first, state.clock)))
 
 
 def _norm_of(term: Tensor, parameters: list[torch.nn.Parameter], ranks: Ranks) -> Tensor:

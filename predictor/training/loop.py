@@ -295,7 +295,9 @@ class _Loop:
             write_checkpoint(path, self.state.tensors(), record)
             if is_best:
                 keep_as_best(path)
-            keep_newest(self.run.checkpoints, self.run.settings.keep_checkpoints)
+            keep_newest(
+                self.run.checkpoints, self.run.settings.keep_checkpoints, self.state.iteration
+            )
         return path
 
     def report(self, log: RunLog | None) -> None:

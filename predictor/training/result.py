@@ -1,5 +1,6 @@
 """The networks that a run releases, with the weights of its best checkpoint."""
 
+import functools
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,8 +14,9 @@ from predictor.systems.entry import SystemEntry
 from predictor.systems.phases import System
 from predictor.training.checkpoint import (
     BEST,
-    checkpoints_newest_first,
+    Checkpoint,
     read_checkpoint,
+    restore_newest,
 )
 from predictor.training.run import Run, opened_run
 from predictor.training.starting_state import CLASSES
@@ -116,16 +118,16 @@ def _restored(
 ) -> tuple[Run, System, dict[str, Any]]:
     """Return a run, its system with the weights of a checkpoint, and the record of that."""
     run = opened_run(folder, systems)
-    path = run.checkpoints / BEST
-    if not best or not path.exists():
-        paths = checkpoints_newest_first(run.checkpoints)
-        if not paths:
-            raise DamagedCheckpoint(f"{run.checkpoints} holds no checkpoint")
-        path = paths[0]
-    checkpoint = read_checkpoint(path)
     with torch.random.fork_rng(devices=[]):
         system = run.entry.build(run.settings)
-    if best and system.best_by is not None and path.name != BEST:
+    restore = functools.partial(_restore_networks, system)
+    path = run.checkpoints / BEST
+    if best and path.exists():
+        checkpoint = read_checkpoint(path)
+        restore(checkpoint)
+    else:
+        checkpoint = restore_newest(run.checkpoints, restore)
+    if best and system.best_by is not None and not path.exists():
         _logger.warning(
             "%s has not chosen its best weights by validation yet: the newest are taken, after %d "
             "of %d iterations",
@@ -133,6 +135,11 @@ def _restored(
             checkpoint.record["iteration"],
             run.settings.iterations,
         )
+    return run, system, checkpoint.record
+
+
+def _restore_networks(system: System, checkpoint: Checkpoint) -> None:
+    """Give the networks the weights in `checkpoint`, their averages where they have one."""
     for name, network in system.networks.items():
         prefix = f"{'averages' if name in system.averages else 'networks'}/{name}/"
         weights = {
@@ -143,6 +150,7 @@ def _restored(
         try:
             network.load_state_dict(weights)
         except RuntimeError as error:
-            raise DamagedCheckpoint(f"{path} does not fit the network {name!r}: {error}") from error
+            raise DamagedCheckpoint(
+                f"{checkpoint.path} does not fit the network {name!r}: {error}"
+            ) from error
         network.eval()
-    return run, system, checkpoint.record

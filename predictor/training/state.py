@@ -116,9 +116,12 @@ class TrainingState:
                 for name, value in self.losses.items()
                 if name.startswith(prefix)
             )
+            found, rate = "the loss or its gradient", "the learning rate of that phase"
+            if phase not in self.optimizers:
+                found, rate = "what it measures", "the learning rates of the others"
             raise DivergenceError(
-                f"phase {phase!r} diverged in iteration {iteration + 1}: the loss or its gradient "
-                f"is not finite (last terms: {terms}); lower the learning rate of that phase"
+                f"phase {phase!r} diverged in iteration {iteration + 1}: {found} is not finite "
+                f"(last terms: {terms}); lower {rate}"
             )
 
     def tensors(self) -> dict[str, Tensor]:

@@ -26,7 +26,9 @@ _logger = logging.getLogger(__name__)
 class TrainingWarnings:
     """Inspects the reports of a run and logs warnings.
 
-    A phase with the loss terms ``real`` and ``fake`` is taken for a discriminator.
+    A phase with the loss terms ``real`` and ``fake`` is taken for a discriminator. They are
+    compared as they are logged, with their weights; with smoothed labels, whose term ``real`` has a
+    floor far above 0, no discriminator is said to have won.
     """
 
     def __init__(self) -> None:

@@ -312,6 +312,8 @@ def test_near_duplicates_are_left_out_once_and_for_all(
     monkeypatch.setattr("predictor.systems.dcgan.first_of_each", fails)
     again: Any = open_data(chosen, path, run).train
     assert again.rows.tolist() == train.rows.tolist()  # type: ignore[attr-defined] # its rows
+    with pytest.raises(AssertionError, match="looked for twice"):  # others are held out
+        open_data(settings(remove_duplicates=True, images={"validation_share": 0.4}), path, run)
     np.savez(path, images=pictures)
     with pytest.raises(AssertionError, match="looked for twice"):
         open_data(chosen, path, run)

@@ -157,6 +157,15 @@ def test_without_adversarial_weight_there_are_no_discriminators() -> None:
     assert [phase.name for phase in system.phases] == ["generator"]
 
 
+def test_only_networks_that_are_built_limit_the_clips() -> None:
+    two_frames = {"network": "multiscale", "context": 2}
+    chosen = {"generator": two_frames, "losses": {"adversarial": 0.0}, "clips": {"crop": [40, 40]}}
+    assert FramesSettings.model_validate(chosen).clips.context_frames == 2
+    five_scales = {**two_frames, "maps": [[8]] * 5, "kernels": [[3, 3]] * 5}
+    with pytest.raises(ValueError, match=r"crop is \(40, 40\), expected multiples of 16"):
+        FramesSettings.model_validate({**chosen, "generator": five_scales})
+
+
 def test_table_in_settings_changes_only_what_it_names() -> None:
     settings = FramesSettings.model_validate({"losses": {"adversarial": 0.0}})
     default = FramesSettings()
@@ -171,7 +180,7 @@ def test_table_in_settings_changes_only_what_it_names() -> None:
         ({"generator": {"network": "motion", "witdhs": [8]}}, "motion has no 'witdhs'"),
         ({"clips": {"context_frames": 3}}, "the generator takes 12 frames"),
         ({"discriminators": {"context": 13}}, "is 12, but the discriminators see 13"),
-        ({"clips": {"crop": [192, 250]}}, "multiples of 8"),
+        ({"clips": {"crop": [192, 251]}}, "multiples of 2"),
         ({"discriminators": {"network": "multiscale-discriminators"}}, "patch_size is"),
         (
             {"generator": {"network": "dcgan"}},

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 import predictor
 from predictor.cli import app
-from predictor.errors import SettingsError
+from predictor.errors import DivergenceError, SettingsError
 from predictor.model_files import find_companion
 from predictor.pyramid import laplacian_pyramid
 from predictor.systems import SYSTEMS
@@ -160,6 +160,21 @@ def test_gate_of_the_code_for_lsun(
     gate = GateSettings()
     assert gate.trains_discriminator(fake, real) is discriminator
     assert gate.trains_generator(fake, real) is generator
+
+
+def test_a_gate_that_measures_nothing_finite_stops_the_run(tmp_path: Path) -> None:
+    """Neither network is trained then, so none of theirs would notice."""
+    chosen = settings(gate={}, level=12)
+    run = Run(tmp_path, "lapgan", SYSTEMS["lapgan"], chosen, data(tmp_path))
+    hardware = hardware_for(chosen)
+    state = built_state(run, hardware)
+    examples = SYSTEMS["lapgan"].open_data(chosen, data(tmp_path)).train
+    stream = BatchStream(examples, chosen, hardware, Ranks())
+    with torch.no_grad():
+        for weight in state.system.networks["discriminator-12"].parameters():
+            weight.mul_(1e30)
+    with pytest.raises(DivergenceError, match=r"'gate-12' diverged in iteration 1: what it meas"):
+        run_iteration(state, stream.draw, 0, hardware)
 
 
 def test_gate_decides_by_the_errors_on_the_batch(tmp_path: Path) -> None:

@@ -92,12 +92,21 @@ def test_checkpoint_that_does_not_fit_is_passed_over(tmp_path: Path) -> None:
         restore_newest(tmp_path, refuse)
 
 
+def test_a_damaged_checkpoint_of_a_later_iteration_does_not_displace_new_ones(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path, 500, 550)
+    (tmp_path / "iteration-001000.safetensors").write_bytes(b"damaged")
+    keep_newest(tmp_path, 1, 550)
+    assert [path.stem for path in checkpoints_newest_first(tmp_path)] == ["iteration-000550"]
+
+
 def test_newest_and_best_are_kept(tmp_path: Path) -> None:
     first, *_ = write(tmp_path, 2, 4, 6, 999_999, 1_000_000)
     keep_as_best(first)
     (tmp_path / "iteration-000007.safetensors.partial").write_bytes(b"half")
     (tmp_path / "iteration-000009 copy.safetensors").write_bytes(b"made by a person")
-    keep_newest(tmp_path, 2)
+    keep_newest(tmp_path, 2, 1_000_000)
     assert [path.stem for path in checkpoints_newest_first(tmp_path)] == [
         "iteration-1000000",
         "iteration-999999",

@@ -1,6 +1,7 @@
 """Exporting a run: the best weights, whole, and nothing overwritten."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,17 @@ def test_a_model_without_the_network_asked_for_says_so(run: Path, tmp_path: Path
 def test_newest_is_exported_on_request(run: Path, tmp_path: Path) -> None:
     file = export_run(run, tmp_path / "mine", SYSTEMS, best=False)
     assert load_network(file)[1].provenance.iterations == 6
+
+
+def test_a_damaged_newest_is_passed_over(
+    run: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    (copy / "checkpoints" / "iteration-000099.safetensors").write_bytes(b"half of it")
+    file = export_run(copy, tmp_path / "mine", SYSTEMS, best=False)
+    assert load_network(file)[1].provenance.iterations == 6
+    assert "iteration-000099.safetensors is damaged" in caplog.text
 
 
 def test_a_run_without_validation_says_that_its_newest_is_exported(
