@@ -1,7 +1,6 @@
 """Losses: pure functions of logits or images; weights are applied by the system that names them."""
 
 from predictor.losses.adversarial import (
-    discriminator_loss,
     fake_loss,
     minimax_generator_loss,
     non_saturating_generator_loss,
@@ -30,7 +29,6 @@ from predictor.losses.setback import setback_loss
 __all__ = [
     "Reduction",
     "categorical_information",
-    "discriminator_loss",
     "fake_loss",
     "feature_matching_loss",
     "gradient_difference_loss",

@@ -26,20 +26,11 @@ def fake_loss(
 ) -> Tensor:
     """Return ``-ln (1 - D)``: the cross-entropy of logits ``(N, ...)`` with the label "fake".
 
-    `weights` as in `real_loss`.
+    With `real_loss` of real images it is what the discriminator minimizes, 2 ln 2 where all logits
+    are 0: Goodfellow et al. 2014, eq. 1; Mathieu et al. 2016, one such pair per scale. `weights`
+    as in `real_loss`.
     """
     return real_loss(-logits, reduction, weights)
-
-
-def discriminator_loss(
-    real_logits: Tensor, fake_logits: Tensor, reduction: Reduction = "mean"
-) -> Tensor:
-    """Return ``-ln D(real) - ln (1 - D(fake))``: 2 ln 2 where all logits are 0.
-
-    The two batches are reduced separately, so they may differ in size. Goodfellow et al. 2014, eq.
-    1, negated to be minimized; Mathieu et al. 2016, one such term per scale.
-    """
-    return real_loss(real_logits, reduction) + fake_loss(fake_logits, reduction)
 
 
 def non_saturating_generator_loss(fake_logits: Tensor, reduction: Reduction = "mean") -> Tensor:

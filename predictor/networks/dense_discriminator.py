@@ -32,14 +32,6 @@ class PooledConvolution:
     pieces: int = 2
 
 
-CIFAR_CONVOLUTIONS = (
-    PooledConvolution(32, 8, 4, 4),
-    PooledConvolution(32, 8, 3, 4),
-    PooledConvolution(192, 5, 3, 2),
-)
-"""The convolutions of ``cifar10_convolutional.yaml``."""
-
-
 @dataclass(frozen=True)
 class DenseDiscriminatorConfig:
     """The layers; the defaults are the MNIST discriminator of Goodfellow et al. 2014."""

@@ -114,14 +114,19 @@ class RunSettings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _tables_change_only_what_they_name(cls, values: Any) -> Any:
-        """Complete each nested table with its defaults, so that a part of it can be given."""
+        """Complete each nested table with its defaults, so that a part of it can be given.
+
+        Not with those of another network than the one that it names.
+        """
         if not isinstance(values, dict):
             return values
         filled = dict(values)
         for name, field in cls.model_fields.items():
             given = values.get(name)
             if isinstance(given, dict) and isinstance(field.default, BaseModel):
-                filled[name] = {**field.default.model_dump(), **given}
+                defaults = field.default.model_dump()
+                if given.get("network") in (None, defaults.get("network")):
+                    filled[name] = {**defaults, **given}
         return filled
 
 

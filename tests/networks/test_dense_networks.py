@@ -8,13 +8,14 @@ from torch import nn
 
 from predictor.errors import SettingsError, TensorContractError
 from predictor.networks.dense_discriminator import (
-    CIFAR_CONVOLUTIONS,
     DenseDiscriminator,
     DenseDiscriminatorConfig,
+    PooledConvolution,
 )
 from predictor.networks.dense_generator import DenseGenerator, DenseGeneratorConfig
 from predictor.networks.label_input import with_labels
 from predictor.networks.maxout import MaxoutConvolution, MaxoutLinear
+from predictor.recipes import load_recipe
 
 CIFAR: dict[str, Any] = {"shape": (3, 32, 32), "units": "standardized"}
 
@@ -25,6 +26,12 @@ def count(module: nn.Module) -> int:
 
 def generator(**values: Any) -> DenseGenerator:
     return DenseGenerator(DenseGeneratorConfig(**values))
+
+
+CIFAR_CONVOLUTIONS = tuple(
+    PooledConvolution(**values)
+    for values in load_recipe("gan-cifar10-convolutional").settings["discriminator"]["convolutions"]
+)
 
 
 def discriminator(**values: Any) -> DenseDiscriminator:

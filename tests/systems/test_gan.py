@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from predictor.errors import SettingsError, UnusableData
-from predictor.losses import discriminator_loss
+from predictor.losses import fake_loss, real_loss
 from predictor.recipes import load_recipe
 from predictor.systems import SYSTEMS
 from predictor.systems.conditional_gan import ConditionalGanSettings
@@ -32,8 +32,8 @@ def divergence(p: np.ndarray, q: np.ndarray) -> float:
 
 def value_at(logits: Tensor, real: np.ndarray, fake: np.ndarray) -> Tensor:
     """V(D, G) of a discriminator with these logits on the four points."""
-    batches = [logits[torch.from_numpy(np.repeat(np.arange(4), n))] for n in (real, fake)]
-    return -discriminator_loss(*batches)
+    shown, made = (logits[torch.from_numpy(np.repeat(np.arange(4), n))] for n in (real, fake))
+    return -(real_loss(shown) + fake_loss(made))
 
 
 def test_best_discriminator_is_the_share_of_the_data() -> None:

@@ -162,6 +162,12 @@ def test_gate_of_the_code_for_lsun(
     assert gate.trains_generator(fake, real) is generator
 
 
+def test_another_network_does_not_inherit_the_options_of_the_default_one() -> None:
+    with pytest.raises(SettingsError) as raised:
+        settings(coarsest_generator={"network": "labelled-generator"})
+    assert "initialization" not in str(raised.value)
+
+
 def test_a_gate_that_measures_nothing_finite_stops_the_run(tmp_path: Path) -> None:
     """Neither network is trained then, so none of theirs would notice."""
     chosen = settings(gate={}, level=12)
