@@ -23,6 +23,7 @@ RADIUS_PX = 3
 """Radius of the neighbourhood that a missing pixel is computed from, as in OpenCV's tutorial."""
 
 
+@torch.no_grad()
 def opencv_fill(images: Tensor, masks: Tensor, method: Method) -> Tensor:
     """Return `images` ``(N, 3, H, W)`` in [-1, 1] with their missing pixels filled by OpenCV.
 
@@ -54,6 +55,7 @@ class ClassicalInpainter:
             raise SettingsError(f"method is {method!r}, expected {' or '.join(METHODS)}")
         self.method = method
 
+    @torch.no_grad()
     def fill(self, images: Tensor, masks: Tensor) -> Tensor:
         """Return `images` ``(N, 3, H, W)`` in [-1, 1] with their holes filled.
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from predictor.devices import computing, moved
 from predictor.errors import UnknownModel
-from predictor.tensors import require_image_range, require_images
+from predictor.tensors import require_pictures
 
 BATCH = 500
 """Pictures classified at once."""
@@ -56,7 +56,7 @@ class ImageClassifier:
 
         Raises `TensorContractError` for anything else.
         """
-        require_image_range(require_images(images, channels=None))
+        images = require_pictures(images, self.image_shape)
         return torch.cat([self._batch(part) for part in torch.split(images, BATCH)])
 
     def _batch(self, images: Tensor) -> Tensor:

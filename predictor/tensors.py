@@ -76,6 +76,17 @@ def require_image_range(images: Tensor, name: str = "images") -> Tensor:
     raise TensorContractError(f"{name} has values that are not finite, expected [-1, 1]")
 
 
+def require_pictures(images: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    """Return `images` ``(N, *shape)`` in [-1, 1] as float32.
+
+    Raises `TensorContractError` for anything else.
+    """
+    require_images(images, channels=None)
+    if tuple(images.shape[1:]) != shape:
+        raise TensorContractError(f"images are {tuple(images.shape)}, expected (N, *{shape})")
+    return require_image_range(images).float()
+
+
 def missing_pixels(masks: Tensor, images: Tensor) -> Tensor:
     """Return which pixels of `images` ``(N, 3, H, W)`` are missing, ``(N, 1, H, W)`` bool.
 

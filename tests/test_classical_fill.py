@@ -57,3 +57,9 @@ def test_unknown_methods_and_masks_of_everything_are_refused() -> None:
         ClassicalInpainter("magic")
     with pytest.raises(TensorContractError, match="covers its whole image"):
         ClassicalInpainter("telea").fill(torch.zeros(1, 3, 8, 9), torch.ones(1, 1, 8, 9))
+
+
+def test_images_that_take_part_in_a_gradient_are_filled() -> None:
+    images, masks = torch.zeros(1, 3, 16, 16, requires_grad=True), torch.zeros(1, 1, 16, 16)
+    masks[..., 4:8, 4:8] = 1
+    assert not ClassicalInpainter("telea").fill(images, masks).requires_grad

@@ -19,7 +19,7 @@ from predictor.model_files import DISCRIMINATOR, companion_file, find_companion,
 from predictor.networks.infogan import CodePosterior, InfoganDiscriminator, InfoganGenerator
 from predictor.networks.normalization import measure_statistics
 from predictor.structured_latents import Codes, StructuredLatents
-from predictor.tensors import require_image_range, require_images
+from predictor.tensors import require_pictures
 from predictor.weights import load_network
 
 
@@ -57,7 +57,7 @@ class CodeReader:
 
         Raises `TensorContractError` for anything else.
         """
-        require_image_range(require_images(images, channels=None))
+        images = require_pictures(images, self.image_shape)
         pictures = self.network.units.encoded(images.to(self.device))
         return _posterior(self.network, torch.split(pictures, BATCH))
 

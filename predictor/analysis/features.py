@@ -18,7 +18,7 @@ from torch.nn import functional
 from predictor.devices import moved
 from predictor.errors import UnknownModel
 from predictor.networks.normalization import measure_statistics
-from predictor.tensors import IMAGE_RANGE, rescaled
+from predictor.tensors import IMAGE_RANGE, require_image_range, require_images, rescaled
 
 GRID = 4
 BATCH = 128
@@ -66,7 +66,8 @@ class FeatureExtractor:
     def features(self, images: Tensor) -> Tensor:
         """Return the features ``(N, width)`` of `images` ``(N, C, H, W)`` in [-1, 1], float32.
 
-        Layer by layer from the first, in each channel by channel.
+        Layer by layer from the first, in each channel by channel. Raises `TensorContractError` for
+        anything else.
         """
         return joined_features(self._activations(images)).float().cpu()
 
@@ -87,7 +88,8 @@ class FeatureExtractor:
         return result
 
     def _activations(self, images: Tensor) -> tuple[Tensor, ...]:
-        images = images.to(self.device, non_blocking=True)
+        require_image_range(require_images(images, channels=None))
+        images = images.to(self.device, torch.float32, non_blocking=True)
         return self.encoder.activations(rescaled(images, IMAGE_RANGE, self.encoder.pixel_range))
 
 

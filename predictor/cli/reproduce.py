@@ -111,6 +111,7 @@ def reproduce(
     """
     from predictor.recipes import load_recipe
     from predictor.reproduction.protocols import PROTOCOLS, VIDEO_PROTOCOLS
+    from predictor.wording import nearest_or_all
 
     chosen = load_recipe(recipe)
     if len(inputs) > 2:
@@ -137,8 +138,13 @@ def reproduce(
             as_json=as_json,
         )
         return
-    if chosen.protocol not in PROTOCOLS:
+    if chosen.protocol is None:
         raise typer.BadParameter(f"recipe {recipe!r} has no protocol to test by")
+    if chosen.protocol not in PROTOCOLS:
+        known = nearest_or_all(chosen.protocol, (*PROTOCOLS, *VIDEO_PROTOCOLS))
+        raise typer.BadParameter(
+            f"the protocol of recipe {recipe!r} is {chosen.protocol!r}, which there is not; {known}"
+        )
     _refuse(context, _VIDEO_OPTIONS, f"the recipe {recipe!r}")
     if model is not None:
         _refuse(context, ("seeds", "budget", "overrides"), "a trained MODEL")

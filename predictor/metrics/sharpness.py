@@ -51,7 +51,7 @@ def sharpness(
     target_down, target_right = _absolute_steps(rescaled(target, data_range, IMAGE_RANGE))
     match mode:
         case "paper":
-            error = (down + right - target_down - target_right).abs()
+            error = ((down + right) - (target_down + target_right)).abs()
             kept = None if where is None else where[..., 1:, 1:]
             decibels = 10 * (PAPER_PEAK**2 / mean_over_pixels(error, kept)).log10()
         case "code":

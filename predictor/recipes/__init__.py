@@ -97,38 +97,51 @@ def recipe_names() -> list[str]:
     return sorted(file.name.removesuffix(_SUFFIX) for file in files if file.name.endswith(_SUFFIX))
 
 
-def load_recipe(name: str) -> Recipe:
+def load_recipe(name: str | Path) -> Recipe:
     """Return the recipe `name`, or the one in the file of that path if it ends in ``.toml``.
 
-    A file of one's own needs to say `system` and `settings` alone. Raises `SettingsError` with the
-    nearest name if there is none, and for a file that is no recipe.
+    A file of one's own needs to say `system` and `settings` alone; a file that it is `like` is
+    looked for beside it. Raises `SettingsError` with the nearest name if there is none, and for a
+    file that is no recipe.
     """
+    return _loaded(str(name), Path(), ())
+
+
+def _loaded(name: str, folder: Path, through: tuple[Path, ...]) -> Recipe:
+    """Return the recipe that a file in `folder` calls `name`, read `through` these files."""
     if name.endswith(_SUFFIX):
-        return _own_recipe(Path(name))
+        return _own_recipe(folder / name, through)
     names = recipe_names()
     if name not in names:
         raise SettingsError(f"no recipe {name!r}; {nearest_or_all(name, names)}")
     text = resources.files(__name__).joinpath(f"{name}{_SUFFIX}").read_text(encoding="utf-8")
-    return _recipe({"name": name, **tomllib.loads(text)})
+    return _recipe({"name": name, **tomllib.loads(text)}, folder, through)
 
 
-def _own_recipe(path: Path) -> Recipe:
+def _own_recipe(path: Path, through: tuple[Path, ...]) -> Recipe:
+    if path.resolve() in through:
+        raise SettingsError(f"{path} is no recipe: it is like itself")
     usual = {"name": path.stem, "title": path.stem, "source": path.name, "data": "not stated"}
     try:
-        return _recipe(usual | tomllib.loads(path.read_text(encoding="utf-8")))
+        told = usual | tomllib.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(told.get("like", ""), str):
+            raise SettingsError(f"{path} is no recipe: like is {told['like']!r}, expected a name")
+        return _recipe(told, path.parent, (*through, path.resolve()))
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         what = ".".join(map(str, first["loc"]))
         raise SettingsError(f"{path} is no recipe: {what}: {first['msg']}") from error
+    except SettingsError:
+        raise
     except ValueError as error:  # neither text nor TOML
         raise SettingsError(f"{path} is no TOML: {error}") from error
 
 
-def _recipe(told: Mapping[str, Any]) -> Recipe:
+def _recipe(told: Mapping[str, Any], folder: Path, through: tuple[Path, ...]) -> Recipe:
     if "like" in told:
-        model = load_recipe(told["like"]).model_dump(exclude_unset=True)
+        model = _loaded(told["like"], folder, through).model_dump(exclude_unset=True)
         if "target" not in told:
             for published in ("target", "published_as"):
                 model.pop(published, None)

@@ -335,6 +335,7 @@ class _Loop:
         if state.system.best_by is None:
             return False
         name, direction = state.system.best_by
+        self.warnings.check_choice(name, numbers)
         value = numbers.get(name, math.nan)
         sign = 1 if direction == "max" else -1
         if math.isnan(value) or (state.best and not sign * value > sign * state.best.value):

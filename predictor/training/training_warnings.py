@@ -70,6 +70,15 @@ class TrainingWarnings:
             )
         self._has_reported = True
 
+    def check_choice(self, name: str, numbers: Mapping[str, float]) -> None:
+        """Inspect whether validation measures what chooses the best weights, if anything."""
+        if numbers and name not in numbers:
+            self._warn_once(
+                "choice",
+                f"the best weights are chosen by {name}, which validation did not measure (it has "
+                f"{', '.join(numbers)}): until it does, the newest are the best",
+            )
+
     def check_validation(self, numbers: Mapping[str, float], iteration: int) -> None:
         """Inspect the validation scores of the system."""
         share = numbers.get(VARIANCE_SHARE)

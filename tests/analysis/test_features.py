@@ -14,7 +14,7 @@ from predictor.analysis.features import (
     layer_widths,
     require_encoder,
 )
-from predictor.errors import UnknownModel
+from predictor.errors import TensorContractError, UnknownModel
 from predictor.networks.context_encoder import ContextEncoder, ContextEncoderConfig
 from predictor.networks.dcgan import (
     DcganDiscriminator,
@@ -135,3 +135,11 @@ def test_the_authors_network_gives_the_authors_features() -> None:
     found = [features.mean(), features.std(), features[0, 0], features[0, -1]]
     assert found == pytest.approx([0.311990, 0.631258, 0.107745, -0.372182], abs=1e-4)
     assert len(seen) < BATCH
+
+
+def test_pictures_of_any_float_type_have_features_and_others_are_refused() -> None:
+    extractor = FeatureExtractor(judge())
+    expected = extractor.features(images())
+    assert torch.equal(extractor.features(images().double()), expected)
+    with pytest.raises(TensorContractError, match=r"expected \[-1, 1\]"):
+        extractor.features(images() * 127.5 + 127.5)

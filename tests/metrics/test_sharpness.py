@@ -77,6 +77,8 @@ def test_equal_images() -> None:
     board = checkerboard()
     assert sharpness(board, board, IMAGE_RANGE).isposinf().all()
     assert sharpness(board, board, IMAGE_RANGE, cap_db=60).item() == 60
+    noise = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    assert sharpness(noise, noise, IMAGE_RANGE).isposinf().all()
     code = sharpness(board, board, IMAGE_RANGE, mode="code").item()
     assert code == pytest.approx(88.1308, abs=5e-5)
 

@@ -27,6 +27,13 @@ def test_a_recipe_may_be_a_file_of_ones_own(tmp_path: Path) -> None:
     own.write_text('like = "gan-mnist"\n[settings]\nbatch_size = 7\n')
     recipe = load_recipe(str(own))
     assert (recipe.settings["batch_size"], recipe.settings["iterations"]) == (7, 500_000)
+    child = tmp_path / "child.toml"
+    child.write_text('like = "mine.toml"\n[settings]\niterations = 9\n')
+    recipe = load_recipe(child)
+    assert (recipe.settings["batch_size"], recipe.settings["iterations"]) == (7, 9)
+    child.write_text('like = "gan-mnistt"\n')
+    with pytest.raises(SettingsError, match="no recipe 'gan-mnistt'; did you mean 'gan-mnist'"):
+        load_recipe(child)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +43,8 @@ def test_a_recipe_may_be_a_file_of_ones_own(tmp_path: Path) -> None:
         (b'system = "gan"\nsetings = 1', "is no recipe: setings: Extra inputs"),
         (b"system = ", "is no TOML"),
         (b"\xff", "is no TOML"),
+        (b"like = 3", "is no recipe: like is 3"),
+        (b'like = "mine.toml"', "is no recipe: it is like itself"),
         (None, "cannot be read: No such file"),
     ],
 )

@@ -183,6 +183,15 @@ def test_without_a_number_to_choose_by_the_last_is_handed_out(tmp_path: Path) ->
     assert trained_networks(tmp_path, {"toy": undecided})[2]["iteration"] == 12
 
 
+def test_a_number_that_validation_lacks_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    train(tmp_path, "toy", entry(best_by=("eror", "min")), settings(), tmp_path)
+    said = [record.getMessage() for record in caplog.records if "eror" in record.getMessage()]
+    assert len(said) == 1
+    assert "chosen by eror, which validation did not measure (it has error" in said[0]
+
+
 def test_networks_are_prepared_for_the_data_once_before_the_first_iteration(
     tmp_path: Path,
 ) -> None:
