@@ -55,7 +55,6 @@ class ClassicalInpainter:
             raise SettingsError(f"method is {method!r}, expected {' or '.join(METHODS)}")
         self.method = method
 
-    @torch.no_grad()
     def fill(self, images: Tensor, masks: Tensor) -> Tensor:
         """Return `images` ``(N, 3, H, W)`` in [-1, 1] with their holes filled.
 

@@ -76,14 +76,18 @@ def require_image_range(images: Tensor, name: str = "images") -> Tensor:
     raise TensorContractError(f"{name} has values that are not finite, expected [-1, 1]")
 
 
+def require_shape(images: Tensor, shape: tuple[int, int, int]) -> None:
+    """Raise `TensorContractError` unless `images` are ``(N, *shape)``."""
+    if tuple(images.shape[1:]) != shape:
+        raise TensorContractError(f"images are {tuple(images.shape)}, expected (N, *{shape})")
+
+
 def require_pictures(images: Tensor, shape: tuple[int, int, int]) -> Tensor:
     """Return `images` ``(N, *shape)`` in [-1, 1] as float32.
 
     Raises `TensorContractError` for anything else.
     """
-    require_images(images, channels=None)
-    if tuple(images.shape[1:]) != shape:
-        raise TensorContractError(f"images are {tuple(images.shape)}, expected (N, *{shape})")
+    require_shape(require_images(images, channels=None), shape)
     return require_image_range(images).float()
 
 

@@ -29,6 +29,6 @@ def not_whole(name: object, error: Exception) -> UnreadableImage:
     reason = str(error)
     if any(words in said for words in _CUT_OFF):
         reason = "it was cut off"
-    elif not said or any(words in said for words in _UNDECODED):
+    elif not said or (any(words in said for words in _UNDECODED) and "not available" not in said):
         reason = "its data are damaged"
     return UnreadableImage(f"{name} is not a whole picture: {reason}")

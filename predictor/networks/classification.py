@@ -6,14 +6,13 @@ from typing import Literal, NamedTuple, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from predictor.errors import TensorContractError
 from predictor.networks.minibatch_discrimination import (
     MinibatchDiscrimination,
     NormalizedMinibatchDiscrimination,
 )
 from predictor.networks.pixel_units import PixelUnits, Units
 from predictor.networks.weight_normalization import begin_from_data
-from predictor.tensors import IMAGE_RANGE
+from predictor.tensors import IMAGE_RANGE, require_shape
 
 MinibatchLayer = Literal["none", "paper", "code"]
 """The layer before the last: none, or minibatch discrimination as in the paper or the code."""
@@ -132,9 +131,3 @@ def minibatch_layer(
         return nn.Identity(), features
     made = MinibatchDiscrimination if kind == "paper" else NormalizedMinibatchDiscrimination
     return made(features, kernels, width), features + kernels
-
-
-def require_shape(images: Tensor, shape: tuple[int, int, int]) -> None:
-    """Raise `TensorContractError` unless `images` are ``(N, *shape)``."""
-    if tuple(images.shape[1:]) != shape:
-        raise TensorContractError(f"images are {tuple(images.shape)}, expected (N, *{shape})")

@@ -133,9 +133,7 @@ def _own_recipe(path: Path, through: tuple[Path, ...]) -> Recipe:
         first = error.errors(include_url=False)[0]
         what = ".".join(map(str, first["loc"]))
         raise SettingsError(f"{path} is no recipe: {what}: {first['msg']}") from error
-    except SettingsError:
-        raise
-    except ValueError as error:  # neither text nor TOML
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{path} is no TOML: {error}") from error
 
 

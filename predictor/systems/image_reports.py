@@ -100,9 +100,8 @@ def frechet_validation(generator: nn.Module, batches: Iterable[Batch]) -> dict[s
         torch.cat([extractor.means(images) for images in side])
         for side in (real, torch.split(made, BATCH))
     )
-    distance = frechet_distance(
-        whitened(real_features, real_features), whitened(made_features, real_features)
-    )
+    features = whitened(torch.cat([real_features, made_features]), real_features)
+    distance = frechet_distance(*torch.split(features, count))
     return {
         FRECHET: distance / real_features.shape[1],
         VARIANCE_SHARE: variance_share(generator, torch.cat(real)),

@@ -39,6 +39,7 @@ def test_a_picture_that_was_cut_off_is_said_without_the_terms_of_a_library(
         ("Truncated File Read", "it was cut off"),
         ("could not create decoder object", "its data are damaged"),
         ("", "its data are damaged"),
+        ("decoder jpeg2k not available", "decoder jpeg2k not available"),
         ("unknown compression 77", "unknown compression 77"),
     ],
 )
