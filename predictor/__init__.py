@@ -10,6 +10,10 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+_FRAMES, _INPAINT, _CLASSIFIER = "predictor of frames", "filler", "classifier"
+_ROLES = {"frames": _FRAMES, "inpaint": _INPAINT}
+"""What the class of a network says that it is, by the task that needs one."""
+
 
 @overload
 def load(
@@ -82,23 +86,30 @@ def load(
         raise UnknownModel(
             f"{name_or_file} is the {metadata.part} of a model, expected the network that is run"
         )
-    if task is not None and metadata.task != task:
+    role = getattr(network, "role", None)
+    if task is not None and role != _ROLES[task]:
         raise UnknownModel(
-            f"the model {name_or_file} is of the system {metadata.task}, "
-            f"expected one of the system {task}"
+            f"the model {name_or_file}, of the system {metadata.task}, is a "
+            f"{role or type(network).__name__}, expected a {_ROLES[task]}"
         )
     if hasattr(network, "latent_width"):
         return ImageSampler(
             network, chosen, use_bfloat16, metadata.short_side, metadata.class_names
         )
-    if metadata.task == "inpaint":
+    if role == _INPAINT:
         from predictor.inpainter import Inpainter
 
         return Inpainter(network, chosen, use_bfloat16)
-    if metadata.task == "classifier":
+    if role == _CLASSIFIER:
         from predictor.analysis.feature_networks import feature_network
 
         return feature_network(str(name_or_file), chosen)
-    from predictor.frame_predictor import FramePredictor
+    if role == _FRAMES:
+        from predictor.frame_predictor import FramePredictor
 
-    return FramePredictor(network, chosen, use_bfloat16)
+        return FramePredictor(network, chosen, use_bfloat16)
+    raise UnknownModel(
+        f"the model {name_or_file}, of the system {metadata.task}, is a "
+        f"{role or type(network).__name__}, which predictor.load has no use for; "
+        "predictor.weights.load_network returns the network itself"
+    )

@@ -6,6 +6,7 @@ A loss that is not a mean over examples needs the whole batch on every rank.
 import contextlib
 from collections.abc import Iterator
 from contextvars import ContextVar
+from typing import Any
 
 import torch
 from torch import Tensor, distributed
@@ -19,12 +20,28 @@ def gathered(values: Tensor) -> Tensor:
     All ranks must call it at the same point with equal shapes. Once the loop has averaged gradients
     over the ranks, they are those of the mean of the ranks' losses. A single process gets `values`.
     """
-    if not is_shared():
-        return values
-    from torch.distributed.nn.functional import all_gather
+    return _Gathered.apply(values) if is_shared() else values
 
-    parts: tuple[Tensor, ...] = all_gather(values)  # type: ignore[no-untyped-call]
-    return torch.cat(parts)
+
+class _Gathered(torch.autograd.Function):
+    """The rows of all ranks; each rank's gradient is the sum of what all ranks ask of its rows.
+
+    Gradients come in any order of strides, and collectives want contiguous ones.
+    """
+
+    @staticmethod
+    def forward(context: Any, values: Tensor) -> Tensor:
+        context.rows = len(values)
+        values = values.contiguous()
+        parts = [torch.empty_like(values) for _ in range(distributed.get_world_size())]
+        distributed.all_gather(parts, values)
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].clone(memory_format=torch.contiguous_format)
+        distributed.all_reduce(total)
+        return total.narrow(0, first_own_row(context.rows), context.rows)
 
 
 def averaged(value: Tensor) -> Tensor:

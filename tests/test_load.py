@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from released import released
 
 import predictor
 from predictor.errors import SettingsError, UnknownModel
@@ -50,15 +51,29 @@ def test_the_folder_of_a_run_is_known_as_such(tmp_path: Path) -> None:
         predictor.load(tmp_path)
 
 
-def test_a_model_does_its_own_task_only(file: Path, tmp_path: Path) -> None:
-    network, metadata = load_network(file)
-    other = tmp_path / "filler.safetensors"
-    save_network(other, "multiscale", network, metadata.provenance, task="inpaint")
-    assert isinstance(predictor.load(other, device="cpu", task="inpaint"), Inpainter)
-    assert isinstance(predictor.load(other, device="cpu"), Inpainter)
+def test_a_model_does_what_its_network_is_for(file: Path) -> None:
+    assert isinstance(predictor.load("inpaint", device="cpu", task="inpaint"), Inpainter)
+    assert isinstance(predictor.load("inpaint", device="cpu"), Inpainter)
     assert isinstance(predictor.load(file, device="cpu", task="frames"), FramePredictor)
-    with pytest.raises(UnknownModel, match=r"is of the system inpaint, expected .* frames$"):
-        predictor.load(other, device="cpu", task="frames")
+    wrong = "of the system inpaint, is a filler, expected a predictor of frames$"
+    with pytest.raises(UnknownModel, match=wrong):
+        predictor.load("inpaint", device="cpu", task="frames")
+
+
+def test_the_name_of_the_system_does_not_matter(file: Path, tmp_path: Path) -> None:
+    network, metadata = load_network(file)
+    mine = tmp_path / "mine.safetensors"
+    save_network(mine, "multiscale", network, metadata.provenance, task="my-system")
+    assert isinstance(predictor.load(mine, device="cpu", task="frames"), FramePredictor)
+    assert isinstance(predictor.load(mine, device="cpu"), FramePredictor)
+
+
+def test_a_network_without_a_use_is_said(tmp_path: Path) -> None:
+    judge = released(
+        tmp_path / "judge.safetensors", "dcgan-discriminator", "my-system", maps=(4, 4)
+    )
+    with pytest.raises(UnknownModel, match="is a judge of pictures, which"):
+        predictor.load(judge)
 
 
 def test_loading_does_not_depend_on_defaults_of_pytorch(file: Path) -> None:

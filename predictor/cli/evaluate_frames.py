@@ -26,6 +26,8 @@ def evaluate_frames(
     from predictor.analysis.frames_summary import evaluation_json
     from predictor.analysis.frames_table import evaluation_tables
     from predictor.analysis.page import write_page
+    from predictor.model_files import find_model
+    from predictor.weights import read_metadata
 
     names = [model] if against is None else [model, against]
     models = {
@@ -38,9 +40,9 @@ def evaluate_frames(
     if output is not None:
         write_page(output, html_report(evaluation, models))
     if as_json:
-        print_document(
-            data, output, {"model": model, "system": "frames", **evaluation_json(evaluation)}
-        )
+        system = read_metadata(find_model(model)).task
+        measured = evaluation_json(evaluation)
+        print_document(data, output, {"model": model, "system": system, **measured})
         return
     from rich.console import Console
 

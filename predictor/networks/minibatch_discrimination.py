@@ -17,7 +17,7 @@ _OWN = 1e6
 
 def _distances(projected: Tensor, batch: Tensor) -> Tensor:
     """Return the L1 distances ``(N, M, B)`` of matrices ``(N, B, C)`` to those ``(M, B, C)``."""
-    return (projected[:, None] - batch[None]).abs().sum(dim=3)
+    return torch.cdist(projected.transpose(0, 1), batch.transpose(0, 1), p=1).permute(1, 2, 0)
 
 
 class MinibatchDiscrimination(nn.Module):
