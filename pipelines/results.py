@@ -1,9 +1,12 @@
 """What a command reports about each input: for people, for programs, and as its exit code."""
 
+import sysconfig
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import predictor
 from predictor.errors import Interrupted, PredictorError, SettingsError
 
 EXIT_DONE = 0
@@ -126,9 +129,27 @@ def failed_document(code: int, error: str) -> dict[str, Any]:
 
 
 def bug_report(error: Exception) -> str:
-    """Return how an unexpected error, a bug of this program, is reported."""
+    """Return how an unexpected error is reported: a bug of this program, or of a program around it.
+
+    The latter is where a system, network or loss of somebody's own failed.
+    """
     what = f"{type(error).__name__}: {one_line(error)}"
-    return f"{what} (a bug in predictor; predictor --debug … shows where)"
+    foreign = _foreign_line(error)
+    where = f"{foreign.filename}:{foreign.lineno}" if foreign else "a bug in predictor"
+    return f"{what} ({where}; predictor --debug … shows {'more' if foreign else 'where'})"
+
+
+def _foreign_line(error: Exception) -> traceback.FrameSummary | None:
+    """Return the innermost line outside of libraries; None if it is this program's."""
+    ours = [Path(package).parent for package in (predictor.__file__, __file__)]
+    libraries = {Path(sysconfig.get_path(kind)) for kind in ("stdlib", "purelib", "platlib")}
+    for line in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(line.filename)
+        if any(path.is_relative_to(folder) for folder in ours):
+            return None
+        if path.suffix == ".py" and not any(path.is_relative_to(folder) for folder in libraries):
+            return line
+    return None
 
 
 def one_line(subject: BaseException | Path) -> str:

@@ -27,6 +27,8 @@ Leaves also inherit the built-in exception that a caller would expect. A message
 found, what was expected, and in which file or setting.
 """
 
+from numbers import Integral
+
 
 class PredictorError(Exception):
     """Root of the tree; the command line prints its message as one line."""
@@ -121,3 +123,13 @@ class Interrupted(PredictorError):
     def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)
         self.signal_number = signal_number
+
+
+def require_whole(name: str, value: object, least: int = 1) -> int:
+    """Return `value` as an int if it is a whole number from `least` on, of Python's or NumPy's.
+
+    Raises `SettingsError`, which calls it `name`, otherwise.
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise SettingsError(f"{name} is {value!r}, expected a whole number from {least} on")
+    return int(value)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from predictor.cadence import CONTEXT_FRAMES, Cadence, clip_cadence
 from predictor.devices import computing, moved
-from predictor.errors import NotEnoughFrames, SettingsError
+from predictor.errors import NotEnoughFrames, require_whole
 from predictor.tensors import (
     IMAGE_RANGE,
     padded_to_multiple,
@@ -49,10 +49,9 @@ class FramePredictor:
 
         Without `follows_cadence` repeated frames are frames as others, as published tests have it.
         Raises `NotEnoughFrames` if there are fewer than two frames, `SettingsError` for a count
-        below 1, and `TensorContractError` for another shape or range.
+        that is no whole number from 1 on, and `TensorContractError` for another shape or range.
         """
-        if count < 1:
-            raise SettingsError(f"count is {count}, expected at least 1")
+        count = require_whole("count", count)
         require_clip(clip)
         if clip.shape[1] < FEWEST_FRAMES:
             raise NotEnoughFrames(

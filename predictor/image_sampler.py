@@ -1,14 +1,13 @@
 """The public interface to generators of pictures from latents."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from numbers import Integral
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from predictor.devices import computing, moved
-from predictor.errors import SettingsError, TensorContractError, UnknownModel
+from predictor.errors import TensorContractError, UnknownModel, require_whole
 from predictor.latents import Distribution, picture_latents
 from predictor.structured_latents import StructuredLatents
 
@@ -103,11 +102,10 @@ class ImageSampler:
     def latents(self, seed: int, numbers: Iterable[int]) -> Tensor:
         """Return the latents ``(N, L)`` of the pictures with these `numbers`, on the CPU.
 
-        Raises `SettingsError` for a seed that is no whole number from 0 on.
+        Raises `SettingsError` for a seed or number that is no whole number from 0 on.
         """
-        if not isinstance(seed, Integral) or seed < 0:
-            raise SettingsError(f"seed is {seed!r}, expected a whole number from 0 on")
-        seed = int(seed)
+        seed = require_whole("seed", seed, least=0)
+        numbers = [require_whole("number", number, least=0) for number in numbers]
         if self.structure is not None:
             return self.structure.of_pictures(seed, numbers)
         return picture_latents(self.distribution, (self.latent_width,), seed, numbers)
@@ -130,6 +128,8 @@ class ImageSampler:
         Raises `UnknownModel` for labels where the model has no classes, and where they are missing,
         and `TensorContractError` for latents of another width or type.
         """
+        if not isinstance(latents, Tensor):
+            raise TensorContractError(f"latents are {type(latents).__name__}, expected a tensor")
         if latents.ndim != 2 or latents.shape[1] != self.latent_width:
             raise TensorContractError(
                 f"latents have shape {tuple(latents.shape)}, expected (N, {self.latent_width})"
@@ -150,10 +150,10 @@ class ImageSampler:
         """Return `count` pictures ``(count, C, H, W)`` in [-1, 1], of the numbers from `first` on.
 
         Without `labels` a model with classes shows them in turn, as `labels` has them. Raises
-        `SettingsError` for a count or `first` below 0, and what `latents` and `values` raise.
+        `SettingsError` for a count or `first` that is no whole number from 0 on, and what `latents`
+        and `values` raise.
         """
-        if min(count, first) < 0:
-            raise SettingsError(f"count is {count}, first {first}, expected 0 or more")
+        count, first = require_whole("count", count, 0), require_whole("first", first, 0)
         numbers = range(first, first + count)
         labels = self.labels(numbers) if labels is None else labels
         return self.images(self.latents(seed, numbers), labels)

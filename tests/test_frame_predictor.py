@@ -98,9 +98,9 @@ def test_one_frame_is_not_enough() -> None:
         FramePredictor(Drift()).predict(ramp([0.0]))
 
 
-@pytest.mark.parametrize("count", [0, -1])
-def test_no_frames_cannot_be_asked_for(count: int) -> None:
-    with pytest.raises(SettingsError, match=f"count is {count}, expected at least 1"):
+@pytest.mark.parametrize("count", [0, -1, 2.0, True])
+def test_no_and_broken_frames_cannot_be_asked_for(count: int) -> None:
+    with pytest.raises(SettingsError, match=f"count is {count}, expected a whole number from 1 on"):
         FramePredictor(Drift()).predict(ramp([0.1, 0.2]), count)
 
 

@@ -125,10 +125,19 @@ def test_latents_of_any_floating_type_are_taken() -> None:
 
 def test_less_than_no_pictures_cannot_be_asked_for() -> None:
     assert unlabelled().sampled(0).shape == (0, 3, 6, 5)
-    with pytest.raises(SettingsError, match="count is -1, first 0, expected 0 or more"):
+    with pytest.raises(SettingsError, match="count is -1, expected a whole number from 0 on"):
         unlabelled().sampled(-1)
-    with pytest.raises(SettingsError, match="count is 1, first -3, expected 0 or more"):
+    with pytest.raises(SettingsError, match="first is -3, expected a whole number from 0 on"):
         unlabelled().sampled(1, first=-3)
+
+
+def test_numbers_of_pictures_and_latents_are_what_they_should_be() -> None:
+    wrong: Any = 0.5
+    with pytest.raises(SettingsError, match=r"number is 0\.5, expected a whole number from 0 on"):
+        unlabelled().latents(0, [1, wrong])
+    array: Any = np.zeros((1, 4), np.float32)
+    with pytest.raises(TensorContractError, match="latents are ndarray, expected a tensor"):
+        unlabelled().images(array)
 
 
 @pytest.mark.parametrize("seed", [1.0, "1", -1])

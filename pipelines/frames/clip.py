@@ -37,7 +37,7 @@ from predictor.wording import counted
 
 def predict_frames(
     path: str | os.PathLike[str],
-    count: int = DEFAULT_COUNT,
+    count: int | None = None,
     *,
     output: str | os.PathLike[str] | None = None,
     mode: Mode = "append",
@@ -58,19 +58,23 @@ def predict_frames(
 ) -> FramesResult:
     """Predict `count` frames of the clip at `path`, write a video and return what was done.
 
+    Without `count` and `duration_s`, which exclude each other, it is 8 frames.
+
     The arguments are the options of ``predictor frames``, which `FramesRequest` explains; `model`
     is a name, a file, or, to load it once for several clips, what `predictor.load` returned, which
     does not know how far ahead it was measured, or `pipelines.frames.prediction.load`. A time of
     0.6 is the ``0.6`` of the command, not the binary number just below. `threads` decode and
     predict. Raises a `PredictorError` that names the file; then nothing is written.
     """
+    if count is not None and duration_s is not None:
+        raise SettingsError("count and duration_s exclude each other")
     source = Path(path)
     target = output_paths([source], None if output is None else Path(output))[0]
     request = FramesRequest(
         input=source,
         output=target,
         mode=mode,
-        count=count,
+        count=DEFAULT_COUNT if count is None else count,
         duration_s=_exact("duration_s", duration_s),
         at=_exact("at", at),
         frames_dir=None if frames_dir is None else Path(frames_dir),

@@ -15,7 +15,7 @@ from pipelines.outputs import (
     output_paths,
     require_no_source,
 )
-from predictor.errors import OutputIsInput, SettingsError, UnsupportedCodec
+from predictor.errors import OutputIsInput, SettingsError, UnsupportedCodec, require_whole
 
 Mode = Literal["append", "only", "next", "side-by-side"]
 
@@ -54,8 +54,7 @@ class FramesRequest:
             from predictor.devices import require_thread_count
 
             require_thread_count(self.threads)
-        if self.count < 1:
-            raise SettingsError(f"count is {self.count}, expected at least 1")
+        require_whole("count", self.count)
         if self.duration_s is not None and self.duration_s <= 0:
             raise SettingsError(f"duration is {float(self.duration_s)} s, expected more than 0")
         if self.lossless and self.crf is not None:

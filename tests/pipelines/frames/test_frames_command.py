@@ -244,7 +244,7 @@ def test_debug_shows_where_an_error_came_from(command: Command, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("debug", [(), ("--debug",)])
-def test_a_fault_of_this_tool_over_one_clip_stops_no_other(
+def test_an_unexpected_error_over_one_clip_stops_no_other(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, debug: tuple[str, ...]
 ) -> None:
     for name in "abc":
@@ -258,8 +258,7 @@ def test_a_fault_of_this_tool_over_one_clip_stops_no_other(
     monkeypatch.setattr("pipelines.frames.continuation.context_of", broken)
     ended = command("frames", tmp_path, "-o", tmp_path / "out", "--json", *debug)
     assert ended.code == 3
-    said = "b.mp4: ZeroDivisionError: by zero (a bug in predictor; predictor --debug … shows where)"
-    assert said in ended.err
+    assert "b.mp4: ZeroDivisionError: by zero (" in ended.err
     assert ("in broken" in ended.err) == bool(debug)
     assert [entry["status"] for entry in ended.document["results"]] == ["done", "failed", "done"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [

@@ -66,7 +66,8 @@ def test_a_duration_means_what_the_command_takes_it_for(clip: Path) -> None:
         ({"threads": 0}, "threads is 0, expected 1 to 1024"),
         ({"at": float("nan")}, "at is nan, expected seconds"),
         ({"duration_s": float("inf")}, "duration_s is inf, expected seconds"),
-        ({"count": 0}, "count is 0, expected at least 1"),
+        ({"count": 0}, "count is 0, expected a whole number from 1 on"),
+        ({"count": 2, "duration_s": 0.1}, "count and duration_s exclude each other"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(clip: Path, arguments: dict[str, Any], said: str) -> None:
