@@ -136,10 +136,9 @@ def evaluated_images(
 
     The part ``test`` is measured, else ``val``, else ``train``; ``train``, if there, is also what
     the samples may have been copied from. See `measured_parts` for how the width of the Parzen
-    window is chosen. Of a pyramid the likelihood by levels
-    is measured too, if `is_blurred` says how its pictures are halved (see `has_blurred_pyramid`).
-    Of pictures without any labels, scores of a model with classes that need them are left out;
-    classes are matched by name. In the features of each of `networks` test pictures and samples are
+    window is chosen. Of a pyramid the likelihood by levels is measured too, if `is_blurred` says
+    how its pictures are halved (see `has_blurred_pyramid`). Of pictures without any labels, scores
+    of a model with classes that need them are left out; classes are matched by name. In the features of each of `networks` test pictures and samples are
     compared again. Raises `UnusableData`, also for fewer than `FEWEST_PICTURES` in the part
     measured.
     """
@@ -160,18 +159,14 @@ def evaluated_images(
     if real.test.labels is not None and labels is not None:
         own = _own_labels(collection, real.test, sampler)
         errors = own, torch.tensor(labels)[to_samples.rows[:, 0]] != own
-    to_training, neighbours = None, None
-    if real.train is not None:
-        is_one_part = real.train is real.test
-        train_images = test_images if is_one_part else real.train.images()
-        to_training = _distances_to_training(some, some_real, train_images, is_one_part=is_one_part)
-        neighbours = _with_neighbours(drawn[:SHEET_SAMPLES], train_images)
+    to_training, neighbours = _beside_training(real, drawn, some_real)
     found = repeats(some, some_real)
     by_levels = None
-    if ONE_NEAREST_NEIGHBOUR in left_out and is_blurred is not None:
-        left_out[BY_LEVELS] = _UNLABELLED
-    elif isinstance(sampler.network, LaplacianGenerator) and is_blurred is not None:
-        by_levels = _by_levels(sampler, real, seed, is_blurred)
+    if isinstance(sampler.network, LaplacianGenerator) and is_blurred is not None:
+        if ONE_NEAREST_NEIGHBOUR in left_out:
+            left_out[BY_LEVELS] = _UNLABELLED
+        else:
+            by_levels = _by_levels(sampler, real, seed, is_blurred)
     scores = ImageScores(
         part=real.part,
         test_images=len(real.test),
@@ -277,6 +272,23 @@ def _own_labels(collection: ImageCollection, pictures: Pictures, sampler: ImageS
 def _in_grey_levels(sides: tuple[Tensor, Tensor], images: Tensor) -> tuple[Tensor, Tensor]:
     first, second = (grey_levels(distances, images[0].numel()) for distances in sides)
     return first, second
+
+
+def _beside_training(
+    real: MeasuredParts, samples: Tensor, some_real: Tensor
+) -> tuple[tuple[Tensor, Tensor] | None, Tensor | None]:
+    """Return how far samples and `some_real` are from training pictures, and the nearest of these.
+
+    The first is `_distances_to_training`, the second `ImageEvaluation.neighbours`; both are None if
+    there are no training pictures.
+    """
+    if real.train is None:
+        return None, None
+    train, is_one_part = real.train.images(), real.train is real.test
+    distances = _distances_to_training(
+        samples[:COMPARED], some_real, train, is_one_part=is_one_part
+    )
+    return distances, _with_neighbours(samples[:SHEET_SAMPLES], train)
 
 
 def _with_neighbours(samples: Tensor, train: Tensor) -> Tensor:

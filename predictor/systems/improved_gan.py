@@ -7,12 +7,13 @@ is the classifier.
 """
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -194,14 +195,8 @@ def open_data(settings: ImprovedGanSettings, path: Path, run: Path | None = None
     packed, rows, held_out = split.train.packed, split.train.rows, split.held_out
     assert packed.labels is not None  # `classes` asked for them
     own_labels = packed.labels[rows]
-    present = np.bincount(own_labels, minlength=settings.classes)
     names = split.collection.class_names or tuple(map(str, range(settings.classes)))
-    if not present.all():
-        missing = int(np.flatnonzero(present == 0)[0])
-        raise UnusableData(
-            f"{path} has no labelled picture of class {class_called(missing, names)} to train on "
-            f"(classes={settings.classes})"
-        )
+    _require_every_class(path, own_labels, names, settings.classes)
     if settings.labels is not None:
         seed = settings.seed if settings.labels_seed is None else settings.labels_seed
         drawn = rows_of_each_class(path, own_labels, settings.labels, settings.classes, seed, names)
@@ -232,6 +227,19 @@ def open_data(settings: ImprovedGanSettings, path: Path, run: Path | None = None
         pictures=" ".join(pictures),
         drawn_labels=None if settings.labels is None else digest_of(packed, rows),
     )
+
+
+def _require_every_class(
+    path: Path, labels: NDArray[np.int64], names: Sequence[str], classes: int
+) -> None:
+    """Raise `UnusableData` for the first class that has no picture."""
+    present = np.bincount(labels, minlength=classes)
+    if not present.all():
+        missing = int(np.flatnonzero(present == 0)[0])
+        raise UnusableData(
+            f"{path} has no labelled picture of class {class_called(missing, names)} to train on "
+            f"({classes=})"
+        )
 
 
 def _pictures(

@@ -169,33 +169,11 @@ def _run(
             is_begun = not is_new and bool(checkpoints_newest_first(run.checkpoints))
             examples = None if is_begun else data.train
             state = built_state(run, hardware, initial_weights, examples)
-            facts: dict[str, Any] = {
-                **hardware.facts(),
-                COMMIT: code_version(),
-                "ranks": ranks.size,
-                "examples": len(data.train),
-            }
-            told = {
-                CLASSES: None if data.class_names is None else list(data.class_names),
-                DATA: data.digest,
-                HELD_OUT: data.held_out,
-                PICTURES: data.pictures,
-                DRAWN_LABELS: data.drawn_labels,
-            }
-            facts |= {name: value for name, value in told.items() if value is not None}
+            facts = _facts(run, hardware, ranks, data)
             drawn = 0 if is_new else restored_draws(run, state, facts)
             is_newest_best = state.best is not None and state.best.iteration == state.iteration
             if ranks.is_main and is_newest_best:  # a kill may have come between the two writes
                 keep_as_best(checkpoint_path(run.checkpoints, state.iteration))
-            _logger.info(
-                "%s on %d examples an epoch of %s; %s, %s; a report every %d iterations",
-                run.system_name,
-                facts["examples"],
-                run.data,
-                facts["device"],
-                facts["precision"],
-                run.settings.report_every,
-            )
             stream = BatchStream(
                 data.train, run.settings, hardware, ranks, drawn, state.system.share_multiple
             )
@@ -203,8 +181,36 @@ def _run(
                 contextlib.closing(stream),
                 noted_signals() as request,
             ):
+                _logger.info("%s", _announced(run, facts))
                 loop = _Loop(run, record_run, hardware, ranks, request, data, state, facts)
                 return loop.advance(stream, until)
+
+
+def _facts(run: Run, hardware: Hardware, ranks: Ranks, data: TrainingData) -> dict[str, Any]:
+    """Return what a checkpoint tells of the machine, the program and the data."""
+    told = {
+        CLASSES: None if data.class_names is None else list(data.class_names),
+        DATA: data.digest,
+        HELD_OUT: data.held_out,
+        PICTURES: data.pictures,
+        DRAWN_LABELS: data.drawn_labels,
+    }
+    return {
+        **hardware.facts(),
+        COMMIT: code_version(),
+        "ranks": ranks.size,
+        "examples": len(data.train),
+        **{name: value for name, value in told.items() if value is not None},
+    }
+
+
+def _announced(run: Run, facts: Mapping[str, Any]) -> str:
+    """Return what is said as the iterations begin."""
+    return (
+        f"{run.system_name} on {facts['examples']} examples an epoch of {run.data}; "
+        f"{facts['device']}, {facts['precision']}; a report every {run.settings.report_every} "
+        "iterations"
+    )
 
 
 class _Loop:
