@@ -138,9 +138,9 @@ def evaluated_images(
     the samples may have been copied from. See `measured_parts` for how the width of the Parzen
     window is chosen. Of a pyramid the likelihood by levels is measured too, if `is_blurred` says
     how its pictures are halved (see `has_blurred_pyramid`). Of pictures without any labels, scores
-    of a model with classes that need them are left out; classes are matched by name. In the features of each of `networks` test pictures and samples are
-    compared again. Raises `UnusableData`, also for fewer than `FEWEST_PICTURES` in the part
-    measured.
+    of a model with classes that need them are left out; classes are matched by name. In the
+    features of each of `networks` test pictures and samples are compared again. Raises
+    `UnusableData`, also for fewer than `FEWEST_PICTURES` in the part measured.
     """
     collection = open_images(path)
     left_out = _left_out(collection, sampler)

@@ -19,6 +19,7 @@ from predictor.networks.classification import MinibatchLayer, minibatch_layer
 from predictor.networks.initialization import initialize
 from predictor.networks.judgement import Judgement
 from predictor.networks.pixel_units import PixelUnits
+from predictor.networks.strides import layer_strides, require_halving, smallest_grid
 from predictor.networks.virtual_normalization import VirtualBatchNorm
 from predictor.tensors import IMAGE_RANGE, require_images
 
@@ -78,7 +79,7 @@ class DcganGeneratorConfig:
     @property
     def first_size(self) -> Size:
         """Height and width of the smallest grid."""
-        return _smallest(self.size, _strides(self))
+        return smallest_grid(self.size, layer_strides(self.maps, self.strides))
 
 
 class DcganGenerator(nn.Module):
@@ -113,7 +114,7 @@ class DcganGenerator(nn.Module):
         )
         layers: list[nn.Module] = []
         channels = first
-        *inner, last = _strides(config)
+        *inner, last = layer_strides(config.maps, config.strides)
         for maps, stride in zip(others, inner, strict=True):
             layers += [
                 _transposed(channels, maps, config.kernel, stride),
@@ -183,7 +184,7 @@ class DcganDiscriminatorConfig:
     @property
     def last_size(self) -> Size:
         """Height and width of the smallest grid."""
-        return _smallest(self.size, _strides(self))
+        return smallest_grid(self.size, layer_strides(self.maps, self.strides))
 
 
 class DcganDiscriminator(nn.Module):
@@ -199,7 +200,9 @@ class DcganDiscriminator(nn.Module):
         self.layout = f"{_images(config)} to (N, 1, 1, 1)"
         self.layers = nn.ModuleList()
         channels = config.channels
-        for maps, stride in zip(config.maps, _strides(config), strict=True):
+        for maps, stride in zip(
+            config.maps, layer_strides(config.maps, config.strides), strict=True
+        ):
             padding = (config.kernel - 1) // 2
             layer: list[nn.Module] = [
                 nn.Conv2d(channels, maps, config.kernel, stride, padding, bias=False)
@@ -307,32 +310,10 @@ def _transposed(channels: int, maps: int, kernel: int, stride: int) -> nn.ConvTr
     )
 
 
-def _strides(config: DcganGeneratorConfig | DcganDiscriminatorConfig) -> tuple[int, ...]:
-    return config.strides or (2,) * len(config.maps)
-
-
-def _smallest(size: Size, strides: tuple[int, ...]) -> Size:
-    factor = math.prod(strides)
-    return size[0] // factor, size[1] // factor
-
-
 def _require_possible(config: DcganGeneratorConfig | DcganDiscriminatorConfig) -> None:
-    if not config.maps or min(*config.maps, config.channels) < 1:
-        raise SettingsError(
-            f"maps is {config.maps}, channels {config.channels}: expected 1 or more each"
-        )
-    strides = _strides(config)
-    if len(strides) != len(config.maps) or not set(strides) <= {1, 2}:
-        raise SettingsError(f"strides is {strides}, expected 1 or 2 for each of {config.maps}")
+    strides = require_halving(config.size, config.channels, config.maps, config.strides)
     if config.kernel == 4 and 1 in strides:
         raise SettingsError("kernel is 4, which changes the size at stride 1: expected 3 or 5")
-    factor = math.prod(strides)
-    if min(config.size) < 1 or any(side % factor for side in config.size):
-        height, width = config.size
-        raise SettingsError(
-            f"size is {height}x{width}, expected multiples of {factor}: the layers halve "
-            f"{strides.count(2)} times"
-        )
     if config.normalization_epsilon <= 0:
         raise SettingsError(
             f"normalization_epsilon is {config.normalization_epsilon}, expected more than 0"

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from predictor.errors import SettingsError, TensorContractError
 from predictor.networks.initialization import initialize
 from predictor.networks.pixel_units import PixelUnits
+from predictor.networks.strides import layer_strides, require_halving, smallest_grid
 from predictor.structured_latents import StructuredLatents
 from predictor.tensors import IMAGE_RANGE, require_images
 
@@ -72,7 +73,7 @@ class InfoganGeneratorConfig:
     """Units of the pictures: [0, 1] by a sigmoid, or [-1, 1] by a tanh."""
 
     def __post_init__(self) -> None:
-        _require_possible(self.shape, self.maps, self.strides)
+        require_halving(self.shape[1:], self.shape[0], self.maps, self.strides)
         if self.dense < 0:
             raise SettingsError(f"dense is {self.dense}, expected 0 or more")
         if not 0 <= self.plain < len(self.maps):
@@ -101,8 +102,8 @@ class InfoganGenerator(nn.Module):
         self.pixel_range = _PIXEL_RANGES[config.units]
         channels, height, width = config.shape
         self.layout = f"(N, {self.latent_width}) to (N, {channels}, {height}, {width})"
-        strides = _strides(config.maps, config.strides)
-        self.grid = (config.maps[0], *_smallest(config.shape, strides))
+        strides = layer_strides(config.maps, config.strides)
+        self.grid = (config.maps[0], *smallest_grid(config.shape[1:], strides))
         inputs = self.latent_width
         dense: list[nn.Module] = []
         for outputs in (config.dense, math.prod(self.grid)):
@@ -170,7 +171,7 @@ class InfoganDiscriminatorConfig:
     """Units of the pictures, [0, 1] or [-1, 1]."""
 
     def __post_init__(self) -> None:
-        _require_possible(self.shape, self.maps, self.strides)
+        require_halving(self.shape[1:], self.shape[0], self.maps, self.strides)
         if self.read < 1 or self.dense < 0:
             raise SettingsError(
                 f"read is {self.read}, dense is {self.dense}: expected 1 or more, and 0 or more"
@@ -200,7 +201,7 @@ class InfoganDiscriminator(nn.Module):
         channels, height, width = config.shape
         self._outputs = [*config.latents.categorical, 2 * config.latents.uniform]
         self.layout = f"(N, {channels}, {height}, {width}) to (N, 1) and (N, {sum(self._outputs)})"
-        strides = _strides(config.maps, config.strides)
+        strides = layer_strides(config.maps, config.strides)
         self.convolutions = nn.ModuleList()
         for maps, stride in zip(config.maps, strides, strict=True):
             layer = _convolution(channels, maps, stride)
@@ -208,7 +209,7 @@ class InfoganDiscriminator(nn.Module):
                 layer.append(nn.BatchNorm2d(maps))
             self.convolutions.append(nn.Sequential(*layer, nn.LeakyReLU(config.leak)))
             channels = maps
-        seen = channels * math.prod(_smallest(config.shape, strides))
+        seen = channels * math.prod(smallest_grid(config.shape[1:], strides))
         self.dense = nn.Sequential()
         if config.dense:
             self.dense.extend(_dense(seen, config.dense, config.leak))
@@ -277,30 +278,7 @@ def _transposed(inputs: int, outputs: int, stride: int) -> list[nn.Module]:
     return [whole, nn.ZeroPad2d((0, -1, 0, -1))]
 
 
-def _strides(maps: tuple[int, ...], strides: tuple[int, ...] | None) -> tuple[int, ...]:
-    return strides or (2,) * len(maps)
-
-
-def _smallest(shape: Shape, strides: tuple[int, ...]) -> tuple[int, int]:
-    factor = math.prod(strides)
-    return shape[1] // factor, shape[2] // factor
-
-
 def _draw_gains(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             nn.init.normal_(module.weight, 1.0, _SCALE)
-
-
-def _require_possible(shape: Shape, maps: tuple[int, ...], strides: tuple[int, ...] | None) -> None:
-    if not maps or min(*maps, *shape) < 1:
-        raise SettingsError(f"maps is {maps}, shape {shape}: expected 1 or more each")
-    chosen = _strides(maps, strides)
-    if len(chosen) != len(maps) or not set(chosen) <= {1, 2}:
-        raise SettingsError(f"strides is {chosen}, expected 1 or 2 for each of {maps}")
-    factor = math.prod(chosen)
-    if any(side % factor for side in shape[1:]):
-        raise SettingsError(
-            f"shape is {shape}, expected height and width in multiples of {factor}: the layers "
-            f"halve {chosen.count(2)} times"
-        )
