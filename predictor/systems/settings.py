@@ -116,7 +116,7 @@ class RunSettings(BaseModel):
     def _tables_change_only_what_they_name(cls, values: Any) -> Any:
         """Complete each nested table with its defaults, so that a part of it can be given.
 
-        Not with those of another network than the one that it names.
+        Not with those of another network, or kind of optimizer, than the one that it names.
         """
         if not isinstance(values, dict):
             return values
@@ -125,7 +125,7 @@ class RunSettings(BaseModel):
             given = values.get(name)
             if isinstance(given, dict) and isinstance(field.default, BaseModel):
                 defaults = field.default.model_dump()
-                if given.get("network") in (None, defaults.get("network")):
+                if all(given.get(key) in (None, defaults.get(key)) for key in ("network", "kind")):
                     filled[name] = {**defaults, **given}
         return filled
 

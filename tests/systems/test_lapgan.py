@@ -21,6 +21,7 @@ from predictor.pyramid import laplacian_pyramid
 from predictor.systems import SYSTEMS
 from predictor.systems.lapgan import GateSettings, LapganSettings, build
 from predictor.systems.lapgan_reports import detail_scores
+from predictor.systems.settings import OptimizerSettings
 from predictor.training.checkpoint import checkpoints_newest_first, read_checkpoint
 from predictor.training.distributed import Ranks
 from predictor.training.hardware import hardware_for
@@ -166,6 +167,14 @@ def test_another_network_does_not_inherit_the_options_of_the_default_one() -> No
     with pytest.raises(SettingsError) as raised:
         settings(coarsest_generator={"network": "labelled-generator"})
     assert "initialization" not in str(raised.value)
+
+
+def test_another_optimizer_does_not_inherit_the_options_of_the_default_one() -> None:
+    chosen = settings(generator_optimizer={"kind": "adam", "learning_rate": 2e-4})
+    assert chosen.generator_optimizer == OptimizerSettings(kind="adam", learning_rate=2e-4)
+    assert chosen.discriminator_optimizer.momentum == 0.5
+    changed = settings(generator_optimizer={"momentum": 0.25}).generator_optimizer
+    assert (changed.kind, changed.momentum, changed.final_momentum) == ("sgd", 0.25, 0.8)
 
 
 def test_a_gate_that_measures_nothing_finite_stops_the_run(tmp_path: Path) -> None:
