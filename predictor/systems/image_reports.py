@@ -55,7 +55,7 @@ def parzen_validation(
     must not be reported. Pixels are in the units of the network, in [0, 1] for one that works in
     [-1, 1]. ``closest_pair`` is the smallest distance between two of a hundred samples, divided by
     the mean distance: it falls to 0 when the generator repeats itself. ``made_variance_share``: see
-    `variance_share`.
+    the function of that name.
     """
     held_out = first_images(batches, points)["image"]
     share = variance_share(generator, held_out)
@@ -121,18 +121,23 @@ def _random_features(images: Tensor) -> FeatureExtractor:
 
 
 def variance_share(generator: nn.Module, real: Tensor) -> float:
-    """Return the pixel variance of a hundred samples as a share of that of real pictures.
-
-    `real` is ``(N, C, H, W)`` in [-1, 1]. Near 0 all samples look alike. For a generator with
-    classes it is the mean of the variances within each class, so that it also falls to 0 where each
-    class has collapsed to one picture.
-    """
+    """Return `made_variance_share` of a hundred samples; `real` is ``(N, C, H, W)`` in [-1, 1]."""
     sampler = ImageSampler(generator, real.device)
     made = sampler.sampled(PREVIEW_COUNT, PREVIEW_SEED)
+    return made_variance_share(made, real, sampler.labels(range(PREVIEW_COUNT)))
+
+
+def made_variance_share(made: Tensor, real: Tensor, labels: list[int] | None = None) -> float:
+    """Return the pixel variance of samples as a share of that of real pictures.
+
+    Both are ``(N, C, H, W)`` in the same units. Near 0 all samples look alike. With the `labels` of
+    the samples it is the mean of the variances within each class, so that it also falls to 0 where
+    each class has collapsed to one picture.
+    """
     groups = [made]
-    if sampler.classes is not None:
-        labels = torch.tensor(sampler.labels(range(PREVIEW_COUNT)))
-        groups = [made[labels == label] for label in range(sampler.classes)]
+    if labels is not None:
+        own = torch.tensor(labels)
+        groups = [made[own == label] for label in sorted(set(labels))]
     variances = [group.var(dim=0).sum() for group in groups if len(group) > 1]
     if not variances or len(real) < 2:
         return 1.0

@@ -18,10 +18,11 @@ from predictor.pyramid import laplacian_pyramid, resized
 from predictor.systems.image_reports import (
     VALIDATION_SEED,
     first_images,
+    made_variance_share,
     parzen_validation,
     write_preview,
 )
-from predictor.systems.phases import Batch, Networks
+from predictor.systems.phases import VARIANCE_SHARE, Batch, Networks
 
 PREVIEW_ROWS = 8
 
@@ -68,8 +69,9 @@ def measured_levels(
     ``nearest_l2_SIZE``: the distance of a true detail to the nearest of those generated for the
     same coarse picture; it selects checkpoints in the code of Denton et al. 2015. ``parzen_nats``:
     the log-likelihood under samples of the chain `whole`, or of the coarsest level if the run
-    trains that alone. ``multiscale_parzen_nats``, if all levels are trained: the sum over the
-    levels of the log-likelihood given the true coarse picture.
+    trains that alone; with the latter also ``made_variance_share``, which falls to 0 where a class
+    has collapsed to one picture. ``multiscale_parzen_nats``, if all levels are trained: the sum
+    over the levels of the log-likelihood given the true coarse picture.
     """
     batch = first_images(batches, levels.images)
     coarsest, details = levels.pyramid(networks, batch["image"])
@@ -84,14 +86,16 @@ def measured_levels(
             sampler = ImageSampler(networks[f"generator-{size}"], coarsest.device)
             drawn = range(levels.samples)
             latents = sampler.latents(VALIDATION_SEED, drawn)
-            samples = sampler.values(latents, sampler.labels(drawn))
+            labels = sampler.labels(drawn)
+            samples = sampler.values(latents, labels)
             nats, sigma = best_window(coarsest.cpu(), samples)
             if whole is None:
-                numbers |= {"parzen_nats": nats, "parzen_sigma": sigma}
+                share = made_variance_share(samples, coarsest, labels)
+                numbers |= {"parzen_nats": nats, "parzen_sigma": sigma, VARIANCE_SHARE: share}
         else:
             coarse, detail = (part[: levels.detail_images] for part in details[number - 1])
-            labels = batch["label"][: levels.detail_images] if levels.has_labels else None
-            made = _details(networks[f"generator-{size}"], coarse, labels, levels.detail_samples)
+            own = batch["label"][: levels.detail_images] if levels.has_labels else None
+            made = _details(networks[f"generator-{size}"], coarse, own, levels.detail_samples)
             nearest, nats = detail_scores(detail, made)
             numbers[f"nearest_l2_{size}"] = nearest
         likelihood += nats

@@ -21,6 +21,7 @@ from predictor.pyramid import laplacian_pyramid
 from predictor.systems import SYSTEMS
 from predictor.systems.lapgan import GateSettings, LapganSettings, build
 from predictor.systems.lapgan_reports import detail_scores
+from predictor.systems.phases import VARIANCE_SHARE
 from predictor.systems.settings import OptimizerSettings
 from predictor.training.checkpoint import checkpoints_newest_first, read_checkpoint
 from predictor.training.distributed import Ranks
@@ -393,3 +394,17 @@ def test_runs_of_another_kind_are_not_put_together(tmp_path: Path) -> None:
 def test_settings_that_cannot_work(values: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         settings(**values)
+
+
+@pytest.mark.parametrize(("deviation", "is_one_picture"), [(0.0, True), (1.0, False)])
+def test_the_coarsest_level_alone_tells_how_varied_it_is(
+    tmp_path: Path, deviation: float, is_one_picture: bool
+) -> None:
+    chosen = settings(classes=3, level=4)
+    system = build(chosen)
+    for name, weight in system.networks["generator-4"].named_parameters():
+        if name == "last.weight":
+            nn.init.normal_(weight, std=deviation)
+    opened = SYSTEMS["lapgan"].open_data(chosen, data(tmp_path))
+    measured = system.validate(system.networks, opened.validation)
+    assert (measured[VARIANCE_SHARE] == 0) is is_one_picture
