@@ -102,6 +102,9 @@ class LapganSettings(RunSettings):
     )
     generator_optimizer: OptimizerSettings = _DESCENT
     discriminator_optimizer: OptimizerSettings = _DESCENT
+    average_decay: float = Field(0.0, ge=0, lt=1)
+    """Decay per iteration of the exponential average of each generator; 0 keeps none, as
+    published."""
     gate: GateSettings | None = None
     """Decides by the errors on the batch which network is trained; None: both, every time."""
     validation_samples: int = Field(2000, ge=2)
@@ -186,6 +189,7 @@ def build(settings: LapganSettings) -> System:
         networks[f"generator-{size}"] = _level(generators, number)
         networks[f"discriminator-{size}"] = _level(discriminators, number)
         phases += _phases(settings, number, size)
+    decay = settings.average_decay
     finest = settings.levels[-1]
     is_one_detail = settings.level is not None and settings.level != settings.sizes[0]
     return System(
@@ -193,6 +197,7 @@ def build(settings: LapganSettings) -> System:
         phases=tuple(phases),
         release=f"generator-{finest}",
         companions=(f"discriminator-{finest}",),
+        averages={f"generator-{size}": decay for size in settings.levels} if decay else {},
         assemble=functools.partial(_assembled, settings),
         same_settings={
             **{name: getattr(settings, name) for name in ("sizes", "classes", "units", "blurred")},

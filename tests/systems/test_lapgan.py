@@ -408,3 +408,17 @@ def test_the_coarsest_level_alone_tells_how_varied_it_is(
     opened = SYSTEMS["lapgan"].open_data(chosen, data(tmp_path))
     measured = system.validate(system.networks, opened.validation)
     assert (measured[VARIANCE_SHARE] == 0) is is_one_picture
+
+
+def test_the_average_of_each_generator_is_what_is_released(tmp_path: Path) -> None:
+    chosen = settings(average_decay=0.5, iterations=3)
+    train(tmp_path / "run", "lapgan", SYSTEMS["lapgan"], chosen, data(tmp_path))
+    (newest, *_) = checkpoints_newest_first(tmp_path / "run/checkpoints")
+    stored = read_checkpoint(newest).tensors
+    released = trained_networks(tmp_path / "run", SYSTEMS, best=False)[0]["generator"]
+    parts = {"coarsest": 4, "finer.0": 6, "finer.1": 12}
+    for name, value in released.named_parameters():
+        part = next(part for part in parts if name.startswith(f"{part}."))
+        key = f"generator-{parts[part]}/{name.removeprefix(f'{part}.')}"
+        assert torch.equal(value, stored[f"averages/{key}"])
+        assert not torch.equal(value, stored[f"networks/{key}"])
