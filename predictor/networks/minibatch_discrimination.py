@@ -2,8 +2,9 @@
 
 They show a discriminator that a generator has collapsed to one picture. Salimans et al. 2016,
 section 3.2. Real and generated examples must pass in batches of their own. In data-parallel
-training a batch is that of all ranks. In evaluation sums are scaled to the size of a training
-batch, so that they are as large as in training whatever the size of the batch.
+training a batch is that of all ranks. Sums over the other examples are scaled to the size of the
+first batch that gradients were taken of, so that they are as large as there in a batch of any size:
+in evaluation, and where a generator is trained with more examples than its discriminator.
 """
 
 import torch
@@ -36,7 +37,7 @@ class MinibatchDiscrimination(nn.Module):
         projected = torch.einsum("nf,bcf->nbc", features, self.kernels)
         batch = gathered(projected) if self.training else projected
         closeness = torch.exp(-_distances(projected, batch)).sum(dim=1)
-        closeness = closeness * _scale(self, len(batch), without=0)
+        closeness = 1 + (closeness - 1) * _scale(self, len(batch))  # its own is 1 in any batch
         return torch.cat([features, closeness], dim=1)
 
 
@@ -61,7 +62,7 @@ class NormalizedMinibatchDiscrimination(nn.Module):
         batch = gathered(projected) if self.training else projected
         first = first_own_row(len(projected)) if self.training else 0
         closeness = torch.exp(-_to_others(projected, batch, first)).sum(dim=1)
-        closeness = closeness * _scale(self, len(batch), without=1) + self.bias
+        closeness = closeness * _scale(self, len(batch)) + self.bias
         return torch.cat([features, closeness], dim=1)
 
     @torch.no_grad()
@@ -81,17 +82,12 @@ class NormalizedMinibatchDiscrimination(nn.Module):
         return projected * (self.log_scale.exp() / lengths)
 
 
-def _scale(layer: nn.Module, count: int, without: int) -> Tensor | float:
-    """Return what to multiply sums over `count` examples by, `without` so many of each sum.
-
-    In training it is 1, and `count` is kept for evaluation.
-    """
+def _scale(layer: nn.Module, count: int) -> Tensor:
+    """Return what to multiply sums over the others of `count` examples by."""
     trained: Tensor = layer.get_buffer("trained_count")
-    if layer.training:
-        trained.fill_(count)
-        return 1.0
-    scale = (trained - without) / max(1, count - without)
-    return torch.where(trained > 0, scale, 1.0)
+    if layer.training and torch.is_grad_enabled():
+        trained.copy_(torch.where(trained > 0, trained, count))
+    return torch.where(trained > 0, (trained - 1) / max(1, count - 1), 1.0)
 
 
 def _to_others(projected: Tensor, batch: Tensor, first: int = 0) -> Tensor:

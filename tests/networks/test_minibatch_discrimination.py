@@ -92,7 +92,32 @@ def test_evaluation_sees_sums_as_large_as_in_training(
     for count in (40, 500, 2000):
         found = (layer(seen[:count])[:, 4:] - getattr(layer, "bias", 0)).mean()
         assert found.item() == pytest.approx(usual.item(), rel=0.15)
-    assert torch.isfinite(layer(seen[:1])).all()
+    for count in (2, 5):
+        parts = [layer(part)[:, 4:] - getattr(layer, "bias", 0) for part in seen.split(count)]
+        assert torch.cat(parts).mean().item() == pytest.approx(usual.item(), rel=0.15)
+
+
+def test_a_picture_alone_is_close_to_itself_only() -> None:
+    for layer, own in ((paper(), 1), (code(), -1)):
+        layer(features(100))
+        assert torch.equal(layer.eval()(features(1))[:, 4:], torch.full((1, 3), own).double())
+
+
+@pytest.mark.parametrize("make", [paper, code])
+def test_the_first_batch_says_how_large_sums_are(
+    make: Callable[[], MinibatchDiscrimination | NormalizedMinibatchDiscrimination],
+) -> None:
+    layer, seen = make(), 3 * features(2000)
+    with torch.no_grad():
+        layer(seen)  # no step of training, such as what initializes from data
+    few = layer(seen[:100])
+    assert torch.allclose(few, make()(seen[:100]))
+    assert layer.trained_count == 100
+    many = layer(seen)
+    assert layer.trained_count == 100
+    more = getattr(layer, "bias", 0)
+    usual = (few[:, 4:] - more).mean().item()
+    assert (many[:, 4:] - more).mean().item() == pytest.approx(usual, rel=0.15)
 
 
 @pytest.mark.parametrize("make", [paper, code])
