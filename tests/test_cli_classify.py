@@ -269,6 +269,28 @@ def test_being_certain_and_wrong_costs_a_number(tmp_path: Path) -> None:
     json.dumps(found.as_json(), allow_nan=False)
 
 
+def test_every_batch_is_of_all_classes(tmp_path: Path) -> None:
+    """A network that compares the pictures of a batch could else tell their class by that."""
+    for name, grey in (("0", 20), ("1", 220)):
+        (tmp_path / name).mkdir()
+        for number in range(150):
+            cv2.imwrite(str(tmp_path / name / f"{number}.png"), np.full((4, 4), grey, np.uint8))
+
+    class Alone(nn.Module):
+        classes, image_shape, units = 2, (1, 4, 4), PixelUnits("signed", (1, 4, 4))
+
+        def forward(self, images: Tensor) -> Classification:
+            brightness = images.mean((1, 2, 3))
+            shares.append(float((brightness > 0).float().mean()))
+            return Classification(torch.stack([-brightness, brightness], 1), brightness)
+
+    shares: list[float] = []
+    found = evaluated_classification({"m": ImageClassifier(Alone())}, tmp_path)
+    assert len(shares) > 1
+    assert all(0.2 < share < 0.8 for share in shares)
+    assert found.confusion.tolist() == [[150, 0], [0, 150]]
+
+
 def test_models_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
     one, other = (ImageClassifier(Says(lambda b: b), names) for names in (("a", "b"), ("a", "c")))
     with pytest.raises(UnknownModel, match="class names of one is"):

@@ -1,6 +1,6 @@
 """How often a classifier, or several together, are wrong on labelled pictures, and how sure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
@@ -13,8 +13,15 @@ from torch import Tensor
 
 from predictor.analysis.class_names import labels_of_model
 from predictor.analysis.classifiers import common_fit
+from predictor.analysis.features import BATCH
 from predictor.analysis.intervals import number_json
-from predictor.analysis.pictures import MEASURED, fitted_pictures, image_batches
+from predictor.analysis.pictures import (
+    MEASURED,
+    Pixels,
+    as_images,
+    fitted_pictures,
+    mixed_order,
+)
 from predictor.image_classifier import ImageClassifier
 from predictor.metrics import Calibration, calibration
 
@@ -146,11 +153,7 @@ def evaluated_classification(
     ((part, pictures),) = found.parts.items()
     assert pictures.labels is not None  # or it would have been refused
     labels = torch.from_numpy(labels_of_model(path, pictures.labels, found.class_names, names))
-    batches = [
-        torch.stack([each.probabilities(images) for each in classifiers])
-        for images in image_batches(pictures.pixels)
-    ]
-    single = torch.cat(batches, dim=1)
+    single = _probabilities(classifiers, pictures.pixels)
     together = single.mean(dim=0)
     answers = together.argmax(dim=1)
     return ClassificationEvaluation(
@@ -166,6 +169,16 @@ def evaluated_classification(
         },
         skipped=found.skipped,
     )
+
+
+def _probabilities(classifiers: Sequence[ImageClassifier], pixels: Pixels) -> Tensor:
+    """Return p(class) ``(models, N, K)`` of the pictures, looked at in `mixed_order`."""
+    order = mixed_order(len(pixels))
+    found = torch.empty(len(classifiers), len(order), classifiers[0].network.classes)
+    for rows in np.split(order, range(BATCH, len(order), BATCH)):
+        images = as_images(pixels[rows])
+        found[:, rows] = torch.stack([each.probabilities(images) for each in classifiers])
+    return found
 
 
 def _cross_entropy(probabilities: Tensor) -> float:

@@ -118,14 +118,22 @@ def image_batches(pixels: Pixels) -> Iterator[Tensor]:
 
 
 def mixed_batches(pixels: Pixels) -> Iterator[Tensor]:
-    """Yield the pictures in a shuffled order, always the same, as images, `BATCH` at a time.
+    """Yield the pictures in `mixed_order` as images, `BATCH` at a time.
 
-    Statistics of batches mean little where each is of one class, as class folders have them. An
-    incomplete last batch is left out unless it is the only one.
+    An incomplete last batch is left out unless it is the only one.
     """
-    order = np.random.default_rng(0).permutation(len(pixels))
+    order = mixed_order(len(pixels))
     for start in range(0, max(1, len(order) - BATCH + 1), BATCH):
         yield as_images(pixels[order[start : start + BATCH]])
+
+
+def mixed_order(count: int) -> NDArray[np.int64]:
+    """Return a shuffled order of so many pictures, always the same.
+
+    In class folders pictures lie class by class. Statistics of a batch of one class mean little,
+    and a network that compares the pictures of a batch could tell their class by that.
+    """
+    return np.random.default_rng(0).permutation(count)
 
 
 def place_of(name: str) -> tuple[str, int]:

@@ -18,6 +18,7 @@ from torch.utils.data import Dataset
 from predictor.data.image_formats import open_images
 from predictor.data.image_packing import Fit, PackedImages, cropped, packed_images
 from predictor.data.image_parts import TRAIN, VALIDATION, ImageCollection, Pixels
+from predictor.data.split import record_held_out, recorded_held_out
 from predictor.draws import generator_of
 from predictor.errors import UnusableData
 
@@ -97,6 +98,10 @@ class ImageDataset(Dataset[dict[str, Tensor]]):
         """Whether a batch is copied from a file that memory holds: see `TrainingDataset`."""
         return self.packed.byte_count <= HELD_BYTES
 
+    def of_seed(self, seed: int) -> "ImageDataset":
+        """Return the same pictures, cut and mirrored by another seed."""
+        return ImageDataset(self.packed, self.rows.tolist(), self.settings, seed)
+
     def __len__(self) -> int:
         """Return the number of examples in an epoch: one of each picture."""
         return len(self.rows)
@@ -150,6 +155,13 @@ class HeldOutImages(Dataset[dict[str, Tensor]]):
         row = int(self.rows[number])
         pixels = cropped(self.packed.picture(row), self.size, (0.5, 0.5))
         return _example(self.packed, row, pixels)
+
+    def digest(self) -> str:
+        """Return what changes when names, labels or pixels of the pictures do."""
+        digest = blake2b(digest_of(self.packed, self.rows).encode(), digest_size=8)
+        for row in self.rows:
+            digest.update(np.ascontiguousarray(self.packed.picture(int(row))).data)
+        return digest.hexdigest()
 
 
 @lru_cache(maxsize=16)
@@ -214,7 +226,9 @@ def split_images(
     """Return the pictures at `path` to train on and those held out; no picture is in both.
 
     A part ``test`` is in neither. Where there is a part ``val`` it is held out whole, else a share
-    of the part ``train``. With `cache` the decoded pictures are kept in that folder. With `classes`
+    of the part ``train``. With `cache` the decoded pictures are kept in that folder, and the names
+    of those held out: when the run in it is resumed, new pictures are trained on and no old one
+    moves across. With `classes`
     every picture of these must have a label below it, and named classes must be as many; the folder
     `unlabelled` in `path` is no class, and `remedy_unlabelled` says where pictures without a label
     may be. Raises `UnusableData`, also for fewer pictures than `batch_size`; `OutputNotWritten`.
@@ -248,7 +262,7 @@ def split_images(
         held_out_rows, skipped = _order(packed_held_out, settings), skipped + more
     else:
         packed_held_out = packed
-        rows, held_out_rows = _split(path, packed, settings)
+        rows, held_out_rows = _split(path, packed, settings, cache)
     if len(rows) < batch_size:
         raise UnusableData(
             f"{path} has {len(rows)} pictures to train on, fewer than a batch "
@@ -276,7 +290,7 @@ def _require_readable_classes(collection: ImageCollection, packed: PackedImages)
 
 
 def _split(
-    path: Path, packed: PackedImages, settings: ImageSettings
+    path: Path, packed: PackedImages, settings: ImageSettings, run: Path | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the rows to train on, in order, and those held out; each has at least one."""
     found = len(packed)
@@ -285,13 +299,17 @@ def _split(
             f"{path} has one readable picture ({packed.names[0]}); training needs two or more, so "
             "that one can be held out"
         )
+    order = _order(packed, settings)
+    if recorded := recorded_held_out(run, packed.keys):
+        is_held_out = np.array([packed.keys[row] in recorded for row in order])
+        return np.sort(order[~is_held_out]), order[is_held_out]
     count = settings.validation_count or round(settings.validation_share * found)
     if settings.validation_count is not None and count >= found:
         raise UnusableData(
             f"{path} has {found} pictures, too few to hold {count} out (images.validation_count)"
         )
     count = min(max(count, 1), found - 1)
-    order = _order(packed, settings)
+    record_held_out(run, (packed.keys[row] for row in order[-count:]))
     return np.sort(order[:-count]), order[-count:]
 
 

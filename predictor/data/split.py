@@ -1,7 +1,7 @@
 """Which files are trained on and which are held out."""
 
 import json
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from hashlib import blake2b
 from pathlib import Path
 from typing import ClassVar, Protocol, Self, TypeVar
@@ -33,7 +33,7 @@ class FileIndex(Protocol):
 
 
 HELD_OUT_FILE = "held_out.json"
-"""In the folder of a run: the names of the files held out."""
+"""In the folder of a run: the names of the files, or small pictures, held out."""
 
 Index = TypeVar("Index", bound=FileIndex)
 
@@ -68,13 +68,12 @@ def split_by_file(
     if {TRAIN, VALIDATION} <= parts.keys():
         held_out = {name for name in names if name.split("/")[0] == parts[VALIDATION]}
     else:
-        recorded = _recorded(run)
-        held_out = recorded.intersection(names)
-        if not held_out or len(held_out) == len(names):
+        held_out = recorded = recorded_held_out(run, names)
+        if not held_out:
             held_out = _held_out_by_hash(names, validation_share)
         held_out = _with_measurable(held_out, names, measurable)
-        if run is not None and held_out != recorded.intersection(names):
-            write_whole(run / HELD_OUT_FILE, json.dumps(sorted(held_out)).encode())
+        if held_out != recorded:
+            record_held_out(run, held_out)
     return index.subset(set(names) - held_out), index.subset(held_out)
 
 
@@ -93,18 +92,26 @@ def _with_measurable(
     return held_out | set(sorted(measurable & set(names), key=_fraction)[:1])
 
 
-def _recorded(run: Path | None) -> set[str]:
-    """Return the names that the run in the folder `run` holds out.
+def recorded_held_out(run: Path | None, names: Iterable[str]) -> set[str]:
+    """Return those of `names` that the run in the folder `run` holds out.
 
-    Empty where no run has begun there, or where they cannot be read: what a start that was stopped
-    early has left may be of other settings.
+    Empty where no run has begun there, where they cannot be read (what a start that was stopped
+    early has left may be of other settings), and where nothing would be left to train on.
     """
     if run is None or not (run / RUN_FILE).exists():
         return set()
     try:
-        return {str(name) for name in json.loads((run / HELD_OUT_FILE).read_text())}
+        recorded = {str(name) for name in json.loads((run / HELD_OUT_FILE).read_text())}
     except (OSError, ValueError, TypeError):
         return set()
+    there = set(names)
+    return set() if there <= recorded else recorded & there
+
+
+def record_held_out(run: Path | None, names: Iterable[str]) -> None:
+    """Keep in the folder `run`, if any, what is held out; raises `OutputNotWritten`."""
+    if run is not None:
+        write_whole(run / HELD_OUT_FILE, json.dumps(sorted(names)).encode())
 
 
 def _fraction(name: str) -> float:

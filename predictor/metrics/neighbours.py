@@ -5,6 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from predictor.errors import TensorContractError
+
 _ROWS, _BLOCK = 256, 4096
 """Points, and others, that are compared at once: others may be many large pictures."""
 
@@ -77,8 +79,13 @@ def precision_and_recall(
 
     Features are ``(N, D)`` and ``(M, D)``. The manifold of a set is the union of the balls around
     its points that reach to their k-th neighbour, k being `neighbours`. Kynkäänniemi et al. 2019,
-    eq. 1 and 2.
+    eq. 1 and 2. Raises `TensorContractError` for `neighbours` or fewer of either.
     """
+    if min(len(real), len(generated)) <= neighbours:
+        raise TensorContractError(
+            f"{len(real)} real and {len(generated)} generated examples, expected more than "
+            f"{neighbours} of each, which have as many neighbours"
+        )
     return _covered(generated, real, neighbours), _covered(real, generated, neighbours)
 
 

@@ -1,5 +1,8 @@
 """Protocols for semi-supervised classifiers."""
 
+import torch
+
+from predictor.analysis.pictures import mixed_order
 from predictor.errors import UnusableData
 from predictor.image_classifier import ImageClassifier
 from predictor.networks.classification import ClassifierNetwork
@@ -21,8 +24,9 @@ def salimans_2016(subject: Subject) -> Measured:
     if labels is None:
         raise UnusableData(f"{subject.data} has no labels in its part test")
     classifier = ImageClassifier(judge, device=subject.device)
-    answers = classifier.probabilities(test).argmax(dim=1)
-    error = float((answers != labels).double().mean())
+    order = torch.from_numpy(mixed_order(len(test)))
+    answers = classifier.probabilities(test[order]).argmax(dim=1)
+    error = float((answers != labels[order]).double().mean())
     shown, note = subject.settings.labels, f"{len(labels):,} test pictures"
     if subject.model.origin is None:
         note += "; all labels were shown" if shown is None else f"; {shown:,} labels were shown"

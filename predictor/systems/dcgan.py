@@ -163,6 +163,7 @@ def open_data(settings: DcganSettings, path: Path, run: Path | None = None) -> T
         validation=DataLoader(Subset(found.held_out, range(count)), batch_size=250),
         skipped=found.skipped,
         digest=found.digest(),
+        held_out=found.held_out.digest(),
         pictures=found.train.packed.digest,
     )
 

@@ -166,6 +166,7 @@ def open_data(settings: Any, path: Path, run: Path | None = None) -> TrainingDat
         validation=DataLoader(split.held_out, batch_size=100),
         skipped=split.skipped,
         digest=split.digest(),
+        held_out=split.held_out.digest(),
         pictures=split.train.packed.digest,
         class_names=None if settings.classes is None else split.collection.class_names,
     )

@@ -224,6 +224,7 @@ def open_data(settings: ImprovedGanSettings, path: Path, run: Path | None = None
         skipped=skipped,
         class_names=names,
         digest=split.digest(),
+        held_out=split.held_out.digest(),
         pictures=" ".join(pictures),
         drawn_labels=None if settings.labels is None else digest_of(packed, rows),
     )

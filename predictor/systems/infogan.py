@@ -158,6 +158,7 @@ def open_data(settings: InfoganSettings, path: Path, run: Path | None = None) ->
         validation=DataLoader(Subset(split.held_out, range(count)), batch_size=BATCH),
         skipped=split.skipped,
         digest=split.digest(),
+        held_out=split.held_out.digest(),
         pictures=split.train.packed.digest,
     )
 

@@ -17,7 +17,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from predictor.data import ImageSettings
+from predictor.data import ImageDataset, ImageSettings
 from predictor.errors import SettingsError
 from predictor.losses import fake_loss, non_saturating_generator_loss, real_loss
 from predictor.networks.laplacian import (
@@ -306,7 +306,10 @@ def _generator_loss(
 
 
 def _prepare(networks: Networks, examples: TrainingDataset) -> None:
+    """Measure the pixels, on the same crops whatever the seed, so that levels fit each other."""
     pixels: Any = networks[PIXELS]
+    if isinstance(examples, ImageDataset):
+        examples = examples.of_seed(0)
     pixels.prepare(*pixel_statistics(examples))
 
 

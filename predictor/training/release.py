@@ -220,9 +220,13 @@ def _changes(
 ) -> Iterator[tuple[str, Any]]:
     """Yield the dotted name and the value of each setting that is not the default.
 
-    Of a table, its own settings that differ; any other value is whole, a dictionary too.
+    Of a table, its own settings that differ; any other value is whole, a dictionary too. A table of
+    another network or kind than the default is compared with what such a table begins with.
     """
     usual = defaults.model_dump(mode="json")
+    if any(getattr(settings, key, None) != usual.get(key) for key in ("network", "kind")):
+        plain = type(settings).model_construct().model_dump(mode="json")
+        usual = {**plain, "network": None, "kind": None}
     for key, value in settings.model_dump(mode="json").items():
         table, usual_table = getattr(settings, key), getattr(defaults, key, None)
         if isinstance(table, BaseModel) and isinstance(usual_table, BaseModel):

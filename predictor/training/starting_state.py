@@ -130,4 +130,7 @@ def _start_from(system: System, weights: Mapping[str, Tensor]) -> None:
                 f"settings: {name!r} is {theirs or 'missing'} in the model, {ours or 'missing'} in "
                 "the network"
             )
-    network.load_state_dict(dict(weights))
+    units = {  # those of the data at hand, which `prepare` has given all networks
+        name: tensor for name, tensor in network.state_dict().items() if name.startswith("units.")
+    }
+    network.load_state_dict({**weights, **units})

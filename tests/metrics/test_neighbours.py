@@ -8,6 +8,7 @@ import torch
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from predictor.errors import TensorContractError
 from predictor.metrics import nearest, nearest_class_error, precision_and_recall
 
 
@@ -80,6 +81,14 @@ def test_nearest_class_error_is_that_of_scikit_learn() -> None:
     found = nearest_class_error(points, labels, samples, sample_labels)
     assert found == pytest.approx(expected)
     assert nearest_class_error(points, labels, points, labels) == 0
+
+
+def test_precision_and_recall_need_more_points_than_neighbours() -> None:
+    points = drawn(4, 0)
+    assert precision_and_recall(points, points) == (1, 1)
+    for real, generated in ((points[:3], points), (points, points[:3])):
+        with pytest.raises(TensorContractError, match="expected more than 3 of each"):
+            precision_and_recall(real, generated)
 
 
 def test_precision_and_recall_are_half_where_one_mode_of_two_is_right() -> None:

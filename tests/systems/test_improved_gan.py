@@ -18,9 +18,12 @@ from predictor.recipes import load_recipe
 from predictor.systems import SYSTEMS
 from predictor.systems.improved_gan import ImprovedGanSettings, build, open_data
 from predictor.systems.phases import Batch, PhaseLoss, System
+from predictor.training.hardware import hardware_for
 from predictor.training.loop import train
 from predictor.training.result import trained_networks
+from predictor.training.run import Run
 from predictor.training.settings import merged, validated_settings
+from predictor.training.starting_state import built_state
 
 SMALL: dict[str, Any] = {
     "generator": {"network": "normalized-dense-generator", "latent": 4, "hidden": [8]},
@@ -104,6 +107,26 @@ def test_units_of_the_training_pictures_are_measured(tmp_path: Path, begins_by_d
         encoded = network.units.encoded(seen)
         assert encoded.mean(0).abs().max() < 1e-4
         assert encoded.std(0, correction=0).sub(1).abs().max() < 1e-3
+
+
+def test_weights_of_a_model_leave_the_units_of_the_pictures_at_hand(tmp_path: Path) -> None:
+    settings = chosen(
+        device="cpu",
+        generator={**SMALL["generator"], "units": "standardized"},
+        discriminator={**SMALL["discriminator"], "units": "standardized"},
+    )
+    entry = SYSTEMS["improved-gan"]
+    examples = entry.open_data(settings, pictures(tmp_path / "d.npz")).train
+    model = entry.build(settings).networks["generator"]
+    units: Any = model.units
+    units.prepare(torch.full((1, 4, 4), 9.0), torch.full((1, 4, 4), 3.0))
+    run = Run(tmp_path, "improved-gan", entry, settings, tmp_path)
+    state = built_state(run, hardware_for(settings), model.state_dict(), examples)
+    begun: dict[str, Any] = dict(state.system.networks)
+    assert torch.equal(begun["generator"].units.mean, begun["discriminator"].units.mean)
+    assert begun["generator"].units.mean.abs().max() < 1
+    ours, theirs = begun["generator"].state_dict(), model.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours if "units" not in name)
 
 
 def test_the_paper_s_equation_has_no_half() -> None:

@@ -423,3 +423,17 @@ def test_the_average_of_each_generator_is_what_is_released(tmp_path: Path) -> No
         assert torch.equal(value, stored[f"averages/{key}"])
         moved += [not torch.equal(value, stored[f"networks/{key}"])]
     assert sum(moved) > len(moved) / 2
+
+
+def test_levels_of_other_seeds_are_put_together(tmp_path: Path) -> None:
+    source = tmp_path / "pictures.npz"
+    images = np.random.default_rng(0).integers(0, 256, (30, 15, 15, 3), np.uint8)
+    np.savez(source, x_train=images)
+    cut = {"images": {**SMALL["images"], "short_side": 15, "crop": "random"}}
+    for seed, level in enumerate((4, 6, 12)):
+        chosen = settings(**cut, level=level, seed=seed)
+        train(tmp_path / str(level), "lapgan", SYSTEMS["lapgan"], chosen, source)
+    networks, *_ = trained_networks(
+        tmp_path / "12", SYSTEMS, beside=[tmp_path / "4", tmp_path / "6"]
+    )
+    assert list(networks) == ["generator", "discriminator"]

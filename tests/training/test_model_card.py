@@ -5,6 +5,7 @@ import os
 import shlex
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from toy_release import SYSTEMS, VALUES, Settings, toy_run
@@ -117,6 +118,26 @@ def test_the_command_of_a_recipe_s_run_gives_its_settings(name: str, tmp_path: P
     told = [word for word in shlex.split(command)[6:] if word != "--set"]
     again = validated_settings(entry.settings, parsed_overrides(told))
     assert again.model_dump(mode="json") == settings.model_dump(mode="json")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"generator_optimizer": {"kind": "adamw", "learning_rate": 0.02}},
+        {"generator_optimizer": {"kind": "adam", "momentum_epochs": [0, 375]}},
+        {"finer_generator": {"network": "large-detail-generator"}},
+    ],
+)
+def test_the_command_gives_what_another_kind_does_not_inherit(
+    values: dict[str, Any], tmp_path: Path
+) -> None:
+    entry = ALL_SYSTEMS["lapgan"]
+    settings = validated_settings(entry.settings, values)
+    command = training_command(Run(tmp_path, "lapgan", entry, settings, tmp_path))
+    told = [word for word in shlex.split(command)[6:] if word != "--set"]
+    again = validated_settings(entry.settings, parsed_overrides(told))
+    assert again.model_dump(mode="json") == settings.model_dump(mode="json")
+    assert len(told) == sum(map(len, values.values()))
 
 
 def test_a_changed_dictionary_stands_in_the_command_as_a_whole(tmp_path: Path) -> None:

@@ -85,6 +85,9 @@ def test_ctrl_c_in_a_terminal_reaches_the_loading_processes_too(tmp_path: Path) 
         os.killpg(process.pid, signal.SIGINT)
         _, said = process.communicate(timeout=300)
     assert process.returncode == 130, said
+    said = "".join(  # a busy machine may be slow to load
+        line for line in said.splitlines(keepends=True) if "waiting for data" not in line
+    )
     assert said.count("\n") == 1, said
     assert f"predictor resume {folder}" in said
     newest = checkpoints_newest_first(folder / "checkpoints")[0]

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from predictor.data import ImageSettings, split_images
 from predictor.errors import UnusableData
 from predictor.systems import SYSTEMS
 from predictor.systems.classifier import ClassifierSettings
@@ -115,6 +116,60 @@ def test_the_best_is_looked_for_anew_where_validation_sees_others(
     assert "validation looks at is not that of before" in caplog.text
     assert best()["iteration"] == 4
     assert best()["value"] < easy["value"]
+
+
+def test_the_best_classifier_is_looked_for_anew_where_validation_sees_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data, run = tmp_path / "data", tmp_path / "run"
+    class_folders(data / "train", "cat", "dog")
+    class_folders(data / "val", "cat", "dog")
+    settings = validated_settings(
+        ClassifierSettings, {**SETTINGS.model_dump(mode="json"), "validate_every": 1}
+    )
+    train(run, "classifier", SYSTEMS["classifier"], settings, data, until=1)
+    resume(run, SYSTEMS, until=2)
+    assert "validation looks at" not in caplog.text
+    cv2.imwrite(str(data / "val" / "cat" / "0.png"), np.full((8, 8), 255, np.uint8))
+    resume(run, SYSTEMS, until=3)
+    assert "validation looks at is not that of before" in caplog.text
+    newest = checkpoints_newest_first(run / "checkpoints")[0]
+    assert read_checkpoint(newest).record["best"]["iteration"] == 3
+
+
+@pytest.mark.parametrize(
+    "images", [{}, {"validation_count": 3}, {"validation_count": 3, "validation_rows": "last"}]
+)
+def test_no_picture_moves_across_when_others_come_or_go(
+    tmp_path: Path, images: dict[str, Any]
+) -> None:
+    data, run = tmp_path / "data", tmp_path / "run"
+    chosen = ImageSettings(size=(8, 8), channels=1, **images)
+
+    def held_out() -> tuple[set[str], set[str]]:
+        split = split_images(data, chosen, 0, run)
+        keys = split.held_out.packed.keys
+        trained = {keys[row] for row in split.train.rows}
+        return trained, {keys[row] for row in split.held_out.rows}
+
+    def picture(name: str, grey: int) -> None:
+        path = data / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), np.full((8, 8), grey, np.uint8))
+
+    for number in range(20):
+        picture(f"{'cat' if number % 2 else 'dog'}/{number}", 10 * number)
+    run.mkdir()
+    trained, kept = held_out()
+    (run / "run.json").touch()
+    assert held_out() == (trained, kept)
+    for number in range(40, 80):
+        picture(f"{'cat' if number % 2 else 'dog'}/{number}", number)
+    gone = min(kept)
+    (data / gone).unlink()
+    now_trained, now_kept = held_out()
+    assert now_kept == kept - {gone}
+    assert trained <= now_trained
 
 
 def test_pictures_that_show_something_else_are_told_of(
