@@ -87,6 +87,8 @@ class Tally:
     count: int = 0
     failed: int = 0
     was_done_before: int = 0
+    left_as_is: int = 0
+    """Inputs in which there was nothing to do."""
     is_usage: bool = False
     """Whether the first error was a setting that cannot work."""
 
@@ -99,6 +101,8 @@ class Tally:
             )
             self.failed += 1
         self.was_done_before += outcome.was_done_before
+        if outcome.error is None and not outcome.was_done_before:
+            self.left_as_is += getattr(outcome.result, "is_unchanged", False)
 
     def exit_code(self, is_batch: bool) -> int:
         """Return 0 if nothing failed, 3 for a batch with failures, else 1 for the failed input.

@@ -29,7 +29,8 @@ def write_curves(
     """
     image = Image.new("RGB", _SIZE, "white")
     draw = ImageDraw.Draw(image)
-    draw.text((_LEFT, 12), title, _INK, _font(20))
+    drawable = title.encode("latin-1", errors="replace").decode("latin-1")  # what the font has
+    draw.text((_LEFT, 12), drawable, _INK, _font(20))
     height = (_SIZE[1] - _TOP - _BOTTOM) / max(1, len(curves))
     for index, (name, values) in enumerate(curves.items()):
         top = _TOP + index * height

@@ -276,7 +276,10 @@ def _quality(text: str) -> int | None:
 
 
 def _summary(named: "Sources", tally: Tally) -> str:
-    parts = [f"{tally.count - tally.failed - tally.was_done_before} filled"]
+    filled = tally.count - tally.failed - tally.was_done_before - tally.left_as_is
+    parts = [f"{filled} filled"]
+    if tally.left_as_is:
+        parts.append(f"{tally.left_as_is} with nothing to fill")
     if tally.was_done_before:
         parts.append(f"{tally.was_done_before} done before")
     if tally.failed:

@@ -50,6 +50,11 @@ class FilledPhotograph:
     dropped: tuple[str, ...] = ()
 
     @property
+    def is_unchanged(self) -> bool:
+        """Whether there was nothing to fill."""
+        return not self.filled_pixels
+
+    @property
     def files(self) -> list[Path]:
         """Every path written."""
         return [self.output]

@@ -63,6 +63,11 @@ class FilledVideo:
     """Time spent, by what it was spent on: open; fill, with reading and writing."""
 
     @property
+    def is_unchanged(self) -> bool:
+        """Whether there was nothing to fill."""
+        return not self.filled_pixels
+
+    @property
     def files(self) -> list[Path]:
         """Every path written."""
         return [self.output]

@@ -14,12 +14,13 @@ def labels_of_model(
     labels: NDArray[np.int64],
     data_names: Sequence[str] | None,
     names: Sequence[str],
+    remedy: str = "",
 ) -> NDArray[np.int64]:
     """Return `labels` ``(N,)`` of the data at `path` as those of a model with classes `names`.
 
     Classes that have names on both sides are matched by these, so the data may lack some; numbers
     are names where the model has all of them, or has numbers for names. Raises `UnusableData` for a
-    class that it has not.
+    class that it has not; `remedy` says what may help.
     """
     if data_names is None:
         data_names = [str(label) for label in range(int(labels.max()) + 1)]
@@ -33,6 +34,7 @@ def labels_of_model(
         shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
         raise UnusableData(
             f"{path} has the class {unknown[0]!r}, which the model does not tell; it tells {shown}"
+            + (f"; {remedy}" if remedy else "")
         )
     table = np.array([place.get(name, -1) for name in data_names], dtype=np.int64)
     return table[labels]

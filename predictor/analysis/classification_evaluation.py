@@ -152,7 +152,9 @@ def evaluated_classification(
     found = fitted_pictures(path, fit, are_labelled=True, first_of=MEASURED, without=unlabelled)
     ((part, pictures),) = found.parts.items()
     assert pictures.labels is not None  # or it would have been refused
-    labels = torch.from_numpy(labels_of_model(path, pictures.labels, found.class_names, names))
+    remedy = "--unlabelled names a folder of it that is no class" if path.is_dir() else ""
+    own = labels_of_model(path, pictures.labels, found.class_names, names, remedy)
+    labels = torch.from_numpy(own)
     single = _probabilities(classifiers, pictures.pixels)
     together = single.mean(dim=0)
     answers = together.argmax(dim=1)

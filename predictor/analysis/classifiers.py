@@ -55,10 +55,11 @@ def load_classifier(
     """
     network, metadata = load_network_of(ClassifierNetwork, find_model(name_or_file))
     if not isinstance(network, ClassifierNetwork):
+        role = getattr(network, "role", type(network).__name__)
         raise UnknownModel(
-            f"the model {os.fspath(name_or_file)} tells no classes: {type(network).__name__} is "
-            "neither a classifier nor the discriminator of a semi-supervised model (predictor "
-            "train classifier, predictor train improved-gan)"
+            f"the model {os.fspath(name_or_file)}, of the system {metadata.task}, tells no "
+            f"classes: expected a classifier, not a {role}, or beside a generator the "
+            "discriminator that predictor train improved-gan made"
         )
     chosen = chosen_device(device)
     use_bfloat16 = uses_bfloat16(precision, chosen)

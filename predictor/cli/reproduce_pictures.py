@@ -31,11 +31,17 @@ def reproduce_pictures(
     as_json: bool,
 ) -> None:
     """Reproduce `recipe`; the others are the options of the command."""
+    from predictor.errors import SettingsError
     from predictor.reproduction.budget import parsed_duration
     from predictor.reproduction.document import entry, table
     from predictor.reproduction.reproduction import Request, reproduced
     from predictor.systems import SYSTEMS
-    from predictor.training.settings import changed_settings, parsed_overrides, validated_settings
+    from predictor.training.settings import (
+        merged,
+        parsed_overrides,
+        unchangeable_differences,
+        validated_settings,
+    )
     from predictor.whole_files import write_whole
 
     if model is None and output is None:
@@ -45,8 +51,16 @@ def reproduce_pictures(
         for name, value in (("device", device), ("precision", precision))
         if value != "auto"
     } | parsed_overrides(list(overrides))
-    settings = validated_settings(SYSTEMS[recipe.system].settings, recipe.settings)
-    changed_settings(settings, changes)  # refuses what would make another result
+    kind = SYSTEMS[recipe.system].settings
+    settings = validated_settings(kind, recipe.settings)
+    changed = validated_settings(kind, merged(recipe.settings, changes))
+    for name, (old, new) in unchangeable_differences(settings, changed).items():
+        raise SettingsError(
+            f"--set {name}: the recipe has {old!r}, with {new!r} it would be another result. Only "
+            f"{', '.join(sorted(settings.changeable))} may be set here; --budget trains for a "
+            f"shorter time, and predictor train {recipe.system} DATA --recipe {recipe.name} takes "
+            "any setting"
+        )
     with log_on_stderr(), progress_on_stderr("fits") as advance:
         found = reproduced(
             Request(

@@ -306,7 +306,8 @@ def _split(
     count = settings.validation_count or round(settings.validation_share * found)
     if settings.validation_count is not None and count >= found:
         raise UnusableData(
-            f"{path} has {found} pictures, too few to hold {count} out (images.validation_count)"
+            f"{path} has {found} pictures, too few to hold {count} out; predictor train takes "
+            "another number by --set images.validation_count=N"
         )
     count = min(max(count, 1), found - 1)
     record_held_out(run, (packed.keys[row] for row in order[-count:]))

@@ -27,7 +27,7 @@ def model_card(
     of the companions of the network in `file`.
     """
     origin = metadata.provenance
-    usage = trained[0][0].entry.usage.format(name=shlex.quote(file.stem))
+    usage = trained[0][0].entry.usage.format(name=shlex.quote(f"path/to/{file.stem}"))
     hours, seconds = divmod(round(origin.training_time_s), 3600)
     done = ", ".join(
         f"{iterations:,} of {run.settings.iterations:,}" for run, iterations in trained

@@ -83,12 +83,20 @@ def moved_places(kind: type[RunSettings], changes: Mapping[str, Any]) -> dict[st
 
 def require_same_run(before: RunSettings, after: RunSettings) -> None:
     """Raise `SettingsError` if a setting differs that is not in `changeable`."""
-    for name, (old, new) in _differences(before.model_dump(), after.model_dump()).items():
-        if not {name, name.split(".")[0]} & before.changeable:
-            raise SettingsError(
-                f"{name} was {old!r} when the run began and is {new!r} now: that would be another "
-                f"run. Put {old!r} back, or start a new run with --init-from"
-            )
+    for name, (old, new) in unchangeable_differences(before, after).items():
+        raise SettingsError(
+            f"{name} was {old!r} when the run began and is {new!r} now: that would be another run. "
+            f"Put {old!r} back, or start a new run with --init-from"
+        )
+
+
+def unchangeable_differences(before: RunSettings, after: RunSettings) -> dict[str, tuple[Any, Any]]:
+    """Return by name the values of settings that differ and are not in `changeable`."""
+    return {
+        name: values
+        for name, values in _differences(before.model_dump(), after.model_dump()).items()
+        if not {name, name.split(".")[0]} & before.changeable
+    }
 
 
 def _value(text: str) -> Any:

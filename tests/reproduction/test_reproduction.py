@@ -220,7 +220,7 @@ def test_what_cannot_be_done_is_named(data: Path, tmp_path: Path) -> None:
         (["gan-mnist", data, "-o", tmp_path / "mine"], OutputExists, "holds something else"),
         (["gan-mnist", no_test, "-o", tmp_path / "n", *QUICK], UnusableData, "no part 'test'"),
         (["gan-mnist", data, "-o", tmp_path / "s", "--set", "iterations=2"], SettingsError,
-         "iterations was 6"),
+         "--set iterations: the recipe has 6, with 2 it would be another result. Only "),
     ):  # fmt: skip
         done = reproduce(*arguments)
         assert isinstance(done.exception, error), done.output

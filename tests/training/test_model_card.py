@@ -40,7 +40,7 @@ def test_a_card_keeps_its_form(run: Path, tmp_path: Path) -> None:
     card = (tmp_path / "a b" / "README.md").read_text()
     assert "| data | a \\| b c |" in card
     assert "| licence of the weights | CC ## x |" in card
-    assert "sample 'a b'" in card
+    assert "sample 'path/to/a b'" in card
 
 
 def test_card_has_every_fact(run: Path, tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_the_card_tells_of_multiples_where_pictures_of_any_size_are_taken(
 def test_the_card_says_how_a_model_of_that_system_is_used(run: Path, tmp_path: Path) -> None:
     own = {"frames": replace(SYSTEMS["frames"], usage="my_program {name} in.mp4")}
     export_run(run, tmp_path / "a b", own)
-    assert "my_program 'a b' in.mp4\n" in (tmp_path / "a b" / "README.md").read_text()
+    assert "my_program 'path/to/a b' in.mp4\n" in (tmp_path / "a b" / "README.md").read_text()
 
 
 def test_card_and_weights_are_not_overwritten_unasked(run: Path, tmp_path: Path) -> None:

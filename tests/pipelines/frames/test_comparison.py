@@ -71,6 +71,13 @@ def test_one_outlier_among_many_frames_stays_visible() -> None:
     assert min(value for _, value in points) == 5.0
 
 
+def test_a_title_that_the_font_does_not_have_is_no_error(tmp_path: Path) -> None:
+    for title in ("手 é.mp4", "? é.mp4"):
+        write_curves(tmp_path / f"{len(title.encode())}.png", title, [0.0, 1.0], {"up": [0.0, 1.0]})
+    first, second = (path.read_bytes() for path in tmp_path.iterdir())
+    assert first == second
+
+
 def test_curve_is_drawn_where_the_numbers_are(tmp_path: Path) -> None:
     write_curves(tmp_path / "c.png", "x", [0.0, 1.0, 2.0, 3.0], {"up": [0.0, 1.0, nan, 3.0]})
     with Image.open(tmp_path / "c.png") as image:

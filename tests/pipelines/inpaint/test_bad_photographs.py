@@ -40,6 +40,8 @@ def test_an_empty_mask_copies_and_a_full_one_is_an_error(command: Command, tmp_p
     assert ended.code == 0
     assert "its mask is empty: copied unchanged" in ended.err
     assert (tmp_path / "a.filled.jpg").read_bytes() == source.read_bytes()
+    folder = command("inpaint", source, "--mask", empty, "--model", "telea", "-o", tmp_path / "out")
+    assert "0 filled, 1 with nothing to fill; see" in folder.err
     (tmp_path / "a.filled.jpg").unlink()
     line = failed(command, source, "--mask", "center:1.0", "--model", "telea")
     assert "the mask covers the whole picture" in line
