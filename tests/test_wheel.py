@@ -50,6 +50,7 @@ use = {
     "dcgan": sampled,
     "improved-gan": sampled,
     "infogan": sampled,
+    "lapgan": sampled,
 }
 models = {}
 for name, file in bundled_models().items():

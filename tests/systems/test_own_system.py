@@ -121,7 +121,7 @@ def test_a_system_of_ones_own_has_all_the_commands(tmp_path: Path) -> None:
          "--until", 3)  # fmt: skip
     done("resume", tmp_path / "run")
     done("export", tmp_path / "run", "-o", model)
-    assert "predictor sample model" in (model / "README.md").read_text()
+    assert "predictor sample path/to/model" in (model / "README.md").read_text()
     done("sample", model, "-o", tmp_path / "sheet.png", "-n", 4)
     found = json.loads(done("evaluate", model, data, "--samples", 20, "--json"))["results"][0]
     assert "parzen_nats" in found["scores"]
