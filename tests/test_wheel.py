@@ -127,7 +127,7 @@ def test_recipes_and_models_load_and_predict_without_the_checkout(
     assert {"frames", "inpaint"} <= set(found["models"])
     picture = [1, 3, 64, 96]
     shapes = {"frames": picture, "inpaint": picture, "classifier": [1, 10]}
-    shapes["dcgan"] = [10, 3, 32, 32]
+    shapes |= {task: [10, 3, 32, 32] for task in ("dcgan", "lapgan")}
     shapes |= {task: [10, 1, 28, 28] for task in ("conditional-gan", "improved-gan", "infogan")}
     for name, (task, shape, is_usable, has_card) in found["models"].items():
         assert (shape, is_usable, has_card) == (shapes[task], True, True), name
