@@ -4,6 +4,7 @@ import contextlib
 import functools
 import logging
 import math
+import os
 import signal
 import time
 from collections.abc import Iterator, Mapping
@@ -71,11 +72,11 @@ _logger = logging.getLogger(__name__)
 
 
 def train(
-    folder: Path,
+    folder: str | os.PathLike[str],
     system_name: str,
     entry: SystemEntry,
     settings: RunSettings,
-    data: Path,
+    data: str | os.PathLike[str],
     *,
     initial_weights: Mapping[str, Tensor] | None = None,
     begun_from: str | None = None,
@@ -89,16 +90,17 @@ def train(
     Raises `OutputExists` for a folder with a run, `SettingsError` for an `until` beyond the run,
     `Interrupted` on a signal, after saving; and `DivergenceError`, `OutOfDeviceMemory`.
     """
-    run = Run(folder, system_name, entry, settings, data.absolute(), begun_from)
+    place, source = Path(folder), Path(data).absolute()
+    run = Run(place, system_name, entry, settings, source, begun_from)
     return _run(run, until, is_new=True, record_run=run, initial_weights=initial_weights)
 
 
 def resume(
-    folder: Path,
+    folder: str | os.PathLike[str],
     systems: Mapping[str, SystemEntry],
     *,
     changes: Mapping[str, Any] | None = None,
-    data: Path | None = None,
+    data: str | os.PathLike[str] | None = None,
     until: int | None = None,
 ) -> Path:
     """Continue the run in `folder` from its newest whole checkpoint; return its last checkpoint.
@@ -108,14 +110,15 @@ def resume(
     for this call alone. A new path of the same data, by `data` or `RunSettings.places`, is
     remembered. Raises what `train` raises, and `UnknownRun`, `DamagedCheckpoint`, `SettingsError`.
     """
+    folder = Path(folder)
     run, record_run = opened_run(folder, systems), None
     if data is not None:
-        record_run = run = replace(run, data=data.absolute())
+        record_run = run = replace(run, data=Path(data).absolute())
     if changes:
         if moved := moved_places(type(run.settings), changes):
             record_run = run = replace(run, settings=changed_settings(run.settings, moved))
         run = replace(run, settings=changed_settings(run.settings, merged(changes, moved)))
-    if data is not None and not data.exists():
+    if data is not None and not run.data.exists():
         raise UnusableData(f"{data} does not exist; expected the data of {folder}")
     if not run.data.exists():
         raise UnusableData(

@@ -348,6 +348,14 @@ def test_other_surroundings_are_named_and_the_run_goes_on(
     assert "threads was 1 and is 2 now: the run goes on, but not bit for bit" in caplog.text
 
 
+def test_folders_may_be_named_by_strings(tmp_path: Path) -> None:
+    folder = str(tmp_path / "run")
+    train(folder, "toy", ENTRY, settings(), str(tmp_path), until=1)
+    assert resume(folder, {"toy": ENTRY}, data=str(tmp_path), until=2).name.endswith(
+        "2.safetensors"
+    )
+
+
 def test_initial_weights_are_those_of_the_released_network(tmp_path: Path) -> None:
     donor = build(settings(seed=9)).networks["generator"].state_dict()
     folder = tmp_path / "run"
