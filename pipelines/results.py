@@ -132,15 +132,16 @@ def failed_document(code: int, error: str) -> dict[str, Any]:
     return {"results": [], "exit_code": code, "error": error}
 
 
-def bug_report(error: Exception) -> str:
+def bug_report(error: Exception, shown_by: str = "predictor --debug …") -> str:
     """Return how an unexpected error is reported: a bug of this program, or of a program around it.
 
-    The latter is where a system, network or loss of somebody's own failed.
+    The latter is where a system, network or loss of somebody's own failed. More of either is
+    `shown_by` those options.
     """
     what = f"{type(error).__name__}: {one_line(error)}"
     foreign = _foreign_line(error)
     where = f"{foreign.filename}:{foreign.lineno}" if foreign else "a bug in predictor"
-    return f"{what} ({where}; predictor --debug … shows {'more' if foreign else 'where'})"
+    return f"{what} ({where}; {shown_by} shows {'more' if foreign else 'where'})"
 
 
 def _foreign_line(error: Exception) -> traceback.FrameSummary | None:

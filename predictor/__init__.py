@@ -71,12 +71,14 @@ def load(
     from pathlib import Path
 
     from predictor.devices import chosen_device, uses_bfloat16
-    from predictor.errors import UnknownModel
+    from predictor.errors import SettingsError, UnknownModel
     from predictor.image_sampler import ImageSampler
     from predictor.model_files import find_model
     from predictor.theano_weights import holds_theano_weights, read_theano_generator
     from predictor.weights import load_network
 
+    if task is not None and task not in _ROLES:
+        raise SettingsError(f"task={task!r}, expected {' or '.join(_ROLES)}")
     chosen = chosen_device(device)
     use_bfloat16 = uses_bfloat16(precision, chosen)
     if task is None and holds_theano_weights(Path(name_or_file)):

@@ -41,6 +41,9 @@ def test_unknown_model_and_settings_are_named(file: Path) -> None:
     nowhere: Any = None
     with pytest.raises(SettingsError, match="device=None is not a device, expected auto"):
         predictor.load(file, device=nowhere)
+    other: Any = "lapgan"
+    with pytest.raises(SettingsError, match="task='lapgan', expected frames or inpaint"):
+        predictor.load(file, task=other)
     with pytest.raises(SettingsError, match="precision='fp8'"):
         predictor.load(file, precision="fp8")
 

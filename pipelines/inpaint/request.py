@@ -18,6 +18,7 @@ from pipelines.inpaint.photograph import FilledPhotograph, compared_photograph, 
 from pipelines.inpaint.sources import Source
 from pipelines.outputs import check_output
 from pipelines.progress import progress_bar
+from pipelines.results import bug_report
 from predictor.classical_fill import METHODS, ClassicalInpainter
 from predictor.devices import (
     chosen_device,
@@ -164,10 +165,8 @@ def filled(request: InpaintRequest) -> "FilledPhotograph | FilledVideo":
             raise OutOfDeviceMemory(
                 f"{request.input}: not enough memory to fill it; fewer --workers need less"
             ) from error
-        raise PredictorError(
-            f"{request.input}: {type(error).__name__}: {error} (a bug in predictor; --workers 1 "
-            "--debug shows where)"
-        ) from error
+        said = bug_report(error, "--workers 1 --debug")
+        raise PredictorError(f"{request.input}: {said}") from error
 
 
 def _filled_video(request: InpaintRequest, masks: Masks, filler: Filler) -> "FilledVideo":

@@ -159,7 +159,7 @@ def evaluated_images(
     if real.test.labels is not None and labels is not None:
         own = _own_labels(collection, real.test, sampler)
         errors = own, torch.tensor(labels)[to_samples.rows[:, 0]] != own
-    to_training, neighbours = _beside_training(real, drawn, some_real)
+    to_training, neighbours = _beside_training(real, drawn, some_real, test_images)
     found = repeats(some, some_real)
     by_levels = None
     if isinstance(sampler.network, LaplacianGenerator) and is_blurred is not None:
@@ -275,16 +275,17 @@ def _in_grey_levels(sides: tuple[Tensor, Tensor], images: Tensor) -> tuple[Tenso
 
 
 def _beside_training(
-    real: MeasuredParts, samples: Tensor, some_real: Tensor
+    real: MeasuredParts, samples: Tensor, some_real: Tensor, test: Tensor
 ) -> tuple[tuple[Tensor, Tensor] | None, Tensor | None]:
     """Return how far samples and `some_real` are from training pictures, and the nearest of these.
 
     The first is `_distances_to_training`, the second `ImageEvaluation.neighbours`; both are None if
-    there are no training pictures.
+    there are no training pictures. `test` are all pictures measured.
     """
     if real.train is None:
         return None, None
-    train, is_one_part = real.train.images(), real.train is real.test
+    is_one_part = real.train is real.test
+    train = test if is_one_part else real.train.images()
     distances = _distances_to_training(
         samples[:COMPARED], some_real, train, is_one_part=is_one_part
     )

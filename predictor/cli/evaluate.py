@@ -151,6 +151,7 @@ def evaluate(
             raise typer.BadParameter(f"--{option} does not apply to models of the system {task}")
     measure(
         model=model,
+        system=task,
         data=data,
         output=output,
         device=device,

@@ -11,6 +11,7 @@ from predictor.cli.options import with_others
 def evaluate_classification(
     *,
     model: str,
+    system: str,
     data: Path,
     output: Path | None,
     others: list[str] | None,
@@ -24,8 +25,6 @@ def evaluate_classification(
     from predictor.analysis.classification_report import classification_page, classification_rows
     from predictor.analysis.classifiers import load_classifier
     from predictor.analysis.page import write_page
-    from predictor.model_files import find_model
-    from predictor.weights import read_metadata
 
     if unlabelled is not None:
         _require_inside(unlabelled, data)
@@ -37,10 +36,9 @@ def evaluate_classification(
     if output is not None:
         write_page(output, classification_page(" + ".join(names), str(data), found))
     if as_json:
-        task = read_metadata(find_model(model)).task
         facts = {
             "model": model,
-            "system": task,
+            "system": system,
             "truncated": bool(found.skipped),
             **found.as_json(),
         }

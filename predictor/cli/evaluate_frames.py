@@ -10,6 +10,7 @@ from predictor.cli.console import print_document, progress_on_stderr
 def evaluate_frames(
     *,
     model: str,
+    system: str,
     data: Path,
     against: str | None,
     output: Path | None,
@@ -26,8 +27,6 @@ def evaluate_frames(
     from predictor.analysis.frames_summary import evaluation_json
     from predictor.analysis.frames_table import evaluation_tables
     from predictor.analysis.page import write_page
-    from predictor.model_files import find_model
-    from predictor.weights import read_metadata
 
     names = [model] if against is None else [model, against]
     models = {
@@ -40,7 +39,6 @@ def evaluate_frames(
     if output is not None:
         write_page(output, html_report(evaluation, models))
     if as_json:
-        system = read_metadata(find_model(model)).task
         measured = evaluation_json(evaluation)
         print_document(data, output, {"model": model, "system": system, **measured})
         return

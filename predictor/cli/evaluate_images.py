@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 def evaluate_images(
     *,
     model: str,
+    system: str,
     data: Path,
     output: Path | None,
     samples: int,
@@ -36,11 +37,8 @@ def evaluate_images(
     from predictor.analysis.image_evaluation import evaluated_images
     from predictor.analysis.image_report import html_report, score_rows
     from predictor.analysis.page import write_page
-    from predictor.model_files import find_model
-    from predictor.weights import read_metadata
 
     with log_on_stderr():
-        system = read_metadata(find_model(model)).task
         sampler = _loaded(model, system, device, precision)
         codes, no_codes = _measured_codes(model, sampler, data, samples, seed, labelled)
         networks = [feature_network(name, sampler.device) for name in features or []]

@@ -10,6 +10,7 @@ from predictor.cli.console import print_document, progress_on_stderr
 def evaluate_inpaint(
     *,
     model: str,
+    system: str,
     data: Path,
     against: str | None,
     output: Path | None,
@@ -24,8 +25,6 @@ def evaluate_inpaint(
     from predictor.analysis.inpaint_summary import inpaint_json
     from predictor.analysis.inpaint_table import inpaint_table
     from predictor.analysis.page import write_page
-    from predictor.model_files import find_model
-    from predictor.weights import read_metadata
 
     names = [model] if against is None else [model, against]
     models = {name: predictor.load(name, device, precision, task="inpaint").fill for name in names}
@@ -34,7 +33,6 @@ def evaluate_inpaint(
     if output is not None:
         write_page(output, inpaint_report(evaluation, models))
     if as_json:
-        system = read_metadata(find_model(model)).task
         print_document(data, output, {"model": model, "system": system, **inpaint_json(evaluation)})
         return
     from rich.console import Console

@@ -34,14 +34,9 @@ def reproduce_pictures(
     from predictor.errors import SettingsError
     from predictor.reproduction.budget import parsed_duration
     from predictor.reproduction.document import entry, table
+    from predictor.reproduction.plan import recipe_settings
     from predictor.reproduction.reproduction import Request, reproduced
-    from predictor.systems import SYSTEMS
-    from predictor.training.settings import (
-        merged,
-        parsed_overrides,
-        unchangeable_differences,
-        validated_settings,
-    )
+    from predictor.training.settings import parsed_overrides, unchangeable_differences
     from predictor.whole_files import write_whole
 
     if model is None and output is None:
@@ -51,9 +46,7 @@ def reproduce_pictures(
         for name, value in (("device", device), ("precision", precision))
         if value != "auto"
     } | parsed_overrides(list(overrides))
-    kind = SYSTEMS[recipe.system].settings
-    settings = validated_settings(kind, recipe.settings)
-    changed = validated_settings(kind, merged(recipe.settings, changes))
+    settings, changed = recipe_settings(recipe), recipe_settings(recipe, changes)
     for name, (old, new) in unchangeable_differences(settings, changed).items():
         raise SettingsError(
             f"--set {name}: the recipe has {old!r}, with {new!r} it would be another result. Only "

@@ -228,10 +228,10 @@ def split_images(
     A part ``test`` is in neither. Where there is a part ``val`` it is held out whole, else a share
     of the part ``train``. With `cache` the decoded pictures are kept in that folder, and the names
     of those held out: when the run in it is resumed, new pictures are trained on and no old one
-    moves across. With `classes`
-    every picture of these must have a label below it, and named classes must be as many; the folder
-    `unlabelled` in `path` is no class, and `remedy_unlabelled` says where pictures without a label
-    may be. Raises `UnusableData`, also for fewer pictures than `batch_size`; `OutputNotWritten`.
+    moves across. With `classes` every picture of these must have a label below it, and named
+    classes must be as many; the folder `unlabelled` in `path` is no class, and `remedy_unlabelled`
+    says where pictures without a label may be. Raises `UnusableData`, also for fewer pictures than
+    `batch_size`; `OutputNotWritten`.
     """
     collection = open_images(path, without=unlabelled)
     if classes is not None:

@@ -31,7 +31,6 @@ from predictor.training.checkpoint import (
     keep_newest,
     write_checkpoint,
 )
-from predictor.training.code_version import code_version
 from predictor.training.distributed import Ranks, joined_ranks
 from predictor.training.hardware import (
     Hardware,
@@ -54,16 +53,7 @@ from predictor.training.run import (
     write_run_file,
 )
 from predictor.training.settings import changed_settings, merged, moved_places
-from predictor.training.starting_state import (
-    CLASSES,
-    COMMIT,
-    DATA,
-    DRAWN_LABELS,
-    HELD_OUT,
-    PICTURES,
-    built_state,
-    restored_draws,
-)
+from predictor.training.starting_state import built_state, restored_draws, run_facts
 from predictor.training.state import Best, TrainingState
 from predictor.training.stream import BatchStream, on_device
 from predictor.training.training_warnings import TrainingWarnings
@@ -172,7 +162,7 @@ def _run(
             is_begun = not is_new and bool(checkpoints_newest_first(run.checkpoints))
             examples = None if is_begun else data.train
             state = built_state(run, hardware, initial_weights, examples)
-            facts = _facts(run, hardware, ranks, data)
+            facts = run_facts(hardware, ranks, data)
             drawn = 0 if is_new else restored_draws(run, state, facts)
             is_newest_best = state.best is not None and state.best.iteration == state.iteration
             if ranks.is_main and is_newest_best:  # a kill may have come between the two writes
@@ -187,24 +177,6 @@ def _run(
                 _logger.info("%s", _announced(run, facts))
                 loop = _Loop(run, record_run, hardware, ranks, request, data, state, facts)
                 return loop.advance(stream, until)
-
-
-def _facts(run: Run, hardware: Hardware, ranks: Ranks, data: TrainingData) -> dict[str, Any]:
-    """Return what a checkpoint tells of the machine, the program and the data."""
-    told = {
-        CLASSES: None if data.class_names is None else list(data.class_names),
-        DATA: data.digest,
-        HELD_OUT: data.held_out,
-        PICTURES: data.pictures,
-        DRAWN_LABELS: data.drawn_labels,
-    }
-    return {
-        **hardware.facts(),
-        COMMIT: code_version(),
-        "ranks": ranks.size,
-        "examples": len(data.train),
-        **{name: value for name, value in told.items() if value is not None},
-    }
 
 
 def _announced(run: Run, facts: Mapping[str, Any]) -> str:

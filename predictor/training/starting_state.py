@@ -9,8 +9,11 @@ from torch import Tensor
 
 from predictor.errors import DamagedCheckpoint, SettingsError, UnusableData
 from predictor.gathering import unshared
+from predictor.systems.entry import TrainingData
 from predictor.systems.phases import System, TrainingDataset
 from predictor.training.checkpoint import Checkpoint, checkpoints_newest_first, restore_newest
+from predictor.training.code_version import code_version
+from predictor.training.distributed import Ranks
 from predictor.training.hardware import Hardware
 from predictor.training.order import derived_seed
 from predictor.training.run import Run
@@ -45,6 +48,24 @@ def built_state(
     if initial_weights is not None:
         _start_from(system, initial_weights)
     return TrainingState(system, hardware)
+
+
+def run_facts(hardware: Hardware, ranks: Ranks, data: TrainingData) -> dict[str, Any]:
+    """Return what a checkpoint tells of the machine, the program and the data."""
+    told = {
+        CLASSES: None if data.class_names is None else list(data.class_names),
+        DATA: data.digest,
+        HELD_OUT: data.held_out,
+        PICTURES: data.pictures,
+        DRAWN_LABELS: data.drawn_labels,
+    }
+    return {
+        **hardware.facts(),
+        COMMIT: code_version(),
+        "ranks": ranks.size,
+        "examples": len(data.train),
+        **{name: value for name, value in told.items() if value is not None},
+    }
 
 
 def restored_draws(run: Run, state: TrainingState, facts: Mapping[str, Any]) -> int:

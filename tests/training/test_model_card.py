@@ -210,9 +210,9 @@ def test_the_commit_is_that_of_the_code_that_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder, settings = tmp_path / "first", Settings.model_validate(VALUES)
-    monkeypatch.setattr("predictor.training.loop.code_version", lambda: "a" * 40)
+    monkeypatch.setattr("predictor.training.starting_state.code_version", lambda: "a" * 40)
     train(folder, "frames", SYSTEMS["frames"], settings, tmp_path, until=4)
-    monkeypatch.setattr("predictor.training.loop.code_version", lambda: "b" * 40)
+    monkeypatch.setattr("predictor.training.starting_state.code_version", lambda: "b" * 40)
     file = export_run(folder, tmp_path / "mine", SYSTEMS)
     assert load_network(file)[1].provenance.commit == "a" * 40
     resume(folder, SYSTEMS)
